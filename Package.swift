@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings are errors where the project itself is checked (CI), not where somebody else builds it with a newer compiler.
+let settings: [SwiftSetting] =
+    [.swiftLanguageMode(.v6)] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+let package = Package(
+    name: "daris",
+    products: [
+        .executable(name: "daris", targets: ["daris"]),
+        .library(name: "DarisCore", targets: ["DarisCore"]),
+        .library(name: "DarisONNX", targets: ["DarisONNX"]),
+        .library(name: "ONNXRuntime", targets: ["ONNXRuntime"]),
+        .library(name: "DarisRuntime", targets: ["DarisRuntime", "DarisConfiguration", "DarisReport"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // The scheduler: a state machine without I/O.
+        .target(
+            name: "DarisCore",
+            dependencies: [
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], swiftSettings: settings),
+        // ONNX files and the reference networks.
+        .target(
+            name: "DarisONNX",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings),
+        // ONNX Runtime's C interface, opened at run time.
+        .target(name: "CONNXRuntime"),
+        .target(
+            name: "ONNXRuntime",
+            dependencies: ["CONNXRuntime", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
+        // The CUDA driver, opened at run time.
+        .target(name: "CCUDADriver"),
+        .target(name: "CUDADriver", dependencies: ["CCUDADriver"], swiftSettings: settings),
+        // Task sets in YAML.
+        .target(
+            name: "DarisConfiguration",
+            dependencies: ["DarisCore", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
+        // Threads, clocks and devices.
+        .target(name: "CDarisSystem"),
+        .target(
+            name: "DarisRuntime",
+            dependencies: [
+                "DarisCore", "DarisONNX", "DarisConfiguration", "ONNXRuntime", "CUDADriver", "CDarisSystem",
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
+        // The same scheduler in virtual time.
+        .target(
+            name: "DarisSimulator",
+            dependencies: ["DarisCore", .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: settings),
+        // Run results for people and machines.
+        .target(name: "DarisReport", dependencies: ["DarisCore"], swiftSettings: settings),
+        // The command line.
+        .executableTarget(
+            name: "daris",
+            dependencies: [
+                "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisReport", "ONNXRuntime",
+                "CUDADriver",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
+        .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
+        .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
+        .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "CUDADriver"], swiftSettings: settings),
+        .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
+        .testTarget(
+            name: "DarisRuntimeTests", dependencies: ["DarisRuntime", "DarisConfiguration"], swiftSettings: settings),
+        .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
+        .testTarget(name: "CommandLineTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
+    ]
+)

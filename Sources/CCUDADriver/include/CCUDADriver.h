@@ -1,0 +1,3 @@
+#ifndef CCUDADriver_H
+#define CCUDADriver_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef CDarisSystem_H
+#define CDarisSystem_H
+#endif

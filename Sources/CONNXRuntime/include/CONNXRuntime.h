@@ -1,0 +1,3 @@
+#ifndef CONNXRuntime_H
+#define CONNXRuntime_H
+#endif

@@ -1,0 +1,67 @@
+/// A time in whole nanoseconds: a span, or an instant counted from the start of the run on a monotonic clock.
+///
+/// ```swift
+/// let period = Nanoseconds.milliseconds(33)
+/// let deadline = release + period
+/// ```
+public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
+    /// The count of nanoseconds; may be negative (a lateness below zero is time to spare).
+    public var rawValue: Int64
+
+    /// A time of `rawValue` nanoseconds.
+    @inlinable
+    public init(_ rawValue: Int64) { self.rawValue = rawValue }
+
+    public init(from decoder: any Decoder) throws {
+        self.init(try decoder.singleValueContainer().decode(Int64.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(rawValue)
+    }
+
+    /// No time at all.
+    public static let zero = Nanoseconds(0)
+    /// Later than every instant of a run.
+    public static let distantFuture = Nanoseconds(.max)
+
+    /// `count` microseconds.
+    @inlinable
+    public static func microseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000) }
+    /// `count` milliseconds.
+    @inlinable
+    public static func milliseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000) }
+    /// `count` seconds.
+    @inlinable
+    public static func seconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000_000) }
+    /// `count` seconds, rounded to the nearest nanosecond.
+    @inlinable
+    public static func seconds(_ count: Double) -> Nanoseconds { Nanoseconds(Int64((count * 1e9).rounded())) }
+
+    /// This time in seconds.
+    @inlinable public var inSeconds: Double { Double(rawValue) / 1e9 }
+    /// This time in milliseconds.
+    @inlinable public var inMilliseconds: Double { Double(rawValue) / 1e6 }
+
+    @inlinable
+    public static func < (a: Nanoseconds, b: Nanoseconds) -> Bool { a.rawValue < b.rawValue }
+    @inlinable
+    public static func + (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue + b.rawValue) }
+    @inlinable
+    public static func - (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue - b.rawValue) }
+    @inlinable
+    public static func += (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue += b.rawValue }
+    @inlinable
+    public static func -= (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue -= b.rawValue }
+
+    /// This span times `numerator / denominator`, rounded down, without overflow in between.
+    ///
+    /// - Precondition: `denominator` is positive and the result fits 64 bits.
+    @inlinable
+    public func scaled(by numerator: Int64, over denominator: Int64) -> Nanoseconds {
+        precondition(denominator > 0, "a time can only be scaled over a positive denominator, not \(denominator)")
+        let product = rawValue.multipliedFullWidth(by: numerator)
+        return Nanoseconds(denominator.dividingFullWidth(product).quotient)
+    }
+}

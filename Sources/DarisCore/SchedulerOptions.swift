@@ -1,0 +1,35 @@
+/// In which order ready stages go to the lanes of their context, and with it how jobs are admitted.
+public enum SchedulingPolicy: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The paper's algorithm: eight levels, admission, migration.
+    case daris
+    /// A baseline: earliest job deadline first, no priorities, every job admitted.
+    case edf
+    /// A baseline: first released, first served, no priorities, every job admitted.
+    case fifo
+}
+
+/// The switches of the scheduler. The defaults are the paper's algorithm; the rest are its ablations.
+public struct SchedulerOptions: Hashable, Sendable, Codable {
+    /// The policy; the two baselines ignore every other switch but `windowSize` and `worstCaseExecutionTime`.
+    public var policy = SchedulingPolicy.daris
+    /// w_s: how many recent execution times MRET looks back on, 1 to 1024.
+    public var windowSize = 5
+    /// Ablation: the all-time maximum (WCET) in place of MRET.
+    public var worstCaseExecutionTime = false
+    /// Whether the last stage of a job goes before other stages of its priority.
+    public var lastStageLevel = true
+    /// Whether a stage whose predecessor was late goes before other stages of its priority.
+    public var lateLevel = true
+    /// Whether HP goes before LP; off, all stages are one priority (EDF alone).
+    public var fixedPriority = true
+    /// Whether an LP job may go to another context than its own.
+    public var migration = true
+    /// Whether LP jobs must pass the admission test.
+    public var admission = true
+
+    /// The largest `windowSize`.
+    public static let windowLimit = 1024
+
+    /// The paper's algorithm.
+    public init() {}
+}
