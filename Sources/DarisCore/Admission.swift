@@ -1,0 +1,54 @@
+/// The admission test of low-priority jobs and the choice of a context to migrate to (paper equations 4 and 5,
+/// section IV-B2).
+public struct Admission: Sendable {
+    /// What the test reads of one context, kept up to date by the scheduler.
+    public struct Context: Hashable, Sendable {
+        /// U_k^HP: utilisation of all HP tasks placed on the context.
+        public var highPriority = Utilisation.zero
+        /// U_k^{LP,active}: utilisation of the LP tasks with a job in flight on the context.
+        public var activeLowPriority = Utilisation.zero
+        /// MRET of all stages queued and running on the context.
+        public var work = Nanoseconds.zero
+        /// Whether the context can run stages; a lost one cannot.
+        public var isAlive = true
+
+        /// A context with nothing on it.
+        public init() {}
+
+        /// Whether an LP job of utilisation `utilisation` fits: uᵢ + U_k^{LP,active} < N_s − U_k^HP.
+        @inlinable
+        public func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
+            isAlive && utilisation + activeLowPriority < .lanes(streams) - highPriority
+        }
+
+        /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.
+        @inlinable
+        public func predictedFinish(_ executionTime: Nanoseconds, streams: Int) -> Nanoseconds {
+            Nanoseconds(work.rawValue / Int64(streams)) + executionTime
+        }
+    }
+
+    /// The context an LP job should migrate to: of those other than `home` that admit it, the one with the earliest
+    /// predicted finish; ties go to the least active utilisation, then to the lowest index. O(contexts).
+    ///
+    /// - Returns: `nil` if no context admits the job.
+    @inlinable
+    public static func migrationTarget(
+        from home: Int, utilisation: Utilisation, executionTime: Nanoseconds, streams: Int,
+        contexts: ContiguousArray<Context>
+    ) -> Int? {
+        var best: Int?
+        var bestFinish = Nanoseconds.distantFuture
+        for index in contexts.indices where index != home && contexts[index].admits(utilisation, streams: streams) {
+            let finish = contexts[index].predictedFinish(executionTime, streams: streams)
+            if let current = best {
+                let active = contexts[index].activeLowPriority
+                if finish > bestFinish { continue }
+                if finish == bestFinish && active >= contexts[current].activeLowPriority { continue }
+            }
+            best = index
+            bestFinish = finish
+        }
+        return best
+    }
+}

@@ -1,0 +1,93 @@
+/// What the scheduler wants done, or tells of a job, in answer to an event.
+public enum Command: Hashable, Sendable {
+    /// The job is in flight on a context; `migrated` if that is not its task's own.
+    case admitted(JobID, context: Int, migrated: Bool)
+    /// The job waits for its task's previous job to end (overrun rule `queue`).
+    case queued(JobID)
+    /// Start a stage of a job on an idle lane, now.
+    case dispatch(job: JobID, stage: Int, lane: Int)
+    /// The job has met its fate; nothing more will be heard of it.
+    case finished(JobOutcome)
+    /// Send `Event.timerFired` at this time. A later `wake` replaces an earlier one.
+    case wake(at: Nanoseconds)
+}
+
+/// How a job ended.
+public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
+    /// Turned away by the admission test.
+    case rejected
+    /// Not started, since its task's previous job was still in flight.
+    case skipped
+    /// All its stages have run, in time or late.
+    case completed
+    /// Given up: past its deadline under `late: drop`, or cancelled.
+    case dropped
+    /// One of its stages failed, or its context was lost.
+    case failed
+}
+
+/// Why a job ended as it did.
+public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
+    /// It ended by its deadline.
+    case onTime
+    /// It ended after its deadline.
+    case late
+    /// No context had utilisation to spare.
+    case noContextFits
+    /// Its task's previous job was still in flight.
+    case previousJobInFlight
+    /// The queue behind its task's previous job was full.
+    case queueFull
+    /// Its deadline passed.
+    case deadlinePassed
+    /// Whoever asked for it no longer wants it.
+    case cancelled
+    /// The device could not run one of its stages.
+    case stageFailed
+    /// The context it was on was lost.
+    case contextLost
+    /// There is no context left to run it.
+    case noContextAlive
+
+    /// The reason in words.
+    public var text: String {
+        switch self {
+        case .onTime: "completed by its deadline"
+        case .late: "completed after its deadline"
+        case .noContextFits: "no context has enough utilisation to spare for it"
+        case .previousJobInFlight: "the task's previous job was still in flight"
+        case .queueFull: "the queue behind the task's previous job was full"
+        case .deadlinePassed: "its deadline passed and its task says late: drop"
+        case .cancelled: "it was cancelled"
+        case .stageFailed: "one of its stages failed on the device"
+        case .contextLost: "the context it was on was lost"
+        case .noContextAlive: "every context is lost"
+        }
+    }
+}
+
+/// The end of a job.
+public struct JobOutcome: Hashable, Sendable {
+    /// Which job.
+    public var job: JobID
+    /// How it ended.
+    public var fate: JobFate
+    /// Why.
+    public var reason: FateReason
+    /// HP or LP.
+    public var priority: Priority
+    /// When it was released.
+    public var release: Nanoseconds
+    /// Its absolute deadline.
+    public var deadline: Nanoseconds
+    /// When it ended.
+    public var finish: Nanoseconds
+
+    /// From release to end.
+    @inlinable public var responseTime: Nanoseconds { finish - release }
+    /// By how much the end was after the deadline; negative if before.
+    @inlinable public var lateness: Nanoseconds { finish - deadline }
+}
+
+/// The commands of one event, in the order in which they were decided. Reuse one buffer, so that nothing is allocated.
+public typealias CommandBuffer = ContiguousArray<Command>

@@ -1,0 +1,32 @@
+/// One job: the `sequence`-th release (from 0) of the task with index `task`.
+public struct JobID: Hashable, Sendable, Codable {
+    /// Index of the task.
+    public var task: Int
+    /// Count of releases of that task before this one.
+    public var sequence: Int
+
+    /// The `sequence`-th job of `task`.
+    @inlinable
+    public init(task: Int, sequence: Int) {
+        self.task = task
+        self.sequence = sequence
+    }
+}
+
+/// What happened outside the scheduler. Every event goes in with the time at which it happened.
+public enum Event: Hashable, Sendable {
+    /// A job of a task is released. `relativeDeadline` overrides the task's own Dᵢ for this job.
+    case jobReleased(task: Int, relativeDeadline: Nanoseconds? = nil)
+    /// The stage running on a lane has ended after `executionTime` on the device.
+    case stageCompleted(lane: Int, job: JobID, executionTime: Nanoseconds)
+    /// The stage running on a lane could not be run.
+    case stageFailed(lane: Int, job: JobID)
+    /// Nobody wants the outcome of a job any more.
+    case jobCancelled(JobID)
+    /// The time asked for with `Command.wake` has come.
+    case timerFired
+    /// A context can run nothing any more; what ran on its lanes is gone.
+    case contextLost(Int)
+    /// A lost context is back, all its lanes idle.
+    case contextRestored(Int)
+}

@@ -1,0 +1,66 @@
+/// The maximum recent execution time (MRET) of every stage of every task: the maximum of its last w_s measured
+/// execution times (paper equation 1). Until a stage has been measured, its AFET stands in.
+///
+/// One contiguous block holds the windows of all stages, so that recording a sample allocates nothing. A sample costs
+/// O(1), or O(w_s) when it pushes the maximum out of the window.
+public struct ExecutionTimeWindows: Sendable {
+    private var samples: ContiguousArray<Nanoseconds>
+    private var heads: ContiguousArray<Window>
+    private let size: Int
+    private let keepsAllTimeMaximum: Bool
+
+    private struct Window {
+        var count = 0
+        var next = 0
+        var maximum: Nanoseconds
+    }
+
+    /// Windows of `size` samples for stages whose AFETs are given, in stage order.
+    ///
+    /// With `keepsAllTimeMaximum` nothing is ever forgotten: the WCET ablation.
+    public init(afet: some Sequence<Nanoseconds>, size: Int, keepsAllTimeMaximum: Bool = false) {
+        precondition(size >= 1, "a window needs room for at least one sample")
+        heads = ContiguousArray(afet.map { Window(maximum: $0) })
+        samples = ContiguousArray(repeating: .zero, count: keepsAllTimeMaximum ? 0 : heads.count * size)
+        self.size = size
+        self.keepsAllTimeMaximum = keepsAllTimeMaximum
+    }
+
+    /// The MRET of the stage with this index.
+    public subscript(stage: Int) -> Nanoseconds { heads[stage].maximum }
+
+    /// Takes in a measured execution time of a stage and returns by how much its MRET changed.
+    public mutating func record(_ sample: Nanoseconds, stage: Int) -> Nanoseconds {
+        let before = heads[stage].maximum
+        var window = heads[stage]
+        defer { heads[stage] = window }
+        if keepsAllTimeMaximum {
+            window.maximum = window.count == 0 ? sample : max(window.maximum, sample)
+            window.count = 1
+            return window.maximum - before
+        }
+        let base = stage * size
+        let evicted = window.count == size ? samples[base + window.next] : nil
+        samples[base + window.next] = sample
+        window.next = window.next + 1 == size ? 0 : window.next + 1
+        if window.count < size { window.count += 1 }
+
+        if window.count == 1 || sample >= window.maximum {
+            window.maximum = sample
+        } else if evicted == window.maximum {
+            window.maximum = recentMaximum(base: base, count: window.count)
+        }
+        return window.maximum - before
+    }
+
+    /// The samples a stage's MRET is the maximum of, in no particular order; empty before the first measurement.
+    public func recentSamples(stage: Int) -> [Nanoseconds] {
+        keepsAllTimeMaximum ? [] : Array(samples[stage * size..<stage * size + heads[stage].count])
+    }
+
+    private func recentMaximum(base: Int, count: Int) -> Nanoseconds {
+        var maximum = samples[base]
+        for index in base + 1..<base + count where samples[index] > maximum { maximum = samples[index] }
+        return maximum
+    }
+}

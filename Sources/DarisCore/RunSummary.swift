@@ -1,0 +1,172 @@
+/// The figures of a finished run, as `--json` prints them. Times are in milliseconds unless the name says otherwise;
+/// rates are fractions from 0 to 1.
+public struct RunSummary: Codable, Sendable, Hashable {
+    /// Mean, percentiles and maximum of a distribution of times, in milliseconds.
+    public struct Times: Codable, Sendable, Hashable {
+        public var count: Int
+        public var mean: Double
+        public var p50: Double
+        public var p95: Double
+        public var p99: Double
+        public var max: Double
+    }
+
+    /// The same of short times, in nanoseconds.
+    public struct ShortTimes: Codable, Sendable, Hashable {
+        public var count: Int
+        public var p50: Int64
+        public var p99: Int64
+        public var max: Int64
+    }
+
+    /// The figures of a group of jobs: of a priority, or of a task.
+    public struct Group: Codable, Sendable, Hashable {
+        /// Deadline miss rate. LP: (late + dropped at the deadline + failed + overdue in flight) / accepted. HP: skipped
+        /// releases are misses too, and so count as accepted here. Cancelled jobs are neither.
+        public var dmr: Double
+        /// The misses of `dmr`, counted.
+        public var missed: Int
+        /// Accepted / released.
+        public var acceptance: Double
+        public var released: Int
+        public var accepted: Int
+        public var rejected: Int
+        public var skipped: Int
+        public var completed: Int
+        public var late: Int
+        public var dropped: Int
+        public var cancelled: Int
+        public var failed: Int
+        public var inFlight: Int
+        public var migrated: Int
+        /// Completed inferences a second.
+        public var jps: Double
+        public var responseMs: Times
+        public var latenessMs: Times
+    }
+
+    /// A task's figures.
+    public struct Task: Codable, Sendable, Hashable {
+        public var name: String
+        public var priority: String
+        public var figures: Group
+        /// MRET at the end of the run.
+        public var mretMs: Double
+    }
+
+    /// A context's figures.
+    public struct Context: Codable, Sendable, Hashable {
+        public var context: Int
+        /// Share of its lanes' time in which a stage ran.
+        public var utilisation: Double
+    }
+
+    /// How long jobs were released, in seconds.
+    public var durationS: Double
+    /// Until the last job ended, in seconds: what `jps` counts over.
+    public var elapsedS: Double
+    /// Completed inferences a second: batch × completed jobs / elapsed time.
+    public var jps: Double
+    public var hp: Group
+    public var lp: Group
+    public var jobs: JobCounts
+    public var migrations: Int
+    public var stages: Int
+    public var decisionNs: ShortTimes
+    public var handoverNs: ShortTimes
+    public var tasks: [Task]
+    public var contexts: [Context]
+
+    /// The figures of a run.
+    ///
+    /// - Parameters:
+    ///   - metrics: what was counted.
+    ///   - scheduler: the scheduler at the end of the run.
+    ///   - duration: how long jobs were released.
+    ///   - elapsed: when the last job ended.
+    public init(
+        _ metrics: RunMetrics, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds
+    ) {
+        let seconds = max(elapsed.inSeconds, 1e-9)
+        let specifications = scheduler.configuration.tasks
+        let overdue = specifications.indices.map { scheduler.overdueJobs(of: $0) }
+        func overdueJobs(_ priority: Priority) -> Int {
+            zip(specifications, overdue).reduce(0) { $0 + ($1.0.priority == priority ? $1.1 : 0) }
+        }
+        durationS = duration.inSeconds
+        elapsedS = elapsed.inSeconds
+        hp = Group(metrics.priorities[0], .high, overdue: overdueJobs(.high), seconds: seconds)
+        lp = Group(metrics.priorities[1], .low, overdue: overdueJobs(.low), seconds: seconds)
+        jps = hp.jps + lp.jps
+        jobs = scheduler.counts
+        migrations = scheduler.migrations
+        stages = metrics.stages
+        decisionNs = ShortTimes(metrics.decisions)
+        handoverNs = ShortTimes(metrics.handovers)
+        tasks = []
+        for (index, task) in specifications.enumerated() {
+            tasks.append(
+                Task(
+                    name: task.name, priority: task.priority.name,
+                    figures: Group(metrics.tasks[index], task.priority, overdue: overdue[index], seconds: seconds),
+                    mretMs: scheduler.mret(of: index).inMilliseconds))
+        }
+        let partition = scheduler.configuration.partition
+        contexts = (0..<partition.contexts).map { context in
+            let lanes = context * partition.streams..<(context + 1) * partition.streams
+            let busy = metrics.busy[lanes].reduce(Nanoseconds.zero, +)
+            return Context(context: context, utilisation: busy.inSeconds / seconds / Double(partition.streams))
+        }
+    }
+}
+
+extension RunSummary.Group {
+    init(_ group: RunMetrics.Group, _ priority: Priority, overdue: Int, seconds: Double) {
+        let jobs = group.jobs
+        accepted = jobs.released - jobs.rejected - jobs.skipped
+        let skippedMisses = priority == .high ? jobs.skipped : 0
+        missed = group.late + jobs.dropped - group.cancelled + jobs.failed + overdue + skippedMisses
+        dmr = Self.rate(missed, of: accepted - group.cancelled + skippedMisses)
+        acceptance = Self.rate(accepted, of: jobs.released)
+        released = jobs.released
+        rejected = jobs.rejected
+        skipped = jobs.skipped
+        completed = jobs.completed
+        late = group.late
+        dropped = jobs.dropped
+        cancelled = group.cancelled
+        failed = jobs.failed
+        inFlight = jobs.inFlight
+        migrated = group.migrated
+        jps = Double(group.inferences) / seconds
+        responseMs = RunSummary.Times(group.response)
+        latenessMs = RunSummary.Times(group.lateness)
+    }
+
+    private static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
+}
+
+extension RunSummary.Times {
+    init(_ times: Distribution) {
+        count = times.count
+        mean = times.mean.inMilliseconds
+        p50 = times.percentile(50).inMilliseconds
+        p95 = times.percentile(95).inMilliseconds
+        p99 = times.percentile(99).inMilliseconds
+        max = times.maximum.inMilliseconds
+    }
+}
+
+extension RunSummary.ShortTimes {
+    init(_ times: Distribution) {
+        count = times.count
+        p50 = times.percentile(50).rawValue
+        p99 = times.percentile(99).rawValue
+        max = times.maximum.rawValue
+    }
+}
+
+extension Priority {
+    /// `HP` or `LP`.
+    public var name: String { self == .high ? "HP" : "LP" }
+}

@@ -1,0 +1,88 @@
+/// Everything a scheduler is made from. Equal configurations and equal events give equal commands.
+public struct SchedulerConfiguration: Hashable, Sendable, Codable {
+    /// Contexts and streams; the oversubscription matters to the device alone.
+    public var partition: Partition
+    /// The tasks; their place in this array is their index everywhere.
+    public var tasks: [TaskSpecification]
+    /// The context of each task.
+    public var homes: [Int]
+    /// Policy and ablations.
+    public var options: SchedulerOptions
+
+    /// The most tasks a scheduler takes.
+    public static let taskLimit = 65_536
+    /// The most stages of one task.
+    public static let stageLimit = 256
+    /// The longest period and deadline: a day.
+    public static let longestTime = Nanoseconds.seconds(Int64(86_400))
+
+    /// A configuration with the tasks placed by the paper's algorithm (`Placement`).
+    ///
+    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    public init(
+        partition: Partition, tasks: [TaskSpecification], options: SchedulerOptions = SchedulerOptions()
+    ) throws(SchedulerError) {
+        self.partition = partition
+        self.tasks = tasks
+        self.options = options
+        homes = [Int](repeating: 0, count: tasks.count)
+        try validate()
+        homes = Placement.place(
+            tasks.map { ($0.priority, Utilisation(executionTime: $0.totalAFET, period: $0.period)) },
+            on: Array(0..<partition.contexts),
+            load: [Utilisation](repeating: .zero, count: partition.contexts))
+    }
+
+    /// Checks every limit.
+    ///
+    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    public func validate() throws(SchedulerError) {
+        guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams) else {
+            throw SchedulerError(
+                "a partition has 1 to \(Partition.limit) contexts and streams, not "
+                    + "\(partition.contexts) × \(partition.streams)")
+        }
+        guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
+            throw SchedulerError("the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(options.windowSize)")
+        }
+        guard tasks.count <= Self.taskLimit else {
+            throw SchedulerError("at most \(Self.taskLimit) tasks can be scheduled, not \(tasks.count)")
+        }
+        guard homes.count == tasks.count, homes.allSatisfy({ (0..<partition.contexts).contains($0) }) else {
+            throw SchedulerError("each task needs a context from 0 to \(partition.contexts - 1)")
+        }
+        for task in tasks { try validate(task) }
+    }
+
+    private func validate(_ task: TaskSpecification) throws(SchedulerError) {
+        guard task.period > .zero, task.period <= Self.longestTime else {
+            throw SchedulerError("task '\(task.name)': the period must be above 0 and at most a day")
+        }
+        guard task.deadline > .zero, task.deadline <= Self.longestTime else {
+            throw SchedulerError("task '\(task.name)': the deadline must be above 0 and at most a day")
+        }
+        guard (1...Self.stageLimit).contains(task.afet.count) else {
+            throw SchedulerError("task '\(task.name)': a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
+        }
+        guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }) else {
+            throw SchedulerError("task '\(task.name)': an execution time must be from 0 to a day")
+        }
+        if case .queue(let limit) = task.overrun, !(1...OverrunRule.largestQueueLimit).contains(limit) {
+            throw SchedulerError(
+                "task '\(task.name)': the queue limit must be from 1 to \(OverrunRule.largestQueueLimit), not \(limit)")
+        }
+    }
+}
+
+/// A configuration that cannot be scheduled.
+public struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong and what would be right, in one sentence.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension TaskSpecification {
+    /// The AFET of the whole task: the sum over its stages.
+    public var totalAFET: Nanoseconds { afet.reduce(.zero, +) }
+}

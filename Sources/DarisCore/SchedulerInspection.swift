@@ -1,0 +1,127 @@
+/// A look inside, for plans, reports and checks.
+extension Scheduler {
+    /// Indices and number of the tasks.
+    public var taskCount: Int { tasks.count }
+
+    /// The context on which the jobs of a task start.
+    public func home(of task: Int) -> Int { tasks[task].home }
+
+    /// MRETᵢ: the sum of the MRET of a task's stages.
+    public func mret(of task: Int) -> Nanoseconds { tasks[task].mret }
+
+    /// MRETᵢⱼ: the maximum recent execution time of one stage.
+    public func mret(of task: Int, stage: Int) -> Nanoseconds { windows[tasks[task].firstStage + stage] }
+
+    /// uᵢ = MRETᵢ / Tᵢ.
+    public func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
+
+    /// What the admission test reads of a context.
+    public func context(_ index: Int) -> Admission.Context { contexts[index] }
+
+    /// The job and stage running on a lane.
+    public func runningStage(on lane: Int) -> (job: JobID, stage: Int)? {
+        let task = running[lane]
+        return task < 0 ? nil : (JobID(task: task, sequence: tasks[task].sequence), tasks[task].stage)
+    }
+
+    /// Jobs of a task that are in flight though their deadline has passed.
+    public func overdueJobs(of task: Int) -> Int {
+        let running = tasks[task].phase != .idle && tasks[task].deadline < now ? 1 : 0
+        let now = now
+        return running + waiting[task].lazy.filter { $0.release + $0.relativeDeadline < now }.count
+    }
+
+    /// What of the design's invariants does not hold, in words; `nil` if all do. Works everything out anew: O(n).
+    public func invariantViolation() -> String? {
+        countViolation() ?? laneViolation() ?? queueViolation() ?? contextViolation() ?? executionTimeViolation()
+    }
+
+    /// 1: every job is accounted for once.
+    private func countViolation() -> String? {
+        let inFlight = tasks.lazy.filter { $0.phase != .idle }.count + waiting.reduce(0) { $0 + $1.count }
+        if !counts.isBalanced { return "jobs do not add up: \(counts)" }
+        if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }
+        for index in tasks.indices where tasks[index].phase == .idle && !waiting[index].isEmpty {
+            return "task \(index) is idle though releases wait"
+        }
+        return nil
+    }
+
+    /// 2: a lane runs at most one stage, a stage on at most one lane.
+    private func laneViolation() -> String? {
+        for lane in running.indices where running[lane] >= 0 {
+            let task = tasks[running[lane]]
+            if task.phase != .running || task.lane != lane || task.context != lane / streams {
+                return "lane \(lane) runs task \(running[lane]), which does not know of it"
+            }
+        }
+        let (onLanes, inRunning) = (running.lazy.filter { $0 >= 0 }.count, tasks.lazy.filter { $0.phase == .running }.count)
+        if onLanes != inRunning { return "\(inRunning) jobs are running, but \(onLanes) lanes are busy" }
+        for context in contexts.indices {
+            let idle = running[context * streams..<(context + 1) * streams].lazy.filter { $0 < 0 }.count
+            if idle != idleLanes[context] { return "context \(context) has \(idle) idle lanes, not \(idleLanes[context])" }
+        }
+        return nil
+    }
+
+    /// 3: a stage waits only while every lane of its context is busy, and each ready stage waits in one queue.
+    private func queueViolation() -> String? {
+        var queued = 0
+        for context in contexts.indices {
+            let entries = queues[context].entries
+            queued += entries.count
+            if !entries.isEmpty && idleLanes[context] > 0 && contexts[context].isAlive {
+                return "context \(context) has an idle lane and a ready stage"
+            }
+            if !entries.isEmpty && !contexts[context].isAlive { return "stages wait on the lost context \(context)" }
+            for waiting in entries {
+                let task = tasks[waiting.task]
+                if task.phase != .ready || task.context != context || entry(waiting.task) != waiting {
+                    return "task \(waiting.task) waits on context \(context) out of place"
+                }
+            }
+        }
+        let ready = tasks.lazy.filter { $0.phase == .ready }.count
+        return queued == ready ? nil : "\(ready) jobs are ready, but \(queued) stages wait in queues"
+    }
+
+    /// 4: what admission reads is what is there.
+    private func contextViolation() -> String? {
+        var expected = contexts.map { context in
+            var empty = Admission.Context()
+            empty.isAlive = context.isAlive
+            return empty
+        }
+        for task in tasks {
+            if task.priority == .high { expected[task.home].highPriority += task.utilisation }
+            guard task.phase != .idle else { continue }
+            if task.priority == .low { expected[task.context].activeLowPriority += task.utilisation }
+            for stage in task.currentStage..<task.firstStage + task.stageCount {
+                expected[task.context].work += countedWork[stage]
+            }
+        }
+        for index in contexts.indices where contexts[index] != expected[index] {
+            return "context \(index) is \(contexts[index]), but its tasks add up to \(expected[index])"
+        }
+        return nil
+    }
+
+    /// 5: every MRET is the maximum of the last w_s samples.
+    private func executionTimeViolation() -> String? {
+        for (index, task) in tasks.enumerated() {
+            let stages = task.firstStage..<task.firstStage + task.stageCount
+            if stages.reduce(.zero, { $0 + windows[$1] }) != task.mret { return "the MRET of task \(index) is not its stages'" }
+            if Utilisation(executionTime: task.mret, period: task.period) != task.utilisation {
+                return "the utilisation of task \(index) does not follow its MRET"
+            }
+            for stage in stages {
+                let samples = windows.recentSamples(stage: stage)
+                if samples.count > options.windowSize { return "the window of stage \(stage) is too long" }
+                if let maximum = samples.max(), maximum != windows[stage] {
+                    return "the MRET of stage \(stage) is \(windows[stage]), not \(maximum)"
+                }
+            }
+        }
+        return nil
+    }
+}
