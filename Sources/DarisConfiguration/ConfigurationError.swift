@@ -1,0 +1,59 @@
+/// What is wrong in a task set, where, and what would be right.
+///
+/// ```
+/// overload.yaml:7:12: tasks[1].rate: '20 Hertz' is not a rate; write for example '20 Hz'
+/// ```
+public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file's name as the user gave it; `nil` for values that come from the command line.
+    public var file: String?
+    /// The line, from 1; `nil` if the whole file is meant.
+    public var line: Int?
+    /// The column, from 1, counted in Unicode scalars; `nil` if the whole file is meant.
+    public var column: Int?
+    /// The path of the field, such as `tasks[1].rate`, or the name of an option, such as `--load`; may be empty.
+    public var field: String
+    /// One sentence: what is wrong, and what would be right.
+    public var message: String
+
+    /// An error at a place; whatever is unknown of the place stays out of the description.
+    public init(file: String? = nil, line: Int? = nil, column: Int? = nil, field: String = "", message: String) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.field = field
+        self.message = message
+    }
+
+    /// `file:line:column: field: message` in one line.
+    public var description: String {
+        var place = ""
+        if let file {
+            place += file
+            if let line { place += ":\(line)" }
+            if let line = line, line > 0, let column { place += ":\(column)" }
+            place += ": "
+        }
+        if !field.isEmpty { place += "\(field): " }
+        return place + message
+    }
+}
+
+extension String {
+    /// This text in quotation marks as it can stand in a one-line message: clipped, with control characters escaped.
+    var quoted: String {
+        let limit = 60
+        var result = "'"
+        for (position, scalar) in unicodeScalars.enumerated() {
+            guard position < limit else {
+                result += "…"
+                break
+            }
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned, .surrogate:
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "'"
+    }
+}

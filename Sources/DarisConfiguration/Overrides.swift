@@ -1,0 +1,149 @@
+public import DarisCore
+
+extension TaskSet {
+    /// Values that take the place of those in a file, as options of a command line do; `nil` leaves the file's value.
+    public struct Overrides: Hashable, Sendable, Codable {
+        /// `--device`
+        public var device: String?
+        /// `--contexts`: N_c.
+        public var contexts: Int?
+        /// `--streams`: N_s.
+        public var streams: Int?
+        /// `--oversubscription`: OS.
+        public var oversubscription: Double?
+        /// `--load`: as a ratio, 1.5 for 150 %.
+        public var load: Double?
+        /// `--duration`
+        public var duration: Nanoseconds?
+        /// `--seed`
+        public var seed: UInt64?
+        /// `--policy`
+        public var policy: SchedulingPolicy?
+        /// `--window`: w_s.
+        public var window: Int?
+        /// Ablation: the all-time maximum in place of MRET.
+        public var worstCaseExecutionTime: Bool?
+        /// Ablation: the level of last stages.
+        public var lastStageLevel: Bool?
+        /// Ablation: the level of late stages.
+        public var lateLevel: Bool?
+        /// Ablation: HP before LP.
+        public var fixedPriority: Bool?
+        /// Ablation: migration.
+        public var migration: Bool?
+        /// Ablation: the admission test.
+        public var admission: Bool?
+        /// Ablation: cutting models into stages.
+        public var staging: Bool?
+
+        /// Overrides of the values given.
+        public init(
+            device: String? = nil, contexts: Int? = nil, streams: Int? = nil, oversubscription: Double? = nil,
+            load: Double? = nil, duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
+            window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
+            lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
+            staging: Bool? = nil
+        ) {
+            self.device = device
+            self.contexts = contexts
+            self.streams = streams
+            self.oversubscription = oversubscription
+            self.load = load
+            self.duration = duration
+            self.seed = seed
+            self.policy = policy
+            self.window = window
+            self.worstCaseExecutionTime = worstCaseExecutionTime
+            self.lastStageLevel = lastStageLevel
+            self.lateLevel = lateLevel
+            self.fixedPriority = fixedPriority
+            self.migration = migration
+            self.admission = admission
+            self.staging = staging
+        }
+    }
+
+    /// Puts `overrides` in the place of the file's values.
+    ///
+    /// - Throws: An error that names the option, if a value is outside `Limits` or does not go with the others; the
+    ///   task set is unchanged then.
+    public mutating func apply(_ overrides: Overrides) throws(ConfigurationError) {
+        var result = self
+        if let device = overrides.device {
+            if let problem = TaskSet.problem(withDevice: device) {
+                throw ConfigurationError(field: "--device", message: problem)
+            }
+            result.device = device
+        }
+        result.partition = try TaskSet.partition(partition, overriddenBy: overrides)
+        if let load = overrides.load {
+            guard Limits.load.contains(load) else {
+                throw ConfigurationError(
+                    field: "--load", message: "\(Quantity.formatShare(load)) is outside 1 % to 10000 %")
+            }
+            result.load = load
+        }
+        if let duration = overrides.duration {
+            guard Limits.duration.contains(duration) else {
+                throw ConfigurationError(
+                    field: "--duration",
+                    message:
+                        "\(Quantity.format(duration)) is outside \(Quantity.format(Limits.duration.lowerBound)) to "
+                        + Quantity.format(Limits.duration.upperBound))
+            }
+            result.run.duration = duration
+        }
+        if let seed = overrides.seed { result.run.seed = seed }
+        if let policy = overrides.policy { result.scheduler.policy = policy }
+        if let window = overrides.window {
+            result.scheduler.windowSize = try TaskSet.checked(window, in: Limits.window, option: "--window")
+        }
+        if let value = overrides.worstCaseExecutionTime { result.scheduler.worstCaseExecutionTime = value }
+        if let value = overrides.lastStageLevel { result.scheduler.lastStageLevel = value }
+        if let value = overrides.lateLevel { result.scheduler.lateLevel = value }
+        if let value = overrides.fixedPriority { result.scheduler.fixedPriority = value }
+        if let value = overrides.migration { result.scheduler.migration = value }
+        if let value = overrides.admission { result.scheduler.admission = value }
+        if let value = overrides.staging { result.staging = value }
+        self = result
+    }
+
+    private static func partition(
+        _ partition: Partition, overriddenBy overrides: Overrides
+    ) throws(ConfigurationError) -> Partition {
+        var result = partition
+        if let contexts = overrides.contexts {
+            result.contexts = try checked(contexts, in: Limits.contexts, option: "--contexts")
+        }
+        if let streams = overrides.streams {
+            result.streams = try checked(streams, in: Limits.streams, option: "--streams")
+        }
+        if let oversubscription = overrides.oversubscription {
+            guard (1...Double(result.contexts)).contains(oversubscription) else {
+                throw ConfigurationError(
+                    field: "--oversubscription",
+                    message:
+                        "\(Quantity.formatNumber(oversubscription)) is outside 1 to \(result.contexts), the number "
+                        + "of contexts")
+            }
+            result.oversubscription = oversubscription
+        } else if result.oversubscription > Double(result.contexts) {
+            throw ConfigurationError(
+                field: "--contexts",
+                message: "\(result.contexts) is below the file's oversubscription of "
+                    + "\(Quantity.formatNumber(result.oversubscription)); give --oversubscription also, from 1 to "
+                    + "\(result.contexts)")
+        }
+        return result
+    }
+
+    private static func checked(
+        _ value: Int, in range: ClosedRange<Int>, option: String
+    ) throws(ConfigurationError) -> Int {
+        guard range.contains(value) else {
+            throw ConfigurationError(
+                field: option, message: "\(value) is outside \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+}

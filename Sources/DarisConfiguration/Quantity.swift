@@ -1,0 +1,147 @@
+public import DarisCore
+
+/// Times, rates and shares as people write them: `100 ms`, `20 Hz`, `150 %`.
+///
+/// The command line reads its options with the same functions as the files are read with:
+///
+/// ```swift
+/// overrides.duration = try Quantity.parseDuration("10 s", field: "--duration")
+/// ```
+public enum Quantity {
+    /// The units of time, longest first, with their nanoseconds. A time is written in the first that divides it.
+    private static let timeUnits: [(names: [String], nanoseconds: Int64)] = [
+        (["d"], 86_400_000_000_000), (["h"], 3_600_000_000_000), (["min"], 60_000_000_000), (["s"], 1_000_000_000),
+        (["ms"], 1_000_000), (["us", "µs", "μs"], 1_000), (["ns"], 1),
+    ]
+
+    /// Reads a time such as `100 ms`, `2 s`, `500 us`, `0.5 min`; the unit is required.
+    ///
+    /// - Parameters:
+    ///   - text: A number and one of the units ns, us (µs), ms, s, min, h, d.
+    ///   - field: What the value is for, to stand in the error.
+    ///   - range: The times allowed; without it, up to 7 days.
+    /// - Returns: The time, rounded to the nearest nanosecond.
+    public static func parseDuration(
+        _ text: String, field: String = "", in range: ClosedRange<Nanoseconds>? = nil
+    ) throws(ConfigurationError) -> Nanoseconds {
+        guard let (number, unit) = split(text) else {
+            throw ConfigurationError(
+                field: field, message: "\(text.quoted) is not a time; write for example '100 ms'")
+        }
+        guard !unit.isEmpty else {
+            throw ConfigurationError(
+                field: field, message: "\(text.quoted) has no unit; write for example '100 ms'")
+        }
+        guard let known = timeUnits.first(where: { $0.names.contains(unit) }) else {
+            throw ConfigurationError(
+                field: field,
+                message: "\(text.quoted) is not a time; write for example '100 ms' (units: ns, us, ms, s, min, h, d)")
+        }
+        let range = range ?? Nanoseconds.zero...Limits.duration.upperBound
+        let nanoseconds = (number * Double(known.nanoseconds)).rounded()
+        // The bounds fit a Double exactly, so a value inside them converts without loss of range.
+        guard nanoseconds >= Double(range.lowerBound.rawValue), nanoseconds <= Double(range.upperBound.rawValue) else {
+            throw ConfigurationError(
+                field: field,
+                message: "\(text.quoted) is outside \(format(range.lowerBound)) to \(format(range.upperBound))")
+        }
+        return Nanoseconds(Int64(nanoseconds))
+    }
+
+    /// Reads a rate such as `20 Hz`, `0.5 kHz` or plain `20`, which means hertz.
+    ///
+    /// - Returns: The rate in hertz, from 1/3600 to 100,000, so that its period is one a task may have.
+    public static func parseRate(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+        guard let (number, unit) = split(text), ["", "hz", "khz"].contains(unit.lowercased()) else {
+            throw ConfigurationError(
+                field: field, message: "\(text.quoted) is not a rate; write for example '20 Hz'")
+        }
+        let hertz = unit.lowercased() == "khz" ? number * 1_000 : number
+        guard hertz > 0, hertz <= 100_000, (1e9 / hertz).rounded() <= Double(Limits.period.upperBound.rawValue) else {
+            throw ConfigurationError(field: field, message: "\(text.quoted) is outside 1/3600 Hz to 100 kHz")
+        }
+        return hertz
+    }
+
+    /// Reads a share such as `150 %`, `150%` or plain `1.5`, which means the same.
+    ///
+    /// A plain number above 10 is refused: `50` without the sign is more likely meant as 50 % than as 5000 %.
+    ///
+    /// - Returns: The share as a ratio, 1.5 for 150 %, from 0.01 to 100.
+    public static func parseShare(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+        guard let (number, unit) = split(text), ["", "%"].contains(unit) else {
+            throw ConfigurationError(
+                field: field, message: "\(text.quoted) is not a share; write for example '150 %'")
+        }
+        if unit.isEmpty && number > 10 {
+            throw ConfigurationError(
+                field: field,
+                message: "\(text.quoted) may mean per cent or times; write '\(text) %', or a plain number up to 10")
+        }
+        let ratio = unit == "%" ? number / 100 : number
+        guard Limits.load.contains(ratio) else {
+            throw ConfigurationError(field: field, message: "\(text.quoted) is outside 1 % to 10000 %")
+        }
+        return ratio
+    }
+
+    /// A time in the longest unit that writes it as a whole number, so that `parseDuration` gives it back exactly.
+    public static func format(_ time: Nanoseconds) -> String {
+        if time == .zero { return "0 s" }
+        for (names, nanoseconds) in timeUnits where time.rawValue.isMultiple(of: nanoseconds) {
+            return "\(time.rawValue / nanoseconds) \(names[0])"
+        }
+        return "\(time.rawValue) ns"
+    }
+
+    /// A ratio as `150 %` if `parseShare` gives exactly the same ratio back, else as a plain number.
+    static func formatShare(_ ratio: Double) -> String {
+        let percent = formatNumber((ratio * 100).rounded())
+        return (ratio * 100).rounded() / 100 == ratio ? "\(percent) %" : formatNumber(ratio)
+    }
+
+    /// A number without a needless fraction: `2`, not `2.0`.
+    static func formatNumber(_ number: Double) -> String {
+        let text = "\(number)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+
+    /// A plain decimal number, or `nil` for anything else, hexadecimal, NaN and infinity in words included.
+    static func number(_ text: String) -> Double? {
+        guard let (number, unit) = split(text), unit.isEmpty else { return nil }
+        return number
+    }
+
+    /// Splits `12.5e3 unit` in number and unit; `nil` if it does not begin with a decimal number.
+    private static func split(_ text: String) -> (number: Double, unit: String)? {
+        let bytes = Array(text.utf8)
+        var end = bytes.startIndex
+        func digits() -> Bool {
+            let start = end
+            while end < bytes.endIndex, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[end]) { end += 1 }
+            return end > start
+        }
+        func skip(_ characters: String) -> Bool {
+            guard end < bytes.endIndex, characters.utf8.contains(bytes[end]) else { return false }
+            end += 1
+            return true
+        }
+        func blanks() { while skip(" ") {} }
+
+        blanks()
+        let start = end
+        _ = skip("+-")
+        guard digits() else { return nil }
+        if skip("."), !digits() { return nil }
+        let beforeExponent = end
+        if skip("eE") {
+            _ = skip("+-")
+            if !digits() { end = beforeExponent }
+        }
+        guard let number = Double(String(decoding: bytes[start..<end], as: UTF8.self)) else { return nil }
+        blanks()
+        var unit = bytes[end...]
+        while unit.last == UInt8(ascii: " ") { unit.removeLast() }
+        return (number, String(decoding: unit, as: UTF8.self))
+    }
+}

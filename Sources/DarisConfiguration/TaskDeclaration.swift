@@ -1,0 +1,88 @@
+public import DarisCore
+
+/// A task τᵢ as a task set declares it: which model runs how often, how urgent it is, and what happens when time is
+/// short.
+///
+/// ```yaml
+/// tasks:
+///   - {name: front, model: resnet18, rate: 20 Hz, priority: high}
+///   - {name: side, model: segment, period: 100 ms, deadline: 80 ms, priority: low, count: 3, late: drop}
+/// ```
+///
+/// Two declarations that differ in nothing but their line are equal.
+public struct TaskDeclaration: Hashable, Sendable, Codable {
+    /// The name; unique in a task set. The copies of a task with `count: 3` are name-1, name-2, name-3.
+    public var name: String
+    /// The name of the model it runs.
+    public var model: String
+    /// Tᵢ: the time between releases; the least such time if `arrival` is sporadic.
+    public var period: Nanoseconds
+    /// Dᵢ: the time from release to deadline; `nil` means the period.
+    public var deadline: Nanoseconds?
+    /// HP or LP.
+    public var priority: Priority
+    /// How many inferences one job makes.
+    public var batch: Int
+    /// The time from the start of the run to the first release; `nil` means a seeded random time within the period.
+    public var phase: Nanoseconds?
+    /// What becomes of late jobs.
+    public var lateness: LatenessRule
+    /// What becomes of releases that come while the job before is in flight.
+    public var overrun: OverrunRule
+    /// Whether the clock releases its jobs, or somebody outside.
+    public var arrival: ArrivalPattern
+    private var sourceLine: SourceLine
+
+    /// A task with the given times and rules.
+    public init(
+        name: String, model: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority,
+        batch: Int = 1, phase: Nanoseconds? = nil, lateness: LatenessRule = .run, overrun: OverrunRule = .skip,
+        arrival: ArrivalPattern = .periodic, line: Int = 0
+    ) {
+        self.name = name
+        self.model = model
+        self.period = period
+        self.deadline = deadline
+        self.priority = priority
+        self.batch = batch
+        self.phase = phase
+        self.lateness = lateness
+        self.overrun = overrun
+        self.arrival = arrival
+        sourceLine = SourceLine(number: line)
+    }
+
+    /// The line of the file it stands in, for messages; 0 if it comes from no file.
+    public var line: Int {
+        get { sourceLine.number }
+        set { sourceLine.number = newValue }
+    }
+
+    /// Dᵢ in full: the deadline if given, else the period.
+    public var relativeDeadline: Nanoseconds { deadline ?? period }
+
+    private enum CodingKeys: String, CodingKey {
+        case name, model, period, deadline, priority, batch, phase, lateness, overrun, arrival
+        case sourceLine = "line"
+    }
+}
+
+/// Where a declaration stands, which is no part of what it says: all lines are equal.
+private struct SourceLine: Hashable, Sendable, Codable {
+    var number: Int
+
+    init(number: Int) { self.number = number }
+
+    init(from decoder: any Decoder) throws {
+        number = try decoder.singleValueContainer().decode(Int.self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(number)
+    }
+
+    static func == (_: SourceLine, _: SourceLine) -> Bool { true }
+
+    func hash(into _: inout Hasher) {}
+}

@@ -1,0 +1,125 @@
+internal import DarisCore
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+extension TaskSet {
+    /// Writes the task set as YAML; `parse` with the same `source` reads an equal one from it.
+    ///
+    /// Values that are their defaults are left out. The paths of models are written relative to the folder of
+    /// `source`: to write into another folder, set `source` first. A model outside that folder gets its absolute path.
+    public func rendered() -> String {
+        var lines = ["device: \(YAMLText.scalar(device))"]
+        lines.append(
+            "partition: {contexts: \(partition.contexts), streams: \(partition.streams), "
+                + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))}")
+        lines.append("models:")
+        lines += models.map { "  \(YAMLText.scalar($0.name)): \(rendered($0))" }
+        lines.append("tasks:")
+        lines += tasks.map { "  - \(rendered($0))" }
+        if let load { lines.append("load: \(Quantity.formatShare(load))") }
+        let switches = renderedScheduler()
+        if !switches.isEmpty { lines.append("scheduler: \(YAMLText.mapping(switches))") }
+        lines.append("run: {duration: \(Quantity.format(run.duration)), seed: \(run.seed)}")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func rendered(_ model: ModelDeclaration) -> String {
+        var entries: [(String, String)] = []
+        switch model.source {
+        case .builtin(let name): entries.append(("builtin", YAMLText.scalar(name)))
+        case .file(let path):
+            let path = SourceFolder.relativize(path, to: source, workingFolder: workingFolder)
+            entries.append(("file", YAMLText.scalar(path)))
+        }
+        if case .fixed(let count) = model.stages { entries.append(("stages", "\(count)")) }
+        if !model.dimensions.isEmpty {
+            let dimensions = model.dimensions.sorted { $0.key < $1.key }.map {
+                (YAMLText.scalar($0.key), "\($0.value)")
+            }
+            entries.append(("dimensions", YAMLText.mapping(dimensions)))
+        }
+        if model.seed != 1 { entries.append(("seed", "\(model.seed)")) }
+        return YAMLText.mapping(entries)
+    }
+
+    private func rendered(_ task: TaskDeclaration) -> String {
+        var entries = [
+            ("name", YAMLText.scalar(task.name)), ("model", YAMLText.scalar(task.model)),
+            ("period", Quantity.format(task.period)),
+        ]
+        if let deadline = task.deadline { entries.append(("deadline", Quantity.format(deadline))) }
+        entries.append(("priority", task.priority == .high ? "high" : "low"))
+        if task.batch != 1 { entries.append(("batch", "\(task.batch)")) }
+        if let phase = task.phase { entries.append(("phase", Quantity.format(phase))) }
+        if task.lateness == .drop { entries.append(("late", "drop")) }
+        if case .queue(let limit) = task.overrun { entries.append(("overrun", "{queue: \(limit)}")) }
+        if task.arrival != .periodic { entries.append(("arrival", task.arrival.rawValue)) }
+        return YAMLText.mapping(entries)
+    }
+
+    private func renderedScheduler() -> [(String, String)] {
+        let defaults = SchedulerOptions()
+        var entries: [(String, String)] = []
+        if scheduler.policy != defaults.policy { entries.append(("policy", scheduler.policy.rawValue)) }
+        if scheduler.windowSize != defaults.windowSize { entries.append(("window", "\(scheduler.windowSize)")) }
+        let switches = [
+            ("wcet", scheduler.worstCaseExecutionTime, defaults.worstCaseExecutionTime),
+            ("last_stage_level", scheduler.lastStageLevel, defaults.lastStageLevel),
+            ("late_level", scheduler.lateLevel, defaults.lateLevel),
+            ("fixed_priority", scheduler.fixedPriority, defaults.fixedPriority),
+            ("migration", scheduler.migration, defaults.migration),
+            ("admission", scheduler.admission, defaults.admission), ("staging", staging, true),
+        ]
+        for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
+        return entries
+    }
+
+    private func workingFolder() -> String {
+        guard let folder = getcwd(nil, 0) else { return "." }
+        defer { free(folder) }
+        return String(cString: folder)
+    }
+}
+
+/// YAML's flow notation.
+private enum YAMLText {
+    static func mapping(_ entries: [(String, String)]) -> String {
+        "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}"
+    }
+
+    /// A text as it is where that is plain to YAML, else in double quotes.
+    static func scalar(_ text: String) -> String {
+        let isPlain = text.utf8.enumerated().allSatisfy { position, byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"): position > 0
+            default: false
+            }
+        }
+        let isNull = ["", "null", "Null", "NULL"].contains(text)
+        return isPlain && !isNull ? text : quoted(text)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case " "..."~", "\u{A1}"..."\u{1FFF}", "\u{3000}"..."\u{D7FF}": result.unicodeScalars.append(scalar)
+            case "\u{10000}"...: result.unicodeScalars.append(scalar)
+            default:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return result + "\""
+    }
+}

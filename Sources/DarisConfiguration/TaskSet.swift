@@ -1,0 +1,74 @@
+public import DarisCore
+
+/// Everything a run needs to know: the device and its partition, the models, the tasks, and the scheduler's switches.
+///
+/// ```swift
+/// var set = try TaskSet.read(path: "overload.yaml")
+/// try set.apply(TaskSet.Overrides(contexts: 6, oversubscription: 6))
+/// for warning in set.warnings { print(warning) }
+/// ```
+///
+/// A task set that was read, and one that overrides were applied to, keeps `Limits`; one made by hand keeps them if
+/// its maker does.
+public struct TaskSet: Hashable, Sendable, Codable {
+    /// The name of the file it was read from, for messages; paths of models are relative to its folder.
+    public var source: String
+    /// The device to run on.
+    public var device: String
+    /// How the device is cut into contexts and streams.
+    public var partition: Partition
+    /// The models, in the order of the file.
+    public var models: [ModelDeclaration]
+    /// The tasks, in the order of the file, `count` expanded.
+    public var tasks: [TaskDeclaration]
+    /// If given, all rates are scaled so that the total utilisation is this share of what the device can do.
+    public var load: Double?
+    /// The switches of the scheduler.
+    public var scheduler: SchedulerOptions
+    /// Whether models are cut into stages; off (an ablation), every model is one stage, whatever it declares.
+    public var staging: Bool
+    /// How long to run, and the seed.
+    public var run: RunSettings
+
+    /// The devices this version can run on.
+    public static let devices = ["cpu"]
+
+    /// A task set; by default on the whole CPU as one lane, under the paper's algorithm, for 10 s.
+    public init(
+        source: String, device: String = "cpu",
+        partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
+        models: [ModelDeclaration], tasks: [TaskDeclaration], load: Double? = nil,
+        scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings()
+    ) {
+        self.source = source
+        self.device = device
+        self.partition = partition
+        self.models = models
+        self.tasks = tasks
+        self.load = load
+        self.scheduler = scheduler
+        self.staging = staging
+        self.run = run
+    }
+
+    /// What is allowed but probably not meant, one sentence each.
+    public var warnings: [String] {
+        let used = Set(tasks.map(\.model))
+        var warnings: [String] = []
+        for model in models where !used.contains(model.name) {
+            warnings.append("\(source): models.\(model.name): no task uses this model")
+        }
+        if scheduler.policy != .daris {
+            var asDaris = scheduler
+            asDaris.policy = .daris
+            asDaris.windowSize = SchedulerOptions().windowSize
+            asDaris.worstCaseExecutionTime = SchedulerOptions().worstCaseExecutionTime
+            if asDaris != SchedulerOptions() {
+                warnings.append(
+                    "\(source): scheduler: policy '\(scheduler.policy.rawValue)' ignores last_stage_level, late_level, "
+                        + "fixed_priority, migration and admission; only policy 'daris' heeds them")
+            }
+        }
+        return warnings
+    }
+}
