@@ -12,6 +12,8 @@ enum Document {
     /// Reads a text; the root is a null scalar if there is nothing in it.
     static func root(of text: String, file: String) throws(ConfigurationError) -> Field {
         guard text.utf8.count <= Limits.fileBytes else { throw tooLarge(file: file) }
+        // libYAML would count a byte order mark as a column, which shifts the indentation of the first line.
+        let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         try refuseExpansion(in: text, file: file)
         do {
             // Without the resolver's rules every scalar stays text: what it means is decided by the field it is in.
@@ -93,11 +95,16 @@ enum Document {
             ConfigurationError(file: file, line: line, column: column, message: "not valid YAML: \(problem)")
         }
         switch error {
+        case .composer(_, "but found another document", let mark, _):
+            return invalid(
+                "found another document; a task set is one document", line: mark.line, column: mark.column)
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
-            let context = context.map { "\($0.text) " } ?? ""
+            var during = context.map { " \($0.text)" } ?? ""
+            // What was never closed is noticed far from where it was opened.
+            if let context, context.mark.line < mark.line { during += " from line \(context.mark.line)" }
             let hint = scalar(in: text, at: mark) == "\t" ? "; indent with spaces, not tabs" : ""
-            return invalid(context + problem + hint, line: mark.line, column: mark.column)
+            return invalid(problem + during + hint, line: mark.line, column: mark.column)
         case .reader(let problem, let offset, _, _):
             var place = Place()
             if let offset {

@@ -38,7 +38,7 @@ public enum Quantity {
                 message: "\(text.quoted) is not a time; write for example '100 ms' (units: ns, us, ms, s, min, h, d)")
         }
         let range = range ?? Nanoseconds.zero...Limits.duration.upperBound
-        let nanoseconds = (number * Double(known.nanoseconds)).rounded()
+        let nanoseconds = (number.value * Double(known.nanoseconds)).rounded()
         // The bounds fit a Double exactly, so a value inside them converts without loss of range.
         guard nanoseconds >= Double(range.lowerBound.rawValue), nanoseconds <= Double(range.upperBound.rawValue) else {
             throw ConfigurationError(
@@ -56,7 +56,7 @@ public enum Quantity {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a rate; write for example '20 Hz'")
         }
-        let hertz = unit.lowercased() == "khz" ? number * 1_000 : number
+        let hertz = unit.lowercased() == "khz" ? number.value * 1_000 : number.value
         guard hertz > 0, hertz <= 100_000, (1e9 / hertz).rounded() <= Double(Limits.period.upperBound.rawValue) else {
             throw ConfigurationError(field: field, message: "\(text.quoted) is outside 1/3600 Hz to 100 kHz")
         }
@@ -73,12 +73,12 @@ public enum Quantity {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a share; write for example '150 %'")
         }
-        if unit.isEmpty && number > 10 {
+        if unit.isEmpty && number.value > 10 {
             throw ConfigurationError(
                 field: field,
                 message: "\(text.quoted) may mean per cent or times; write '\(text) %', or a plain number up to 10")
         }
-        let ratio = unit == "%" ? number / 100 : number
+        let ratio = unit == "%" ? number.hundredth : number.value
         guard Limits.load.contains(ratio) else {
             throw ConfigurationError(field: field, message: "\(text.quoted) is outside 1 % to 10000 %")
         }
@@ -94,10 +94,18 @@ public enum Quantity {
         return "\(time.rawValue) ns"
     }
 
-    /// A ratio as `150 %` if `parseShare` gives exactly the same ratio back, else as a plain number.
+    /// A ratio as `150 %`, with as many digits as `parseShare` needs to give exactly the same ratio back.
     static func formatShare(_ ratio: Double) -> String {
-        let percent = formatNumber((ratio * 100).rounded())
-        return (ratio * 100).rounded() / 100 == ratio ? "\(percent) %" : formatNumber(ratio)
+        let text = "\(ratio)"
+        guard let point = text.firstIndex(of: "."), text.allSatisfy({ "0123456789.".contains($0) }) else {
+            return formatNumber(ratio)
+        }
+        // The point moves in the text, since multiplying by 100 would round.
+        let fraction = text[text.index(after: point)...]
+        let padded = fraction + String(repeating: "0", count: max(0, 2 - fraction.count))
+        let whole = (text[..<point] + padded.prefix(2)).drop { $0 == "0" }
+        let rest = padded.dropFirst(2)
+        return "\(whole.isEmpty ? "0" : whole)\(rest.isEmpty ? "" : ".\(rest)") %"
     }
 
     /// A number without a needless fraction: `2`, not `2.0`.
@@ -109,11 +117,11 @@ public enum Quantity {
     /// A plain decimal number, or `nil` for anything else, hexadecimal, NaN and infinity in words included.
     static func number(_ text: String) -> Double? {
         guard let (number, unit) = split(text), unit.isEmpty else { return nil }
-        return number
+        return number.value
     }
 
     /// Splits `12.5e3 unit` in number and unit; `nil` if it does not begin with a decimal number.
-    private static func split(_ text: String) -> (number: Double, unit: String)? {
+    private static func split(_ text: String) -> (number: Decimal, unit: String)? {
         let bytes = Array(text.utf8)
         var end = bytes.startIndex
         func digits() -> Bool {
@@ -133,15 +141,34 @@ public enum Quantity {
         _ = skip("+-")
         guard digits() else { return nil }
         if skip("."), !digits() { return nil }
-        let beforeExponent = end
+        let endOfMantissa = end
         if skip("eE") {
             _ = skip("+-")
-            if !digits() { end = beforeExponent }
+            if !digits() { end = endOfMantissa }
         }
-        guard let number = Double(String(decoding: bytes[start..<end], as: UTF8.self)) else { return nil }
+        let number = Decimal(
+            mantissa: String(decoding: bytes[start..<endOfMantissa], as: UTF8.self),
+            exponent: String(decoding: bytes[endOfMantissa..<end].dropFirst(), as: UTF8.self))
         blanks()
         var unit = bytes[end...]
         while unit.last == UInt8(ascii: " ") { unit.removeLast() }
         return (number, String(decoding: unit, as: UTF8.self))
+    }
+}
+
+/// A decimal number as it was written, so that a per cent sign moves its point without rounding twice.
+private struct Decimal {
+    /// Digits with an optional sign and point.
+    let mantissa: String
+    /// The power of ten, with an optional sign; empty if none was written.
+    let exponent: String
+
+    /// The nearest `Double`; infinite beyond its range.
+    var value: Double { Double(exponent.isEmpty ? mantissa : "\(mantissa)e\(exponent)") ?? .nan }
+
+    /// The `Double` nearest to a hundredth of the number.
+    var hundredth: Double {
+        guard let power = exponent.isEmpty ? 0 : Int16(exponent) else { return value / 100 }
+        return Double("\(mantissa)e\(Int(power) - 2)") ?? .nan
     }
 }

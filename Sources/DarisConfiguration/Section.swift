@@ -18,7 +18,8 @@ struct Section {
             guard keys.contains(key.name) else {
                 let suggestion = Spelling.suggestion(for: key.name, among: keys)
                 throw key.field.error(
-                    "unknown key \(key.name.quoted);\(suggestion) allowed are \(keys.joined(separator: ", "))")
+                    "unknown key \(key.name.quoted);\(suggestion) allowed \(keys.count == 1 ? "is" : "are") \(keys.joined(separator: ", "))"
+                )
             }
             values[key.name] = value
         }

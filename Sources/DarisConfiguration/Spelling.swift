@@ -5,10 +5,11 @@ enum Spelling {
 
     /// The word of `candidates` nearest to `word`, or `nil` if none is near; ties go to the first.
     static func nearest(to word: String, among candidates: [String]) -> String? {
+        let word = String(word.prefix(longest)).lowercased()
         let limit = max(2, word.count / 2)
         var best: (word: String, distance: Int)?
         for candidate in candidates {
-            let distance = distance(word.lowercased(), candidate.lowercased())
+            let distance = distance(word, candidate.lowercased())
             if distance <= limit, distance < best?.distance ?? .max { best = (candidate, distance) }
         }
         return best?.word
