@@ -1,0 +1,112 @@
+import DarisConfiguration
+import DarisCore
+import Testing
+
+@Suite("Overrides")
+struct OverrideTests {
+    private func example() throws -> TaskSet { try TaskSet.parse(exampleText, file: "t.yaml") }
+
+    /// What applying `overrides` to a file with 4 contexts and oversubscription 3 says.
+    private func complaint(_ overrides: TaskSet.Overrides) throws -> String? {
+        var set = try example()
+        set.partition = Partition(contexts: 4, streams: 1, oversubscription: 3)
+        let before = set
+        do throws(ConfigurationError) {
+            try set.apply(overrides)
+            return nil
+        } catch {
+            #expect(set == before, "a refused override changes nothing")
+            return error.description
+        }
+    }
+
+    @Test("no overrides change nothing")
+    func none() throws {
+        var set = try example()
+        try set.apply(TaskSet.Overrides())
+        #expect(try set == example())
+    }
+
+    @Test("each override takes the place of the file's value, and of nothing else")
+    func all() throws {
+        var set = try example()
+        try set.apply(
+            TaskSet.Overrides(
+                device: "cpu", contexts: 6, streams: 2, oversubscription: 5.5, load: 0.8,
+                duration: .seconds(3 as Int64),
+                seed: 9, policy: .fifo, window: 7, worstCaseExecutionTime: true, lastStageLevel: false,
+                lateLevel: false, fixedPriority: false, migration: false, admission: false, staging: false))
+        var expected = try example()
+        expected.partition = Partition(contexts: 6, streams: 2, oversubscription: 5.5)
+        expected.load = 0.8
+        expected.run = RunSettings(duration: .seconds(3 as Int64), seed: 9)
+        expected.scheduler.policy = .fifo
+        expected.scheduler.windowSize = 7
+        expected.scheduler.worstCaseExecutionTime = true
+        expected.scheduler.lastStageLevel = false
+        expected.scheduler.lateLevel = false
+        expected.scheduler.fixedPriority = false
+        expected.scheduler.migration = false
+        expected.scheduler.admission = false
+        expected.staging = false
+        #expect(set == expected)
+    }
+
+    @Test(
+        "one switch changes one option",
+        arguments: [
+            (\TaskSet.Overrides.worstCaseExecutionTime, \TaskSet.scheduler.worstCaseExecutionTime),
+            (\.lastStageLevel, \.scheduler.lastStageLevel), (\.lateLevel, \.scheduler.lateLevel),
+            (\.fixedPriority, \.scheduler.fixedPriority), (\.migration, \.scheduler.migration),
+            (\.admission, \.scheduler.admission), (\.staging, \.staging),
+        ] as [(WritableKeyPath<TaskSet.Overrides, Bool?> & Sendable, WritableKeyPath<TaskSet, Bool> & Sendable)])
+    func oneSwitch(
+        override: WritableKeyPath<TaskSet.Overrides, Bool?> & Sendable,
+        option: WritableKeyPath<TaskSet, Bool> & Sendable
+    ) throws {
+        var expected = try example()
+        expected[keyPath: option].toggle()
+        var overrides = TaskSet.Overrides()
+        overrides[keyPath: override] = expected[keyPath: option]
+        var set = try example()
+        try set.apply(overrides)
+        #expect(set == expected)
+    }
+
+    @Test(
+        "a wrong value names its option",
+        arguments: [
+            (TaskSet.Overrides(device: "cuda"), "--device: device 'cuda' is not available in this version; use cpu"),
+            (TaskSet.Overrides(contexts: 0), "--contexts: 0 is outside 1 to 256"),
+            (TaskSet.Overrides(contexts: 257), "--contexts: 257 is outside 1 to 256"),
+            (TaskSet.Overrides(streams: 0), "--streams: 0 is outside 1 to 256"),
+            (
+                TaskSet.Overrides(oversubscription: 4.5),
+                "--oversubscription: 4.5 is outside 1 to 4, the number of contexts"
+            ),
+            (TaskSet.Overrides(oversubscription: 0), "--oversubscription: 0 is outside 1 to 4, the number of contexts"),
+            (
+                TaskSet.Overrides(oversubscription: .nan),
+                "--oversubscription: nan is outside 1 to 4, the number of contexts"
+            ),
+            (TaskSet.Overrides(load: 0.001), "--load: 0.1 % is outside 1 % to 10000 %"),
+            (TaskSet.Overrides(load: .infinity), "--load: inf is outside 1 % to 10000 %"),
+            (TaskSet.Overrides(duration: .zero), "--duration: 0 s is outside 1 ms to 7 d"),
+            (TaskSet.Overrides(window: 1025), "--window: 1025 is outside 1 to 1024"),
+        ])
+    func wrong(overrides: TaskSet.Overrides, error: String) throws {
+        #expect(try complaint(overrides) == error)
+    }
+
+    @Test("fewer contexts than the file's oversubscription need an oversubscription of their own")
+    func fewerContexts() throws {
+        #expect(
+            try complaint(TaskSet.Overrides(contexts: 2))
+                == "--contexts: 2 is below the file's oversubscription of 3; give --oversubscription also, from 1 to 2")
+        #expect(try complaint(TaskSet.Overrides(contexts: 2, oversubscription: 2)) == nil)
+        #expect(
+            try complaint(TaskSet.Overrides(contexts: 2, oversubscription: 3))
+                == "--oversubscription: 3 is outside 1 to 2, the number of contexts")
+        #expect(try complaint(TaskSet.Overrides(contexts: 3)) == nil)
+    }
+}
