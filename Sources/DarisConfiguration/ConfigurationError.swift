@@ -29,8 +29,10 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
         var place = ""
         if let file {
             place += file
-            if let line { place += ":\(line)" }
-            if let line = line, line > 0, let column { place += ":\(column)" }
+            if let line {
+                place += ":\(line)"
+                if let column { place += ":\(column)" }
+            }
             place += ": "
         }
         if !field.isEmpty { place += "\(field): " }

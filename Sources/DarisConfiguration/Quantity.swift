@@ -76,7 +76,7 @@ public enum Quantity {
         if unit.isEmpty && number.value > 10 {
             throw ConfigurationError(
                 field: field,
-                message: "\(text.quoted) may mean per cent or times; write '\(text) %', or a plain number up to 10")
+                message: "\(text.quoted) may mean per cent or times; write it with '%', or as a plain number up to 10")
         }
         let ratio = unit == "%" ? number.hundredth : number.value
         guard Limits.load.contains(ratio) else {

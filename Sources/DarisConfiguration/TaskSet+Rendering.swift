@@ -32,7 +32,9 @@ extension TaskSet {
     private func rendered(_ model: ModelDeclaration) -> String {
         var entries: [(String, String)] = []
         switch model.source {
-        case .builtin(let name): entries.append(("builtin", YAMLText.scalar(name)))
+        case .builtin(let name):
+            entries.append(("builtin", YAMLText.scalar(name)))
+            if model.seed != 1 { entries.append(("seed", "\(model.seed)")) }
         case .file(let path):
             let path = SourceFolder.relativize(path, to: source, workingFolder: workingFolder)
             entries.append(("file", YAMLText.scalar(path)))
@@ -44,7 +46,6 @@ extension TaskSet {
             }
             entries.append(("dimensions", YAMLText.mapping(dimensions)))
         }
-        if model.seed != 1 { entries.append(("seed", "\(model.seed)")) }
         return YAMLText.mapping(entries)
     }
 

@@ -266,7 +266,7 @@ struct MalformedFileTests {
         // The load.
         (
             text(top: "load: 150"),
-            "t.yaml:5:7: load: '150' may mean per cent or times; write '150 %', or a plain number up to 10"
+            "t.yaml:5:7: load: '150' may mean per cent or times; write it with '%', or as a plain number up to 10"
         ),
         (text(top: "load: full"), "t.yaml:5:7: load: 'full' is not a share; write for example '150 %'"),
         (text(top: "load:"), "t.yaml:5:6: load: has no value; write a share, for example '150 %'"),
