@@ -1,0 +1,42 @@
+/// What a tensor's elements are. The numbers are ONNX's.
+public enum ElementType: Int32, CaseIterable, Sendable {
+    /// 32-bit floating point.
+    case float32 = 1
+    /// 8-bit unsigned integer.
+    case uint8 = 2
+    /// 8-bit signed integer.
+    case int8 = 3
+    /// 16-bit unsigned integer.
+    case uint16 = 4
+    /// 16-bit signed integer.
+    case int16 = 5
+    /// 32-bit signed integer.
+    case int32 = 6
+    /// 64-bit signed integer.
+    case int64 = 7
+    /// Text; such elements have no fixed size, so no ``Tensor`` can be made of them.
+    case string = 8
+    /// True or false, in a byte.
+    case bool = 9
+    /// 16-bit floating point of IEEE 754.
+    case float16 = 10
+    /// 64-bit floating point.
+    case float64 = 11
+    /// 32-bit unsigned integer.
+    case uint32 = 12
+    /// 64-bit unsigned integer.
+    case uint64 = 13
+    /// 16-bit floating point with the exponent of a 32-bit one.
+    case bfloat16 = 16
+
+    /// The size of an element in bytes, or `nil` if it has no fixed one.
+    public var byteSize: Int? {
+        switch self {
+        case .uint8, .int8, .bool: 1
+        case .uint16, .int16, .float16, .bfloat16: 2
+        case .float32, .int32, .uint32: 4
+        case .int64, .float64, .uint64: 8
+        case .string: nil
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import CONNXRuntime
+import Synchronization
+
+/// The tensors that a session reads and writes, bound once and run many times.
+///
+/// The binding keeps its tensors and its session alive. Its calls exclude each other, so any thread may make them; a
+/// call waits while a run of the same binding goes on. For runs side by side give each its own binding.
+public final class IOBinding: Sendable {
+    /// The session this binding was made for.
+    public let session: Session
+
+    private let handle: Handle
+    private let bound = Mutex(Bound())
+
+    /// What is bound now.
+    private struct Bound: Sendable {
+        var inputs: [String: Tensor] = [:]
+        /// In the order in which ONNX Runtime has them.
+        var outputs: [(name: String, target: OutputTarget)] = []
+
+        mutating func setOutput(_ name: String, _ target: OutputTarget) {
+            if let index = outputs.firstIndex(where: { $0.name == name }) {
+                outputs[index].target = target
+            } else {
+                outputs.append((name, target))
+            }
+        }
+    }
+
+    private enum OutputTarget: Sendable {
+        case tensor(Tensor)
+        case memory(MemoryInfo)
+    }
+
+    /// A binding of nothing yet.
+    public init(session: Session) throws(ONNXRuntimeError) {
+        self.session = session
+        let api = session.handle.api
+        handle = try api.make(
+            "CreateIoBinding", for: session.subject, release: daris_ort_release_binding, keeping: [session]
+        ) { daris_ort_create_binding(api.table, session.handle.pointer, &$0) }
+    }
+
+    /// Binds a tensor that the session reads. A tensor bound to that input before is let go.
+    public func bind(_ tensor: Tensor, toInput name: String) throws(ONNXRuntimeError) {
+        try bound.withLock { bound throws(ONNXRuntimeError) in
+            try check(
+                daris_ort_bind_input(handle.api.table, handle.pointer, name, tensor.handle.pointer), "BindInput", name)
+            bound.inputs[name] = tensor
+        }
+    }
+
+    /// Binds a tensor that the session writes. What was bound to that output before is let go.
+    public func bind(_ tensor: Tensor, toOutput name: String) throws(ONNXRuntimeError) {
+        try bound.withLock { bound throws(ONNXRuntimeError) in
+            try check(
+                daris_ort_bind_output(handle.api.table, handle.pointer, name, tensor.handle.pointer), "BindOutput", name
+            )
+            bound.setOutput(name, .tensor(tensor))
+        }
+    }
+
+    /// Has each run allocate an output in `memory`: for outputs whose shape is known only after the run.
+    public func bindOutput(_ name: String, to memory: MemoryInfo) throws(ONNXRuntimeError) {
+        try bound.withLock { bound throws(ONNXRuntimeError) in
+            try check(
+                daris_ort_bind_output_to_device(handle.api.table, handle.pointer, name, memory.handle.pointer),
+                "BindOutputToDevice", name)
+            bound.setOutput(name, .memory(memory))
+        }
+    }
+
+    /// The outputs of the last run, by name: the tensors bound, and those that the run allocated.
+    ///
+    /// Empty, where ONNX Runtime allocates, until there was a run.
+    public func outputs() throws(ONNXRuntimeError) -> [String: Tensor] {
+        try bound.withLock { bound throws(ONNXRuntimeError) in
+            let api = handle.api
+            let library = session.environment.library
+            var array: UnsafeMutablePointer<OpaquePointer?>?
+            var count = 0
+            try api.check(
+                daris_ort_get_bound_output_values(api.table, handle.pointer, library.allocator, &array, &count),
+                "GetBoundOutputValues", session.subject)
+            guard let array else { return [:] }
+            defer {
+                // It cannot fail for memory that the same allocator gave out.
+                if let status = daris_ort_allocator_free(api.table, library.allocator, array) {
+                    daris_ort_release_status(api.table, status)
+                }
+            }
+            let targets = bound.outputs
+            let values = Array(UnsafeBufferPointer(start: array, count: count))
+            let tensors = try Tensor.take(values, names: targets.map(\.name), from: session) { index in
+                switch targets[index].target {
+                case .tensor(let tensor): tensor.memory
+                case .memory(let memory): memory
+                }
+            }
+            var result: [String: Tensor] = [:]
+            for (output, tensor) in zip(targets, tensors) {
+                // The tensor that was bound owns the memory; the value read back only names it.
+                if case .tensor(let own) = output.target {
+                    result[output.name] = own
+                } else {
+                    result[output.name] = tensor
+                }
+            }
+            return result
+        }
+    }
+
+    /// Lets go of everything bound.
+    public func clear() {
+        bound.withLock { bound in
+            daris_ort_clear_bound_inputs(handle.api.table, handle.pointer)
+            daris_ort_clear_bound_outputs(handle.api.table, handle.pointer)
+            bound = Bound()
+        }
+    }
+
+    /// Runs the session; nothing is allocated here unless it fails.
+    func run(options: RunOptions?) throws(ONNXRuntimeError) {
+        try bound.withLock { _ throws(ONNXRuntimeError) in
+            let status = daris_ort_run_with_binding(
+                handle.api.table, session.handle.pointer, options?.handle.pointer, handle.pointer)
+            if let status { throw handle.api.failure(status, "RunWithBinding", session.subject) }
+        }
+    }
+
+    private func check(_ status: OpaquePointer?, _ call: StaticString, _ name: String) throws(ONNXRuntimeError) {
+        try handle.api.check(status, call, "'\(name)' of \(session.subject)")
+    }
+}

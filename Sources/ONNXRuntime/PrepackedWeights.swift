@@ -1,0 +1,17 @@
+import CONNXRuntime
+
+/// A store of weights that were rearranged for the CPU's kernels, shared by the sessions made with it.
+///
+/// Only weights given as ``SessionOptions/initializers`` are shared. ONNX Runtime guards the store with a lock of its
+/// own while a session is made, and only reads it later; each session keeps it alive.
+public final class PrepackedWeights: Sendable {
+    let handle: Handle
+
+    /// An empty store.
+    public init(library: ONNXRuntimeLibrary) throws(ONNXRuntimeError) {
+        let table = library.api.table
+        handle = try library.api.make(
+            "CreatePrepackedWeightsContainer", for: "prepacked weights", release: daris_ort_release_prepacked_weights
+        ) { daris_ort_create_prepacked_weights(table, &$0) }
+    }
+}

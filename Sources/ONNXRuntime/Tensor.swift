@@ -1,0 +1,171 @@
+import CONNXRuntime
+
+/// A dense array of elements for a model to read or write.
+///
+/// ```swift
+/// let image = try Tensor(library: library, elementType: .float32, shape: [1, 3, 224, 224])
+/// image.withUnsafeMutableBytes { $0.copyBytes(from: pixels) }
+/// ```
+///
+/// The shape, the element type and the address never change, so a tensor may be passed between threads. Its elements
+/// are plain memory: as with a pointer, whoever writes them sees to it that nobody else reads or writes them meanwhile,
+/// a running session included. That is why the conformance to `Sendable` is unchecked.
+public final class Tensor: @unchecked Sendable {
+    /// What the elements are.
+    public let elementType: ElementType
+    /// The extent of each dimension; empty for a single element.
+    public let shape: [Int]
+    /// The size of the elements in bytes.
+    public let byteCount: Int
+    /// The memory that the elements are in.
+    public let memory: MemoryInfo
+    /// The first element; an address of the device, not of the host, if ``memory`` is not host-accessible.
+    public let address: UnsafeMutableRawPointer
+    let handle: Handle
+
+    /// A tensor of zeros in host memory of its own.
+    public convenience init(
+        library: ONNXRuntimeLibrary, elementType: ElementType, shape: [Int]
+    ) throws(ONNXRuntimeError) {
+        let byteCount = try Self.byteCount(elementType: elementType, shape: shape)
+        let buffer = AlignedBuffer(byteCount: byteCount)
+        try self.init(
+            elementType: elementType, shape: shape, address: buffer.start, byteCount: byteCount,
+            memory: library.hostMemory, keeping: [buffer])
+    }
+
+    /// A tensor in host memory of its own with these elements, in row-major order.
+    public convenience init<Element: TensorElement>(
+        library: ONNXRuntimeLibrary, _ elements: [Element], shape: [Int]
+    ) throws(ONNXRuntimeError) {
+        try self.init(library: library, elementType: Element.elementType, shape: shape)
+        let found = elements.count * MemoryLayout<Element>.stride
+        guard found == byteCount else {
+            throw .wrongSize(shape: shape, elementType: elementType, expectedBytes: byteCount, foundBytes: found)
+        }
+        elements.withUnsafeBytes { source in
+            withUnsafeMutableBytes { $0.copyMemory(from: source) }
+        }
+    }
+
+    /// A tensor over memory that the caller owns.
+    ///
+    /// - Parameters:
+    ///   - elementType: What the elements are.
+    ///   - shape: The extent of each dimension.
+    ///   - bytes: The elements. They must stay where they are until the tensor and every binding that has it are gone.
+    ///   - memory: The memory that `bytes` is in, such as ``ONNXRuntimeLibrary/hostMemory``.
+    ///   - owner: Kept alive as long as the tensor, if given.
+    public convenience init(
+        elementType: ElementType, shape: [Int], over bytes: UnsafeMutableRawBufferPointer, in memory: MemoryInfo,
+        keeping owner: (any AnyObject & Sendable)? = nil
+    ) throws(ONNXRuntimeError) {
+        let byteCount = try Self.byteCount(elementType: elementType, shape: shape)
+        guard bytes.count == byteCount, let address = bytes.baseAddress else {
+            throw .wrongSize(
+                shape: shape, elementType: elementType, expectedBytes: byteCount, foundBytes: bytes.count)
+        }
+        try self.init(
+            elementType: elementType, shape: shape, address: address, byteCount: byteCount, memory: memory,
+            keeping: owner.map { [$0] } ?? [])
+    }
+
+    private init(
+        elementType: ElementType, shape: [Int], address: UnsafeMutableRawPointer, byteCount: Int, memory: MemoryInfo,
+        keeping owners: [any AnyObject & Sendable]
+    ) throws(ONNXRuntimeError) {
+        self.elementType = elementType
+        self.shape = shape
+        self.byteCount = byteCount
+        self.memory = memory
+        self.address = address
+        let api = memory.handle.api
+        let dimensions = shape.map(Int64.init)
+        handle = try api.make(
+            "CreateTensorWithDataAsOrtValue", for: "a tensor of shape \(shape)", release: daris_ort_release_value,
+            keeping: owners + [memory]
+        ) {
+            daris_ort_create_tensor(
+                api.table, memory.handle.pointer, address, byteCount, dimensions, dimensions.count,
+                elementType.rawValue, &$0)
+        }
+    }
+
+    /// Takes over a value that ONNX Runtime made.
+    ///
+    /// - Parameters:
+    ///   - value: The value.
+    ///   - memory: The memory it was asked to be in.
+    ///   - name: The output that it is, for a message.
+    init(taking value: consuming Handle, in memory: MemoryInfo, name: String) throws(ONNXRuntimeError) {
+        let api = value.api
+        var isTensor: Int32 = 0
+        try api.check(daris_ort_is_tensor(api.table, value.pointer, &isTensor), "IsTensor", "'\(name)'")
+        guard isTensor != 0 else {
+            throw .unsupportedValue(name: name, subject: "a run", reason: "it is not a tensor")
+        }
+        let info = try api.make("GetTensorTypeAndShape", for: "'\(name)'", release: daris_ort_release_tensor_info) {
+            daris_ort_get_value_tensor_info(api.table, value.pointer, &$0)
+        }
+        let type = try TensorType(reading: info.pointer, api: api, name: name, subject: "a run")
+        elementType = type.elementType
+        shape = type.dimensions.map(\.extent)
+        byteCount = try Self.byteCount(elementType: elementType, shape: shape)
+        self.memory = memory
+        var data: UnsafeMutableRawPointer?
+        try api.check(daris_ort_get_tensor_data(api.table, value.pointer, &data), "GetTensorMutableData", "'\(name)'")
+        // A tensor without elements may have no address; any will do then.
+        address = data ?? UnsafeMutableRawPointer(api.table)
+        handle = value
+    }
+
+    /// The number of elements.
+    public var elementCount: Int { shape.reduce(1, *) }
+
+    /// Calls `body` with the elements as bytes that may be changed.
+    ///
+    /// - Precondition: ``memory`` is host-accessible.
+    public func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(memory.isHostAccessible, "the host cannot reach a tensor in \(memory.place)")
+        return try body(UnsafeMutableRawBufferPointer(start: address, count: byteCount))
+    }
+
+    /// Calls `body` with the elements as bytes.
+    ///
+    /// - Precondition: ``memory`` is host-accessible.
+    public func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(memory.isHostAccessible, "the host cannot reach a tensor in \(memory.place)")
+        return try body(UnsafeRawBufferPointer(start: address, count: byteCount))
+    }
+
+    /// A copy of the elements, in row-major order.
+    ///
+    /// - Precondition: The elements are of type `Element`, and ``memory`` is host-accessible.
+    public func elements<Element: TensorElement>(as type: Element.Type = Element.self) -> [Element] {
+        precondition(
+            Element.elementType == elementType, "a tensor of \(elementType) has no elements of \(Element.self)")
+        return withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
+    }
+
+    /// The bytes that a tensor takes.
+    private static func byteCount(elementType: ElementType, shape: [Int]) throws(ONNXRuntimeError) -> Int {
+        guard var count = elementType.byteSize else {
+            throw .invalidTensor(shape: shape, elementType: elementType, reason: "such elements have no fixed size")
+        }
+        for extent in shape {
+            guard extent >= 0 else {
+                throw .invalidTensor(shape: shape, elementType: elementType, reason: "an extent is negative")
+            }
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            guard !overflow else {
+                throw .invalidTensor(shape: shape, elementType: elementType, reason: "it would be too large")
+            }
+            count = product
+        }
+        return count
+    }
+}
