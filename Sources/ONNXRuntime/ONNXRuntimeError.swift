@@ -57,15 +57,16 @@ extension ONNXRuntimeError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .libraryNotFound(let searched):
-            "ONNX Runtime was not found; run Scripts/fetch-onnxruntime, or set DARIS_ONNXRUNTIME to libonnxruntime.so or its"
-                + " folder (looked in \(searched.joined(separator: ", ")))"
+            "ONNX Runtime was not found; run Scripts/fetch-onnxruntime, or set DARIS_ONNXRUNTIME to libonnxruntime.so or"
+                + " its folder (looked in \(searched.joined(separator: ", ")))"
         case .overrideUnusable(let value, let reason):
-            "DARIS_ONNXRUNTIME is set to '\(value)', but \(reason); set it to libonnxruntime.so or its folder, or unset it"
+            "DARIS_ONNXRUNTIME is set to '\(value)', but \(reason); set it to libonnxruntime.so or its folder, or"
+                + " unset it"
         case .libraryUnusable(let path, let reason):
             "'\(path)' cannot be used as ONNX Runtime: \(reason); run Scripts/fetch-onnxruntime to get one that can"
         case .unsupportedVersion(let path, let found, let oldest):
-            "'\(path)' is ONNX Runtime \(found), but \(oldest) or a later 1.x is needed; run Scripts/fetch-onnxruntime to"
-                + " get \(ONNXRuntimeLibrary.testedVersion)"
+            "'\(path)' is ONNX Runtime \(found), but \(oldest) or a later 1.x is needed; run"
+                + " Scripts/fetch-onnxruntime to get \(ONNXRuntimeLibrary.testedVersion)"
         case .callFailed(let call, let code, let message, let subject):
             "ONNX Runtime's \(call) failed for \(subject) (\(code)): \(message)"
         case .unsupportedValue(let name, let subject, let reason):

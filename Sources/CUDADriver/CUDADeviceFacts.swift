@@ -1,0 +1,24 @@
+/// What is fixed about a CUDA device.
+public struct CUDADeviceFacts: Hashable, Sendable {
+    /// The device's number, as the driver counts.
+    public let index: Int
+    /// The product's name.
+    public let name: String
+    /// The compute capability: `9.0` is major 9, minor 0.
+    public let computeCapability: CUDAVersion
+    /// The number of streaming multiprocessors (SMs).
+    public let multiprocessorCount: Int
+    /// The device's memory in bytes.
+    public let totalMemoryBytes: Int
+
+    /// A device with these facts.
+    public init(
+        index: Int, name: String, computeCapability: CUDAVersion, multiprocessorCount: Int, totalMemoryBytes: Int
+    ) {
+        self.index = index
+        self.name = name
+        self.computeCapability = computeCapability
+        self.multiprocessorCount = multiprocessorCount
+        self.totalMemoryBytes = totalMemoryBytes
+    }
+}

@@ -1,0 +1,5 @@
+/// Why the driver cannot be used.
+struct DriverFailure: Error {
+    /// A sentence without a full stop.
+    let reason: String
+}
