@@ -1,0 +1,63 @@
+internal import Foundation
+
+/// A file open for reading, of which the size is known. It refuses whatever is not a regular file, so that a directory,
+/// a pipe or a device given by mistake ends in a sentence and not in a wait.
+final class RegularFile {
+    /// Why a file could not be read, in words that follow "cannot read FILE:".
+    struct Failure: Error {
+        let reason: String
+
+        init(_ reason: String) { self.reason = reason }
+        init(errno code: Int32) { reason = String(cString: strerror(code)) }
+    }
+
+    let byteCount: Int
+    private let descriptor: Int32
+
+    /// Opens the file; fails if it is missing, not readable or not a regular file.
+    init(path: String) throws(Failure) {
+        guard !path.isEmpty, !path.utf8.contains(0) else { throw Failure("this is not a file name") }
+        // Without O_NONBLOCK, opening a pipe would wait for a writer.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Failure(errno: errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw Failure(errno: code)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw Failure(status.st_mode & S_IFMT == S_IFDIR ? "it is a directory" : "it is not a regular file")
+        }
+        self.descriptor = descriptor
+        byteCount = Int(status.st_size)
+    }
+
+    deinit { close(descriptor) }
+
+    /// The `count` bytes from `offset` on; fails if the file ends before that.
+    func read(offset: Int, count: Int) throws(Failure) -> Data {
+        guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else {
+            throw Failure("it has \(byteCount) bytes, too few for \(count) from \(offset) on")
+        }
+        var data = Data(count: count)
+        let failure: Failure? = data.withUnsafeMutableBytes { buffer in
+            var done = 0
+            while done < count {
+                let got = pread(
+                    descriptor, buffer.baseAddress?.advanced(by: done), count - done, off_t(offset + done))
+                if got > 0 {
+                    done += got
+                } else if got == 0 {
+                    return Failure("it became shorter while it was read")
+                } else if errno != EINTR {
+                    return Failure(errno: errno)
+                }
+            }
+            return nil
+        }
+        if let failure { throw failure }
+        return data
+    }
+}

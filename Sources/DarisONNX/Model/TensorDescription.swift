@@ -1,0 +1,72 @@
+/// The name and type of a tensor that goes into or comes out of a model.
+public struct TensorDescription: Hashable, Sendable {
+    /// One length in the shape of a tensor.
+    public enum Dimension: Hashable, Sendable {
+        /// A known length.
+        case fixed(Int)
+        /// A length known by name only, such as `batch`.
+        case symbolic(String)
+        /// A length of which nothing is known.
+        case unknown
+    }
+
+    /// The tensor's name in the graph.
+    public var name: String
+    /// ONNX's number of the element type: 1 is float32, 7 int64, 10 float16; 0 if the type is not given or is not a
+    /// dense tensor.
+    public var elementType: Int32
+    /// The shape, outermost dimension first; empty for a scalar, `nil` if not even the rank is known.
+    public var dimensions: [Dimension]?
+
+    /// A description of the tensor `name`.
+    public init(name: String, elementType: Int32, dimensions: [Dimension]?) {
+        self.name = name
+        self.elementType = elementType
+        self.dimensions = dimensions
+    }
+
+    /// ONNX's number for float32.
+    public static let float32: Int32 = 1
+    /// ONNX's number for int64.
+    public static let int64: Int32 = 7
+}
+
+extension TensorDescription {
+    /// Reads what a graph says of one of its values.
+    init(_ value: ONNXValueInfoProto) {
+        let tensor = value.type.tensorType
+        let dimensions: [Dimension]? =
+            tensor.hasShape
+            ? tensor.shape.dim.map { dimension in
+                switch dimension.value {
+                case .dimValue(let length): .fixed(Int(length))
+                case .dimParam(let name): name.isEmpty ? .unknown : .symbolic(name)
+                case nil: .unknown
+                }
+            } : nil
+        self.init(name: value.name, elementType: tensor.elemType, dimensions: dimensions)
+    }
+
+    /// The same as part of a graph.
+    var valueInfo: ONNXValueInfoProto {
+        var tensor = ONNXTypeProto.Tensor()
+        tensor.elemType = elementType
+        if let dimensions {
+            tensor.shape.dim = dimensions.map { dimension in
+                var length = ONNXTensorShapeProto.Dimension()
+                switch dimension {
+                case .fixed(let value): length.dimValue = Int64(value)
+                case .symbolic(let name): length.dimParam = name
+                case .unknown: break
+                }
+                return length
+            }
+            // A scalar has a shape too: one without dimensions.
+            if dimensions.isEmpty { tensor.shape = ONNXTensorShapeProto() }
+        }
+        var value = ONNXValueInfoProto()
+        value.name = name
+        value.type.tensorType = tensor
+        return value
+    }
+}
