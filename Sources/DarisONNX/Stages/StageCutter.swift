@@ -1,0 +1,71 @@
+/// Cuts a model into stages.
+///
+/// ```swift
+/// let cutter = StageCutter(try ModelGraph(model))
+/// let positions = try cutter.cutPositions(stages: 4, costs: nanoseconds, bytes: sizes)
+/// let carried = cutter.graph.carriedTensors(at: positions)  // ask ONNX Runtime for their types
+/// let stages = try cutter.cut(at: positions, boundaryTypes: types)
+/// ```
+public struct StageCutter: Sendable {
+    /// The graph of the model to cut.
+    public let graph: ModelGraph
+
+    /// A cutter of a model's graph.
+    public init(_ graph: ModelGraph) { self.graph = graph }
+
+    /// Where to cut so that the longest stage is as short as can be and, among such cuts, the fewest bytes cross.
+    ///
+    /// Nodes that ONNX Runtime runs as one (``ModelGraph/fusedPositions``) stay together, unless that leaves too few
+    /// places for so many stages.
+    ///
+    /// - Parameters:
+    ///   - stages: How many stages, from 1 to the number of scheduled nodes.
+    ///   - costs: The execution time of each of the graph's nodes in nanoseconds.
+    ///   - bytes: The size of each computed tensor; a missing one counts as 0.
+    /// - Returns: `stages - 1` positions: each stage but the first starts with the node at one of them.
+    /// - Complexity: O(n · (log C + stages)) for n nodes of total cost C.
+    public func cutPositions(
+        stages: Int, costs: [Int64], bytes: [String: Int] = [:]
+    ) throws(ONNXError) -> [Int] {
+        let count = graph.nodes.count
+        guard stages >= 1, stages <= max(1, count) else { throw .stageCount(requested: stages, nodes: count) }
+        guard costs.count == count else { throw .costCount(given: costs.count, nodes: count) }
+        if let negative = costs.firstIndex(where: { $0 < 0 }) { throw .negativeCost(node: graph.nodes[negative].name) }
+        guard stages > 1 else { return [] }
+        let liveBytes = graph.liveBytes(bytes: bytes)
+        let fused = graph.fusedPositions
+        var partition = StagePartition(costs: costs, liveBytes: liveBytes) { !fused.contains($0) }
+        if partition.largestStageCount < stages {
+            partition = StagePartition(costs: costs, liveBytes: liveBytes) { _ in true }
+        }
+        return partition.cuts(stages: stages)
+    }
+
+    /// The stages that come of cutting before the nodes at the given positions.
+    ///
+    /// Each stage keeps the model's operator sets, version and local functions, and holds the weights it needs and its
+    /// own copies of the constant nodes it needs.
+    ///
+    /// - Parameters:
+    ///   - positions: Strictly ascending, from 1 to the number of scheduled nodes less 1; none for a single stage.
+    ///   - boundaryTypes: The types of ``ModelGraph/carriedTensors(at:)``. Where one is missing, the model's own
+    ///     `value_info` stands in.
+    /// - Throws: ``ONNXError/cutPositions(positions:nodes:)``, or ``ONNXError/unknownType(tensor:)`` if the type of a
+    ///   carried tensor is known from neither.
+    public func cut(
+        at positions: [Int], boundaryTypes: [String: TensorDescription] = [:]
+    ) throws(ONNXError) -> [Stage] {
+        let count = graph.nodes.count
+        let bounds = [0] + positions + [count]
+        guard positions.isEmpty || zip(bounds, bounds.dropFirst()).allSatisfy(<) else {
+            throw .cutPositions(positions: positions, nodes: count)
+        }
+        let builder = StageBuilder(graph, boundaryTypes: boundaryTypes)
+        var stages: [Stage] = []
+        for index in 0...positions.count {
+            stages.append(
+                try builder.stage(index, nodes: bounds[index]..<bounds[index + 1], isLast: index == positions.count))
+        }
+        return stages
+    }
+}

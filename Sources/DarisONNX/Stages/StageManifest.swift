@@ -1,0 +1,101 @@
+internal import Foundation
+
+/// The list of a model's stages as it is kept beside their files, in `stages.json`.
+public struct StageManifest: Hashable, Sendable, Codable {
+    /// One stage and its file.
+    public struct Entry: Hashable, Sendable, Codable {
+        /// The stage's model, relative to the manifest.
+        public var file: String
+        /// The names of the tensors the stage reads.
+        public var inputs: [String]
+        /// The names of the tensors the stage makes.
+        public var outputs: [String]
+        /// How many nodes the stage runs, without copies of constant nodes.
+        public var nodes: Int
+        /// The stage's execution time in milliseconds when it was cut, if it was measured.
+        public var measuredMilliseconds: Double?
+        /// The bytes alive across the cut after the stage; 0 for the last one.
+        public var bytesCarried: Int
+
+        /// The entry of a stage that is kept in `file`.
+        public init(
+            file: String, interface: StageInterface, measuredMilliseconds: Double? = nil, bytesCarried: Int
+        ) {
+            self.file = file
+            inputs = interface.inputs
+            outputs = interface.outputs
+            nodes = interface.nodes.count
+            self.measuredMilliseconds = measuredMilliseconds
+            self.bytesCarried = bytesCarried
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case file, inputs, outputs, nodes
+            case measuredMilliseconds = "measured_ms"
+            case bytesCarried = "bytes_carried"
+        }
+    }
+
+    /// The name of the model that was cut.
+    public var model: String
+    /// How many stages there are.
+    public var stageCount: Int
+    /// The stages in the order in which they run.
+    public var stages: [Entry]
+
+    /// The manifest of a model and its stages.
+    public init(model: String, stages: [Entry]) {
+        self.model = model
+        stageCount = stages.count
+        self.stages = stages
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case model
+        case stageCount = "stage_count"
+        case stages
+    }
+
+    /// Reads a manifest; fails if it is missing, no manifest, or does not list as many stages as it says.
+    public static func read(path: String) throws(ONNXError) -> StageManifest {
+        let manifest: StageManifest
+        do {
+            let file = try RegularFile(path: path)
+            let data = try file.read(offset: 0, count: file.byteCount)
+            manifest = try JSONDecoder().decode(StageManifest.self, from: data)
+        } catch let failure as RegularFile.Failure {
+            throw .manifest(path: path, reason: failure.reason)
+        } catch DecodingError.keyNotFound(let key, _) {
+            throw .manifest(path: path, reason: "\"\(key.stringValue)\" is missing; cut the model again")
+        } catch {
+            throw .manifest(path: path, reason: "it is not the JSON that staging writes; cut the model again")
+        }
+        guard manifest.stages.count == manifest.stageCount else {
+            throw .manifest(
+                path: path, reason: "it says \(manifest.stageCount) stages and lists \(manifest.stages.count)")
+        }
+        return manifest
+    }
+
+    /// Writes the manifest as JSON, keys in alphabetical order, so that the same stages give the same file.
+    public func write(path: String) throws(ONNXError) {
+        do {
+            try Data(json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw .unwritable(path: path, reason: error.localizedDescription)
+        }
+    }
+
+    /// The manifest as JSON text.
+    public var json: String {
+        get throws(ONNXError) {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            do {
+                return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+            } catch {
+                throw .manifest(path: model, reason: "a time in it is not a number")
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/// Splits a row of nodes into consecutive stages so that the longest stage is as short as can be and, among such
+/// splits, the fewest bytes cross the cuts.
+///
+/// The two aims are met one after the other. The least possible longest stage is found by bisection on its length in
+/// whole nanoseconds: a length is feasible if filling stages greedily needs no more than the number asked for (splitting
+/// further only shortens them). Then dynamic programming over stages and positions finds the fewest bytes within that
+/// length. Which starts of a stage are near enough to its end moves in one direction only, so a sliding-window minimum
+/// makes each step constant. In all O(n · (log C + N)) for n nodes of total cost C and N stages.
+struct StagePartition {
+    /// `prefix[p]`: the cost of all nodes before `p`.
+    private let prefix: [Int64]
+    private let liveBytes: [Int]
+    /// The places where a stage may end, ascending; the last is the number of nodes.
+    private let ends: [Int]
+
+    /// - Parameters:
+    ///   - costs: Of each node, none negative.
+    ///   - liveBytes: Of each position from 0 to the number of nodes.
+    ///   - isAllowed: Whether a cut may be made before the node at a position.
+    init(costs: [Int64], liveBytes: [Int], isAllowed: (Int) -> Bool) {
+        precondition(liveBytes.count == costs.count + 1, "one entry a position")
+        var prefix: [Int64] = [0]
+        prefix.reserveCapacity(costs.count + 1)
+        var sum: Int64 = 0
+        for cost in costs {
+            sum = sum.addingSaturating(cost)
+            prefix.append(sum)
+        }
+        self.prefix = prefix
+        self.liveBytes = liveBytes
+        ends = costs.indices.dropFirst().filter(isAllowed) + [costs.count]
+    }
+
+    /// The most stages there can be.
+    var largestStageCount: Int { ends.count }
+
+    /// The best cuts for a number of stages from 1 to ``largestStageCount``.
+    func cuts(stages: Int) -> [Int] {
+        precondition((1...largestStageCount).contains(stages), "as many stages as there are places to end one")
+        return cheapestCuts(stages: stages, limit: shortestLimit(stages: stages))
+    }
+
+    /// The least cost that the longest of so many stages can have.
+    private func shortestLimit(stages: Int) -> Int64 {
+        var low: Int64 = 0
+        var high = prefix.last ?? 0
+        while low < high {
+            let middle = low + (high - low) / 2
+            if needs(atMost: stages, limit: middle) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    /// Whether that many stages suffice if none may cost more than `limit`.
+    private func needs(atMost stages: Int, limit: Int64) -> Bool {
+        var start = 0
+        var end = 0
+        var used = 1
+        for next in ends {
+            if prefix[next] - prefix[start] > limit {
+                guard prefix[next] - prefix[end] <= limit, used < stages else { return false }
+                used += 1
+                start = end
+            }
+            end = next
+        }
+        return true
+    }
+
+    /// The cuts that the fewest bytes cross with no stage above `limit`; of equals, the earliest last cut, then the
+    /// earliest one before it, and so on.
+    private func cheapestCuts(stages: Int, limit: Int64) -> [Int] {
+        let count = ends.count
+        let unreachable = Int.max
+        // best[e]: the fewest bytes so far if the current stage ends at ends[e]; choices hold where the stage before
+        // it ended.
+        var best = ends.map { prefix[$0] <= limit ? 0 : unreachable }
+        var choices: [[Int32]] = []
+        for stage in 1..<max(stages, 1) {
+            var next = [Int](repeating: unreachable, count: count)
+            var choice = [Int32](repeating: -1, count: count)
+            // Ends of the stage before, by ascending bytes: the head is the cheapest near enough.
+            var window: [(end: Int, bytes: Int)] = []
+            var head = 0
+            for end in stage..<count {
+                let candidate = end - 1
+                if best[candidate] != unreachable {
+                    let bytes = best[candidate].addingSaturating(liveBytes[ends[candidate]])
+                    while window.count > head, let last = window.last, last.bytes > bytes { window.removeLast() }
+                    window.append((candidate, min(bytes, unreachable - 1)))
+                }
+                while head < window.count, prefix[ends[end]] - prefix[ends[window[head].end]] > limit { head += 1 }
+                guard head < window.count else { continue }
+                next[end] = window[head].bytes
+                choice[end] = Int32(window[head].end)
+            }
+            best = next
+            choices.append(choice)
+        }
+        var cuts: [Int] = []
+        var end = count - 1
+        for choice in choices.reversed() {
+            end = Int(choice[end])
+            cuts.append(ends[end])
+        }
+        return cuts.reversed()
+    }
+}
