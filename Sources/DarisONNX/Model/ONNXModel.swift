@@ -146,6 +146,23 @@ extension ONNXModel {
     }
 }
 
+extension ONNXModel {
+    /// The same model with a name for each node that has none, the one that ``ModelGraph/Node/name`` gives it, so that
+    /// what ONNX Runtime measures of a node can be told to be of that node.
+    public func withNodeNames() -> ONNXModel {
+        var copy = self
+        for (index, node) in proto.graph.node.enumerated() where node.name.isEmpty {
+            copy.proto.graph.node[index].name = node.defaultName(index: index)
+        }
+        return copy
+    }
+}
+
+extension ONNXNodeProto {
+    /// The name of a node that the file leaves without one.
+    func defaultName(index: Int) -> String { name.isEmpty ? "\(opType)_\(index)" : name }
+}
+
 extension ONNXGraphProto {
     /// The names of all weights, dense and sparse.
     var initializerNames: Set<String> {

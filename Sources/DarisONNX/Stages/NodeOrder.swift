@@ -6,7 +6,7 @@ enum NodeOrder {
     static func ordered(_ graph: ONNXGraphProto) throws(ONNXError) -> [ModelGraph.Node] {
         let nodes = graph.node.enumerated().map { index, node in
             ModelGraph.Node(
-                name: node.name.isEmpty ? "\(node.opType)_\(index)" : node.name, operatorName: node.opType,
+                name: node.defaultName(index: index), operatorName: node.opType,
                 inputs: node.everyInput, outputs: node.output.filter { !$0.isEmpty }, index: index)
         }
         let given = try givenTensors(graph)
