@@ -42,6 +42,9 @@ public struct ModelGraph: Sendable {
     public let nodes: [Node]
     /// The nodes that depend on weights alone, in order.
     public let constantNodes: [Node]
+    /// The nodes that no output of the model depends on. ONNX Runtime leaves them out, and so do stages; hence every
+    /// stage makes something that is read.
+    public let unusedNodes: [Node]
 
     /// All computed tensors, in the order in which they are made.
     let tensors: [ComputedTensor]
@@ -59,7 +62,8 @@ public struct ModelGraph: Sendable {
     public init(_ model: ONNXModel) throws(ONNXError) {
         let graph = model.proto.graph
         let initializers = graph.initializerNames
-        let ordered = try NodeOrder.ordered(graph)
+        let outputs = Set(graph.output.map(\.name))
+        let (ordered, unused) = Self.partitioned(try NodeOrder.ordered(graph), outputs: outputs)
         var constantProducer: [String: Int] = [:]
         var scheduled: [Node] = []
         var constants: [Node] = []
@@ -75,7 +79,6 @@ public struct ModelGraph: Sendable {
                 scheduled.append(node)
             }
         }
-        let outputs = Set(graph.output.map(\.name))
         var tensors: [ComputedTensor] = []
         var tensorIndex: [String: Int] = [:]
         for (position, node) in scheduled.enumerated() {
@@ -94,10 +97,27 @@ public struct ModelGraph: Sendable {
         self.model = model
         nodes = scheduled
         constantNodes = constants
+        unusedNodes = unused
         self.tensors = tensors
         self.tensorIndex = tensorIndex
         self.constantProducer = constantProducer
         inputNames = Set(graph.input.map(\.name)).subtracting(initializers)
+    }
+
+    /// Parts ordered nodes into those that an output depends on and the rest, each in order.
+    private static func partitioned(_ ordered: [Node], outputs: Set<String>) -> (used: [Node], unused: [Node]) {
+        var needed = outputs
+        var used: [Node] = []
+        var unused: [Node] = []
+        for node in ordered.reversed() {
+            if node.outputs.contains(where: needed.contains) {
+                needed.formUnion(node.inputs)
+                used.append(node)
+            } else {
+                unused.append(node)
+            }
+        }
+        return (used.reversed(), unused.reversed())
     }
 }
 

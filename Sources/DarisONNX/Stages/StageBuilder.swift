@@ -93,6 +93,9 @@ struct StageBuilder {
     private func carriedType(_ name: String) throws(ONNXError) -> ONNXValueInfoProto {
         if var type = boundaryTypes[name], type.elementType != 0 {
             type.name = name
+            // ONNX Runtime reports a tensor of unknown rank, such as a Loop makes, like a scalar. No shape is always
+            // true; a wrong one would be folded into the stage.
+            if type.dimensions?.isEmpty == true { type.dimensions = nil }
             return type.valueInfo
         }
         if let value = valueInfo[name] ?? outputValues[name], value.hasType { return value }

@@ -49,7 +49,8 @@ public struct StageCutter: Sendable {
     /// - Parameters:
     ///   - positions: Strictly ascending, from 1 to the number of scheduled nodes less 1; none for a single stage.
     ///   - boundaryTypes: The types of ``ModelGraph/carriedTensors(at:)``. Where one is missing, the model's own
-    ///     `value_info` stands in.
+    ///     `value_info` stands in. A shape without dimensions is taken for an unknown one, since ONNX Runtime does not
+    ///     tell the two apart.
     /// - Throws: ``ONNXError/cutPositions(positions:nodes:)``, or ``ONNXError/unknownType(tensor:)`` if the type of a
     ///   carried tensor is known from neither.
     public func cut(
