@@ -78,14 +78,15 @@ public struct Scheduler: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - event: what happened.
-    ///   - time: when; a time before that of the event before counts as that one, so clocks need not be exact.
+    ///   - time: when; a time before that of the event before counts as that one, so clocks need not be exact. A job's
+    ///     release is taken as given, even if the news of it came late.
     ///   - commands: emptied, then filled with what is to be done, in order.
     public mutating func handle(_ event: Event, at time: Nanoseconds, into commands: inout CommandBuffer) {
         commands.removeAll(keepingCapacity: true)
         if time > now { now = time }
         switch event {
         case .jobReleased(let task, let relativeDeadline):
-            release(task, relativeDeadline: relativeDeadline, into: &commands)
+            release(task, at: time, relativeDeadline: relativeDeadline, into: &commands)
         case .stageCompleted(let lane, let job, let executionTime):
             complete(lane: lane, job: job, executionTime: executionTime, into: &commands)
         case .stageFailed(let lane, let job):
@@ -107,13 +108,15 @@ public struct Scheduler: ~Copyable, Sendable {
 
     // MARK: - Release
 
-    private mutating func release(_ task: Int, relativeDeadline: Nanoseconds?, into commands: inout CommandBuffer) {
+    private mutating func release(
+        _ task: Int, at time: Nanoseconds, relativeDeadline: Nanoseconds?, into commands: inout CommandBuffer
+    ) {
         precondition(tasks.indices.contains(task), "there is no task \(task)")
         counts.recordRelease()
         let sequence = tasks[task].released
         tasks[task].released += 1
         let release = WaitingRelease(
-            sequence: sequence, release: now,
+            sequence: sequence, release: time,
             relativeDeadline: min(relativeDeadline ?? tasks[task].relativeDeadline, SchedulerConfiguration.longestTime))
         guard tasks[task].phase != .idle else {
             if waiting[task].count < tasks[task].queueLimit {

@@ -24,6 +24,9 @@ extension Scheduler {
         return task < 0 ? nil : (JobID(task: task, sequence: tasks[task].sequence), tasks[task].stage)
     }
 
+    /// How many jobs of a task have been released: the sequence number of the next.
+    public func releasedJobs(of task: Int) -> Int { tasks[task].released }
+
     /// Jobs of a task that are in flight though their deadline has passed.
     public func overdueJobs(of task: Int) -> Int {
         let running = tasks[task].phase != .idle && tasks[task].deadline < now ? 1 : 0
