@@ -56,6 +56,8 @@ let package = Package(
             name: "DarisRuntime",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "ONNXRuntime", "CUDADriver", "CDarisSystem",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         // The same scheduler in virtual time.

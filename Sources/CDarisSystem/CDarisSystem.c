@@ -1,1 +1,80 @@
+#define _GNU_SOURCE
 #include "CDarisSystem.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t daris_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int daris_get_affinity(int *processors, int capacity) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return -1;
+    int count = 0;
+    for (int processor = 0; processor < CPU_SETSIZE && count < capacity; processor++) {
+        if (CPU_ISSET(processor, &set)) processors[count++] = processor;
+    }
+    return count;
+}
+
+int daris_set_affinity(const int *processors, int count) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int index = 0; index < count; index++) {
+        if (processors[index] < 0 || processors[index] >= CPU_SETSIZE) return EINVAL;
+        CPU_SET(processors[index], &set);
+    }
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
+}
+
+int daris_set_fifo_priority(int priority) {
+    struct sched_param parameters = {.sched_priority = priority};
+    return pthread_setschedparam(pthread_self(), priority > 0 ? SCHED_FIFO : SCHED_OTHER, &parameters);
+}
+
+void daris_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int daris_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? 0 : errno; }
+
+int daris_may_lock_memory(void) {
+    struct rlimit limit;
+    if (geteuid() == 0) return 1;
+    return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
+}
+
+static struct timespec absolute(int64_t nanoseconds) {
+    struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return time;
+}
+
+int daris_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds) {
+    struct timespec until = absolute(nanoseconds);
+    while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &until) != 0) {
+        if (errno != EINTR) return errno;
+    }
+    return 0;
+}
+
+int daris_condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int result = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return result;
+}
+
+int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds) {
+    struct timespec until = absolute(nanoseconds);
+    return pthread_cond_timedwait(condition, mutex, &until);
+}
+
+int daris_current_processor(void) { return sched_getcpu(); }

@@ -1,3 +1,43 @@
-#ifndef CDarisSystem_H
-#define CDarisSystem_H
+// What Linux offers to real-time threads and Swift's Glibc module does not reach (macros, sets of processors).
+// Every function returns 0, or the error number of the call that failed, unless it says otherwise.
+#ifndef CDARISSYSTEM_H
+#define CDARISSYSTEM_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdint.h>
+
+/// CLOCK_MONOTONIC in nanoseconds.
+int64_t daris_monotonic_nanoseconds(void);
+
+/// The processors this thread may run on, into `processors` (room for `capacity`). Returns their number, or -1.
+int daris_get_affinity(int *processors, int capacity);
+
+/// Lets this thread run on the given processors only.
+int daris_set_affinity(const int *processors, int count);
+
+/// Gives this thread SCHED_FIFO with a priority (1 to 99), or SCHED_OTHER with 0.
+int daris_set_fifo_priority(int priority);
+
+/// Names this thread for debuggers and top: at most 15 bytes are kept.
+void daris_name_thread(const char *name);
+
+/// Keeps all memory of the process, present and future, from being paged out.
+int daris_lock_memory(void);
+
+/// Whether the process may lock any amount of memory: 1 or 0.
+int daris_may_lock_memory(void);
+
+/// Waits for a semaphore until the absolute monotonic time in nanoseconds. Returns ETIMEDOUT at that time.
+int daris_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
+
+/// Makes a condition variable that times by CLOCK_MONOTONIC.
+int daris_condition_init(pthread_cond_t *condition);
+
+/// Waits until signalled or until the absolute monotonic time in nanoseconds. Returns ETIMEDOUT at that time.
+int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds);
+
+/// The processor this thread runs on now, or -1.
+int daris_current_processor(void);
+
 #endif

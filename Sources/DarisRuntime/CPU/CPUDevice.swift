@@ -1,0 +1,118 @@
+import DarisCore
+import ONNXRuntime
+import Synchronization
+
+/// The CPU as a device: a context is a set of cores, its streams are lanes that share them.
+///
+/// A lane's stage runs on as many threads as its context has cores. With one core a stage runs on the lane's own thread,
+/// and one session a stage serves every lane; with more, each set of cores has sessions of its own, whose pool threads are
+/// tied to those cores and sleep while they have nothing to do.
+public final class CPUDevice: Device {
+    /// A task as the device sees it.
+    public struct Task: Sendable, Hashable {
+        /// Index of its model.
+        public var model: Int
+        /// Inferences a job.
+        public var batch: Int
+
+        /// A task that runs a model.
+        public init(model: Int, batch: Int) {
+            self.model = model
+            self.batch = batch
+        }
+    }
+
+    public let laneCount: Int
+    /// The cores of each context.
+    public let coreSets: [[Int]]
+
+    private let tasks: [TaskTensors]
+    private let lanes: [CPULane]
+    private let runOptions: RunOptions
+    private let handler = Handler()
+    private let streams: Int
+
+    /// Whom to tell of ends. Set while no stage runs, read by lanes that were launched afterwards.
+    private final class Handler: @unchecked Sendable {
+        var call: @Sendable (StageEnd) -> Void = { _ in }
+    }
+
+    /// Loads the models' stages, gives each task tensors of its own, runs each task once to warm up, and starts the lanes.
+    ///
+    /// - Parameters:
+    ///   - tasks: what runs, by task index.
+    ///   - models: the models the tasks name.
+    ///   - partition: contexts and streams; the cores are shared out by its quota formula with M = cores.
+    ///   - processors: the cores that may be used.
+    ///   - fifoPriority: a SCHED_FIFO priority for the lanes, or 0.
+    ///   - seed: of the tensors that periodic jobs run on.
+    public init(
+        tasks: [Task], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
+        fifoPriority: Int = 0, seed: UInt64 = 1, progress: Progress = { _ in }
+    ) throws(PreparationError) {
+        let coreSets = CoreSets.sets(partition, processors: processors)
+        let loader = CPUStageLoader(environment: environment, coreSets: coreSets)
+        var loaded: [[[Session]]] = []
+        for model in models {
+            progress("loading \(model.name)")
+            loaded.append(try loader.sessions(model))
+        }
+        var shapes: [Task: TensorShapes] = [:]
+        var taskTensors: [TaskTensors] = []
+        for (index, task) in tasks.enumerated() {
+            if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
+            let model = models[task.model]
+            if shapes[task] == nil {
+                shapes[task] = try TensorShapes.discover(model, stages: loaded[task.model].map { $0[0] }, batch: task.batch)
+            }
+            let sessions = loaded[task.model]
+            let known = shapes[task]!
+            taskTensors.append(
+                try runtime(model.name) { () throws(ONNXRuntimeError) in
+                    try TaskTensors(model, shapes: known, sessions: sessions, seed: seed &+ UInt64(index))
+                })
+        }
+        do {
+            runOptions = try RunOptions(library: environment.library)
+        } catch {
+            throw .noRuntime(error)
+        }
+        self.coreSets = coreSets
+        let prepared = taskTensors
+        self.tasks = prepared
+        streams = partition.streams
+        laneCount = partition.lanes
+        lanes = (0..<partition.lanes).map(CPULane.init)
+        let (options, handler, streams) = (runOptions, handler, streams)
+        for (index, lane) in lanes.enumerated() {
+            lane.start(
+                .init(
+                    name: "daris-\(index / streams).\(index % streams)", processors: coreSets[index / streams],
+                    fifoPriority: fifoPriority),
+                run: { work, lane in
+                    prepared[work.job.task].run(
+                        stage: work.stage, context: lane / streams, io: work.io, options: options)
+                },
+                ended: { handler.call($0) })
+        }
+    }
+
+    /// How many threads a stage runs on in each context.
+    public static func threads(_ partition: Partition, processors: Int) -> Int {
+        partition.quota(units: processors, granularity: 1)
+    }
+
+    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { tasks[task].sizes }
+
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
+
+    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        lanes[lane].launch(.init(job: job, stage: stage, io: io))
+    }
+
+    public func terminateRunningStages() { try? runOptions.terminate() }
+
+    public func shutDown() {
+        for lane in lanes { lane.stop() }
+    }
+}

@@ -1,0 +1,76 @@
+import ONNXRuntime
+
+/// The tensors of one task, allocated once, and the bindings of its stages to them. A task has at most one job in
+/// flight, so its jobs can share them.
+final class TaskTensors: Sendable {
+    private let inputs: [Tensor]
+    private let outputs: [Tensor]
+    /// By stage, then by context.
+    private let bindings: [[IOBinding]]
+    let sizes: (inputs: [Int], outputs: [Int])
+
+    /// Allocates the tensors, fills the inputs with seeded random numbers, binds every stage for every context, and runs
+    /// each stage once.
+    init(_ model: StagedModel, shapes: TensorShapes, sessions: [[Session]], seed: UInt64) throws(ONNXRuntimeError) {
+        let library = sessions[0][0].environment.library
+        var tensors = try InputShapes.randomTensors(shapes.inputs, library: library, seed: seed)
+        for (name, type) in shapes.made {
+            tensors[name] = try Tensor(library: library, elementType: type.elementType, shape: type.shape)
+        }
+        var bindings: [[IOBinding]] = []
+        for (stage, contexts) in zip(model.stages, sessions) {
+            var bySession: [ObjectIdentifier: IOBinding] = [:]
+            var row: [IOBinding] = []
+            for session in contexts {
+                let key = ObjectIdentifier(session)
+                if bySession[key] == nil {
+                    let binding = try Self.bind(stage, session, tensors)
+                    try session.run(binding: binding)
+                    bySession[key] = binding
+                }
+                row.append(bySession[key]!)
+            }
+            bindings.append(row)
+        }
+        self.bindings = bindings
+        inputs = model.inputs.compactMap { tensors[$0] }
+        outputs = model.outputs.compactMap { tensors[$0] }
+        sizes = (inputs.map(\.byteCount), outputs.map(\.byteCount))
+    }
+
+    private static func bind(
+        _ stage: StagedModel.Stage, _ session: Session, _ tensors: [String: Tensor]
+    ) throws(ONNXRuntimeError) -> IOBinding {
+        let binding = try IOBinding(session: session)
+        for input in session.inputs {
+            if let tensor = tensors[input.name] { try binding.bind(tensor, toInput: input.name) }
+        }
+        for name in stage.outputs {
+            if let tensor = tensors[name] { try binding.bind(tensor, toOutput: name) }
+        }
+        return binding
+    }
+
+    /// Runs a stage on the calling thread: copies a job's inputs in before the first and its outputs out after the last.
+    func run(stage: Int, context: Int, io: JobTensors?, options: RunOptions) -> DeviceError? {
+        if let io, stage == 0 {
+            for (tensor, bytes) in zip(inputs, io.inputs) {
+                tensor.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
+            }
+        }
+        let binding = bindings[stage][context]
+        do throws(ONNXRuntimeError) {
+            try binding.session.run(binding: binding, options: options)
+        } catch {
+            return DeviceError(error.description)
+        }
+        if let io, stage == bindings.count - 1 {
+            for (index, tensor) in outputs.enumerated() {
+                tensor.withUnsafeBytes { source in
+                    io.outputs[index].withUnsafeMutableBytes { $0.copyMemory(from: source) }
+                }
+            }
+        }
+        return nil
+    }
+}

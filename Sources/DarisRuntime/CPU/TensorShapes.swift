@@ -1,0 +1,52 @@
+import ONNXRuntime
+
+/// Type and shape of every tensor that goes into, between and out of the stages of a model at one batch size.
+struct TensorShapes: Sendable {
+    /// The model's inputs, in the order of its graph.
+    var inputs: [InputShapes.Input]
+    /// What the stages make, by name.
+    var made: [String: InputShapes.Input]
+
+    /// Finds the shapes by running the stages twice, on different numbers.
+    ///
+    /// - Throws: if a shape depends on the numbers, since tensors are allocated once.
+    static func discover(_ model: StagedModel, stages: [Session], batch: Int) throws(PreparationError) -> TensorShapes {
+        var open: [ValueInfo] = []
+        for name in model.inputs {
+            for session in stages {
+                if let input = session.inputs.first(where: { $0.name == name }) {
+                    open.append(input)
+                    break
+                }
+            }
+        }
+        let inputs = try InputShapes.resolve(open, model: model.name, batch: batch, dimensions: model.dimensions)
+        let first = try run(model, stages: stages, inputs: inputs, seed: 1)
+        let second = try run(model, stages: stages, inputs: inputs, seed: 2)
+        for (name, tensor) in first where second[name] != tensor {
+            throw .unsupported(
+                name: model.name,
+                reason: "the shape of its tensor '\(name)' depends on the input's values (\(tensor.shape), then "
+                    + "\(second[name]?.shape ?? [])); Daris needs shapes that are fixed once the batch is known")
+        }
+        return TensorShapes(inputs: inputs, made: first)
+    }
+
+    private static func run(
+        _ model: StagedModel, stages: [Session], inputs: [InputShapes.Input], seed: UInt64
+    ) throws(PreparationError) -> [String: InputShapes.Input] {
+        try runtime(model.name) { () throws(ONNXRuntimeError) in
+            guard let library = stages.first?.environment.library else { return [:] }
+            var tensors = try InputShapes.randomTensors(inputs, library: library, seed: seed)
+            var made: [String: InputShapes.Input] = [:]
+            for (session, stage) in zip(stages, model.stages) {
+                let given = tensors.filter { entry in stage.inputs.contains(entry.key) }
+                for (name, tensor) in zip(stage.outputs, try session.run(inputs: given, outputs: stage.outputs)) {
+                    tensors[name] = tensor
+                    made[name] = InputShapes.Input(name: name, elementType: tensor.elementType, shape: tensor.shape)
+                }
+            }
+            return made
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import DarisCore
+
+/// What runs stages: a CPU, a GPU. A new accelerator is a type that conforms to this and nothing else.
+///
+/// A device has been given its tasks when it is made; it holds their models, ready to run on every lane. It runs at most
+/// one stage a lane, which its caller sees to.
+public protocol Device: Sendable {
+    /// How many lanes there are: contexts × streams, context by context.
+    var laneCount: Int { get }
+
+    /// The bytes of each input and output of a task's model, in the order of its graph, at the task's batch size.
+    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int])
+
+    /// Says whom to tell of the ends of stages. Called while no stage runs.
+    ///
+    /// The handler is called on the thread that saw the end, once for each launch, and may launch again from there.
+    func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void)
+
+    /// Starts a stage on an idle lane and returns at once.
+    ///
+    /// - Parameter io: the tensors of a job from outside, copied in before the first stage and out after the last;
+    ///   `nil` for a periodic job, which runs on the task's own tensors.
+    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?)
+
+    /// Makes running stages end early, with an error, where the device can.
+    func terminateRunningStages()
+
+    /// Ends all threads; no stage is running.
+    func shutDown()
+}
+
+/// The end of a stage, as the device saw it.
+public struct StageEnd: Sendable {
+    /// The lane it ran on.
+    public var lane: Int
+    /// Its job.
+    public var job: JobID
+    /// Its number in the job.
+    public var stage: Int
+    /// Its execution time on the device.
+    public var executionTime: Nanoseconds
+    /// The lane's idle time before it, if it was launched from the end of the lane's stage before; else `nil`.
+    public var handover: Nanoseconds?
+    /// What went wrong, if it failed.
+    public var error: DeviceError?
+
+    /// The end of a stage.
+    public init(
+        lane: Int, job: JobID, stage: Int, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
+        error: DeviceError? = nil
+    ) {
+        self.lane = lane
+        self.job = job
+        self.stage = stage
+        self.executionTime = executionTime
+        self.handover = handover
+        self.error = error
+    }
+}
+
+/// A stage that the device could not run.
+public struct DeviceError: Error, Sendable, CustomStringConvertible {
+    /// The device's own words.
+    public let description: String
+
+    /// An error in the device's words.
+    public init(_ description: String) { self.description = description }
+}

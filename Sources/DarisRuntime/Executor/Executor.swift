@@ -1,0 +1,191 @@
+import DarisCore
+import Synchronization
+
+/// Drives a scheduler in real time: releases jobs, hands stages to a device, and feeds back their ends.
+///
+/// There is no scheduler thread. The thread that saw a stage end takes the lock, feeds the event, and starts the next
+/// stage itself; the release timer does the same for releases. Between the two nothing is allocated.
+///
+/// ```swift
+/// let executor = Executor(configuration, device: device, arrivals: arrivals, options: .init())
+/// let outcome = executor.run(for: .seconds(10))
+/// print(outcome.summary.hp.dmr)
+/// ```
+public final class Executor<D: Device>: Sendable {
+    /// How a task's jobs come about.
+    public enum Arrival: Sendable, Hashable {
+        /// The executor releases a job at `phase` and then every period.
+        case periodic(phase: Nanoseconds)
+        /// Jobs come from `submit`.
+        case sporadic
+    }
+
+    /// Limits and rights.
+    public struct Options: Sendable {
+        /// A SCHED_FIFO priority for the release timer, or 0.
+        public var timerFIFOPriority = 0
+        /// How long jobs in flight may take to end once no more are released; then running stages are terminated.
+        public var drainLimit = Nanoseconds.seconds(Int64(30))
+        /// The most submitted jobs without an outcome.
+        public var submissionLimit = 65_536
+        /// Told of every event with the commands it led to, under the scheduler's lock: it must not wait.
+        public var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What a run came to.
+    public struct Outcome: Sendable {
+        /// Its figures.
+        public var summary: RunSummary
+        /// Whether it was stopped before its time.
+        public var wasInterrupted: Bool
+        /// What the device said of failed stages: task, its words, and how often.
+        public var errors: [FailureCount]
+    }
+
+    /// A message of the device and how often it came.
+    public struct FailureCount: Sendable, Hashable {
+        /// Name of the task.
+        public var task: String
+        /// The device's words.
+        public var message: String
+        /// How many jobs it ended.
+        public var count: Int
+    }
+
+    /// A consistent look at a run that is going on.
+    public struct Snapshot: Sendable {
+        /// Time since the start.
+        public var elapsed: Nanoseconds
+        /// What has been counted.
+        public var metrics: RunMetrics
+        /// Fates of all jobs.
+        public var counts: JobCounts
+    }
+
+    struct State: ~Copyable {
+        var scheduler: Scheduler
+        var metrics: RunMetrics
+        var commands = CommandBuffer()
+        var submissions: [JobID: Submission] = [:]
+        var failures: [FailureCount] = []
+        var takesJobs = true
+        var wasInterrupted = false
+        var drainStart: Nanoseconds?
+        var lastEnd = Nanoseconds.zero
+    }
+
+    let device: D
+    let configuration: SchedulerConfiguration
+    let arrivals: [Arrival]
+    let options: Options
+    let clock: MonotonicClock
+    let state: Mutex<State>
+    let timer: ReleaseTimer
+    private let duration: Nanoseconds
+    let drained = Semaphore()
+    let completions = CompletionThread()
+
+    /// An executor at rest; its clock starts now.
+    ///
+    /// - Parameters:
+    ///   - configuration: tasks, partition, policy.
+    ///   - device: has been given the same tasks.
+    ///   - arrivals: one a task.
+    ///   - duration: how long periodic jobs are released.
+    public init(
+        _ configuration: SchedulerConfiguration, device: D, arrivals: [Arrival], duration: Nanoseconds,
+        options: Options = Options()
+    ) {
+        precondition(arrivals.count == configuration.tasks.count, "each task needs to say how its jobs arrive")
+        precondition(device.laneCount == configuration.partition.lanes, "the device must have the partition's lanes")
+        self.device = device
+        self.configuration = configuration
+        self.arrivals = arrivals
+        self.options = options
+        self.duration = duration
+        clock = MonotonicClock()
+        var initial = State(scheduler: Scheduler(configuration), metrics: RunMetrics(configuration))
+        initial.commands.reserveCapacity(64)
+        state = Mutex(initial)
+        timer = ReleaseTimer(
+            zip(arrivals.indices, arrivals).compactMap { index, arrival in
+                guard case .periodic(let phase) = arrival else { return nil }
+                return .init(task: index, first: phase, period: configuration.tasks[index].period)
+            }, until: duration, clock: clock)
+    }
+
+    // MARK: - A run from start to end
+
+    /// Releases jobs for the run's duration, waits for those in flight, and returns the figures. Blocks its thread.
+    ///
+    /// Nothing waits for ever: `interrupt()` ends the releases early, and what has not ended by the drain limit is
+    /// terminated and counted as failed, or in flight.
+    public func run() -> Outcome {
+        start()
+        return waitForEnd()
+    }
+
+    /// Starts the releases and returns.
+    public func start() {
+        device.setHandler { [unowned self] end in stageEnded(end) }
+        timer.start(
+            fifoPriority: options.timerFIFOPriority,
+            onRelease: { [unowned self] task, time in
+                state.withLock { state in
+                    if state.takesJobs { handle(.jobReleased(task: task), at: time, &state) }
+                }
+            },
+            onWake: { [unowned self] in
+                state.withLock { handle(.timerFired, at: clock.now, &$0) }
+            },
+            onEnd: { [unowned self] in
+                if duration < .distantFuture { drain() }
+            })
+    }
+
+    /// Ends the releases now; jobs in flight run to their end. May be called from any thread, more than once.
+    public func interrupt() {
+        state.withLock { $0.wasInterrupted = true }
+        timer.stopReleasing()
+        drain()
+    }
+
+    /// Waits until the releases are over and every job has ended, or the drain limit has passed; then stops all threads.
+    public func waitForEnd() -> Outcome {
+        while !drained.wait(seconds: 0.1) {
+            let start = state.withLock { $0.drainStart }
+            guard let start, clock.now - start >= options.drainLimit else { continue }
+            device.terminateRunningStages()
+            _ = drained.wait(seconds: 5)
+            break
+        }
+        timer.stop()
+        let outcome = state.withLock { state in
+            state.takesJobs = false
+            let released = min(duration, state.drainStart ?? clock.now)
+            return Outcome(
+                summary: RunSummary(
+                    state.metrics, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)),
+                wasInterrupted: state.wasInterrupted, errors: state.failures)
+        }
+        abandonSubmissions()
+        completions.stop()
+        return outcome
+    }
+
+    /// What has been counted so far.
+    public func snapshot() -> Snapshot {
+        state.withLock { Snapshot(elapsed: clock.now, metrics: $0.metrics, counts: $0.scheduler.counts) }
+    }
+
+    private func drain() {
+        state.withLock { state in
+            state.takesJobs = false
+            if state.drainStart == nil { state.drainStart = clock.now }
+            if state.scheduler.counts.inFlight == 0 { drained.post() }
+        }
+    }
+}

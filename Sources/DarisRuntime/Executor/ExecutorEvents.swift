@@ -1,0 +1,74 @@
+import DarisCore
+
+/// The hot path: from an event to what follows from it. Runs on the thread that saw the event, under the lock, and
+/// allocates nothing unless a job was submitted from outside or failed.
+extension Executor {
+    func stageEnded(_ end: StageEnd) {
+        state.withLock { state in
+            let time = clock.now
+            if let handover = end.handover { state.metrics.recordHandover(handover) }
+            if let error = end.error {
+                note(error, of: end.job, in: &state)
+                handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
+            } else {
+                state.metrics.recordStage(lane: end.lane, executionTime: end.executionTime)
+                handle(
+                    .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
+            }
+        }
+    }
+
+    /// Lets the scheduler decide and carries its commands out.
+    func handle(_ event: Event, at time: Nanoseconds, error: DeviceError? = nil, _ state: inout State) {
+        if case .jobReleased(let task, _) = event {
+            state.metrics.recordRelease(task: task, priority: configuration.tasks[task].priority)
+        }
+        let before = clock.now
+        state.scheduler.handle(event, at: time, into: &state.commands)
+        state.metrics.recordDecision(clock.now - before)
+        options.observer?(event, time, state.commands)
+
+        for index in state.commands.indices {
+            switch state.commands[index] {
+            case .dispatch(let job, let stage, let lane):
+                let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
+                device.launch(job, stage: stage, lane: lane, io: tensors)
+            case .finished(let outcome):
+                finish(outcome, error: error, &state)
+            case .admitted(let job, _, let migrated):
+                if migrated {
+                    state.metrics.recordMigration(task: job.task, priority: configuration.tasks[job.task].priority)
+                }
+            case .wake(let time):
+                timer.wake(at: time)
+            case .queued:
+                break
+            }
+        }
+        if state.drainStart != nil && state.scheduler.counts.inFlight == 0 { drained.post() }
+    }
+
+    private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
+        state.metrics.recordEnd(outcome)
+        state.lastEnd = outcome.finish
+        guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else { return }
+        let message = outcome.fate == .failed ? error?.description : nil
+        completions.call {
+            if outcome.fate == .completed {
+                submission.completion(.success(submission.tensors.outputs))
+            } else {
+                submission.completion(.failure(.notCompleted(outcome.fate, outcome.reason, message: message)))
+            }
+        }
+    }
+
+    /// Counts a failure by task and message; after 100 different ones only known ones are counted.
+    private func note(_ error: DeviceError, of job: JobID, in state: inout State) {
+        let name = configuration.tasks[job.task].name
+        if let index = state.failures.firstIndex(where: { $0.task == name && $0.message == error.description }) {
+            state.failures[index].count += 1
+        } else if state.failures.count < 100 {
+            state.failures.append(FailureCount(task: name, message: error.description, count: 1))
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import DarisCore
+import Synchronization
+
+/// A job that somebody outside waits for.
+struct Submission: Sendable {
+    let tensors: JobTensors
+    let completion: @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
+}
+
+/// Jobs from outside.
+extension Executor {
+    /// Releases a job of a sporadic task now and returns without waiting for it.
+    ///
+    /// - Parameters:
+    ///   - task: index of the task.
+    ///   - inputs: the bytes of each input of its model, row-major, at the task's batch size.
+    ///   - relativeDeadline: the job's own deadline from now; the task's if `nil`.
+    ///   - completion: called exactly once with the bytes of each output, or why there are none, on a thread that
+    ///     belongs to no lane.
+    /// - Returns: the job, to cancel it by.
+    @discardableResult
+    public func submit(
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil,
+        completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
+    ) throws(SubmissionError) -> JobID {
+        guard arrivals.indices.contains(task) else { throw .unknownTask("\(task)") }
+        let name = configuration.tasks[task].name
+        guard arrivals[task] == .sporadic else { throw .periodicTask(name) }
+        let sizes = device.tensorSizes(of: task)
+        guard inputs.count == sizes.inputs.count else {
+            throw .wrongInput("task '\(name)' takes \(sizes.inputs.count) inputs, not \(inputs.count)")
+        }
+        for (index, (input, size)) in zip(inputs, sizes.inputs).enumerated() where input.count != size {
+            throw .wrongInput("input \(index) of task '\(name)' has \(size) bytes, not \(input.count)")
+        }
+        let submission = Submission(
+            tensors: JobTensors(inputs: inputs, outputSizes: sizes.outputs), completion: completion)
+
+        let result: Result<JobID, SubmissionError> = state.withLock { state in
+            guard state.takesJobs else { return .failure(.stopped) }
+            guard state.submissions.count < options.submissionLimit else {
+                return .failure(.tooManySubmissions(limit: options.submissionLimit))
+            }
+            let job = JobID(task: task, sequence: state.scheduler.releasedJobs(of: task))
+            state.submissions[job] = submission
+            handle(.jobReleased(task: task, relativeDeadline: relativeDeadline), at: clock.now, &state)
+            return .success(job)
+        }
+        return try result.get()
+    }
+
+    /// Releases a job of a sporadic task and waits for its outputs. Cancelling the Swift task cancels the job.
+    ///
+    /// - Returns: the bytes of each output, in the order of the model's graph.
+    public func submit(
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil
+    ) async throws -> [[UInt8]] {
+        let cancellation = Cancellation()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                do throws(SubmissionError) {
+                    let job = try submit(task: task, inputs: inputs, relativeDeadline: relativeDeadline) { result in
+                        continuation.resume(with: result)
+                    }
+                    if cancellation.set(job) { cancel(job) }
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        } onCancel: {
+            if let job = cancellation.cancel() { cancel(job) }
+        }
+    }
+
+    /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
+    /// for every job.
+    public func cancel(_ job: JobID) {
+        state.withLock { handle(.jobCancelled(job), at: clock.now, &$0) }
+    }
+
+    /// Tells those who still wait that nothing more will come.
+    func abandonSubmissions() {
+        let left = state.withLock { state in
+            defer { state.submissions.removeAll() }
+            return Array(state.submissions.values)
+        }
+        for submission in left { completions.call { submission.completion(.failure(.stopped)) } }
+    }
+}
+
+/// A cancellation and the job it is for, whichever is known first.
+private final class Cancellation: Sendable {
+    private enum State {
+        case pending
+        case submitted(JobID)
+        case cancelled
+    }
+
+    private let state = Mutex(State.pending)
+
+    /// Says which job it is; `true` if it has been cancelled already.
+    func set(_ job: JobID) -> Bool {
+        state.withLock { state in
+            if case .cancelled = state { return true }
+            state = .submitted(job)
+            return false
+        }
+    }
+
+    /// Cancels; returns the job if it is known.
+    func cancel() -> JobID? {
+        state.withLock { state in
+            defer { state = .cancelled }
+            if case .submitted(let job) = state { return job }
+            return nil
+        }
+    }
+}

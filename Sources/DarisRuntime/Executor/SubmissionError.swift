@@ -1,0 +1,31 @@
+import DarisCore
+
+/// Why a submitted job has no outputs.
+public enum SubmissionError: Error, Sendable, CustomStringConvertible {
+    /// There is no task of that name or number.
+    case unknownTask(String)
+    /// The task releases its own jobs.
+    case periodicTask(String)
+    /// The number of inputs, or the size of one, is not the model's.
+    case wrongInput(String)
+    /// As many jobs as allowed are waiting for an outcome.
+    case tooManySubmissions(limit: Int)
+    /// The executor takes no more jobs.
+    case stopped
+    /// The scheduler turned the job away, gave it up, or the device failed.
+    case notCompleted(JobFate, FateReason, message: String?)
+
+    /// What happened and what would help.
+    public var description: String {
+        switch self {
+        case .unknownTask(let name): "there is no task '\(name)'"
+        case .periodicTask(let name):
+            "task '\(name)' is periodic and releases its own jobs; say 'arrival: sporadic' to submit jobs to it"
+        case .wrongInput(let text): text
+        case .tooManySubmissions(let limit): "\(limit) submitted jobs are in flight already; wait for some to end"
+        case .stopped: "the executor is stopping and takes no more jobs"
+        case .notCompleted(let fate, let reason, let message):
+            "the job was \(fate): \(message ?? reason.text)"
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import DarisONNX
+import ONNXRuntime
+
+/// The shapes of a model's inputs once the batch and the other symbolic dimensions have values.
+struct InputShapes {
+    /// A name and what a tensor for it must be.
+    struct Input: Hashable, Sendable {
+        var name: String
+        var elementType: ElementType
+        var shape: [Int]
+    }
+
+    /// The inputs of a model.
+    ///
+    /// - Parameters:
+    ///   - batch: for the first dimension of each input that leaves it open.
+    ///   - dimensions: for the other symbolic dimensions, by name.
+    static func resolve(
+        _ inputs: [ValueInfo], model: String, batch: Int, dimensions: [String: Int]
+    ) throws(PreparationError) -> [Input] {
+        var resolved: [Input] = []
+        for input in inputs {
+            var shape: [Int] = []
+            for (place, dimension) in input.type.dimensions.enumerated() {
+                switch dimension {
+                case .fixed(let length):
+                    shape.append(length)
+                case .symbolic(let name):
+                    if let length = dimensions[name] {
+                        shape.append(length)
+                    } else if place == 0 {
+                        shape.append(batch)
+                    } else {
+                        throw .unsupported(
+                            name: model,
+                            reason: "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
+                                + "value, for example 'dimensions: {\(name): 128}'")
+                    }
+                case .unknown:
+                    guard place == 0 else {
+                        throw .unsupported(
+                            name: model,
+                            reason: "dimension \(place) of its input '\(input.name)' has neither a length nor a name; export "
+                                + "the model with a fixed length or a named dimension")
+                    }
+                    shape.append(batch)
+                }
+            }
+            guard input.type.elementType.byteSize != nil else {
+                throw .unsupported(name: model, reason: "its input '\(input.name)' holds strings, which it cannot be run on")
+            }
+            if batch != 1, let first = input.type.dimensions.first, case .fixed(let length) = first, length != batch {
+                throw .unsupported(
+                    name: model,
+                    reason: "its input '\(input.name)' has a fixed first dimension of \(length), so it cannot be run with batch "
+                        + "\(batch); export it with a symbolic batch dimension")
+            }
+            resolved.append(Input(name: input.name, elementType: input.type.elementType, shape: shape))
+        }
+        return resolved
+    }
+
+    /// Tensors of seeded random elements: floats from 0 to 1, whole numbers 0 and 1, which are valid for indices and
+    /// masks alike.
+    static func randomTensors(
+        _ inputs: [Input], library: ONNXRuntimeLibrary, seed: UInt64
+    ) throws(ONNXRuntimeError) -> [String: Tensor] {
+        var generator = SplitMix64(seed: seed)
+        var tensors: [String: Tensor] = [:]
+        for input in inputs {
+            let tensor = try Tensor(library: library, elementType: input.elementType, shape: input.shape)
+            fill(tensor, from: &generator)
+            tensors[input.name] = tensor
+        }
+        return tensors
+    }
+
+    private static func fill(_ tensor: Tensor, from generator: inout SplitMix64) {
+        tensor.withUnsafeMutableBytes { bytes in
+            func each<Element: BitwiseCopyable>(_ type: Element.Type, _ make: (UInt64) -> Element) {
+                for index in 0..<bytes.count / MemoryLayout<Element>.size {
+                    bytes.storeBytes(of: make(generator.next()), toByteOffset: index * MemoryLayout<Element>.size, as: type)
+                }
+            }
+            switch tensor.elementType {
+            case .float32: each(Float.self) { Float($0 >> 40) / Float(1 << 24) }
+            case .float64: each(Double.self) { Double($0 >> 11) / Double(1 << 53) }
+            // A half of 0.5 to 1, a bfloat16 likewise: random mantissa bits under a fixed exponent.
+            case .float16: each(UInt16.self) { 0x3800 | UInt16($0 & 0x3ff) }
+            case .bfloat16: each(UInt16.self) { 0x3f00 | UInt16($0 & 0x7f) }
+            case .bool, .int8, .uint8: each(UInt8.self) { UInt8($0 & 1) }
+            case .int16, .uint16: each(UInt16.self) { UInt16($0 & 1) }
+            case .int32, .uint32: each(UInt32.self) { UInt32($0 & 1) }
+            case .int64, .uint64: each(UInt64.self) { $0 & 1 }
+            case .string: break
+            }
+        }
+    }
+}
+
+/// A small seeded generator (Steele, Lea and Flood, SplitMix64, 2014), the same on every machine.
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    /// A generator for a seed.
+    public init(seed: UInt64) { state = seed }
+
+    /// The next 64 random bits.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}

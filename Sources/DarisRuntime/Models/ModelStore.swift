@@ -1,0 +1,107 @@
+import DarisConfiguration
+import DarisCore
+import DarisONNX
+import Foundation
+import ONNXRuntime
+
+/// Finds, builds, cuts and caches the models of a task set.
+public struct ModelStore: Sendable {
+    let environment: Environment
+    let cache: CacheFolder
+    let threads: Int
+    /// What measured times hold for: processor, threads, ONNX Runtime.
+    let machine: String
+
+    /// A store for stages that run on `threads` threads each.
+    public init(environment: Environment, cache: CacheFolder, threads: Int) {
+        self.environment = environment
+        self.cache = cache
+        self.threads = threads
+        machine = "\(CPUFacts.name) × \(threads), ONNX Runtime \(environment.library.version)"
+    }
+
+    /// Raise it whenever cutting or building changes, so that nothing stale is taken from a cache.
+    private static let format = "1"
+
+    /// A model as it was read, and the fingerprint of its content.
+    public struct Source: Sendable {
+        /// The model, weights included.
+        public var model: ONNXModel
+        /// Fingerprint of its content.
+        public var hash: String
+    }
+
+    /// Reads a model file, or builds a reference network.
+    public func source(_ declaration: ModelDeclaration, progress: Progress) throws(PreparationError) -> Source {
+        switch declaration.source {
+        case .builtin(let name):
+            guard let network = ReferenceNetwork(rawValue: name) else {
+                let known = ReferenceNetwork.allCases.map(\.rawValue).joined(separator: ", ")
+                throw .unsupported(name: declaration.name, reason: "there is no built-in network '\(name)'; there are \(known)")
+            }
+            return Source(
+                model: try built(network, seed: declaration.seed, progress: progress),
+                hash: ContentHash.of(Self.format, name, "\(declaration.seed)"))
+        case .file(let path):
+            progress("reading \(path)")
+            let model = try onnx(declaration.name) { () throws(ONNXError) in try ONNXModel.read(path: path) }
+            let bytes = try onnx(declaration.name) { () throws(ONNXError) in try model.serialized() }
+            var hash = ContentHash()
+            bytes.withUnsafeBytes { hash.add($0) }
+            return Source(model: model, hash: hash.text)
+        }
+    }
+
+    private func built(_ network: ReferenceNetwork, seed: UInt64, progress: Progress) throws(PreparationError) -> ONNXModel {
+        let entry = "models/\(network.rawValue)-\(seed)-v\(Self.format)"
+        let path = cache.path(entry) + "/model.onnx"
+        if cache.has(entry), let model = try? ONNXModel.read(path: path) { return model }
+        progress("building \(network.title)")
+        let model = network.build(seed: seed)
+        try cache.make(entry) { folder in try model.write(path: folder + "/model.onnx") }
+        return model
+    }
+
+    /// A model cut for a goal, from the cache if it has been cut for the same goal on the same machine.
+    public func staged(
+        _ declaration: ModelDeclaration, goal: StageDesigner.Goal, progress: Progress
+    ) throws(PreparationError) -> StagedModel {
+        let source = try source(declaration, progress: progress)
+        let dimensions = declaration.dimensions
+        let key = ContentHash.of(
+            Self.format, source.hash, "\(goal)", machine, "\(dimensions.sorted { $0.key < $1.key })")
+        let entry = "stages/\(key)"
+        let folder = cache.path(entry)
+        if cache.has(entry), let manifest = try? StageManifest.read(path: folder + "/stages.json") {
+            return staged(declaration, source, manifest, folder: folder, goal: goal)
+        }
+        let designer = StageDesigner(environment: environment, threads: threads)
+        let design = try designer.design(
+            source.model, name: declaration.name, goal: goal, dimensions: dimensions, progress: progress)
+        let manifest = design.manifest(declaration.name)
+        try cache.make(entry) { folder in
+            for (stage, item) in zip(design.stages, manifest.stages) {
+                try stage.model.write(path: folder + "/" + item.file)
+            }
+            try manifest.write(path: folder + "/stages.json")
+        }
+        return staged(declaration, source, manifest, folder: folder, goal: goal)
+    }
+
+    private func staged(
+        _ declaration: ModelDeclaration, _ source: Source, _ manifest: StageManifest, folder: String,
+        goal: StageDesigner.Goal
+    ) -> StagedModel {
+        var model = StagedModel(
+            name: declaration.name, hash: source.hash, model: source.model, manifest: manifest, folder: folder,
+            dimensions: declaration.dimensions)
+        if case .longestStage(let limit) = goal, let longest = model.stages.map(\.measured).max(), longest > limit {
+            model.notes.append(
+                "model '\(declaration.name)': its longest stage takes \(Self.text(longest)), more than the "
+                    + "\(Self.text(limit)) aimed at; finer cuts did not help")
+        }
+        return model
+    }
+
+    private static func text(_ time: Nanoseconds) -> String { String(format: "%.1f ms", time.inMilliseconds) }
+}

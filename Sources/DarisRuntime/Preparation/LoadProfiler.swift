@@ -1,0 +1,104 @@
+import DarisCore
+import Synchronization
+
+/// Measures AFET, the average execution time of a stage under full load: while a task's stages are repeated on one lane,
+/// every other lane runs stages of other tasks, picked by a seeded generator (paper section III-A).
+///
+/// Tasks are placed on the lanes round-robin. A lane to which no other task falls stays idle.
+final class LoadProfiler<D: Device>: Sendable {
+    /// How often a stage runs before it is timed.
+    static var warmUps: Int { 5 }
+    /// How often a stage is timed.
+    static var repeats: Int { 10 }
+
+    private struct State {
+        var generator: SplitMix64
+        var measuredLane = 0
+        var isStopping = false
+        var busyLanes = 0
+        var lastEnd: StageEnd?
+    }
+
+    private let device: D
+    /// Number of stages by task.
+    private let stageCounts: [Int]
+    private let state: Mutex<State>
+    private let measured = Semaphore()
+    private let idle = Semaphore()
+
+    /// A profiler of the tasks of a device on which nothing runs.
+    init(device: D, stageCounts: [Int], seed: UInt64) {
+        self.device = device
+        self.stageCounts = stageCounts
+        state = Mutex(State(generator: SplitMix64(seed: seed)))
+    }
+
+    /// The AFET of each stage of a task.
+    ///
+    /// - Throws: what the device said, if a stage failed every time.
+    func afet(of task: Int) throws(DeviceError) -> [Nanoseconds] {
+        device.setHandler { [unowned self] in ended($0) }
+        let lane = task % device.laneCount
+        state.withLock { state in
+            state.measuredLane = lane
+            state.isStopping = false
+            for other in 0..<device.laneCount where other != lane { keepBusy(other, &state) }
+        }
+        defer {
+            let mustWait = state.withLock { state in
+                state.isStopping = true
+                return state.busyLanes > 0
+            }
+            if mustWait { idle.wait() }
+        }
+        var afet: [Nanoseconds] = []
+        for stage in 0..<stageCounts[task] { afet.append(try time(task, stage: stage, lane: lane)) }
+        return afet
+    }
+
+    private func time(_ task: Int, stage: Int, lane: Int) throws(DeviceError) -> Nanoseconds {
+        var total = Nanoseconds.zero
+        var timed = 0
+        var error: DeviceError?
+        for run in 0..<Self.warmUps + Self.repeats {
+            device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
+            measured.wait()
+            let end = state.withLock { $0.lastEnd }
+            if let failure = end?.error {
+                error = failure
+            } else if run >= Self.warmUps, let end {
+                total += end.executionTime
+                timed += 1
+            }
+        }
+        if timed == 0, let error { throw error }
+        return Nanoseconds(total.rawValue / Int64(max(1, timed)))
+    }
+
+    private func ended(_ end: StageEnd) {
+        state.withLock { state in
+            if end.lane == state.measuredLane {
+                state.lastEnd = end
+                measured.post()
+                return
+            }
+            state.busyLanes -= 1
+            if !state.isStopping {
+                keepBusy(end.lane, &state)
+            } else if state.busyLanes == 0 {
+                idle.post()
+            }
+        }
+    }
+
+    /// Starts a random stage of a random task of the lane.
+    private func keepBusy(_ lane: Int, _ state: inout State) {
+        let lanes = device.laneCount
+        guard lane < stageCounts.count else { return }
+        let count = (stageCounts.count - 1 - lane) / lanes + 1
+        let task = lane + lanes * Int(state.generator.next() % UInt64(count))
+        let stage = Int(state.generator.next() % UInt64(stageCounts[task]))
+        state.busyLanes += 1
+        device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
+    }
+}

@@ -1,0 +1,226 @@
+import DarisConfiguration
+import DarisCore
+import Foundation
+import ONNXRuntime
+
+/// A task set made ready to run on this machine: models cut and loaded, execution times measured, tasks placed.
+///
+/// ```swift
+/// let prepared = try Preparation.prepare(taskSet, options: .init())
+/// let outcome = prepared.run()
+/// ```
+public struct Preparation: Sendable {
+    /// How to prepare.
+    public struct Options: Sendable {
+        /// Measure and build everything anew.
+        public var fresh = false
+        /// Run even if the HP tasks alone do not fit.
+        public var force = false
+        /// Ask for SCHED_FIFO and locked memory.
+        public var realTime = false
+        /// Where to keep what was built and measured.
+        public var cache: CacheFolder?
+        /// Told of each step.
+        public var progress: Progress = { _ in }
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The task set, overrides applied.
+    public let taskSet: TaskSet
+    /// What the scheduler is made from.
+    public let configuration: SchedulerConfiguration
+    /// What will happen.
+    public let plan: RunPlan
+    /// The models, as they were cut.
+    public let models: [StagedModel]
+    /// The device, loaded.
+    public let device: CPUDevice
+    /// How each task's jobs arrive.
+    public let arrivals: [Executor<CPUDevice>.Arrival]
+    /// The SCHED_FIFO priority of the release timer, or 0.
+    public let timerFIFOPriority: Int
+
+    /// Prepares a task set for the CPU.
+    ///
+    /// - Throws: `PreparationError`, a sentence that says what would help.
+    public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
+        let environment: Environment
+        do {
+            environment = try Environment(library: try ONNXRuntimeLibrary.open())
+        } catch {
+            throw .noRuntime(error)
+        }
+        let rights = SystemRights.probe()
+        var notes = taskSet.warnings
+        let fifo = options.realTime && rights.fifo
+        if options.realTime { notes += realTimeNotes(rights) }
+        if rights.processors.count < taskSet.partition.contexts {
+            notes.append(
+                "\(taskSet.partition.contexts) contexts share \(rights.processors.count) cores; their tasks slow each other down")
+        }
+        let threads = CPUDevice.threads(taskSet.partition, processors: rights.processors.count)
+        let cache = options.cache ?? .standard(isFresh: options.fresh)
+        let store = ModelStore(environment: environment, cache: cache, threads: threads)
+
+        let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
+        guard !used.isEmpty else { throw .noLoad("the task set has no tasks; add at least one under 'tasks'") }
+        var models: [StagedModel] = []
+        for model in used {
+            models.append(try store.staged(model, goal: goal(model, in: taskSet), progress: options.progress))
+        }
+        notes += models.flatMap(\.notes)
+        let deviceTasks = taskSet.tasks.map { task in
+            CPUDevice.Task(model: used.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
+        }
+        let device = try CPUDevice(
+            tasks: deviceTasks, models: models, partition: taskSet.partition, processors: rights.processors,
+            environment: environment, fifoPriority: fifo ? 20 : 0, seed: taskSet.run.seed, progress: options.progress)
+        do {
+            let afets = try measure(
+                deviceTasks, models: models, device: device, store: store, partition: taskSet.partition,
+                progress: options.progress)
+            let specifications = try specifications(taskSet, afets: afets)
+            let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
+            let plan = RunPlan(
+                configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
+                units: rights.processors.count, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
+                duration: taskSet.run.duration, seed: taskSet.run.seed, notes: notes)
+            return Preparation(
+                taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: device,
+                arrivals: arrivals(taskSet, configuration), timerFIFOPriority: fifo ? 30 : 0)
+        } catch {
+            device.shutDown()
+            throw error
+        }
+    }
+
+    /// An executor for this task set, at rest.
+    public func executor(options: Executor<CPUDevice>.Options = .init()) -> Executor<CPUDevice> {
+        var options = options
+        options.timerFIFOPriority = timerFIFOPriority
+        return Executor(
+            configuration, device: device, arrivals: arrivals, duration: taskSet.run.duration, options: options)
+    }
+
+    /// Runs the task set for its duration and ends the device's threads.
+    public func run(options: Executor<CPUDevice>.Options = .init()) -> Executor<CPUDevice>.Outcome {
+        let outcome = executor(options: options).run()
+        if outcome.summary.jobs.inFlight == 0 { device.shutDown() }
+        return outcome
+    }
+
+    // MARK: - Steps
+
+    private static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
+        guard taskSet.staging else { return .count(1) }
+        switch model.stages {
+        case .fixed(let count): return .count(count)
+        case .auto:
+            let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
+            return .longestStage(Nanoseconds(Int64(shortest.inSeconds * StageDesigner.defaultShare * 1e9)))
+        }
+    }
+
+    /// AFET by task. Tasks of one model and batch share a measurement.
+    private static func measure(
+        _ tasks: [CPUDevice.Task], models: [StagedModel], device: CPUDevice, store: ModelStore, partition: Partition,
+        progress: Progress
+    ) throws(PreparationError) -> [[Nanoseconds]] {
+        let key = ContentHash.of(
+            store.machine, "\(partition) \(device.coreSets)",
+            tasks.map { "\(models[$0.model].hash) \(models[$0.model].stages.map(\.path)) \($0.batch)" }.joined(separator: "\n"))
+        let entry = "afet/\(key).json"
+        if let cached = store.cache.read(entry, as: [[Nanoseconds]].self), cached.count == tasks.count { return cached }
+
+        let profiler = LoadProfiler(device: device, stageCounts: tasks.map { models[$0.model].stages.count }, seed: 1)
+        var known: [CPUDevice.Task: [Nanoseconds]] = [:]
+        for (index, task) in tasks.enumerated() where known[task] == nil {
+            let name = models[task.model].name
+            progress("measuring \(name)\(task.batch > 1 ? " at batch \(task.batch)" : "") under full load")
+            do {
+                known[task] = try profiler.afet(of: index)
+            } catch {
+                throw .unsupported(name: name, reason: "it fails while it is measured: \(error)")
+            }
+        }
+        let afets = tasks.map { known[$0] ?? [] }
+        store.cache.write(afets, to: entry)
+        return afets
+    }
+
+    /// The tasks with their AFETs, their rates scaled to the load.
+    private static func specifications(
+        _ taskSet: TaskSet, afets: [[Nanoseconds]]
+    ) throws(PreparationError) -> [TaskSpecification] {
+        var specifications = zip(taskSet.tasks, afets).map { task, afet in
+            TaskSpecification(
+                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority, batch: task.batch,
+                lateness: task.lateness, overrun: task.overrun, afet: afet)
+        }
+        guard let load = taskSet.load else { return specifications }
+        let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
+        let factor = total / (load * Double(taskSet.partition.lanes))
+        guard factor > 0 else {
+            throw .noLoad("the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
+        }
+        for index in specifications.indices {
+            let period = Nanoseconds.seconds(specifications[index].period.inSeconds * factor)
+            guard period >= .microseconds(10), period <= SchedulerConfiguration.longestTime else {
+                throw .noLoad(
+                    "scaling the rates to a load of \(Int(load * 100)) % would give task "
+                        + "'\(specifications[index].name)' a period of \(period.inSeconds) s; choose another load")
+            }
+            specifications[index].period = period
+            // A deadline of its own is a fact about the world and stays; one taken from the period follows it.
+            if taskSet.tasks[index].deadline == nil { specifications[index].deadline = period }
+        }
+        return specifications
+    }
+
+    private static func configuration(
+        _ taskSet: TaskSet, _ tasks: [TaskSpecification], force: Bool, notes: inout [String]
+    ) throws(PreparationError) -> SchedulerConfiguration {
+        let configuration: SchedulerConfiguration
+        do {
+            configuration = try SchedulerConfiguration(
+                partition: taskSet.partition, tasks: tasks, options: taskSet.scheduler)
+        } catch {
+            throw .configuration(error)
+        }
+        let streams = taskSet.partition.streams
+        for context in 0..<taskSet.partition.contexts {
+            let high = tasks.indices.filter { configuration.homes[$0] == context && tasks[$0].priority == .high }
+            let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }
+            guard utilisation > Double(streams) else { continue }
+            let error = PreparationError.highPriorityDoesNotFit(
+                context: context, utilisation: utilisation, streams: streams, tasks: high.map { tasks[$0].name })
+            guard force else { throw error }
+            notes.append("forced: \(error.description)")
+        }
+        return configuration
+    }
+
+    private static func arrivals(
+        _ taskSet: TaskSet, _ configuration: SchedulerConfiguration
+    ) -> [Executor<CPUDevice>.Arrival] {
+        var generator = SplitMix64(seed: taskSet.run.seed)
+        return zip(taskSet.tasks, configuration.tasks).map { task, specification in
+            // Drawn for every task, so that one task's phase does not depend on another's being given.
+            let random = Nanoseconds(Int64(generator.next() % UInt64(specification.period.rawValue)))
+            return task.arrival == .sporadic ? .sporadic : .periodic(phase: task.phase ?? random)
+        }
+    }
+
+    private static func realTimeNotes(_ rights: SystemRights) -> [String] {
+        var notes: [String] = []
+        if !rights.fifo {
+            notes.append("no right to SCHED_FIFO: lanes run at normal priority (grant CAP_SYS_NICE or raise 'ulimit -r')")
+        }
+        if !rights.memoryLock || !SystemRights.lockMemory() {
+            notes.append("memory could not be locked: pages may be swapped out (grant CAP_IPC_LOCK or raise 'ulimit -l')")
+        }
+        return notes
+    }
+}

@@ -1,0 +1,55 @@
+import CDarisSystem
+import Glibc
+
+/// A thread of the operating system that belongs to one purpose: a lane, the release timer, completions. Swift's
+/// cooperative threads never run under a lane.
+final class DedicatedThread: @unchecked Sendable {
+    // Unchecked: the handle is written once, before anybody else sees the object, and joined once.
+    private var handle = pthread_t()
+    private var isJoined = false
+
+    /// How a thread is to run.
+    struct Attributes: Sendable {
+        /// Shown by debuggers and top; at most 15 bytes are kept.
+        var name: String
+        /// The processors it may run on; empty for any.
+        var processors: [Int] = []
+        /// A SCHED_FIFO priority, or 0.
+        var fifoPriority = 0
+    }
+
+    /// Starts a thread. Affinity and priority are set as far as the system allows; `SystemRights` says beforehand.
+    init(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) {
+        let start = Unmanaged.passRetained(Start(attributes: attributes, body: body))
+        let result = pthread_create(
+            &handle, nil,
+            { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                daris_name_thread(start.attributes.name)
+                if !start.attributes.processors.isEmpty {
+                    let processors = start.attributes.processors.map(Int32.init)
+                    _ = daris_set_affinity(processors, Int32(processors.count))
+                }
+                if start.attributes.fifoPriority > 0 { _ = daris_set_fifo_priority(Int32(start.attributes.fifoPriority)) }
+                start.body()
+                return nil
+            }, start.toOpaque())
+        precondition(result == 0, "the system refused a thread (error \(result)); raise the limit of threads (ulimit -u)")
+    }
+
+    private final class Start: Sendable {
+        let attributes: Attributes
+        let body: @Sendable () -> Void
+        init(attributes: Attributes, body: @escaping @Sendable () -> Void) {
+            self.attributes = attributes
+            self.body = body
+        }
+    }
+
+    /// Waits for the thread to end. Call it once, from one thread.
+    func join() {
+        guard !isJoined else { return }
+        isJoined = true
+        pthread_join(handle, nil)
+    }
+}
