@@ -27,6 +27,9 @@ static int has_table(const char *version) {
 DarisOrtOpenResult daris_ort_open(const char *path, DarisOrtLibrary *library, char *message, size_t capacity) {
     *library = (DarisOrtLibrary){NULL, NULL, NULL};
     snprintf(message, capacity, "%s", "");
+    // Official builds otherwise collect events about sessions in a file under ~/.cache and send them to Microsoft from
+    // threads of their own: neither fits a process with deadlines. They read this once, when the library starts.
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         const char *reason = dlerror();

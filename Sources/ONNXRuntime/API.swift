@@ -31,7 +31,9 @@ final class API: Sendable {
     func failure(_ status: OpaquePointer, _ call: StaticString, _ subject: String) -> ONNXRuntimeError {
         defer { daris_ort_release_status(table, status) }
         let code = daris_ort_get_error_code(table, status)
-        let message = daris_ort_get_error_message(table, status).map { String(cString: $0) } ?? ""
+        let text = daris_ort_get_error_message(table, status).map { String(cString: $0) } ?? ""
+        // Some messages span lines or end with empty ones.
+        let message = text.split(whereSeparator: \.isNewline).joined(separator: " ")
         return .callFailed(
             call: "\(call)", code: ONNXRuntimeError.Code(rawValue: code) ?? .fail, message: message, subject: subject)
     }

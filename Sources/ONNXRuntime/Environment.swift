@@ -21,8 +21,8 @@ public final class Environment: Sendable {
     ) throws(ONNXRuntimeError) {
         self.library = library
         let table = library.api.table
-        // Never released: the process's one state keeps the sink it was made with, and may outlive the environment that
-        // made it, if another one shares it.
+        // Never released (a small object for each environment made): the process's one state keeps the sink it was made
+        // with, and may outlive the environment that made it, if another one shares it.
         let sink = Unmanaged.passRetained(LogSink(logger: logger)).toOpaque()
         handle = try library.api.make("CreateEnv", for: "the process", release: daris_ort_release_env) {
             daris_ort_create_env_with_custom_logger(table, LogSink.function, sink, severity.rawValue, "daris", &$0)

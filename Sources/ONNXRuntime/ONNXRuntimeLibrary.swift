@@ -9,6 +9,10 @@ import CONNXRuntime
 /// let outputs = try session.run(inputs: ["image": image])
 /// ```
 ///
+/// Official builds of ONNX Runtime send telemetry to Microsoft, from threads of their own. Opening the library turns
+/// that off, by setting `ORT_DISABLE_TELEMETRY` to 1 in the process's environment unless it is set already. So open it
+/// early: no other thread may read or change the environment meanwhile.
+///
 /// The library stays in memory until the process ends, even if every reference to it is dropped, since threads that it
 /// started may still run its code.
 public final class ONNXRuntimeLibrary: Sendable {

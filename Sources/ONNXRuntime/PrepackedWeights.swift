@@ -2,8 +2,10 @@ import CONNXRuntime
 
 /// A store of weights that were rearranged for the CPU's kernels, shared by the sessions made with it.
 ///
-/// Only weights given as ``SessionOptions/initializers`` are shared. ONNX Runtime guards the store with a lock of its
-/// own while a session is made, and only reads it later; each session keeps it alive.
+/// Without it each session rearranges its own copy, even of weights given as ``SessionOptions/initializers``: with 52
+/// MiB of them a further session takes 52 MiB more, and less than 1 MiB with this store. Only weights given as
+/// ``SessionOptions/initializers`` are shared. ONNX Runtime guards the store with a lock of its own while a session is
+/// made, and only reads it later; each session keeps it alive.
 public final class PrepackedWeights: Sendable {
     let handle: Handle
 

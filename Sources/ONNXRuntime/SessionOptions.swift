@@ -52,6 +52,10 @@ public struct SessionOptions: Sendable {
     public var freeDimensionOverrides: [String: Int] = [:]
     /// Weights to use instead of the model's, by name. Sessions made with the same tensors share their memory; the
     /// session keeps the tensors alive. They must not change while it lives.
+    ///
+    /// ONNX Runtime does not object to a name that the model does not have, nor to another shape before the first run.
+    /// It rearranges most weights for its kernels and keeps the copy for itself, unless the sessions share
+    /// ``PrepackedWeights`` as well, or ``configEntries`` has `session.disable_prepacking` set to 1.
     public var initializers: [String: Tensor] = [:]
     /// Where the session's operators run besides the CPU.
     public var cuda: CUDAProvider?

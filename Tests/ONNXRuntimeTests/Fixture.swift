@@ -2,8 +2,8 @@ import ONNXRuntime
 
 /// The library and its environment, as every test uses them.
 ///
-/// ONNX Runtime has one environment a process, with the log of the first one made; so that a test can look at the log, all
-/// tests share this one.
+/// ONNX Runtime has one environment a process, with the log of the first one made; so that a test can look at the log,
+/// all tests share this one.
 struct Fixture {
     let library: ONNXRuntimeLibrary
     let environment: Environment

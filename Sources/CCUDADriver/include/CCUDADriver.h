@@ -1,5 +1,5 @@
-// The CUDA driver's calls that Daris makes, in Daris's own words. The driver is opened at run time: neither a header nor a
-// library of CUDA is needed to build.
+// The CUDA driver's calls that Daris makes, in Daris's own words. The driver is opened at run time: neither a header nor
+// a library of CUDA is needed to build.
 
 #ifndef CCUDADriver_H
 #define CCUDADriver_H
@@ -31,8 +31,8 @@ typedef struct DarisCuda {
     DarisCudaResult (*error_text)(DarisCudaResult result, const char **text);
 } DarisCuda;
 
-/// Loads the driver's library and looks its functions up, but calls none. Returns 1 if all are there; otherwise 0, and up to
-/// `capacity` bytes of why, always terminated. A loaded driver stays loaded until the process ends.
+/// Loads the driver's library and looks its functions up, but calls none. Returns 1 if all are there; otherwise 0, and up
+/// to `capacity` bytes of why, always terminated. A loaded driver stays loaded until the process ends.
 int daris_cuda_open(const char *path, DarisCuda *driver, char *message, size_t capacity);
 
 #endif

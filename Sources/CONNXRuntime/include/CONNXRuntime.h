@@ -58,6 +58,7 @@ typedef struct DarisOrtLibrary {
 } DarisOrtLibrary;
 
 /// Loads the library at `path` (or by that name, if there is no slash in it) and asks it for its table.
+/// Its telemetry is turned off first, through the process's environment, unless ORT_DISABLE_TELEMETRY is set already.
 /// An opened library stays loaded until the process ends: its threads may still run code of it.
 /// On failure up to `capacity` bytes of explanation are written to `message`, always terminated.
 DarisOrtOpenResult daris_ort_open(const char *path, DarisOrtLibrary *library, char *message, size_t capacity);
