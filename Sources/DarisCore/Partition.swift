@@ -36,7 +36,8 @@ public struct Partition: Hashable, Sendable, Codable {
     ///   - granularity: the units that can only be given together. The paper's GPU shares SMs in pairs (2); a CPU's
     ///     cores stand alone (1).
     public func quota(units: Int, granularity: Int) -> Int {
-        let share = Int((oversubscription * Double(units) / Double(contexts)).rounded(.up))
+        // A product such as 1.1 · 10 comes out a hair too large; that must not cost a whole unit.
+        let share = Int((oversubscription * Double(units) / Double(contexts) - 1e-9).rounded(.up))
         return min(units, (share + granularity - 1) / granularity * granularity)
     }
 }

@@ -36,11 +36,13 @@ public struct Scheduler: ~Copyable, Sendable {
     var running: ContiguousArray<Int>
     var idleLanes: ContiguousArray<Int>
     var windows: ExecutionTimeWindows
-    /// Of each stage of the job in flight: when it is due, and the MRET with which it was counted as work.
+    /// When each stage of the job in flight is due.
     var virtualDeadlines: ContiguousArray<Nanoseconds>
-    var countedWork: ContiguousArray<Nanoseconds>
     var waiting: ContiguousArray<Deque<WaitingRelease>>
+    /// The deadlines at which jobs under `late: drop` are given up; those of jobs that have ended are cleared out when
+    /// there are `dropTimerLimit` of them.
     var dropTimers = Heap<DropTimer>()
+    var dropTimerLimit: Int
     var requestedWake = Nanoseconds.distantFuture
 
     /// A scheduler at rest.
@@ -70,8 +72,9 @@ public struct Scheduler: ~Copyable, Sendable {
             afet: configuration.tasks.lazy.flatMap(\.afet), size: options.windowSize,
             keepsAllTimeMaximum: options.worstCaseExecutionTime)
         virtualDeadlines = ContiguousArray(repeating: .zero, count: stageCount)
-        countedWork = ContiguousArray(repeating: .zero, count: stageCount)
         waiting = ContiguousArray(repeating: Deque(), count: tasks.count)
+        dropTimerLimit = 2 * tasks.count + 64
+        dropTimers.reserveCapacity(min(dropTimerLimit, 4096))
     }
 
     /// Takes in an event and decides.
@@ -91,7 +94,7 @@ public struct Scheduler: ~Copyable, Sendable {
             complete(lane: lane, job: job, executionTime: executionTime, into: &commands)
         case .stageFailed(let lane, let job):
             guard free(lane: lane, job: job) else { break }
-            finish(job.task, .failed, .stageFailed, into: &commands)
+            finish(job.task, .failed, .stageFailed, preferring: lane, into: &commands)
             fill(lane / streams, preferring: lane, into: &commands)
         case .jobCancelled(let job):
             cancel(job, into: &commands)
@@ -117,21 +120,25 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks[task].released += 1
         let release = WaitingRelease(
             sequence: sequence, release: time,
-            relativeDeadline: min(relativeDeadline ?? tasks[task].relativeDeadline, SchedulerConfiguration.longestTime))
-        guard tasks[task].phase != .idle else {
+            relativeDeadline: SchedulerConfiguration.clamped(relativeDeadline ?? tasks[task].relativeDeadline))
+        guard tasks[task].phase == .idle else {
             if waiting[task].count < tasks[task].queueLimit {
                 waiting[task].append(release)
+                if tasks[task].dropsLateJobs { addDropTimer(task, release) }
                 commands.append(.queued(JobID(task: task, sequence: sequence)))
             } else {
                 end(task, release, .skipped, tasks[task].queueLimit == 0 ? .previousJobInFlight : .queueFull, into: &commands)
             }
             return
         }
-        start(task, release, into: &commands)
+        start(task, release, preferring: nil, into: &commands)
+        if tasks[task].dropsLateJobs && tasks[task].phase != .idle { addDropTimer(task, release) }
     }
 
     /// Admits a release, or turns it away.
-    private mutating func start(_ task: Int, _ release: WaitingRelease, into commands: inout CommandBuffer) {
+    private mutating func start(
+        _ task: Int, _ release: WaitingRelease, preferring lane: Int?, into commands: inout CommandBuffer
+    ) {
         if tasks[task].dropsLateJobs && release.release + release.relativeDeadline <= now {
             return end(task, release, .dropped, .deadlinePassed, into: &commands)
         }
@@ -157,9 +164,8 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks[task].isCancelled = false
         if tasks[task].priority == .low { contexts[context].activeLowPriority += tasks[task].utilisation }
         shareOutDeadline(task, release)
-        if tasks[task].dropsLateJobs { addDropTimer(task) }
         makeReady(task, predecessorWasLate: false)
-        fill(context, preferring: nil, into: &commands)
+        fill(context, preferring: lane, into: &commands)
     }
 
     /// The context a job of the task may run on now (`Admission`), or `nil` if none.
@@ -178,7 +184,6 @@ public struct Scheduler: ~Copyable, Sendable {
         var upTo = Nanoseconds.zero
         for stage in first..<first + count {
             upTo += windows[stage]
-            countedWork[stage] = windows[stage]
             virtualDeadlines[stage] = VirtualDeadlines.deadline(
                 release: release.release, relativeDeadline: release.relativeDeadline, upTo: upTo, total: total)
         }
@@ -218,7 +223,7 @@ public struct Scheduler: ~Copyable, Sendable {
         guard contexts[context].isAlive else { return }
         while idleLanes[context] > 0, let next = queues[context].popFirst() {
             let chosen =
-                if let lane, running[lane] < 0 { lane } else { firstIdleLane(of: context) }
+                if let lane, lane / streams == context, running[lane] < 0 { lane } else { firstIdleLane(of: context) }
             assert(!tasks.indices.contains { isReady($0, on: context) && $0 != next.task && entry($0) < next })
             running[chosen] = next.task
             idleLanes[context] -= 1
@@ -246,19 +251,22 @@ public struct Scheduler: ~Copyable, Sendable {
     ) {
         guard free(lane: lane, job: job) else { return }
         let (index, context, stage) = (job.task, tasks[job.task].context, tasks[job.task].currentStage)
-        let changed = windows.record(max(executionTime, .zero), stage: stage)
+        // The context's work counts the MRET from before this sample. That of the stages to come cannot change while the
+        // job is in flight: only the job itself could bring new samples of them.
+        contexts[context].work -= windows[stage]
+        let changed = windows.record(SchedulerConfiguration.clamped(executionTime), stage: stage)
         if changed != .zero { mretChanged(index, by: changed) }
-        contexts[context].work -= countedWork[stage]
 
         if tasks[index].isAtLastStage {
             tasks[index].stage += 1
-            finish(index, .completed, now > tasks[index].deadline ? .late : .onTime, into: &commands)
+            let reason = now > tasks[index].deadline ? FateReason.late : .onTime
+            finish(index, .completed, reason, preferring: lane, into: &commands)
         } else {
             tasks[index].stage += 1
             if tasks[index].isCancelled {
-                finish(index, .dropped, .cancelled, into: &commands)
+                finish(index, .dropped, .cancelled, preferring: lane, into: &commands)
             } else if tasks[index].dropsLateJobs && now >= tasks[index].deadline {
-                finish(index, .dropped, .deadlinePassed, into: &commands)
+                finish(index, .dropped, .deadlinePassed, preferring: lane, into: &commands)
             } else {
                 makeReady(index, predecessorWasLate: now > virtualDeadlines[stage])
             }
@@ -269,7 +277,7 @@ public struct Scheduler: ~Copyable, Sendable {
     /// Makes a lane idle whose stage has ended; `false` if that stage is not the one running there (a message from
     /// before its context was lost).
     private mutating func free(lane: Int, job: JobID) -> Bool {
-        guard running.indices.contains(lane), running[lane] == job.task, tasks[job.task].sequence == job.sequence else {
+        guard running.indices.contains(lane), job.task >= 0, running[lane] == job.task, tasks[job.task].sequence == job.sequence else {
             return false
         }
         running[lane] = -1
@@ -292,11 +300,14 @@ public struct Scheduler: ~Copyable, Sendable {
 
     /// Ends the job in flight of a task, then starts the release that waits behind it, if any.
     ///
-    /// Its lane is idle and it is in no queue by now; its stages from the current one on leave the context's work.
-    private mutating func finish(_ index: Int, _ fate: JobFate, _ reason: FateReason, into commands: inout CommandBuffer) {
+    /// Its lane is idle (`lane`, if it has just become so) and it is in no queue by now; its stages from the current one
+    /// on leave the context's work.
+    private mutating func finish(
+        _ index: Int, _ fate: JobFate, _ reason: FateReason, preferring lane: Int?, into commands: inout CommandBuffer
+    ) {
         let context = tasks[index].context
         for stage in tasks[index].currentStage..<tasks[index].firstStage + tasks[index].stageCount {
-            contexts[context].work -= countedWork[stage]
+            contexts[context].work -= windows[stage]
         }
         if tasks[index].priority == .low { contexts[context].activeLowPriority -= tasks[index].utilisation }
         tasks[index].phase = .idle
@@ -308,7 +319,7 @@ public struct Scheduler: ~Copyable, Sendable {
                     priority: tasks[index].priority, release: tasks[index].release, deadline: tasks[index].deadline,
                     finish: now)))
         while tasks[index].phase == .idle, let next = waiting[index].popFirst() {
-            start(index, next, into: &commands)
+            start(index, next, preferring: lane, into: &commands)
         }
     }
 
@@ -333,28 +344,40 @@ public struct Scheduler: ~Copyable, Sendable {
             } else {
                 withdraw(job.task, .cancelled, into: &commands)
             }
-        } else if let place = waiting[job.task].firstIndex(where: { $0.sequence == job.sequence }) {
-            let release = waiting[job.task].remove(at: place)
-            end(job.task, release, .dropped, .cancelled, into: &commands)
+        } else {
+            withdrawWaiting(job, .cancelled, into: &commands)
         }
+    }
+
+    /// Drops a job that waits for its task's previous one, if it does.
+    private mutating func withdrawWaiting(_ job: JobID, _ reason: FateReason, into commands: inout CommandBuffer) {
+        guard let place = waiting[job.task].firstIndex(where: { $0.sequence == job.sequence }) else { return }
+        let release = waiting[job.task].remove(at: place)
+        end(job.task, release, .dropped, reason, into: &commands)
     }
 
     /// Drops a job whose stage is ready and not running.
     private mutating func withdraw(_ index: Int, _ reason: FateReason, into commands: inout CommandBuffer) {
         queues[tasks[index].context].remove(task: index)
-        finish(index, .dropped, reason, into: &commands)
+        finish(index, .dropped, reason, preferring: nil, into: &commands)
     }
 
     // MARK: - Late jobs that are dropped
 
-    private mutating func addDropTimer(_ index: Int) {
+    private mutating func addDropTimer(_ index: Int, _ release: WaitingRelease) {
         // Jobs mostly end long before their timers; those left behind are cleared out before they pile up.
-        if dropTimers.count >= 2 * tasks.count + 64 {
-            let tasks = tasks
-            dropTimers.removeAll { tasks[$0.job.task].phase == .idle || tasks[$0.job.task].sequence != $0.job.sequence }
+        if dropTimers.count >= dropTimerLimit {
+            let (tasks, waiting) = (tasks, waiting)
+            dropTimers.removeAll { timer in
+                let (index, sequence) = (timer.job.task, timer.job.sequence)
+                if tasks[index].phase != .idle && tasks[index].sequence == sequence { return false }
+                return !waiting[index].contains { $0.sequence == sequence }
+            }
+            dropTimerLimit = 2 * max(dropTimers.count, tasks.count) + 64
         }
         dropTimers.insert(
-            DropTimer(deadline: tasks[index].deadline, job: JobID(task: index, sequence: tasks[index].sequence)))
+            DropTimer(
+                deadline: release.release + release.relativeDeadline, job: JobID(task: index, sequence: release.sequence)))
     }
 
     private mutating func dropOverdueJobs(into commands: inout CommandBuffer) {
@@ -362,10 +385,11 @@ public struct Scheduler: ~Copyable, Sendable {
         while let timer = dropTimers.min, timer.deadline <= now {
             dropTimers.removeMin()
             let index = timer.job.task
-            // A job that is running is looked at when its stage ends.
-            if tasks[index].phase == .ready && tasks[index].sequence == timer.job.sequence {
+            if tasks[index].phase == .idle || tasks[index].sequence != timer.job.sequence {
+                withdrawWaiting(timer.job, .deadlinePassed, into: &commands)
+            } else if tasks[index].phase == .ready {
                 withdraw(index, .deadlinePassed, into: &commands)
-            }
+            }  // A job that is running is looked at when its stage ends.
         }
     }
 
@@ -385,10 +409,10 @@ public struct Scheduler: ~Copyable, Sendable {
             let index = running[lane]
             running[lane] = -1
             idleLanes[context] += 1
-            finish(index, .failed, .contextLost, into: &commands)
+            finish(index, .failed, .contextLost, preferring: nil, into: &commands)
         }
         while let entry = queues[context].popFirst() {
-            finish(entry.task, .failed, .contextLost, into: &commands)
+            finish(entry.task, .failed, .contextLost, preferring: nil, into: &commands)
         }
     }
 

@@ -42,6 +42,11 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
                 "a partition has 1 to \(Partition.limit) contexts and streams, not "
                     + "\(partition.contexts) × \(partition.streams)")
         }
+        guard partition.oversubscription >= 1, partition.oversubscription <= Double(partition.contexts) else {
+            throw SchedulerError(
+                "the oversubscription of \(partition.contexts) contexts is from 1 to \(partition.contexts), not "
+                    + "\(partition.oversubscription)")
+        }
         guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
             throw SchedulerError("the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(options.windowSize)")
         }
@@ -54,6 +59,9 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         for task in tasks { try validate(task) }
     }
 
+    /// A time held between zero and the longest that sums can take.
+    static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
+
     private func validate(_ task: TaskSpecification) throws(SchedulerError) {
         guard task.period > .zero, task.period <= Self.longestTime else {
             throw SchedulerError("task '\(task.name)': the period must be above 0 and at most a day")
@@ -64,8 +72,12 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         guard (1...Self.stageLimit).contains(task.afet.count) else {
             throw SchedulerError("task '\(task.name)': a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
         }
-        guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }) else {
-            throw SchedulerError("task '\(task.name)': an execution time must be from 0 to a day")
+        guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }), task.totalAFET <= Self.longestTime else {
+            throw SchedulerError("task '\(task.name)': an execution time, and their sum, must be from 0 to a day")
+        }
+        guard (1...TaskSpecification.batchLimit).contains(task.batch) else {
+            throw SchedulerError(
+                "task '\(task.name)': the batch must be from 1 to \(TaskSpecification.batchLimit), not \(task.batch)")
         }
         if case .queue(let limit) = task.overrun, !(1...OverrunRule.largestQueueLimit).contains(limit) {
             throw SchedulerError(

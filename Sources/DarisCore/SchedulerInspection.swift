@@ -100,7 +100,7 @@ extension Scheduler {
             guard task.phase != .idle else { continue }
             if task.priority == .low { expected[task.context].activeLowPriority += task.utilisation }
             for stage in task.currentStage..<task.firstStage + task.stageCount {
-                expected[task.context].work += countedWork[stage]
+                expected[task.context].work += windows[stage]
             }
         }
         for index in contexts.indices where contexts[index] != expected[index] {

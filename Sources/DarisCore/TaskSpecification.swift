@@ -47,6 +47,9 @@ public struct TaskSpecification: Hashable, Sendable, Codable {
     /// there is history.
     public var afet: [Nanoseconds]
 
+    /// The largest `batch`.
+    public static let batchLimit = 65_536
+
     /// A task with the given times and rules; the deadline is the period if not given.
     public init(
         name: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority, batch: Int = 1,
