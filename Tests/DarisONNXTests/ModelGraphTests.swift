@@ -87,8 +87,25 @@ struct ModelGraphTests {
         #expect(graph.liveTensors(at: 4) == ["e"])
         #expect(graph.liveTensors(at: 5) == [])
         #expect(graph.carriedTensors(at: [1, 4]) == ["a", "e"])
+        #expect(graph.carriedTensors(at: [3]) == ["a", "c", "d"])
+        #expect(graph.carriedTensors(at: [-1, 0, 5, 6, .max]) == [])
         #expect(graph.liveBytes(bytes: ["a": 1, "b": 10, "c": 100, "d": 1000]) == [0, 1, 111, 1101, 0, 0])
         #expect(graph.liveBytes(bytes: ["a": .max, "b": .max]).allSatisfy { $0 >= 0 })
+    }
+
+    @Test("nodes that no output depends on are left out of stages")
+    func unused() throws {
+        let graph = try ModelGraph(
+            Graphs.model(
+                weights: ["w"], outputs: ["y"],
+                [
+                    Graphs.node("Relu", ["x"], ["a"]), Graphs.node("Neg", ["a"], ["dead"]),
+                    Graphs.node("Neg", ["w"], ["dead constant"]), Graphs.node("Neg", ["dead"], ["deader"]),
+                    Graphs.node("Neg", ["a"], ["y"]),
+                ]))
+        #expect(graph.nodes.map(\.name) == ["a", "y"])
+        #expect(graph.constantNodes == [])
+        #expect(graph.unusedNodes.map(\.name) == ["dead", "dead constant", "deader"])
     }
 
     @Test("a node reads what its subgraphs take from outside, at any depth")

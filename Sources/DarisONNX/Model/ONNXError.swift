@@ -43,8 +43,8 @@ extension ONNXError: CustomStringConvertible {
         case .unwritable(let path, let reason): "cannot write \(path): \(reason)"
         case .notAModel(let path, let reason): "\(path) is not an ONNX model: \(reason)"
         case .tooLarge(let name, let byteCount):
-            "\(name) needs \(byteCount.map { "\($0) bytes" } ?? "more bytes") with its weights, and an ONNX model can "
-                + "hold less than \(ONNXModel.byteLimit); use smaller weights (float16, int8) or more stages"
+            "\(name) with its weights \(byteCount.map { "takes \($0) bytes and " } ?? "")"
+                + "passes the 2 GiB that an ONNX file may have; use smaller weights (float16, int8) or more stages"
         case .externalData(let path, let tensor, let reason):
             "cannot load the weight \"\(tensor)\" of \(path) from the file beside it: \(reason)"
         case .invalidNode(let node, let reason): "the model is invalid at node \"\(node)\": \(reason)"

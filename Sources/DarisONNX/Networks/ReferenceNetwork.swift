@@ -71,7 +71,8 @@ public enum ReferenceNetwork: String, CaseIterable, Sendable {
         return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
     }
 
-    private var network: Network {
+    /// The network without weights.
+    var network: Network {
         switch self {
         case .resnet18: .resnet(blocks: [2, 2, 2, 2], isBottleneck: false, classes: classes)
         case .resnet50: .resnet(blocks: [3, 4, 6, 3], isBottleneck: true, classes: classes)

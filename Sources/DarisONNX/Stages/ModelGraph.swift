@@ -132,9 +132,10 @@ extension ModelGraph {
 
     /// All tensors that cross at least one of the given cuts, in the order in which they are made.
     public func carriedTensors(at positions: [Int]) -> [String] {
-        tensors.lazy
-            .filter { tensor in positions.contains { tensor.producer < $0 && tensor.lastReader >= $0 } }
-            .map(\.name)
+        var cutsUpTo = [Int](repeating: 0, count: nodes.count + 1)
+        for position in positions where cutsUpTo.indices.contains(position) { cutsUpTo[position] += 1 }
+        for position in cutsUpTo.indices.dropFirst() { cutsUpTo[position] += cutsUpTo[position - 1] }
+        return tensors.lazy.filter { cutsUpTo[$0.producer] < cutsUpTo[$0.lastReader] }.map(\.name)
     }
 
     /// How many bytes are alive before each node, and after the last one: entry `p` is the size of
@@ -142,24 +143,18 @@ extension ModelGraph {
     ///
     /// - Parameter bytes: The size of each tensor; a tensor that is not in it counts as 0 bytes.
     public func liveBytes(bytes: [String: Int]) -> [Int] {
+        // Absurd sizes are cut down to where their sum cannot overflow.
+        let largest = Int.max / max(1, tensors.count)
         var change = [Int](repeating: 0, count: nodes.count + 1)
         for tensor in tensors where tensor.lastReader > tensor.producer {
-            let size = max(0, bytes[tensor.name] ?? 0)
-            change[tensor.producer + 1] = change[tensor.producer + 1].addingSaturating(size)
-            change[tensor.lastReader + 1] = change[tensor.lastReader + 1].addingSaturating(-size)
+            let size = min(max(0, bytes[tensor.name] ?? 0), largest)
+            change[tensor.producer + 1] += size
+            change[tensor.lastReader + 1] -= size
         }
         var live = 0
         return change.map { step in
-            live = live.addingSaturating(step)
+            live += step
             return live
         }
-    }
-}
-
-extension FixedWidthInteger {
-    /// The sum, or the nearest number to it that the type can hold.
-    func addingSaturating(_ other: Self) -> Self {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? (other > 0 ? .max : .min) : sum
     }
 }

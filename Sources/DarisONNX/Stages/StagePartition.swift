@@ -70,39 +70,49 @@ struct StagePartition {
     /// The cuts that the fewest bytes cross with no stage above `limit`; of equals, the earliest last cut, then the
     /// earliest one before it, and so on.
     private func cheapestCuts(stages: Int, limit: Int64) -> [Int] {
-        let count = ends.count
+        // Stage k may end at ends[k] at the earliest, and must leave a place for each stage after it: that many places.
+        let width = ends.count - stages + 1
         let unreachable = Int.max
-        // best[e]: the fewest bytes so far if the current stage ends at ends[e]; choices hold where the stage before
-        // it ended.
-        var best = ends.map { prefix[$0] <= limit ? 0 : unreachable }
+        // best[o]: the fewest bytes so far if the current stage k ends at ends[o + k]; choices hold the o with which
+        // the stage before it ended.
+        var best = ends.prefix(width).map { prefix[$0] <= limit ? 0 : unreachable }
         var choices: [[Int32]] = []
         for stage in 1..<max(stages, 1) {
-            var next = [Int](repeating: unreachable, count: count)
-            var choice = [Int32](repeating: -1, count: count)
-            // Ends of the stage before, by ascending bytes: the head is the cheapest near enough.
-            var window: [(end: Int, bytes: Int)] = []
+            var next = [Int](repeating: unreachable, count: width)
+            var choice = [Int32](repeating: -1, count: width)
+            // Ends of the stage before, by ascending bytes: the head is the cheapest that is near enough.
+            var window: [(offset: Int, bytes: Int)] = []
             var head = 0
-            for end in stage..<count {
-                let candidate = end - 1
-                if best[candidate] != unreachable {
-                    let bytes = best[candidate].addingSaturating(liveBytes[ends[candidate]])
+            for offset in 0..<width {
+                if best[offset] != unreachable {
+                    let bytes = best[offset].addingSaturating(liveBytes[ends[offset + stage - 1]])
                     while window.count > head, let last = window.last, last.bytes > bytes { window.removeLast() }
-                    window.append((candidate, min(bytes, unreachable - 1)))
+                    window.append((offset, min(bytes, unreachable - 1)))
                 }
-                while head < window.count, prefix[ends[end]] - prefix[ends[window[head].end]] > limit { head += 1 }
+                let end = prefix[ends[offset + stage]]
+                while head < window.count, end - prefix[ends[window[head].offset + stage - 1]] > limit { head += 1 }
                 guard head < window.count else { continue }
-                next[end] = window[head].bytes
-                choice[end] = Int32(window[head].end)
+                next[offset] = window[head].bytes
+                choice[offset] = Int32(window[head].offset)
             }
             best = next
             choices.append(choice)
         }
+        precondition(best[width - 1] != unreachable, "the limit was found feasible")
         var cuts: [Int] = []
-        var end = count - 1
-        for choice in choices.reversed() {
-            end = Int(choice[end])
-            cuts.append(ends[end])
+        var offset = width - 1
+        for (stage, choice) in zip(1..., choices).reversed() {
+            offset = Int(choice[offset])
+            cuts.append(ends[offset + stage - 1])
         }
         return cuts.reversed()
+    }
+}
+
+extension FixedWidthInteger {
+    /// The sum, or the nearest number to it that the type can hold.
+    func addingSaturating(_ other: Self) -> Self {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other > 0 ? .max : .min) : sum
     }
 }
