@@ -125,8 +125,25 @@ struct ModelFileTests {
         #expect(throws: ONNXError.unreadable(path: missing, reason: "No such file or directory")) {
             try ONNXModel.read(path: missing)
         }
-        #expect(throws: ONNXError.self) { try simple.write(path: folder.path + "/no/such/folder.onnx") }
-        #expect(throws: ONNXError.self) { try simple.write(path: folder.path) }
+    }
+
+    @Test("a file that cannot be written is named, and nothing is left behind")
+    func unwritable() throws {
+        let folder = try TemporaryFolder()
+        let nowhere = folder.path + "/no/such.onnx"
+        #expect(throws: ONNXError.unwritable(path: nowhere, reason: "No such file or directory")) {
+            try simple.write(path: nowhere)
+        }
+        #expect(throws: ONNXError.unwritable(path: folder.path, reason: "it is a directory")) {
+            try simple.write(path: folder.path)
+        }
+        #expect(throws: ONNXError.unwritable(path: "/dev/null", reason: "it is not a regular file")) {
+            try simple.write(path: "/dev/null")
+        }
+        let path = try folder.file("a.onnx", [1, 2, 3])
+        try simple.write(path: path)
+        #expect(try ONNXModel.read(path: path).nodeCount == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.onnx"])
     }
 
     @Test("a file of 2 GiB is refused before it is read")

@@ -82,15 +82,15 @@ extension ONNXModel {
     /// - Throws: ``ONNXError/unwritable(path:reason:)``, or ``ONNXError/tooLarge(name:byteCount:)`` if the file would
     ///   have 2 GiB or more.
     public func write(path: String) throws(ONNXError) {
-        let data: Data = try encoded(name: path)
+        let bytes = try encoded(name: path)
         do {
-            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+            try RegularFile.save(bytes, path: path)
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: error.reason)
         }
     }
 
-    private func encoded<Bytes: SwiftProtobufContiguousBytes>(name: String? = nil) throws(ONNXError) -> Bytes {
+    private func encoded(name: String? = nil) throws(ONNXError) -> [UInt8] {
         do {
             return try proto.serializedBytes()
         } catch {

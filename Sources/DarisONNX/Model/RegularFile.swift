@@ -61,3 +61,36 @@ final class RegularFile {
         return data
     }
 }
+
+extension RegularFile {
+    /// Writes a file whole or not at all: into a new file beside it, which then takes its name.
+    static func save(_ bytes: [UInt8], path: String) throws(Failure) {
+        guard !path.isEmpty, !path.utf8.contains(0) else { throw Failure("this is not a file name") }
+        // A new file would take the place of a device just as well.
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            throw Failure(status.st_mode & S_IFMT == S_IFDIR ? "it is a directory" : "it is not a regular file")
+        }
+        let partial = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
+        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw Failure(errno: errno) }
+        var failure: Failure? = bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let put = write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+                if put >= 0 {
+                    done += put
+                } else if errno != EINTR {
+                    return Failure(errno: errno)
+                }
+            }
+            return nil
+        }
+        if close(descriptor) != 0, failure == nil { failure = Failure(errno: errno) }
+        if failure == nil, rename(partial, path) != 0 { failure = Failure(errno: errno) }
+        if let failure {
+            unlink(partial)
+            throw failure
+        }
+    }
+}

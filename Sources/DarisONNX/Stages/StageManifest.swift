@@ -79,10 +79,11 @@ public struct StageManifest: Hashable, Sendable, Codable {
 
     /// Writes the manifest as JSON, keys in alphabetical order, so that the same stages give the same file.
     public func write(path: String) throws(ONNXError) {
+        let text = try json
         do {
-            try Data(json.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try RegularFile.save(Array(text.utf8), path: path)
         } catch {
-            throw .unwritable(path: path, reason: error.localizedDescription)
+            throw .unwritable(path: path, reason: error.reason)
         }
     }
 
