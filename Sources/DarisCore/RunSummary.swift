@@ -3,19 +3,29 @@
 public struct RunSummary: Codable, Sendable, Hashable {
     /// Mean, percentiles and maximum of a distribution of times, in milliseconds.
     public struct Times: Codable, Sendable, Hashable {
+        /// How many times these figures are of; if 0, all the others are 0 too.
         public var count: Int
+        /// The mean.
         public var mean: Double
+        /// The median, to about 1 %.
         public var p50: Double
+        /// The time that 95 % do not exceed, to about 1 %.
         public var p95: Double
+        /// The time that 99 % do not exceed, to about 1 %.
         public var p99: Double
+        /// The longest, exact.
         public var max: Double
     }
 
     /// The same of short times, in nanoseconds.
     public struct ShortTimes: Codable, Sendable, Hashable {
+        /// How many times these figures are of; if 0, all the others are 0 too.
         public var count: Int
+        /// The median, to about 1 %.
         public var p50: Int64
+        /// The time that 99 % do not exceed, to about 1 %.
         public var p99: Int64
+        /// The longest, exact.
         public var max: Int64
     }
 
@@ -28,27 +38,43 @@ public struct RunSummary: Codable, Sendable, Hashable {
         public var missed: Int
         /// Accepted / released.
         public var acceptance: Double
+        /// Jobs released.
         public var released: Int
+        /// Neither rejected nor skipped.
         public var accepted: Int
+        /// Turned away by the admission test, or because no context was left.
         public var rejected: Int
+        /// Not started, since the task's previous job was in flight.
         public var skipped: Int
+        /// Run to the end, in time or late.
         public var completed: Int
+        /// Completed after the deadline.
         public var late: Int
+        /// Given up: at the deadline under `late: drop`, or cancelled.
         public var dropped: Int
+        /// Given up because somebody cancelled them; counted in `dropped` too.
         public var cancelled: Int
+        /// Hit by a failure of a stage or of a context.
         public var failed: Int
+        /// Released and not at an end when the run stopped.
         public var inFlight: Int
+        /// Admitted by another context than their task's own.
         public var migrated: Int
         /// Completed inferences a second.
         public var jps: Double
+        /// Release to end of the completed jobs.
         public var responseMs: Times
+        /// Deadline to end of the jobs that completed late.
         public var latenessMs: Times
     }
 
     /// A task's figures.
     public struct Task: Codable, Sendable, Hashable {
+        /// Name.
         public var name: String
+        /// `HP` or `LP`.
         public var priority: String
+        /// The figures of its jobs.
         public var figures: Group
         /// MRET at the end of the run.
         public var mretMs: Double
@@ -56,6 +82,7 @@ public struct RunSummary: Codable, Sendable, Hashable {
 
     /// A context's figures.
     public struct Context: Codable, Sendable, Hashable {
+        /// Index.
         public var context: Int
         /// Share of its lanes' time in which a stage ran.
         public var utilisation: Double
@@ -67,14 +94,23 @@ public struct RunSummary: Codable, Sendable, Hashable {
     public var elapsedS: Double
     /// Completed inferences a second: batch × completed jobs / elapsed time.
     public var jps: Double
+    /// The jobs of high priority.
     public var hp: Group
+    /// The jobs of low priority.
     public var lp: Group
+    /// Fates of all jobs.
     public var jobs: JobCounts
+    /// Jobs admitted by another context than their task's own.
     public var migrations: Int
+    /// Stages that ended.
     public var stages: Int
+    /// How long the scheduler took for an event.
     public var decisionNs: ShortTimes
+    /// From a stage's end to the start of the next one on the same lane, where one was ready.
     public var handoverNs: ShortTimes
+    /// The tasks, in the order of the task set.
     public var tasks: [Task]
+    /// The contexts, by index.
     public var contexts: [Context]
 
     /// The figures of a run.
