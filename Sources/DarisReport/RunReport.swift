@@ -1,0 +1,102 @@
+public import DarisCore
+public import Foundation
+
+/// A run with everything there is to say of it, as `--json` prints it: one object with the keys of `RunSummary`, and
+/// beside them the plan and how the run ended. `docs/json-report.md` describes every key.
+///
+/// ```swift
+/// let data = try RunReport(summary: summary, plan: plan, version: "0.1.0").json()
+/// let again = try RunReport(json: data)
+/// ```
+///
+/// Write and read it by `json()` and `init(json:)`: other coders do not know the names of the keys.
+public struct RunReport: Codable, Sendable, Hashable {
+    /// A failure of a task, and how often it was met.
+    public struct TaskError: Codable, Sendable, Hashable {
+        /// The task's name.
+        public var task: String
+        /// What went wrong, in words.
+        public var message: String
+        /// How many times.
+        public var count: Int
+
+        /// A failure that was met `count` times.
+        public init(task: String, message: String, count: Int) {
+            self.task = task
+            self.message = message
+            self.count = count
+        }
+    }
+
+    /// The figures of the run.
+    public var summary: RunSummary
+    /// What the run was meant to do.
+    public var plan: RunPlan
+    /// The version of Daris that wrote this.
+    public var version: String
+    /// Whether the run was stopped before its time.
+    public var interrupted: Bool
+    /// What failed on the way.
+    public var errors: [TaskError]
+
+    /// Whether the device was a model of one.
+    public var simulated: Bool { plan.simulated }
+
+    /// A report on a run.
+    public init(
+        summary: RunSummary, plan: RunPlan, version: String, interrupted: Bool = false, errors: [TaskError] = []
+    ) {
+        self.summary = summary
+        self.plan = plan
+        self.version = version
+        self.interrupted = interrupted
+        self.errors = errors
+    }
+
+    /// The report that `json()` wrote.
+    ///
+    /// - Throws: `ReportError.notAReport` with the key that is missing or cannot be read.
+    public init(json: Data) throws(ReportError) {
+        do {
+            self = try ReportKeys.decoder().decode(Self.self, from: json)
+        } catch {
+            throw ReportError.notAReport(reason: ReportKeys.reason(of: error))
+        }
+    }
+
+    /// Reads a report whose keys are already turned into names, as `init(json:)` does.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        summary = try RunSummary(from: decoder)
+        plan = try container.decode(RunPlan.self, forKey: .plan)
+        version = try container.decode(String.self, forKey: .daris)
+        interrupted = try container.decode(Bool.self, forKey: .interrupted)
+        errors = try container.decode([TaskError].self, forKey: .errors)
+    }
+
+    /// Writes the keys of `RunSummary` and those of the report into one object.
+    public func encode(to encoder: any Encoder) throws {
+        try summary.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(plan, forKey: .plan)
+        try container.encode(version, forKey: .daris)
+        try container.encode(simulated, forKey: .simulated)
+        try container.encode(interrupted, forKey: .interrupted)
+        try container.encode(errors, forKey: .errors)
+    }
+
+    /// The report as JSON: indented, keys sorted, the same bytes for equal reports; no line break at the end.
+    ///
+    /// - Throws: `ReportError.notFinite` with the key of a figure that JSON cannot say.
+    public func json() throws(ReportError) -> Data {
+        do {
+            return try ReportKeys.encoder().encode(self)
+        } catch {
+            throw ReportError.notFinite(key: ReportKeys.path(of: error))
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case plan, daris, simulated, interrupted, errors
+    }
+}
