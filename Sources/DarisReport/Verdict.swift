@@ -1,0 +1,70 @@
+internal import DarisCore
+
+/// What came of a run, in one sentence.
+struct Verdict {
+    let summary: RunSummary
+    let simulated: Bool
+    let interrupted: Bool
+
+    /// Whether no high-priority job was late or turned away.
+    var isGood: Bool { summary.hp.missed == 0 && summary.hp.rejected == 0 }
+
+    /// "No high-priority job missed its deadline (of 212); low-priority: 1.2 % of accepted jobs missed theirs, 61.0 %
+    /// were accepted."
+    var text: String {
+        let sentence = high + "; " + low + "."
+        let start =
+            switch (simulated, interrupted) {
+            case (false, false): ""
+            case (true, false): "Simulated: "
+            case (false, true): "Interrupted: "
+            case (true, true): "Simulated, interrupted: "
+            }
+        return start + (start.isEmpty ? sentence : sentence.prefix(1).lowercased() + sentence.dropFirst())
+    }
+
+    private var high: String {
+        let group = summary.hp
+        guard summary.hasTasks(.high) else { return "There are no high-priority tasks" }
+        guard group.released > 0 else { return "No high-priority job was released" }
+        let judged = group.judged(skippedAreMisses: true)
+        let share = "of \(judged) high-priority jobs (\(Figure.percent(group.dmr)) %)"
+        let turnedAway =
+            group.rejected > 0 ? ", \(group.rejected) more \(group.rejected == 1 ? "was" : "were") rejected" : ""
+        switch (judged, group.missed) {
+        case (..<1, _): return Self.nothingJudged(group, "high-priority")
+        case (_, 0): return "No high-priority job missed its deadline (of \(judged))" + turnedAway
+        case (_, 1): return "1 \(share) missed its deadline" + turnedAway
+        case (_, let missed): return "\(missed) \(share) missed their deadlines" + turnedAway
+        }
+    }
+
+    private var low: String {
+        let group = summary.lp
+        guard summary.hasTasks(.low) else { return "no low-priority tasks" }
+        guard group.released > 0 else { return "no low-priority job was released" }
+        guard group.judged(skippedAreMisses: false) > 0 else {
+            let sentence = Self.nothingJudged(group, "low-priority")
+            return sentence.prefix(1).lowercased() + sentence.dropFirst()
+        }
+        let missed = group.missed == 0 ? "no accepted job" : "\(Figure.percent(group.dmr)) % of accepted jobs"
+        return "low-priority: \(missed) missed \(group.missed == 0 ? "its deadline" : "theirs"), "
+            + "\(Figure.percent(group.acceptance)) % were accepted"
+    }
+
+    private static func nothingJudged(_ group: RunSummary.Group, _ kind: String) -> String {
+        group.accepted > 0
+            ? "Every accepted \(kind) job was cancelled (\(group.cancelled))"
+            : "None of \(group.released) \(kind) jobs was accepted"
+    }
+}
+
+extension RunSummary {
+    /// Whether the task set has tasks of this priority.
+    func hasTasks(_ priority: Priority) -> Bool { tasks.contains { $0.priority == priority.name } }
+}
+
+extension RunSummary.Group {
+    /// The jobs that `dmr` is a share of.
+    func judged(skippedAreMisses: Bool) -> Int { accepted - cancelled + (skippedAreMisses ? skipped : 0) }
+}
