@@ -1,0 +1,93 @@
+public import DarisCore
+
+/// How far a run has come, in one line of at most `TextTable.pageWidth` columns:
+/// `[#####-----] 5.0/10.0 s  HP 106 done 0 missed | LP 210 done 1 missed 95 rejected | 31.5 jobs/s`.
+///
+/// A format and nothing else: when to print it, and how to print over the last one, is up to whoever prints.
+public struct ProgressLine: Sendable, Hashable {
+    /// What became of the jobs of a priority so far.
+    public struct Jobs: Sendable, Hashable {
+        /// Fates.
+        public var counts: JobCounts
+        /// Jobs that missed their deadlines.
+        public var missed: Int
+
+        /// Jobs of a priority of which `missed` missed their deadlines.
+        public init(counts: JobCounts, missed: Int) {
+            self.counts = counts
+            self.missed = missed
+        }
+    }
+
+    /// Since the start.
+    public var elapsed: Nanoseconds
+    /// How long jobs will be released.
+    public var total: Nanoseconds
+    /// High-priority jobs; nothing is said of them while none is released.
+    public var hp: Jobs
+    /// Low-priority jobs; nothing is said of them while none is released.
+    public var lp: Jobs
+    /// Completed inferences a second.
+    public var jps: Double
+
+    /// A line from its figures.
+    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: Jobs, lp: Jobs, jps: Double) {
+        self.elapsed = elapsed
+        self.total = total
+        self.hp = hp
+        self.lp = lp
+        self.jps = jps
+    }
+
+    /// A line from what was counted so far. Jobs that are in flight past their deadline are not yet misses here.
+    public init(elapsed: Nanoseconds, total: Nanoseconds, metrics: RunMetrics) {
+        let inferences = metrics.priorities.reduce(0) { $0 + $1.inferences }
+        self.init(
+            elapsed: elapsed, total: total, hp: Jobs(metrics.priorities[0], skippedAreMisses: true),
+            lp: Jobs(metrics.priorities[1], skippedAreMisses: false),
+            jps: elapsed > .zero ? Double(inferences) / elapsed.inSeconds : 0)
+    }
+
+    /// The line, without a line break. Where it would be too long, counts are shortened first, and the bar left out next.
+    public var text: String {
+        let exact = line(exactBelow: 10_000_000)
+        guard exact.displayWidth > TextTable.pageWidth else { return exact }
+        let short = line(exactBelow: 10_000)
+        guard short.displayWidth > TextTable.pageWidth else { return short }
+        return String(short.dropFirst(Self.barWidth + 3)).truncated(to: TextTable.pageWidth)
+    }
+
+    private static let barWidth = 10
+
+    private func line(exactBelow limit: UInt) -> String {
+        let isOver = total <= .zero || elapsed >= total
+        let share = isOver ? 1 : elapsed.inSeconds / total.inSeconds
+        let filled = min(Self.barWidth, Int(share * Double(Self.barWidth)))
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled)
+        let decimals = max(elapsed, total) < .seconds(Int64(1_000)) ? 1 : 0
+        let time =
+            Figure.fixed(elapsed.inSeconds, decimals: decimals) + "/"
+            + Figure.fixed(total.inSeconds, decimals: decimals)
+        let rate = jps < 1_000 ? Figure.rate(jps) : Figure.fixed(jps, decimals: 0)
+        let parts = [words("HP", hp, limit), words("LP", lp, limit), "\(rate) jobs/s"].compactMap { $0 }
+        return "[\(bar)] \(time) s  \(parts.joined(separator: " | "))"
+    }
+
+    /// "LP 210 done 1 missed 95 rejected": rejections and failures only where there are any.
+    private func words(_ name: String, _ jobs: Jobs, _ limit: UInt) -> String? {
+        func count(_ value: Int) -> String { Figure.count(value, exactBelow: limit) }
+        let counts = jobs.counts
+        guard counts.released > 0 else { return nil }
+        var text = "\(name) \(count(counts.completed)) done \(count(jobs.missed)) missed"
+        if counts.rejected > 0 { text += " \(count(counts.rejected)) rejected" }
+        if counts.failed > 0 { text += " \(count(counts.failed)) failed" }
+        return text
+    }
+}
+
+extension ProgressLine.Jobs {
+    init(_ group: RunMetrics.Group, skippedAreMisses: Bool) {
+        let misses = group.late + group.jobs.dropped - group.cancelled + group.jobs.failed
+        self.init(counts: group.jobs, missed: misses + (skippedAreMisses ? group.jobs.skipped : 0))
+    }
+}
