@@ -57,12 +57,22 @@ public final class Executor<D: Device>: Sendable {
 
     /// A consistent look at a run that is going on.
     public struct Snapshot: Sendable {
+        /// The jobs of a priority so far.
+        public struct Jobs: Sendable {
+            /// Their fates.
+            public var counts: JobCounts
+            /// Deadlines missed, as `RunSummary.Group.missed` counts them.
+            public var missed: Int
+            /// Inferences completed.
+            public var inferences: Int
+        }
+
         /// Time since the start.
         public var elapsed: Nanoseconds
-        /// What has been counted.
-        public var metrics: RunMetrics
-        /// Fates of all jobs.
-        public var counts: JobCounts
+        /// High-priority jobs.
+        public var hp: Jobs
+        /// Low-priority jobs.
+        public var lp: Jobs
     }
 
     struct State: ~Copyable {
@@ -176,9 +186,19 @@ public final class Executor<D: Device>: Sendable {
         return outcome
     }
 
-    /// What has been counted so far.
+    /// What has been counted so far: a few numbers, copied under the lock.
     public func snapshot() -> Snapshot {
-        state.withLock { Snapshot(elapsed: clock.now, metrics: $0.metrics, counts: $0.scheduler.counts) }
+        func jobs(_ group: RunMetrics.Group, skippedAreMisses: Bool) -> Snapshot.Jobs {
+            let skipped = skippedAreMisses ? group.jobs.skipped : 0
+            return Snapshot.Jobs(
+                counts: group.jobs, missed: group.late + group.jobs.dropped - group.cancelled + group.jobs.failed + skipped,
+                inferences: group.inferences)
+        }
+        return state.withLock { state in
+            Snapshot(
+                elapsed: clock.now, hp: jobs(state.metrics.priorities[0], skippedAreMisses: true),
+                lp: jobs(state.metrics.priorities[1], skippedAreMisses: false))
+        }
     }
 
     private func drain() {

@@ -88,6 +88,26 @@ public struct ModelStore: Sendable {
         return staged(declaration, source, manifest, folder: folder, goal: goal)
     }
 
+    /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.
+    public func check(_ declaration: ModelDeclaration, batches: [Int], progress: Progress) throws(PreparationError) {
+        let source = try source(declaration, progress: progress)
+        let name = declaration.name
+        let bytes = try onnx(name) { () throws(ONNXError) in
+            _ = try ModelGraph(source.model)
+            return try source.model.serialized()
+        }
+        var options = SessionOptions()
+        options.optimizationLevel = .none
+        options.freeDimensionOverrides = declaration.dimensions
+        let (environment, options_) = (environment, options)
+        let session = try runtime(name) { () throws(ONNXRuntimeError) in
+            try Session(environment: environment, model: .bytes(bytes, name: name), options: options_)
+        }
+        for batch in Set(batches) {
+            _ = try InputShapes.resolve(session.inputs, model: name, batch: batch, dimensions: declaration.dimensions)
+        }
+    }
+
     private func staged(
         _ declaration: ModelDeclaration, _ source: Source, _ manifest: StageManifest, folder: String,
         goal: StageDesigner.Goal

@@ -46,12 +46,7 @@ public struct Preparation: Sendable {
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
     public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
-        let environment: Environment
-        do {
-            environment = try Environment(library: try ONNXRuntimeLibrary.open())
-        } catch {
-            throw .noRuntime(error)
-        }
+        let environment = try openEnvironment()
         let rights = SystemRights.probe()
         var notes = taskSet.warnings
         let fifo = options.realTime && rights.fifo
@@ -115,12 +110,8 @@ public struct Preparation: Sendable {
 
     private static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
         guard taskSet.staging else { return .count(1) }
-        switch model.stages {
-        case .fixed(let count): return .count(count)
-        case .auto:
-            let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
-            return .longestStage(Nanoseconds(Int64(shortest.inSeconds * StageDesigner.defaultShare * 1e9)))
-        }
+        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
+        return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
     }
 
     /// AFET by task. Tasks of one model and batch share a measurement.
@@ -222,5 +213,43 @@ public struct Preparation: Sendable {
             notes.append("memory could not be locked: pages may be swapped out (grant CAP_IPC_LOCK or raise 'ulimit -l')")
         }
         return notes
+    }
+}
+
+/// Parts of the way, for commands that need no more.
+extension Preparation {
+    /// Reads the models that tasks of a task set use, and returns their names; nothing is measured.
+    public static func readModels(of taskSet: TaskSet, progress: Progress) throws(PreparationError) -> [String] {
+        let store = ModelStore(environment: try openEnvironment(), cache: .standard(), threads: 1)
+        let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
+        for model in used { try store.check(model, batches: taskSet.tasks.filter { $0.model == model.name }.map(\.batch), progress: progress) }
+        return used.map(\.name)
+    }
+
+    /// Cuts one model for the whole CPU's cores one by one: for stages that run on one thread.
+    public static func stage(
+        _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: Progress
+    ) throws(PreparationError) -> StagedModel {
+        let store = ModelStore(environment: try openEnvironment(), cache: .standard(isFresh: fresh), threads: 1)
+        return try store.staged(model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
+    }
+
+    static func openEnvironment() throws(PreparationError) -> Environment {
+        do {
+            return try Environment(library: try ONNXRuntimeLibrary.open())
+        } catch {
+            throw .noRuntime(error)
+        }
+    }
+}
+
+extension StageDesigner.Goal {
+    /// What a declaration asks for, given the shortest period of all tasks.
+    init(_ stages: StageCount, shortestPeriod: Nanoseconds) {
+        switch stages {
+        case .fixed(let count): self = .count(count)
+        case .auto:
+            self = .longestStage(Nanoseconds(Int64(shortestPeriod.inSeconds * StageDesigner.defaultShare * 1e9)))
+        }
     }
 }

@@ -1,0 +1,39 @@
+import ArgumentParser
+import DarisCore
+import DarisReport
+import DarisRuntime
+
+/// `daris check TASKSET`.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Find mistakes in a task set, and show the plan it leads to.",
+        discussion: """
+            Reads the task set and its models as 'daris run' would, measures what has not been measured yet, and prints \
+            the plan: contexts, placement, utilisations. No job is released. With --fast nothing is measured: only the \
+            file and its models are read.
+            """)
+
+    @Argument(help: "A YAML file with models and tasks.")
+    var taskset: String
+    @OptionGroup(title: "Overrides of the file")
+    var options: TaskSetOptions
+    @Flag(help: "Read the file and its models, and measure nothing.")
+    var fast = false
+    @Flag(help: "Show the plan even if the high-priority tasks alone do not fit.")
+    var force = false
+
+    func run() throws {
+        let taskSet = try options.taskSet(taskset)
+        if fast {
+            let names = try Preparation.readModels(of: taskSet) { Terminal.step($0) }
+            Terminal.endProgress()
+            for warning in taskSet.warnings { print("warning: \(warning)") }
+            print("\(taskset): \(taskSet.tasks.count) tasks, models \(names.joined(separator: ", ")): no mistakes found")
+        } else {
+            let prepared = try Preparation.prepareShowingSteps(taskSet, force: force)
+            prepared.device.shutDown()
+            print(PlanReport(prepared.plan).text(styling: Terminal.styling))
+        }
+    }
+}

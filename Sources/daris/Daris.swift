@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+
+/// The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or a task set that says something impossible, 3 a
+/// high-priority miss under `--strict`.
+@main
+struct Daris: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "daris",
+        abstract: "Schedules many DNN inference tasks on one device so that they meet their deadlines.",
+        discussion: """
+            High-priority tasks never miss a deadline; low-priority tasks are admitted only where they fit, and fill the \
+            device.
+
+            Try:
+              daris run examples/overload.yaml            run a task set of real networks
+              daris run examples/overload.yaml --policy fifo   the same without scheduling, to compare
+              daris check TASKSET                         find mistakes without running anything
+              daris doctor                                see what this machine offers
+
+            Exit codes: 0 done; 1 failed; 2 wrong usage or task set; 3 a high-priority miss under --strict.
+            """,
+        version: version,
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ProfileCommand.self, SplitCommand.self, ModelCommand.self,
+            DoctorCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            Terminal.error("error: \(failure.message)")
+            Foundation.exit(failure.exitCode)
+        } catch let code as ExitCode {
+            Foundation.exit(code.rawValue)
+        } catch {
+            let code = exitCode(for: error)
+            let text = fullMessage(for: error)
+            if code == .success {
+                print(text)
+                Foundation.exit(0)
+            }
+            Terminal.error(text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text)
+            Foundation.exit(code == .validationFailure ? 2 : 1)
+        }
+    }
+}
+
+/// Ends the command with a message and an exit code.
+struct Failure: Error {
+    var message: String
+    var exitCode: Int32
+
+    /// Something went wrong: exit code 1.
+    static func failed(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 1) }
+    /// Something was written wrongly: exit code 2.
+    static func usage(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 2) }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisReport
+import DarisRuntime
+import Foundation
+
+/// `daris profile MODEL`.
+struct ProfileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "profile",
+        abstract: "Measure a model's stages, alone and under full load.",
+        discussion: """
+            Full load means AFET: while a stage is repeated on one lane, every other lane runs stages of the same model \
+            for other tasks.
+            """)
+
+    @OptionGroup var arguments: ModelArguments
+    @Option(help: "Number of contexts.")
+    var contexts = 2
+    @Option(help: "Number of streams in each context.")
+    var streams = 1
+    @Option(help: "From 1 to the number of contexts.")
+    var oversubscription = 1.0
+    @Option(help: "Inferences a job.")
+    var batch = 1
+    @Flag(help: "Measure anew.")
+    var fresh = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let declaration = try arguments.declaration()
+        let period = try arguments.shortestPeriod()
+        var taskSet = TaskSet(
+            source: "profile", partition: Partition(contexts: 1, streams: 1, oversubscription: 1), models: [declaration],
+            tasks: [])
+        do {
+            try taskSet.apply(
+                .init(contexts: contexts, streams: streams, oversubscription: oversubscription))
+        } catch {
+            throw Failure.usage(error)
+        }
+        guard (1...256).contains(batch) else { throw ValidationError("--batch must be from 1 to 256") }
+        taskSet.tasks = (0..<max(2, taskSet.partition.lanes)).map { index in
+            TaskDeclaration(
+                name: "task-\(index)", model: declaration.name, period: period, priority: .low, batch: batch,
+                arrival: .sporadic)
+        }
+        let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh)
+        prepared.device.shutDown()
+        let afet = prepared.configuration.tasks[0].afet
+        if json {
+            let result = ProfileResult(
+                model: declaration.name, device: prepared.plan.device, partition: taskSet.partition, batch: batch,
+                stages: zip(prepared.models[0].stages, afet).map {
+                    .init(aloneMs: $0.measured.inMilliseconds, afetMs: $1.inMilliseconds, nodes: $0.nodes)
+                })
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            return
+        }
+        print("\(declaration.name) on \(prepared.plan.device), \(contexts) × \(streams) lanes, batch \(batch)")
+        print(StageTable.text(prepared.models[0], afet: afet))
+        for note in prepared.plan.notes { print("note: \(note)") }
+    }
+
+    private struct ProfileResult: Encodable {
+        struct Stage: Encodable {
+            var aloneMs: Double
+            var afetMs: Double
+            var nodes: Int
+        }
+        var model: String
+        var device: String
+        var partition: Partition
+        var batch: Int
+        var stages: [Stage]
+    }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisReport
+import DarisRuntime
+import Foundation
+
+/// `daris run TASKSET`.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a task set and report how it went.",
+        discussion: """
+            Cuts the models into stages, measures them (once; later runs use the cache), places the tasks, and releases \
+            jobs for the run's duration. Ctrl-C ends the releases, lets jobs in flight end, and prints the report; a \
+            second Ctrl-C gives up at once.
+
+            Exit codes: 0 the run was done; 1 it failed; 2 the task set or an option is wrong; 3 a high-priority job missed \
+            its deadline and --strict was given.
+            """)
+
+    @Argument(help: "A YAML file with models and tasks; examples/ has some.")
+    var taskset: String
+    @OptionGroup(title: "Overrides of the file")
+    var options: TaskSetOptions
+    @Flag(help: "Print one JSON object (docs/json-report.md) instead of tables.")
+    var json = false
+    @Option(help: ArgumentHelp("Keep every event and decision in a file.", valueName: "file"))
+    var record: String?
+    @Flag(help: "Build, cut and measure everything anew.")
+    var fresh = false
+    @Flag(help: "Run even if the high-priority tasks alone do not fit.")
+    var force = false
+    @Flag(help: "Ask the system for SCHED_FIFO and locked memory.")
+    var realtime = false
+    @Flag(help: "Exit with 3 if a high-priority job missed its deadline.")
+    var strict = false
+
+    func run() throws {
+        let taskSet = try options.taskSet(taskset)
+        let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
+        if !json { print(PlanReport(prepared.plan).text(styling: Terminal.styling)) }
+
+        let recorder = try record.map { path in
+            try RecordFile(path: path, plan: prepared.plan, configuration: prepared.configuration)
+        }
+        var executorOptions = Executor<CPUDevice>.Options()
+        executorOptions.observer = recorder?.observer
+        let executor = prepared.executor(options: executorOptions)
+        let interruption = Interruption { executor.interrupt() }
+        let progress = showProgress(of: executor, total: taskSet.run.duration)
+        let outcome = executor.run()
+        progress?.cancel()
+        Terminal.endProgress()
+        interruption.end()
+        // A lane that hangs in a stage cannot be joined; the process ends with it.
+        if outcome.summary.jobs.inFlight == 0 { prepared.device.shutDown() }
+        try recorder?.close()
+
+        let report = RunReport(
+            summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
+            errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) })
+        if json {
+            FileHandle.standardOutput.write(try report.json())
+            print()
+        } else {
+            print(SummaryReport(report).text(styling: Terminal.styling))
+        }
+        if strict && outcome.summary.hp.missed > 0 { throw ExitCode(3) }
+    }
+
+    private func showProgress(of executor: Executor<CPUDevice>, total: Nanoseconds) -> (any DispatchSourceTimer)? {
+        guard Terminal.showsProgress else { return nil }
+        let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "daris-progress"))
+        timer.schedule(deadline: .now() + 0.5, repeating: 0.5)
+        timer.setEventHandler {
+            let snapshot = executor.snapshot()
+            let seconds = max(snapshot.elapsed.inSeconds, 0.001)
+            Terminal.progress(
+                ProgressLine(
+                    elapsed: snapshot.elapsed, total: total,
+                    hp: .init(counts: snapshot.hp.counts, missed: snapshot.hp.missed),
+                    lp: .init(counts: snapshot.lp.counts, missed: snapshot.lp.missed),
+                    jps: Double(snapshot.hp.inferences + snapshot.lp.inferences) / seconds
+                ).text)
+        }
+        timer.resume()
+        return timer
+    }
+}
+
+extension Preparation {
+    /// Prepares a task set and shows each step on standard error.
+    static func prepareShowingSteps(
+        _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false
+    ) throws -> Preparation {
+        var options = Preparation.Options()
+        options.fresh = fresh
+        options.force = force
+        options.realTime = realTime
+        options.progress = { Terminal.step($0) }
+        defer { Terminal.endProgress() }
+        do {
+            return try prepare(taskSet, options: options)
+        } catch {
+            throw Failure.failed(error)
+        }
+    }
+}

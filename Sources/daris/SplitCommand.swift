@@ -1,0 +1,50 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisReport
+import DarisRuntime
+import Foundation
+
+/// `daris split MODEL`.
+struct SplitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "split",
+        abstract: "Cut a model into stages of about equal time.",
+        discussion: """
+            Writes stage-0.onnx … and stages.json (order, tensors, measured times, bytes carried) into a folder. Run one \
+            after the other, the stages compute what the model computes.
+            """)
+
+    @OptionGroup var arguments: ModelArguments
+    @Option(name: .shortAndLong, help: ArgumentHelp("The folder to write to; it is made if need be.", valueName: "folder"))
+    var output: String?
+    @Flag(help: "Measure anew.")
+    var fresh = false
+    @Flag(help: "Print stages.json instead of a table.")
+    var json = false
+
+    func run() throws {
+        let declaration = try arguments.declaration()
+        let period = try arguments.shortestPeriod()
+        let staged: StagedModel
+        do {
+            staged = try Preparation.stage(declaration, shortestPeriod: period, fresh: fresh) { Terminal.step($0) }
+        } catch {
+            throw Failure.failed(error)
+        }
+        Terminal.endProgress()
+        let folder = output ?? "\(declaration.name)-stages"
+        do {
+            try staged.copy(to: folder)
+        } catch {
+            throw Failure(message: "cannot write to \(folder): \(error.localizedDescription)", exitCode: 1)
+        }
+        if json {
+            print(try String(contentsOfFile: folder + "/stages.json", encoding: .utf8), terminator: "")
+            return
+        }
+        print(StageTable.text(staged, afet: nil))
+        for note in staged.notes { print("note: \(note)") }
+        print("written to \(folder)/")
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import Foundation
+
+/// Options that override what a task set's file says.
+struct TaskSetOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The device to run on.", valueName: "cpu"))
+    var device: String?
+    @Option(help: "Number of contexts, the spatial partitions of the device.")
+    var contexts: Int?
+    @Option(help: "Number of streams in each context.")
+    var streams: Int?
+    @Option(help: "From 1 (contexts are disjoint) to the number of contexts (each may use the whole device).")
+    var oversubscription: Double?
+    @Option(help: "daris, or one of the baselines edf and fifo (no priorities, no admission).")
+    var policy: String?
+    @Option(help: ArgumentHelp("Scale all rates to this share of what the device can do.", valueName: "150%"))
+    var load: String?
+    @Option(help: ArgumentHelp("How long to release jobs.", valueName: "10s"))
+    var duration: String?
+    @Option(help: "Seed of release phases and inputs.")
+    var seed: UInt64?
+    @Option(help: "Execution times that MRET looks back on (5 unless the file says otherwise).")
+    var window: Int?
+    @Flag(help: "Ablation: one stage a model.")
+    var noStaging = false
+    @Flag(help: "Ablation: last stages get no level of their own.")
+    var noLastStageLevel = false
+    @Flag(help: "Ablation: late stages get no level of their own.")
+    var noLateLevel = false
+    @Flag(help: "Ablation: no priorities, earliest virtual deadline first.")
+    var noFixedPriority = false
+    @Flag(help: "Ablation: the longest execution time ever seen instead of the longest recent one.")
+    var wcet = false
+    @Flag(help: "Ablation: jobs stay on their task's own context.")
+    var noMigration = false
+    @Flag(help: "Ablation: every job is admitted.")
+    var noAdmission = false
+
+    /// The task set of a file with these options applied.
+    func taskSet(_ path: String) throws -> TaskSet {
+        do throws(ConfigurationError) {
+            var taskSet = try TaskSet.read(path: path)
+            try taskSet.apply(try overrides())
+            return taskSet
+        } catch {
+            throw Failure.usage(error)
+        }
+    }
+
+    private func overrides() throws(ConfigurationError) -> TaskSet.Overrides {
+        var overrides = TaskSet.Overrides(
+            device: device, contexts: contexts, streams: streams, oversubscription: oversubscription, seed: seed,
+            window: window)
+        if let load { overrides.load = try Quantity.parseShare(load, field: "--load") }
+        if let duration { overrides.duration = try Quantity.parseDuration(duration, field: "--duration") }
+        if let policy {
+            guard let known = SchedulingPolicy(rawValue: policy) else {
+                throw ConfigurationError(
+                    field: "--policy", message: "there is no policy '\(policy)'; use daris, edf or fifo")
+            }
+            overrides.policy = known
+        }
+        if noStaging { overrides.staging = false }
+        if noLastStageLevel { overrides.lastStageLevel = false }
+        if noLateLevel { overrides.lateLevel = false }
+        if noFixedPriority { overrides.fixedPriority = false }
+        if wcet { overrides.worstCaseExecutionTime = true }
+        if noMigration { overrides.migration = false }
+        if noAdmission { overrides.admission = false }
+        return overrides
+    }
+}
