@@ -1,0 +1,28 @@
+/// One line of a run record: what happened to the scheduler, or what it decided, and when. A trivial value, so a driver
+/// can keep millions of them in one buffer.
+public struct RecordEntry: Hashable, Sendable {
+    /// An event that went in or a command that came out.
+    public enum Content: Hashable, Sendable {
+        case event(Event)
+        case command(Command)
+    }
+
+    /// The time with which the event was handed to the scheduler; that of a command is its event's.
+    public var time: Nanoseconds
+    /// What happened or was decided.
+    public var content: Content
+
+    /// An event that went in.
+    @inlinable
+    public init(_ time: Nanoseconds, _ event: Event) {
+        self.time = time
+        content = .event(event)
+    }
+
+    /// A command that came out.
+    @inlinable
+    public init(_ time: Nanoseconds, _ command: Command) {
+        self.time = time
+        content = .command(command)
+    }
+}

@@ -1,0 +1,86 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Everything the scheduler of a run was told and everything it decided, so that the run can be looked at, drawn, and
+/// replayed.
+///
+/// ```swift
+/// let record = try RunRecord.read(path: "run.jsonl")
+/// if let mismatch = record.replay() { print(mismatch) }
+/// ```
+///
+/// As text it is JSON Lines: a header with the plan and the scheduler's configuration, one line an entry, and a last line
+/// that says how many there are. `RunRecordEncoder` has the format.
+public struct RunRecord: Sendable, Hashable {
+    /// What the run was about to do.
+    public var plan: RunPlan
+    /// What its scheduler was made from.
+    public var configuration: SchedulerConfiguration
+    /// Events and commands in the order in which they happened: each event, then its commands.
+    public var entries: ContiguousArray<RecordEntry>
+    /// When the run ended.
+    public var end: Nanoseconds
+
+    /// The version of the format.
+    public static let version = 1
+    /// The latest time a record may hold: about 146 years.
+    public static let latestTime = Nanoseconds(1 << 62)
+
+    /// A record of a run.
+    public init(
+        plan: RunPlan, configuration: SchedulerConfiguration, entries: ContiguousArray<RecordEntry>, end: Nanoseconds
+    ) {
+        self.plan = plan
+        self.configuration = configuration
+        self.entries = entries
+        self.end = end
+    }
+
+    /// Reads a record file.
+    ///
+    /// - Throws: `RecordError` with the file, the line, and what would be right.
+    public static func read(path: String) throws(RecordError) -> RunRecord {
+        let data: Data
+        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file? (\(error))")
+        }
+        return try read(bytes: [UInt8](data), file: path)
+    }
+
+    /// Reads a record from its text. `file` is named in errors. O(bytes).
+    public static func read(bytes: [UInt8], file: String = "record") throws(RecordError) -> RunRecord {
+        var reader = RunRecordReader(bytes: bytes, file: file)
+        return try reader.read()
+    }
+
+    /// The record as text.
+    public func encoded() -> [UInt8] {
+        var encoder = RunRecordEncoder(plan: plan, configuration: configuration)
+        for entry in entries { encoder.append(entry) }
+        encoder.finish(at: end)
+        return encoder.bytes
+    }
+}
+
+/// The first line of a record.
+struct RecordHeader: Codable {
+    var darisRecord: Int
+    var plan: RunPlan
+    var configuration: SchedulerConfiguration
+}
+
+/// A record that cannot be read.
+public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Which file.
+    public let file: String
+    /// Which of its lines, from 1; `nil` where the file as a whole is meant.
+    public let line: Int?
+    /// What is wrong, and what would be right.
+    public let problem: String
+
+    /// File, line and problem in one sentence.
+    public var description: String { line.map { "\(file), line \($0): \(problem)" } ?? "\(file): \(problem)" }
+}

@@ -1,0 +1,175 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Writes a run record as JSON Lines into a byte buffer, entry by entry.
+///
+/// ```
+/// {"daris_record":1,"plan":{…},"configuration":{…}}
+/// {"t":0,"e":"release","task":3}
+/// {"t":0,"c":"admit","task":3,"seq":0,"context":1,"migrated":false}
+/// {"t":0,"c":"run","task":3,"seq":0,"stage":0,"lane":2}
+/// {"t":812004,"e":"done","lane":2,"task":3,"seq":0,"x":801220}
+/// …
+/// {"end":10000000000,"entries":51234}
+/// ```
+///
+/// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
+/// `timer`, `lost`, `restored`. Commands: `admit`, `queue`, `run`, `end`, `wake`. All times are integer nanoseconds.
+public struct RunRecordEncoder: Sendable {
+    /// The text not yet taken away by `drain`.
+    public private(set) var bytes: [UInt8] = []
+    private var entries = 0
+
+    /// An encoder that has written the header.
+    public init(plan: RunPlan, configuration: SchedulerConfiguration) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        do {
+            let header = RecordHeader(darisRecord: RunRecord.version, plan: plan, configuration: configuration)
+            bytes.append(contentsOf: try encoder.encode(header))
+        } catch { preconditionFailure("a plan holds no number that JSON has no word for: \(error)") }
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    /// Hands over the text written so far and empties the buffer, keeping its room.
+    public mutating func drain(_ write: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+        try bytes.withUnsafeBytes(write)
+        bytes.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes the last line.
+    public mutating func finish(at end: Nanoseconds) {
+        text("{\"end\":")
+        number(end.rawValue)
+        field(",\"entries\":", entries)
+        text("}\n")
+    }
+
+    /// Writes a line.
+    public mutating func append(_ entry: RecordEntry) {
+        entries += 1
+        text("{\"t\":")
+        number(entry.time.rawValue)
+        switch entry.content {
+        case .event(let event): append(event)
+        case .command(let command): append(command)
+        }
+        text("}\n")
+    }
+
+    private mutating func append(_ event: Event) {
+        switch event {
+        case .jobReleased(let task, let relativeDeadline):
+            field(",\"e\":\"release\",\"task\":", task)
+            if let relativeDeadline { time(",\"d\":", relativeDeadline) }
+        case .stageCompleted(let lane, let id, let executionTime):
+            field(",\"e\":\"done\",\"lane\":", lane)
+            job(id)
+            time(",\"x\":", executionTime)
+        case .stageFailed(let lane, let id):
+            field(",\"e\":\"fail\",\"lane\":", lane)
+            job(id)
+        case .jobCancelled(let id):
+            text(",\"e\":\"cancel\"")
+            job(id)
+        case .timerFired: text(",\"e\":\"timer\"")
+        case .contextLost(let context): field(",\"e\":\"lost\",\"context\":", context)
+        case .contextRestored(let context): field(",\"e\":\"restored\",\"context\":", context)
+        }
+    }
+
+    private mutating func append(_ command: Command) {
+        switch command {
+        case .admitted(let id, let context, let migrated):
+            text(",\"c\":\"admit\"")
+            job(id)
+            field(",\"context\":", context)
+            text(migrated ? ",\"migrated\":true" : ",\"migrated\":false")
+        case .queued(let id):
+            text(",\"c\":\"queue\"")
+            job(id)
+        case .dispatch(let id, let stage, let lane):
+            text(",\"c\":\"run\"")
+            job(id)
+            field(",\"stage\":", stage)
+            field(",\"lane\":", lane)
+        case .finished(let outcome):
+            text(",\"c\":\"end\"")
+            job(outcome.job)
+            text(",\"fate\":\"")
+            text(outcome.fate.recordName)
+            text("\",\"reason\":\"")
+            text(outcome.reason.recordName)
+            text(outcome.priority == .high ? "\",\"priority\":\"HP\"" : "\",\"priority\":\"LP\"")
+            time(",\"release\":", outcome.release)
+            time(",\"deadline\":", outcome.deadline)
+            time(",\"finish\":", outcome.finish)
+        case .wake(let at):
+            text(",\"c\":\"wake\"")
+            time(",\"at\":", at)
+        }
+    }
+
+    private mutating func job(_ job: JobID) {
+        field(",\"task\":", job.task)
+        field(",\"seq\":", job.sequence)
+    }
+
+    private mutating func field(_ name: StaticString, _ value: Int) {
+        text(name)
+        number(Int64(value))
+    }
+
+    private mutating func time(_ name: StaticString, _ value: Nanoseconds) {
+        text(name)
+        number(value.rawValue)
+    }
+
+    private mutating func text(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    private mutating func number(_ value: Int64) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        let first = bytes.count
+        var rest = value.magnitude
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[first...].reverse()
+    }
+}
+
+extension JobFate {
+    var recordName: StaticString {
+        switch self {
+        case .rejected: "rejected"
+        case .skipped: "skipped"
+        case .completed: "completed"
+        case .dropped: "dropped"
+        case .failed: "failed"
+        }
+    }
+}
+
+extension FateReason {
+    var recordName: StaticString {
+        switch self {
+        case .onTime: "on_time"
+        case .late: "late"
+        case .noContextFits: "no_context_fits"
+        case .previousJobInFlight: "previous_job_in_flight"
+        case .queueFull: "queue_full"
+        case .deadlinePassed: "deadline_passed"
+        case .cancelled: "cancelled"
+        case .stageFailed: "stage_failed"
+        case .contextLost: "context_lost"
+        case .noContextAlive: "no_context_alive"
+        }
+    }
+}

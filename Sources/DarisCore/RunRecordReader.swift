@@ -1,0 +1,249 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Reads what `RunRecordEncoder` writes; keys may stand in any order. One pass over the bytes, nothing allocated a line.
+struct RunRecordReader {
+    private let bytes: [UInt8]
+    private let file: String
+    private var position = 0
+    private var line = 1
+
+    init(bytes: [UInt8], file: String) {
+        self.bytes = bytes
+        self.file = file
+    }
+
+    mutating func read() throws(RecordError) -> RunRecord {
+        let header = try readHeader()
+        var entries = ContiguousArray<RecordEntry>()
+        while true {
+            line += 1
+            guard position < bytes.count else { throw cutOff() }
+            let fields = try readLine()
+            if fields.has(.end) {
+                try checkEnd(fields, entries: entries.count)
+                return RunRecord(
+                    plan: header.plan, configuration: header.configuration, entries: entries,
+                    end: Nanoseconds(fields[.end]))
+            }
+            let entry = try self.entry(fields)
+            if case .event(.jobReleased(let task, _)) = entry.content, !header.configuration.tasks.indices.contains(task) {
+                throw error("there is no task \(task); the header has \(header.configuration.tasks.count)")
+            }
+            entries.append(entry)
+        }
+    }
+
+    // MARK: - First and last line
+
+    private mutating func readHeader() throws(RecordError) -> RecordHeader {
+        guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
+            throw bytes.isEmpty ? error("the file is empty; a record starts with {\"daris_record\":1,…}") : cutOff()
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let header: RecordHeader
+        do {
+            let text = Data(bytes[..<end])
+            let version = try decoder.decode(Version.self, from: text).darisRecord
+            guard version == RunRecord.version else {
+                throw error("this is version \(version) of the format; this program reads version \(RunRecord.version)")
+            }
+            header = try decoder.decode(RecordHeader.self, from: text)
+            try header.configuration.validate()
+        } catch let error as RecordError {
+            throw error
+        } catch let error as SchedulerError {
+            throw self.error("the configuration cannot be scheduled: \(error)")
+        } catch let error as DecodingError {
+            throw self.error(
+                "a record starts with {\"daris_record\":1,\"plan\":{…},\"configuration\":{…}}: \(Self.text(error))")
+        } catch { throw self.error("the header cannot be read: \(error)") }
+        position = end + 1
+        return header
+    }
+
+    private struct Version: Decodable { var darisRecord: Int }
+
+    private static func text(_ error: DecodingError) -> String {
+        func at(_ context: DecodingError.Context) -> String {
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            return context.debugDescription + (path.isEmpty ? "" : " (at \(path))")
+        }
+        return switch error {
+        case .keyNotFound(let key, let context): "no '\(key.stringValue)': " + at(context)
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context): at(context)
+        @unknown default: "\(error)"
+        }
+    }
+
+    private func checkEnd(_ fields: RecordFields, entries: Int) throws(RecordError) {
+        guard fields.has(.entries), fields[.entries] == Int64(entries) else {
+            throw error("the record says it has \(fields.text(.entries)) entries, but \(entries) are there")
+        }
+        guard position == bytes.count else { throw error("nothing may follow the line with \"end\"") }
+    }
+
+    private func cutOff() -> RecordError {
+        error("the record is cut off: its last line must be {\"end\":…,\"entries\":…}")
+    }
+
+    private func error(_ problem: String) -> RecordError { RecordError(file: file, line: line, problem: problem) }
+
+    // MARK: - Entries
+
+    private func entry(_ fields: RecordFields) throws(RecordError) -> RecordEntry {
+        let time = Nanoseconds(try value(.t, fields))
+        guard time >= .zero, time <= RunRecord.latestTime else {
+            throw error("the time \"t\" must be from 0 to \(RunRecord.latestTime.rawValue) ns, not \(time.rawValue)")
+        }
+        switch (fields.has(.e), fields.has(.c)) {
+        case (true, false): return RecordEntry(time, try event(fields))
+        case (false, true): return RecordEntry(time, try command(fields))
+        default: throw error("a line holds either an event \"e\" or a command \"c\"")
+        }
+    }
+
+    private func event(_ fields: RecordFields) throws(RecordError) -> Event {
+        switch RecordWord(rawValue: UInt8(fields[.e])) {
+        case .release:
+            let deadline = fields.has(.d) ? Nanoseconds(fields[.d]) : nil
+            return .jobReleased(task: try int(.task, fields), relativeDeadline: deadline)
+        case .done:
+            return .stageCompleted(
+                lane: try int(.lane, fields), job: try job(fields), executionTime: Nanoseconds(try value(.x, fields)))
+        case .fail: return .stageFailed(lane: try int(.lane, fields), job: try job(fields))
+        case .cancel: return .jobCancelled(try job(fields))
+        case .timer: return .timerFired
+        case .lost: return .contextLost(try int(.context, fields))
+        case .restored: return .contextRestored(try int(.context, fields))
+        default: throw error("an event is release, done, fail, cancel, timer, lost or restored")
+        }
+    }
+
+    private func command(_ fields: RecordFields) throws(RecordError) -> Command {
+        switch RecordWord(rawValue: UInt8(fields[.c])) {
+        case .admit:
+            return .admitted(
+                try job(fields), context: try int(.context, fields), migrated: try either(.true, .false, .migrated, fields))
+        case .queue: return .queued(try job(fields))
+        case .run: return .dispatch(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
+        case .end: return .finished(try outcome(fields))
+        case .wake: return .wake(at: Nanoseconds(try value(.at, fields)))
+        default: throw error("a command is admit, queue, run, end or wake")
+        }
+    }
+
+    private func outcome(_ fields: RecordFields) throws(RecordError) -> JobOutcome {
+        guard let fate = RecordWord(rawValue: UInt8(try value(.fate, fields)))?.fate,
+            let reason = RecordWord(rawValue: UInt8(try value(.reason, fields)))?.reason
+        else { throw error("\"fate\" or \"reason\" is none that a job can have") }
+        let priority = try either(.high, .low, .priority, fields) ? Priority.high : .low
+        return JobOutcome(
+            job: try job(fields), fate: fate, reason: reason, priority: priority,
+            release: Nanoseconds(try value(.release, fields)), deadline: Nanoseconds(try value(.deadline, fields)),
+            finish: Nanoseconds(try value(.finish, fields)))
+    }
+
+    private func job(_ fields: RecordFields) throws(RecordError) -> JobID {
+        JobID(task: try int(.task, fields), sequence: try int(.seq, fields))
+    }
+
+    /// Whether a value is the first of the two words it can be.
+    private func either(
+        _ first: RecordWord, _ second: RecordWord, _ key: RecordKey, _ fields: RecordFields
+    ) throws(RecordError) -> Bool {
+        let word = RecordWord(rawValue: UInt8(try value(key, fields)))
+        guard word == first || word == second else { throw error("\"\(key)\" has one of two values, and this is neither") }
+        return word == first
+    }
+
+    private func int(_ key: RecordKey, _ fields: RecordFields) throws(RecordError) -> Int { Int(try value(key, fields)) }
+
+    private func value(_ key: RecordKey, _ fields: RecordFields) throws(RecordError) -> Int64 {
+        guard fields.has(key) else { throw error("\"\(key)\" is missing") }
+        return fields[key]
+    }
+
+    // MARK: - Text
+
+    /// Reads one line: a flat object of integers and known words.
+    private mutating func readLine() throws(RecordError) -> RecordFields {
+        var fields = RecordFields()
+        try expect("{")
+        while true {
+            let name = try quoted()
+            guard let key = RecordKey.named(bytes[name]) else { throw error("the key \"\(text(name))\" is unknown") }
+            if fields.has(key) { throw error("\"\(key)\" stands there twice") }
+            try expect(":")
+            fields.set(key, to: try readValue(of: key))
+            guard position < bytes.count else { throw cutOff() }
+            if bytes[position] != UInt8(ascii: ",") { break }
+            position += 1
+        }
+        try expect("}")
+        if position < bytes.count, bytes[position] == UInt8(ascii: "\r") { position += 1 }
+        try expect("\n")
+        return fields
+    }
+
+    private mutating func readValue(of key: RecordKey) throws(RecordError) -> Int64 {
+        guard position < bytes.count else { throw cutOff() }
+        guard key.isWord else { return try integer(of: key) }
+        var name = position..<position
+        if bytes[position] == UInt8(ascii: "\"") {
+            name = try quoted()
+        } else {
+            while position < bytes.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(bytes[position]) { position += 1 }
+            name = name.lowerBound..<position
+        }
+        guard let word = RecordWord.named(bytes[name]) else { throw error("\"\(key)\" cannot be \"\(text(name))\"") }
+        return Int64(word.rawValue)
+    }
+
+    private mutating func integer(of key: RecordKey) throws(RecordError) -> Int64 {
+        let isNegative = bytes[position] == UInt8(ascii: "-")
+        if isNegative { position += 1 }
+        let first = position
+        var value: Int64 = 0
+        while position < bytes.count, case let digit = bytes[position] &- UInt8(ascii: "0"), digit < 10 {
+            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) =
+                isNegative
+                ? tens.subtractingReportingOverflow(Int64(digit)) : tens.addingReportingOverflow(Int64(digit))
+            if overflow || carry { throw error("\"\(key)\" does not fit 64 bits") }
+            value = sum
+            position += 1
+        }
+        if position == first { throw position < bytes.count ? error("\"\(key)\" must be an integer") : cutOff() }
+        return value
+    }
+
+    /// The inside of a string in quotes; no string of the format needs an escape.
+    private mutating func quoted() throws(RecordError) -> Range<Int> {
+        try expect("\"")
+        let first = position
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\""), bytes[position] != UInt8(ascii: "\n") {
+            position += 1
+        }
+        try expect("\"")
+        return first..<position - 1
+    }
+
+    private mutating func expect(_ character: Unicode.Scalar) throws(RecordError) {
+        guard position < bytes.count else { throw cutOff() }
+        guard bytes[position] == UInt8(ascii: character) else {
+            let found = text(position..<min(position + 1, bytes.count))
+            let name = character == "\n" ? "the end of the line" : "'\(character)'"
+            throw error("here stands '\(found)' where \(name) would be right; the line is no entry of a record")
+        }
+        position += 1
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range.prefix(40)], as: UTF8.self)
+    }
+}

@@ -1,0 +1,104 @@
+import Testing
+
+@testable import DarisCore
+
+@Suite("Metrics")
+struct MetricsTests {
+    /// A run worked out by hand on one lane, times in milliseconds; returns its figures.
+    private func summary() throws -> RunSummary {
+        let tasks = [
+            task("camera", .high, batch: 4, afet: [10]),
+            task("log", deadline: 30, .low, afet: [10]),
+            task("heavy", .low, afet: [200]),
+        ]
+        var bench = try Bench(tasks)
+        var metrics = RunMetrics(bench.scheduler.configuration)
+        func note(_ commands: [Command]) {
+            for outcome in commands.outcomes { metrics.recordEnd(outcome) }
+        }
+        func release(_ task: Int, at time: Int64) {
+            metrics.recordRelease(task: task, priority: tasks[task].priority)
+            note(bench.release(task, at: time))
+        }
+        func complete(took: Int64, at time: Int64) {
+            metrics.recordStage(lane: 0, executionTime: milliseconds(took))
+            note(bench.complete(took: took, at: time))
+        }
+        release(0, at: 0)  // camera 0
+        release(0, at: 1)  // camera 1: skipped, a miss
+        release(1, at: 2)  // log 0 waits
+        release(2, at: 3)  // heavy 0: rejected
+        complete(took: 10, at: 10)  // camera 0 on time, response 10
+        complete(took: 20, at: 40)  // log 0: due at 32, 8 late, response 38
+        release(1, at: 100)  // log 1
+        note(bench.send(.jobCancelled(JobID(task: 1, sequence: 1)), at: 101))
+        complete(took: 10, at: 110)  // its only stage ends all the same
+        release(0, at: 200)  // camera 2 runs
+        release(1, at: 201)  // log 2 waits
+        note(bench.send(.jobCancelled(JobID(task: 1, sequence: 2)), at: 202))  // dropped, no miss
+        note(bench.fail(at: 205))  // camera 2 failed, a miss
+        release(0, at: 300)  // camera 3
+        complete(took: 50, at: 350)
+        release(1, at: 400)  // log 3 runs past its deadline at the end of the run
+        note(bench.send(.timerFired, at: 500))
+        return RunSummary(metrics, scheduler: bench.scheduler, duration: milliseconds(500), elapsed: milliseconds(500))
+    }
+
+    @Test("HP: skipped and failed jobs are misses")
+    func highPriority() throws {
+        let hp = try summary().hp
+        #expect(hp.released == 4 && hp.skipped == 1 && hp.accepted == 3 && hp.completed == 2 && hp.failed == 1)
+        #expect(hp.missed == 2 && hp.dmr == 0.5)
+        #expect(hp.acceptance == 0.75 && hp.rejected == 0)
+    }
+
+    @Test("LP: late jobs and overdue ones in flight are misses, rejected and cancelled ones are not")
+    func lowPriority() throws {
+        let lp = try summary().lp
+        #expect(lp.released == 5 && lp.rejected == 1 && lp.accepted == 4)
+        #expect(lp.completed == 2 && lp.late == 1 && lp.dropped == 1 && lp.cancelled == 1 && lp.inFlight == 1)
+        // Missed: log 0 (late), log 3 (overdue). Of log 0, 1 and 3: log 2 was cancelled and counts on neither side.
+        #expect(lp.missed == 2 && lp.dmr == 2.0 / 3)
+        #expect(lp.acceptance == 0.8)
+    }
+
+    @Test("JPS counts inferences: batch times completed jobs over the elapsed time")
+    func rates() throws {
+        let summary = try summary()
+        #expect(summary.hp.jps == 16 && summary.lp.jps == 4 && summary.jps == 20)
+        #expect(summary.elapsedS == 0.5 && summary.stages == 4)
+        #expect(summary.contexts[0].utilisation == 0.18)
+    }
+
+    @Test("response and lateness are those of completed jobs")
+    func times() throws {
+        let summary = try summary()
+        #expect(summary.hp.responseMs.count == 2 && summary.hp.responseMs.max == 50 && summary.hp.responseMs.mean == 30)
+        #expect(summary.lp.latenessMs.count == 1 && summary.lp.latenessMs.max == 8)
+        #expect(summary.lp.responseMs.max == 38)
+        #expect(summary.tasks[1].figures.late == 1 && summary.tasks[2].figures.rejected == 1)
+    }
+
+    @Test("no job is lost: released is the sum of all fates")
+    func balance() throws {
+        let summary = try summary()
+        #expect(summary.jobs.isBalanced && summary.jobs.released == 9)
+        var wrong = summary.jobs
+        wrong.failed += 1
+        #expect(!wrong.isBalanced)
+    }
+
+    @Test("percentiles are right to a percent")
+    func distribution() {
+        var times = Distribution()
+        for count in Int64(1)...1000 { times.record(.microseconds(count)) }
+        #expect(times.count == 1000 && times.maximum == .microseconds(1000))
+        #expect(times.mean == Nanoseconds(500_500))
+        for percent in [50.0, 95, 99] {
+            #expect(abs(times.percentile(percent).inMilliseconds - percent / 100) < percent / 100 * 0.011)
+        }
+        times.record(Nanoseconds(-5))
+        times.record(.seconds(Int64(1_000_000)))
+        #expect(times.count == 1002 && Distribution().percentile(99) == .zero)
+    }
+}

@@ -1,0 +1,204 @@
+import DarisSimulator
+import Foundation
+import Testing
+
+@testable import DarisCore
+
+@Suite("Run records")
+struct RunRecordTests {
+    /// A run with every kind of event in it.
+    static func record(duration: Nanoseconds = .seconds(Int64(1))) throws -> RunRecord {
+        let tasks = (0..<8).map { index in
+            task(
+                "τ\(index) \"quoted\"", period: 20, deadline: 15, index < 3 ? .high : .low,
+                lateness: index % 2 == 0 ? .drop : .run, overrun: index % 3 == 0 ? .queue(limit: 2) : .skip, afet: [3, 4])
+        }
+        let configuration = try SchedulerConfiguration(
+            partition: Partition(contexts: 2, streams: 2, oversubscription: 1.5), tasks: tasks)
+        var driver = VirtualTimeDriver(
+            configuration, duration: duration, stageTimes: .noisy(seed: 5, factors: 0.5...2), keepsEntries: true)
+        driver.fails = { job, stage, _ in job.task == 4 && job.sequence % 5 == 0 && stage == 1 }
+        driver.otherEvents = [
+            (.milliseconds(100), .contextLost(1)), (.milliseconds(200), .contextRestored(1)),
+            (.milliseconds(301), .jobReleased(task: 6, relativeDeadline: .milliseconds(2))),
+            (.milliseconds(302), .jobReleased(task: 1, relativeDeadline: Nanoseconds(-1))),
+            (.milliseconds(303), .jobCancelled(JobID(task: 0, sequence: 15))),
+        ]
+        let result = driver.run()
+        let plan = RunPlan(
+            configuration, models: tasks.map(\.name), device: "virtual", unitName: "cores", units: 2,
+            contextUnits: [[0], [1]], simulated: true, load: 1.25, duration: driver.duration, seed: 5, notes: ["a note"])
+        return RunRecord(plan: plan, configuration: configuration, entries: result.entries, end: result.end)
+    }
+
+    private func problem(_ text: String) -> String? {
+        do throws(RecordError) {
+            _ = try RunRecord.read(bytes: Array(text.utf8), file: "x.jsonl")
+            return nil
+        } catch { return error.description }
+    }
+
+    /// The record with one more line before the last.
+    private func problem(line: String) throws -> String? {
+        var record = try Self.record(duration: .milliseconds(1))
+        record.entries = []
+        var lines = String(decoding: record.encoded(), as: UTF8.self).split(separator: "\n").map(String.init)
+        lines[1] = "{\"end\":0,\"entries\":1}"
+        lines.insert(line, at: 1)
+        return problem(lines.joined(separator: "\n") + "\n")
+    }
+
+    @Test("what is written is read again, entry by entry")
+    func roundTrip() throws {
+        let record = try Self.record()
+        #expect(record.entries.count > 1000)
+        let kinds = Set(record.entries.map { "\($0.content)".prefix { $0 != "," }.split(separator: "(").prefix(2).joined() })
+        #expect(kinds.count >= 11, "every kind of event and command: \(kinds)")
+        let read = try RunRecord.read(bytes: record.encoded())
+        #expect(read == record)
+    }
+
+    @Test("every fate and reason has a word of its own")
+    func words() {
+        for fate in JobFate.allCases {
+            #expect(RecordWord.named(Array("\(fate.recordName)".utf8)[...])?.fate == fate)
+        }
+        for reason in FateReason.allCases {
+            #expect(RecordWord.named(Array("\(reason.recordName)".utf8)[...])?.reason == reason)
+        }
+        for key in RecordKey.allCases { #expect(RecordKey.named(Array("\(key)".utf8)[...]) == key) }
+    }
+
+    @Test("extreme numbers survive the text")
+    func extremes() throws {
+        var record = try Self.record(duration: .milliseconds(1))
+        record.entries = [
+            RecordEntry(.zero, .jobReleased(task: 0, relativeDeadline: Nanoseconds(.min))),
+            RecordEntry(RunRecord.latestTime, .stageCompleted(lane: -1, job: JobID(task: .min, sequence: .max), executionTime: Nanoseconds(.max))),
+        ]
+        #expect(try RunRecord.read(bytes: record.encoded()).entries == record.entries)
+    }
+
+    @Test("a record replays to the same commands")
+    func replays() throws {
+        let record = try RunRecord.read(bytes: Self.record().encoded())
+        #expect(record.replay() == nil)
+    }
+
+    @Test("a changed, missing or additional command is found where it stands")
+    func mismatches() throws {
+        let record = try Self.record(duration: .milliseconds(200))
+        let place = try #require(record.entries.firstIndex { if case .command(.dispatch) = $0.content { true } else { false } })
+        guard case .command(.dispatch(let job, let stage, let lane)) = record.entries[place].content else { return }
+        let other = Command.dispatch(job: job, stage: stage, lane: lane + 1)
+
+        var changed = record
+        changed.entries[place].content = .command(other)
+        let mismatch = try #require(changed.replay())
+        #expect(mismatch.entry == place && mismatch.recorded == other)
+        #expect(mismatch.decided == .dispatch(job: job, stage: stage, lane: lane))
+
+        var missing = record
+        missing.entries.remove(at: place)
+        #expect(missing.replay()?.entry == place)
+
+        var additional = record
+        additional.entries.insert(RecordEntry(.zero, other), at: 0)
+        #expect(additional.replay()?.description.hasPrefix("entry 0, at 0 ns, before any event") == true)
+
+        var cut = record
+        let lastCommand = try #require(record.entries.lastIndex { if case .command = $0.content { true } else { false } })
+        cut.entries.removeSubrange(lastCommand...)
+        #expect(cut.replay()?.decided != nil)
+    }
+
+    @Test("a changed option is found")
+    func otherConfiguration() throws {
+        var record = try Self.record()
+        record.configuration.options.policy = .fifo
+        #expect(record.replay() != nil)
+    }
+
+    @Test("a record cut off anywhere gives an error that says so")
+    func truncated() throws {
+        let bytes = try Self.record(duration: .milliseconds(30)).encoded()
+        for length in 0..<bytes.count {
+            #expect(throws: RecordError.self) { try RunRecord.read(bytes: Array(bytes[..<length])) }
+        }
+        let half = String(decoding: bytes[..<(bytes.count - 40)], as: UTF8.self)
+        #expect(problem(half)?.contains("the record is cut off: its last line must be") == true)
+    }
+
+    @Test("damaged bytes give an error or another record, never a crash, also in replay")
+    func damaged() throws {
+        let bytes = try Self.record(duration: .milliseconds(30)).encoded()
+        let body = try #require(bytes.firstIndex(of: UInt8(ascii: "\n")))
+        var random = SplitMix64(seed: 11)
+        for _ in 0..<2000 {
+            var damaged = bytes
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: body..<bytes.count, using: &random)
+                damaged[place] = [UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "{"), 0, 255, UInt8(ascii: "\n")]
+                    .randomElement(using: &random)!
+            }
+            do throws(RecordError) { _ = try RunRecord.read(bytes: damaged).replay() } catch { #expect(error.line != nil) }
+        }
+        for _ in 0..<200 {
+            var damaged = bytes
+            damaged[Int.random(in: 0..<body, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            _ = try? RunRecord.read(bytes: damaged).replay()
+        }
+    }
+
+    @Test("an error names file and line and says what would be right")
+    func errors() throws {
+        #expect(problem("") == "x.jsonl, line 1: the file is empty; a record starts with {\"daris_record\":1,…}")
+        #expect(problem("hello\n")?.hasPrefix("x.jsonl, line 1: a record starts with {\"daris_record\":1,\"plan\"") == true)
+        #expect(problem("{\"daris_record\":2}\n") == "x.jsonl, line 1: this is version 2 of the format; this program reads version 1")
+        #expect(problem("{\"daris_record\":1}\n")?.contains("no 'plan'") == true)
+        #expect(try problem(line: "{\"t\":0,\"e\":\"timer\"}") == nil)
+        #expect(try problem(line: "{ \"t\":0}")?.hasPrefix("x.jsonl, line 2: here stands ' ' where '\"' would be right") == true)
+        #expect(try problem(line: "{\"t\":0}") == "x.jsonl, line 2: a line holds either an event \"e\" or a command \"c\"")
+        #expect(try problem(line: "{\"t\":-1,\"e\":\"timer\"}")?.contains("must be from 0 to") == true)
+        #expect(try problem(line: "{\"t\":9223372036854775808,\"e\":\"timer\"}")?.contains("does not fit 64 bits") == true)
+        #expect(try problem(line: "{\"t\":\"now\",\"e\":\"timer\"}")?.contains("\"t\" must be an integer") == true)
+        #expect(try problem(line: "{\"t\":0,\"t\":0}")?.contains("stands there twice") == true)
+        #expect(try problem(line: "{\"t\":0,\"e\":\"jump\"}")?.contains("\"e\" cannot be \"jump\"") == true)
+        #expect(try problem(line: "{\"t\":0,\"e\":\"run\"}")?.contains("an event is release, done") == true)
+        #expect(try problem(line: "{\"t\":0,\"c\":\"timer\"}")?.contains("a command is admit") == true)
+        #expect(try problem(line: "{\"t\":0,\"who\":1}")?.contains("the key \"who\" is unknown") == true)
+        #expect(try problem(line: "{\"t\":0,\"e\":\"release\"}")?.contains("\"task\" is missing") == true)
+        #expect(try problem(line: "{\"t\":0,\"e\":\"release\",\"task\":8}")?.contains("there is no task 8; the header has 8") == true)
+        #expect(try problem(line: "{\"end\":0,\"entries\":3}")?.contains("says it has 3 entries, but 0 are there") == true)
+        #expect(try problem(line: "{\"end\":0,\"entries\":0}")?.contains("nothing may follow") == true)
+    }
+
+    @Test("a configuration that cannot be scheduled is refused when read")
+    func invalidConfiguration() throws {
+        var record = try Self.record(duration: .milliseconds(1))
+        record.configuration.tasks[0].period = .zero
+        #expect(problem(String(decoding: record.encoded(), as: UTF8.self))?.contains("the period must be above 0") == true)
+    }
+
+    @Test("a file that is not there is named")
+    func noFile() {
+        #expect(throws: RecordError.self) { try RunRecord.read(path: "/nowhere/run.jsonl") }
+    }
+
+    @Test("a file is read like its bytes")
+    func file() throws {
+        let record = try Self.record(duration: .milliseconds(50))
+        let url = FileManager.default.temporaryDirectory.appending(path: "daris-record-\(UUID().uuidString).jsonl")
+        defer { try? FileManager.default.removeItem(at: url) }
+        var encoder = RunRecordEncoder(plan: record.plan, configuration: record.configuration)
+        var data = Data()
+        for entry in record.entries {
+            encoder.append(entry)
+            encoder.drain { data.append(contentsOf: $0) }
+        }
+        encoder.finish(at: record.end)
+        encoder.drain { data.append(contentsOf: $0) }
+        try data.write(to: url)
+        #expect(try RunRecord.read(path: url.path()) == record)
+    }
+}
