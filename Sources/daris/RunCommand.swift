@@ -41,11 +41,16 @@ struct RunCommand: ParsableCommand {
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
         if !json { print(PlanReport(prepared.plan).text(styling: Terminal.styling)) }
 
-        let recorder = try record.map { path in
-            try RecordFile(path: path, plan: prepared.plan, configuration: prepared.configuration)
+        let recorder: RecordWriter?
+        do throws(RecordWriter.Failure) {
+            recorder = try record.map { path throws(RecordWriter.Failure) in
+                try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
+            }
+        } catch {
+            throw Failure.failed(error)
         }
         var executorOptions = Executor<CPUDevice>.Options()
-        executorOptions.observer = recorder?.observer
+        if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
         let executor = prepared.executor(options: executorOptions)
         let interruption = Interruption { executor.interrupt() }
         let progress = showProgress(of: executor, total: taskSet.run.duration)
@@ -55,7 +60,6 @@ struct RunCommand: ParsableCommand {
         interruption.end()
         // A lane that hangs in a stage cannot be joined; the process ends with it.
         if outcome.summary.jobs.inFlight == 0 { prepared.device.shutDown() }
-        try recorder?.close()
 
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
@@ -65,6 +69,11 @@ struct RunCommand: ParsableCommand {
             print()
         } else {
             print(SummaryReport(report).text(styling: Terminal.styling))
+        }
+        do throws(RecordWriter.Failure) {
+            try recorder?.close(at: .seconds(outcome.summary.elapsedS))
+        } catch {
+            throw Failure.failed(error)
         }
         if strict && outcome.summary.hp.missed > 0 { throw ExitCode(3) }
     }

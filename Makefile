@@ -1,0 +1,39 @@
+# What a newcomer needs: make demo, make test. What a developer needs besides: make bench, lint, format.
+# Needs Swift 6.2 or newer and Python 3 with pip. Everything is built and fetched inside this folder.
+
+SWIFT ?= swift
+PYTHON ?= python3
+SOURCES = Package.swift Sources Tests Benchmarks
+
+.PHONY: demo test bench lint format build runtime clean
+
+# Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
+demo: runtime
+	$(SWIFT) build -c release --product daris
+	.build/release/daris run examples/overload.yaml
+
+# All tests. Those that compare with PyTorch run where it is installed.
+test: runtime
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	$(PYTHON) Tests/PyTorch/staged-exports.py
+
+# Decision time and its growth, hand-over, and throughput against a bare ONNX Runtime loop.
+bench: runtime
+	$(SWIFT) build -c release --product daris-bench
+	.build/release/daris-bench
+
+build: runtime
+	$(SWIFT) build -c release --product daris
+
+runtime:
+	Scripts/fetch-onnxruntime
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+clean:
+	rm -rf .build
