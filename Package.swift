@@ -76,6 +76,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        // Measurements of Daris itself; not a product.
+        .target(name: "CAllocationCounter", path: "Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "daris-bench",
+            dependencies: [
+                "DarisCore", "DarisSimulator", "CAllocationCounter",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Benchmarks/daris-bench", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
         .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
         .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "CUDADriver"], swiftSettings: settings),

@@ -1,0 +1,13 @@
+#ifndef C_ALLOCATION_COUNTER_H
+#define C_ALLOCATION_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Heap allocations by this thread since it started.
+uint64_t daris_allocation_count(void);
+
+/// Whether allocations are counted on this system; they are with glibc.
+bool daris_allocations_are_counted(void);
+
+#endif
