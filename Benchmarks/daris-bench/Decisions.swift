@@ -61,7 +61,8 @@ struct Decisions: ParsableCommand {
             table.rows.append([
                 row.tasks.grouped, row.events.grouped, "\(Int((row.releasesShare * 100).rounded())) %",
                 Int(row.meanNs.rounded()).grouped, row.medianNs.grouped, row.p99Ns.grouped, row.p999Ns.grouped,
-                row.quietP99Ns.grouped, row.allocationsPerDecision.map { String(format: "%.6f", $0) } ?? "not counted here",
+                row.quietP99Ns.grouped,
+                row.allocationsPerDecision.map { String(format: "%.6f", $0) } ?? "not counted here",
             ])
         }
         print(table.text)
@@ -108,7 +109,9 @@ struct Decisions: ParsableCommand {
         }
         all.sort()
         least.sort()
-        let releases = workload.events[workload.warmUp...].count { if case .jobReleased = $0.event { true } else { false } }
+        let releases = workload.events[workload.warmUp...].count {
+            if case .jobReleased = $0.event { true } else { false }
+        }
         return Row(
             tasks: workload.configuration.tasks.count, events: workload.measured,
             releasesShare: Double(releases) / Double(workload.measured), meanNs: means.min() ?? 0,

@@ -21,7 +21,8 @@ enum RecordWord: UInt8 {
     case admit, queue, run, end, wake
     case `true`, `false`, high, low
     case rejected, skipped, completed, dropped, failed
-    case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed, contextLost
+    case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
+        contextLost
     case noContextAlive
 
     var fate: JobFate? {

@@ -30,7 +30,9 @@ struct RunRecordReader {
                     end: Nanoseconds(fields[.end]))
             }
             let entry = try self.entry(fields)
-            if case .event(.jobReleased(let task, _)) = entry.content, !header.configuration.tasks.indices.contains(task) {
+            if case .event(.jobReleased(let task, _)) = entry.content,
+                !header.configuration.tasks.indices.contains(task)
+            {
                 throw error("there is no task \(task); the header has \(header.configuration.tasks.count)")
             }
             entries.append(entry)
@@ -128,7 +130,8 @@ struct RunRecordReader {
         switch RecordWord(rawValue: UInt8(fields[.c])) {
         case .admit:
             return .admitted(
-                try job(fields), context: try int(.context, fields), migrated: try either(.true, .false, .migrated, fields))
+                try job(fields), context: try int(.context, fields),
+                migrated: try either(.true, .false, .migrated, fields))
         case .queue: return .queued(try job(fields))
         case .run: return .dispatch(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
         case .end: return .finished(try outcome(fields))
@@ -157,11 +160,15 @@ struct RunRecordReader {
         _ first: RecordWord, _ second: RecordWord, _ key: RecordKey, _ fields: RecordFields
     ) throws(RecordError) -> Bool {
         let word = RecordWord(rawValue: UInt8(try value(key, fields)))
-        guard word == first || word == second else { throw error("\"\(key)\" has one of two values, and this is neither") }
+        guard word == first || word == second else {
+            throw error("\"\(key)\" has one of two values, and this is neither")
+        }
         return word == first
     }
 
-    private func int(_ key: RecordKey, _ fields: RecordFields) throws(RecordError) -> Int { Int(try value(key, fields)) }
+    private func int(_ key: RecordKey, _ fields: RecordFields) throws(RecordError) -> Int {
+        Int(try value(key, fields))
+    }
 
     private func value(_ key: RecordKey, _ fields: RecordFields) throws(RecordError) -> Int64 {
         guard fields.has(key) else { throw error("\"\(key)\" is missing") }
@@ -197,7 +204,9 @@ struct RunRecordReader {
         if bytes[position] == UInt8(ascii: "\"") {
             name = try quoted()
         } else {
-            while position < bytes.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(bytes[position]) { position += 1 }
+            while position < bytes.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(bytes[position]) {
+                position += 1
+            }
             name = name.lowerBound..<position
         }
         guard let word = RecordWord.named(bytes[name]) else { throw error("\"\(key)\" cannot be \"\(text(name))\"") }

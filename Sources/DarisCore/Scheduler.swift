@@ -127,7 +127,9 @@ public struct Scheduler: ~Copyable, Sendable {
                 if tasks[task].dropsLateJobs { addDropTimer(task, release) }
                 commands.append(.queued(JobID(task: task, sequence: sequence)))
             } else {
-                end(task, release, .skipped, tasks[task].queueLimit == 0 ? .previousJobInFlight : .queueFull, into: &commands)
+                end(
+                    task, release, .skipped, tasks[task].queueLimit == 0 ? .previousJobInFlight : .queueFull,
+                    into: &commands)
             }
             return
         }
@@ -176,7 +178,8 @@ public struct Scheduler: ~Copyable, Sendable {
         if contexts[task.home].admits(task.utilisation, streams: streams) { return task.home }
         guard options.migration else { return nil }
         return Admission.migrationTarget(
-            from: task.home, utilisation: task.utilisation, executionTime: task.mret, streams: streams, contexts: contexts)
+            from: task.home, utilisation: task.utilisation, executionTime: task.mret, streams: streams,
+            contexts: contexts)
     }
 
     private mutating func shareOutDeadline(_ index: Int, _ release: WaitingRelease) {
@@ -277,7 +280,9 @@ public struct Scheduler: ~Copyable, Sendable {
     /// Makes a lane idle whose stage has ended; `false` if that stage is not the one running there (a message from
     /// before its context was lost).
     private mutating func free(lane: Int, job: JobID) -> Bool {
-        guard running.indices.contains(lane), job.task >= 0, running[lane] == job.task, tasks[job.task].sequence == job.sequence else {
+        guard running.indices.contains(lane), job.task >= 0, running[lane] == job.task,
+            tasks[job.task].sequence == job.sequence
+        else {
             return false
         }
         running[lane] = -1
@@ -325,7 +330,8 @@ public struct Scheduler: ~Copyable, Sendable {
 
     /// Ends a job that never got in flight.
     private mutating func end(
-        _ index: Int, _ release: WaitingRelease, _ fate: JobFate, _ reason: FateReason, into commands: inout CommandBuffer
+        _ index: Int, _ release: WaitingRelease, _ fate: JobFate, _ reason: FateReason,
+        into commands: inout CommandBuffer
     ) {
         counts.recordEnd(fate)
         commands.append(
@@ -377,7 +383,8 @@ public struct Scheduler: ~Copyable, Sendable {
         }
         dropTimers.insert(
             DropTimer(
-                deadline: release.release + release.relativeDeadline, job: JobID(task: index, sequence: release.sequence)))
+                deadline: release.release + release.relativeDeadline,
+                job: JobID(task: index, sequence: release.sequence)))
     }
 
     private mutating func dropOverdueJobs(into commands: inout CommandBuffer) {

@@ -37,7 +37,8 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
     public func validate() throws(SchedulerError) {
-        guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams) else {
+        guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams)
+        else {
             throw SchedulerError(
                 "a partition has 1 to \(Partition.limit) contexts and streams, not "
                     + "\(partition.contexts) × \(partition.streams)")
@@ -48,7 +49,8 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
                     + "\(partition.oversubscription)")
         }
         guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
-            throw SchedulerError("the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(options.windowSize)")
+            throw SchedulerError(
+                "the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(options.windowSize)")
         }
         guard tasks.count <= Self.taskLimit else {
             throw SchedulerError("at most \(Self.taskLimit) tasks can be scheduled, not \(tasks.count)")
@@ -70,7 +72,8 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
             throw SchedulerError("task '\(task.name)': the deadline must be above 0 and at most a day")
         }
         guard (1...Self.stageLimit).contains(task.afet.count) else {
-            throw SchedulerError("task '\(task.name)': a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
+            throw SchedulerError(
+                "task '\(task.name)': a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
         }
         guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }), task.totalAFET <= Self.longestTime else {
             throw SchedulerError("task '\(task.name)': an execution time, and their sum, must be from 0 to a day")

@@ -58,11 +58,15 @@ extension Scheduler {
                 return "lane \(lane) runs task \(running[lane]), which does not know of it"
             }
         }
-        let (onLanes, inRunning) = (running.lazy.filter { $0 >= 0 }.count, tasks.lazy.filter { $0.phase == .running }.count)
+        let (onLanes, inRunning) = (
+            running.lazy.filter { $0 >= 0 }.count, tasks.lazy.filter { $0.phase == .running }.count
+        )
         if onLanes != inRunning { return "\(inRunning) jobs are running, but \(onLanes) lanes are busy" }
         for context in contexts.indices {
             let idle = running[context * streams..<(context + 1) * streams].lazy.filter { $0 < 0 }.count
-            if idle != idleLanes[context] { return "context \(context) has \(idle) idle lanes, not \(idleLanes[context])" }
+            if idle != idleLanes[context] {
+                return "context \(context) has \(idle) idle lanes, not \(idleLanes[context])"
+            }
         }
         return nil
     }
@@ -113,7 +117,9 @@ extension Scheduler {
     private func executionTimeViolation() -> String? {
         for (index, task) in tasks.enumerated() {
             let stages = task.firstStage..<task.firstStage + task.stageCount
-            if stages.reduce(.zero, { $0 + windows[$1] }) != task.mret { return "the MRET of task \(index) is not its stages'" }
+            if stages.reduce(.zero, { $0 + windows[$1] }) != task.mret {
+                return "the MRET of task \(index) is not its stages'"
+            }
             if Utilisation(executionTime: task.mret, period: task.period) != task.utilisation {
                 return "the utilisation of task \(index) does not follow its MRET"
             }

@@ -15,7 +15,8 @@ func task(
     lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Int64] = [10]
 ) -> TaskSpecification {
     task(
-        "t", period: period, deadline: deadline, priority, batch: batch, lateness: lateness, overrun: overrun, afet: afet)
+        "t", period: period, deadline: deadline, priority, batch: batch, lateness: lateness, overrun: overrun,
+        afet: afet)
 }
 
 func milliseconds(_ count: Int64) -> Nanoseconds { .milliseconds(count) }
@@ -31,7 +32,8 @@ struct Bench: ~Copyable {
         options: SchedulerOptions = SchedulerOptions()
     ) throws {
         var configuration = try SchedulerConfiguration(
-            partition: Partition(contexts: contexts, streams: streams, oversubscription: 1), tasks: tasks, options: options)
+            partition: Partition(contexts: contexts, streams: streams, oversubscription: 1), tasks: tasks,
+            options: options)
         if let homes { configuration.homes = homes }
         scheduler = Scheduler(configuration)
     }

@@ -144,7 +144,10 @@ struct FailureTests {
         var bench = try Bench([task(.high, afet: [10, 10])])
         bench.release(0, at: 0)
         let before = bench.scheduler.mret(of: 0)
-        for (lane, job) in [(0, JobID(task: 0, sequence: 1)), (0, JobID(task: -1, sequence: 0)), (1, JobID(task: 0, sequence: 0)), (-1, JobID(task: 0, sequence: 0))] {
+        for (lane, job) in [
+            (0, JobID(task: 0, sequence: 1)), (0, JobID(task: -1, sequence: 0)), (1, JobID(task: 0, sequence: 0)),
+            (-1, JobID(task: 0, sequence: 0)),
+        ] {
             #expect(bench.send(.stageCompleted(lane: lane, job: job, executionTime: milliseconds(99)), at: 1) == [])
             #expect(bench.send(.stageFailed(lane: lane, job: job), at: 1) == [])
         }
@@ -152,7 +155,8 @@ struct FailureTests {
         // An idle lane and a task that does not exist.
         bench.complete(at: 10)
         bench.complete(at: 20)
-        #expect(bench.send(.stageCompleted(lane: 0, job: JobID(task: -1, sequence: 0), executionTime: .zero), at: 21) == [])
+        #expect(
+            bench.send(.stageCompleted(lane: 0, job: JobID(task: -1, sequence: 0), executionTime: .zero), at: 21) == [])
     }
 
     @Test("cancelling drops a ready job at once, a running one at the end of its stage, a waiting one from the queue")
@@ -188,7 +192,9 @@ struct FailureTests {
         var bench = try Bench(contexts: 2, tasks, homes: [0, 0, 1, 1])
         for task in 0..<4 { bench.release(task, at: 0) }
         let lost = bench.send(.contextLost(0), at: 5)
-        #expect(lost.outcomes.map(\.job.task) == [0, 1] && Set(lost.reasons) == [.contextLost] && Set(lost.fates) == [.failed])
+        #expect(
+            lost.outcomes.map(\.job.task) == [0, 1] && Set(lost.reasons) == [.contextLost]
+                && Set(lost.fates) == [.failed])
         #expect(bench.scheduler.runningStage(on: 1)?.job.task == 2)
         #expect(bench.send(.contextLost(0), at: 6) == [] && bench.send(.contextLost(7), at: 6) == [])
     }
@@ -240,7 +246,8 @@ struct OptionTests {
     func noAdmission() throws {
         var options = SchedulerOptions()
         options.admission = false
-        var bench = try Bench(contexts: 2, [task(.low, afet: [90]), task(.low, afet: [90])], homes: [0, 0], options: options)
+        var bench = try Bench(
+            contexts: 2, [task(.low, afet: [90]), task(.low, afet: [90])], homes: [0, 0], options: options)
         #expect(bench.release(0, at: 0).admittedTo == 0 && bench.release(1, at: 0).admittedTo == 0)
     }
 
@@ -248,12 +255,15 @@ struct OptionTests {
     func noMigration() throws {
         var options = SchedulerOptions()
         options.migration = false
-        var bench = try Bench(contexts: 2, [task(.low, afet: [90]), task(.low, afet: [90])], homes: [0, 0], options: options)
+        var bench = try Bench(
+            contexts: 2, [task(.low, afet: [90]), task(.low, afet: [90])], homes: [0, 0], options: options)
         bench.release(0, at: 0)
         #expect(bench.release(1, at: 0).reasons == [.noContextFits])
     }
 
-    @Test("w_s and WCET decide how long a slow run is remembered", arguments: [(1, false, 10), (2, false, 90), (1, true, 90)] as [(Int, Bool, Int64)])
+    @Test(
+        "w_s and WCET decide how long a slow run is remembered",
+        arguments: [(1, false, 10), (2, false, 90), (1, true, 90)] as [(Int, Bool, Int64)])
     func memory(size: Int, worstCase: Bool, mret: Int64) throws {
         var options = SchedulerOptions()
         options.windowSize = size
@@ -273,7 +283,8 @@ struct OptionTests {
         options.windowSize = window
         do throws(SchedulerError) {
             _ = try SchedulerConfiguration(
-                partition: Partition(contexts: contexts, streams: streams, oversubscription: oversubscription), tasks: tasks,
+                partition: Partition(contexts: contexts, streams: streams, oversubscription: oversubscription),
+                tasks: tasks,
                 options: options)
             return nil
         } catch { return error.description }
@@ -284,7 +295,9 @@ struct OptionTests {
         #expect(problem([]) == nil && problem([task()]) == nil)
         #expect(problem([], contexts: 0) == "a partition has 1 to 256 contexts and streams, not 0 × 1")
         #expect(problem([], streams: 257) == "a partition has 1 to 256 contexts and streams, not 1 × 257")
-        #expect(problem([], contexts: 2, oversubscription: 2.5) == "the oversubscription of 2 contexts is from 1 to 2, not 2.5")
+        #expect(
+            problem([], contexts: 2, oversubscription: 2.5)
+                == "the oversubscription of 2 contexts is from 1 to 2, not 2.5")
         #expect(problem([], oversubscription: .nan)?.hasPrefix("the oversubscription") == true)
         #expect(problem([], window: 0) == "the MRET window holds 1 to 1024 samples, not 0")
         #expect(problem([], window: 1025) == "the MRET window holds 1 to 1024 samples, not 1025")
@@ -292,10 +305,15 @@ struct OptionTests {
         #expect(problem([task("x", period: 86_400_001)]) == "task 'x': the period must be above 0 and at most a day")
         #expect(problem([task("x", deadline: -1)]) == "task 'x': the deadline must be above 0 and at most a day")
         #expect(problem([task("x", afet: [])]) == "task 'x': a task has 1 to 256 stages, not 0")
-        #expect(problem([task("x", afet: [-1])]) == "task 'x': an execution time, and their sum, must be from 0 to a day")
-        #expect(problem([task("x", afet: [86_400_000, 1])]) == "task 'x': an execution time, and their sum, must be from 0 to a day")
+        #expect(
+            problem([task("x", afet: [-1])]) == "task 'x': an execution time, and their sum, must be from 0 to a day")
+        #expect(
+            problem([task("x", afet: [86_400_000, 1])])
+                == "task 'x': an execution time, and their sum, must be from 0 to a day")
         #expect(problem([task("x", batch: 0)]) == "task 'x': the batch must be from 1 to 65536, not 0")
-        #expect(problem([task("x", overrun: .queue(limit: 0))]) == "task 'x': the queue limit must be from 1 to 65536, not 0")
+        #expect(
+            problem([task("x", overrun: .queue(limit: 0))])
+                == "task 'x': the queue limit must be from 1 to 65536, not 0")
         #expect(problem(Array(repeating: task(), count: 65_537)) == "at most 65536 tasks can be scheduled, not 65537")
     }
 

@@ -50,7 +50,8 @@ struct RandomScenario: ~Copyable {
             flip(&options.admission)
         }
         let contexts = Int.random(in: 1...4, using: &random)
-        let partition = Partition(contexts: contexts, streams: Int.random(in: 1...3, using: &random), oversubscription: 1)
+        let partition = Partition(
+            contexts: contexts, streams: Int.random(in: 1...3, using: &random), oversubscription: 1)
         let heaviest = Int64.random(in: 1...6, using: &random)
         let tasks = (0..<Int.random(in: 1...12, using: &random)).map { index in
             let period = Int64.random(in: 5...60, using: &random)
@@ -139,7 +140,9 @@ struct RandomScenario: ~Copyable {
     }
 
     private mutating func anyJob() -> JobID {
-        if Int.random(in: 0..<10, using: &random) == 0 { return JobID(task: Int.random(in: -2...14, using: &random), sequence: 0) }
+        if Int.random(in: 0..<10, using: &random) == 0 {
+            return JobID(task: Int.random(in: -2...14, using: &random), sequence: 0)
+        }
         let task = scheduler.configuration.tasks.indices.randomElement(using: &random)!
         return JobID(task: task, sequence: max(-1, reference.released[task] - Int.random(in: 0...4, using: &random)))
     }
@@ -160,7 +163,8 @@ struct RandomScenario: ~Copyable {
             if job == running { lane = laneJobs.count }
         }
         return Bool.random(using: &random)
-            ? .stageCompleted(lane: lane, job: job, executionTime: Nanoseconds(unit)) : .stageFailed(lane: lane, job: job)
+            ? .stageCompleted(lane: lane, job: job, executionTime: Nanoseconds(unit))
+            : .stageFailed(lane: lane, job: job)
     }
 
     /// Lets everything run to its end: no job may be left over.
@@ -171,7 +175,8 @@ struct RandomScenario: ~Copyable {
             try apply(completion(lane))
         }
         try require(scheduler.counts.inFlight == 0, "\(scheduler.counts.inFlight) jobs are left over")
-        try require(ended.count == scheduler.counts.released, "\(ended.count) of \(scheduler.counts.released) jobs ended")
+        try require(
+            ended.count == scheduler.counts.released, "\(ended.count) of \(scheduler.counts.released) jobs ended")
     }
 
     /// Set `DARIS_FUZZ_VERBOSE` to see the events before an assertion of the scheduler itself stops the run.
@@ -200,7 +205,8 @@ struct RandomScenario: ~Copyable {
     private func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
         if condition { return }
         let last = trace.suffix(12).map { "\($0.0.rawValue): \($0.1)\n    \($0.2)" }.joined(separator: "\n")
-        throw Difference(text: "seed \(seed), event \(trace.count): \(text())\nafter\n\(last)\nof \(scheduler.configuration)")
+        throw Difference(
+            text: "seed \(seed), event \(trace.count): \(text())\nafter\n\(last)\nof \(scheduler.configuration)")
     }
 
     private mutating func noteEvent(_ event: Event) {

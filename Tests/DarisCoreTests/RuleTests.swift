@@ -52,7 +52,9 @@ struct ExecutionTimeTests {
         #expect(bench.scheduler.context(0).highPriority == Utilisation(600_000_000))
     }
 
-    @Test("virtual deadlines share the deadline out in proportion to MRET, and the last is the deadline to the nanosecond")
+    @Test(
+        "virtual deadlines share the deadline out in proportion to MRET, and the last is the deadline to the nanosecond"
+    )
     func virtualDeadlines() {
         func due(_ upTo: Int64, of total: Int64, deadline: Int64 = 100) -> Int64 {
             VirtualDeadlines.deadline(
@@ -92,7 +94,8 @@ struct PlacementTests {
     @Test("HP tasks go first, each group by descending utilisation, each to the least utilised context")
     func order() {
         // HP 6, 5, 3 → contexts 0, 1, 1 (load 6, 8); LP 4 → 0 (10, 8); LP 2 → 1 (10, 10); LP 1 → 0.
-        #expect(place([(.low, 1), (.high, 3), (.low, 4), (.high, 6), (.high, 5), (.low, 2)], on: 2) == [0, 1, 0, 0, 1, 1])
+        #expect(
+            place([(.low, 1), (.high, 3), (.low, 4), (.high, 6), (.high, 5), (.low, 2)], on: 2) == [0, 1, 0, 0, 1, 1])
     }
 
     @Test("ties go to the earlier task and the lower context")
@@ -100,17 +103,24 @@ struct PlacementTests {
         #expect(place([(.low, 5), (.high, 5), (.high, 5), (.low, 5)], on: 3) == [2, 0, 1, 0])
     }
 
-    @Test("SM quotas of a 68-SM GPU are even and follow the oversubscription", arguments: [
-        (1, 1.0, 68), (2, 1.0, 34), (2, 1.5, 52), (2, 2.0, 68), (3, 1.0, 24), (3, 1.5, 34), (3, 2.0, 46), (3, 3.0, 68),
-        (4, 1.0, 18), (4, 1.5, 26), (4, 2.0, 34), (4, 4.0, 68), (6, 1.0, 12), (6, 1.5, 18), (6, 2.0, 24), (6, 6.0, 68),
-        (8, 1.0, 10), (8, 1.5, 14), (8, 2.0, 18), (8, 8.0, 68), (10, 1.0, 8), (10, 1.5, 12), (10, 2.0, 14), (10, 10.0, 68),
-    ])
+    @Test(
+        "SM quotas of a 68-SM GPU are even and follow the oversubscription",
+        arguments: [
+            (1, 1.0, 68), (2, 1.0, 34), (2, 1.5, 52), (2, 2.0, 68), (3, 1.0, 24), (3, 1.5, 34), (3, 2.0, 46),
+            (3, 3.0, 68),
+            (4, 1.0, 18), (4, 1.5, 26), (4, 2.0, 34), (4, 4.0, 68), (6, 1.0, 12), (6, 1.5, 18), (6, 2.0, 24),
+            (6, 6.0, 68),
+            (8, 1.0, 10), (8, 1.5, 14), (8, 2.0, 18), (8, 8.0, 68), (10, 1.0, 8), (10, 1.5, 12), (10, 2.0, 14),
+            (10, 10.0, 68),
+        ])
     func gpuQuota(contexts: Int, oversubscription: Double, quota: Int) {
         let partition = Partition(contexts: contexts, streams: 1, oversubscription: oversubscription)
         #expect(partition.quota(units: 68, granularity: 2) == quota)
     }
 
-    @Test("core quotas of a 2-core CPU", arguments: [(1, 1.0, 2), (2, 1.0, 1), (2, 1.5, 2), (2, 2.0, 2), (3, 1.0, 1), (4, 2.0, 1), (4, 4.0, 2)])
+    @Test(
+        "core quotas of a 2-core CPU",
+        arguments: [(1, 1.0, 2), (2, 1.0, 1), (2, 1.5, 2), (2, 2.0, 2), (3, 1.0, 1), (4, 2.0, 1), (4, 4.0, 2)])
     func cpuQuota(contexts: Int, oversubscription: Double, quota: Int) {
         let partition = Partition(contexts: contexts, streams: 1, oversubscription: oversubscription)
         #expect(partition.quota(units: 2, granularity: 1) == quota)
@@ -188,7 +198,10 @@ struct AdmissionTests {
 
     @Test("equal finishes go to the least active utilisation, then to the lowest index")
     func migrationTies() {
-        #expect(target([context(work: 0), context(work: 9, active: 5), context(work: 9, active: 4), context(work: 9, active: 4)]) == 2)
+        #expect(
+            target([
+                context(work: 0), context(work: 9, active: 5), context(work: 9, active: 4), context(work: 9, active: 4),
+            ]) == 2)
     }
 
     @Test("no job migrates to a context that is full or lost")
@@ -266,14 +279,18 @@ struct StageQueueTests {
 
     @Test("a last stage goes before a first one that is due earlier; without the level it does not")
     func lastStage() throws {
-        let tasks = [task(period: 1000, deadline: 300, .high, afet: [1, 1]), task(period: 1000, deadline: 500, .high, afet: [1])]
+        let tasks = [
+            task(period: 1000, deadline: 300, .high, afet: [1, 1]), task(period: 1000, deadline: 500, .high, afet: [1]),
+        ]
         #expect(try order(tasks) == [2, 1, 1])
         var options = SchedulerOptions()
         options.lastStageLevel = false
         #expect(try order(tasks, options: options) == [1, 1, 2])
     }
 
-    @Test("a stage whose predecessor was late goes before one due earlier; without the level it does not", arguments: [true, false])
+    @Test(
+        "a stage whose predecessor was late goes before one due earlier; without the level it does not",
+        arguments: [true, false])
     func lateStage(level: Bool) throws {
         var options = SchedulerOptions()
         options.lateLevel = level
@@ -290,7 +307,10 @@ struct StageQueueTests {
 
     @Test("a stage that ends exactly at its virtual deadline is not late")
     func notLate() throws {
-        var bench = try Bench([task(period: 1000, deadline: 30, .high, afet: [10, 10, 10]), task(period: 1000, deadline: 14, .high, afet: [1, 1])])
+        var bench = try Bench([
+            task(period: 1000, deadline: 30, .high, afet: [10, 10, 10]),
+            task(period: 1000, deadline: 14, .high, afet: [1, 1]),
+        ])
         bench.release(0, at: 0)
         bench.release(1, at: 0)
         #expect(bench.complete(took: 10, at: 10).started == [1])
@@ -326,7 +346,9 @@ struct StageQueueTests {
 
     @Test("EDF and FIFO know no priority and admit everything")
     func baselines() throws {
-        let tasks = [task(period: 1000, deadline: 900, .high, afet: [400]), task(period: 1000, deadline: 100, .low, afet: [900])]
+        let tasks = [
+            task(period: 1000, deadline: 900, .high, afet: [400]), task(period: 1000, deadline: 100, .low, afet: [900]),
+        ]
         var options = SchedulerOptions()
         options.policy = .edf
         #expect(try order(tasks, options: options) == [2, 1])

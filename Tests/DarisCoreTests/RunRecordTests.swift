@@ -11,7 +11,8 @@ struct RunRecordTests {
         let tasks = (0..<8).map { index in
             task(
                 "τ\(index) \"quoted\"", period: 20, deadline: 15, index < 3 ? .high : .low,
-                lateness: index % 2 == 0 ? .drop : .run, overrun: index % 3 == 0 ? .queue(limit: 2) : .skip, afet: [3, 4])
+                lateness: index % 2 == 0 ? .drop : .run, overrun: index % 3 == 0 ? .queue(limit: 2) : .skip,
+                afet: [3, 4])
         }
         let configuration = try SchedulerConfiguration(
             partition: Partition(contexts: 2, streams: 2, oversubscription: 1.5), tasks: tasks)
@@ -27,7 +28,8 @@ struct RunRecordTests {
         let result = driver.run()
         let plan = RunPlan(
             configuration, models: tasks.map(\.name), device: "virtual", unitName: "cores", units: 2,
-            contextUnits: [[0], [1]], simulated: true, load: 1.25, duration: driver.duration, seed: 5, notes: ["a note"])
+            contextUnits: [[0], [1]], simulated: true, load: 1.25, duration: driver.duration, seed: 5, notes: ["a note"]
+        )
         return RunRecord(plan: plan, configuration: configuration, entries: result.entries, end: result.end)
     }
 
@@ -52,7 +54,8 @@ struct RunRecordTests {
     func roundTrip() throws {
         let record = try Self.record()
         #expect(record.entries.count > 1000)
-        let kinds = Set(record.entries.map { "\($0.content)".prefix { $0 != "," }.split(separator: "(").prefix(2).joined() })
+        let kinds = Set(
+            record.entries.map { "\($0.content)".prefix { $0 != "," }.split(separator: "(").prefix(2).joined() })
         #expect(kinds.count >= 11, "every kind of event and command: \(kinds)")
         let read = try RunRecord.read(bytes: record.encoded())
         #expect(read == record)
@@ -74,7 +77,9 @@ struct RunRecordTests {
         var record = try Self.record(duration: .milliseconds(1))
         record.entries = [
             RecordEntry(.zero, .jobReleased(task: 0, relativeDeadline: Nanoseconds(.min))),
-            RecordEntry(RunRecord.latestTime, .stageCompleted(lane: -1, job: JobID(task: .min, sequence: .max), executionTime: Nanoseconds(.max))),
+            RecordEntry(
+                RunRecord.latestTime,
+                .stageCompleted(lane: -1, job: JobID(task: .min, sequence: .max), executionTime: Nanoseconds(.max))),
         ]
         #expect(try RunRecord.read(bytes: record.encoded()).entries == record.entries)
     }
@@ -88,7 +93,8 @@ struct RunRecordTests {
     @Test("a changed, missing or additional command is found where it stands")
     func mismatches() throws {
         let record = try Self.record(duration: .milliseconds(200))
-        let place = try #require(record.entries.firstIndex { if case .command(.dispatch) = $0.content { true } else { false } })
+        let place = try #require(
+            record.entries.firstIndex { if case .command(.dispatch) = $0.content { true } else { false } })
         guard case .command(.dispatch(let job, let stage, let lane)) = record.entries[place].content else { return }
         let other = Command.dispatch(job: job, stage: stage, lane: lane + 1)
 
@@ -107,7 +113,8 @@ struct RunRecordTests {
         #expect(additional.replay()?.description.hasPrefix("entry 0, at 0 ns, before any event") == true)
 
         var cut = record
-        let lastCommand = try #require(record.entries.lastIndex { if case .command = $0.content { true } else { false } })
+        let lastCommand = try #require(
+            record.entries.lastIndex { if case .command = $0.content { true } else { false } })
         cut.entries.removeSubrange(lastCommand...)
         #expect(cut.replay()?.decided != nil)
     }
@@ -142,7 +149,9 @@ struct RunRecordTests {
                 damaged[place] = [UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "{"), 0, 255, UInt8(ascii: "\n")]
                     .randomElement(using: &random)!
             }
-            do throws(RecordError) { _ = try RunRecord.read(bytes: damaged).replay() } catch { #expect(error.line != nil) }
+            do throws(RecordError) { _ = try RunRecord.read(bytes: damaged).replay() } catch {
+                #expect(error.line != nil)
+            }
         }
         for _ in 0..<200 {
             var damaged = bytes
@@ -154,14 +163,21 @@ struct RunRecordTests {
     @Test("an error names file and line and says what would be right")
     func errors() throws {
         #expect(problem("") == "x.jsonl, line 1: the file is empty; a record starts with {\"daris_record\":1,…}")
-        #expect(problem("hello\n")?.hasPrefix("x.jsonl, line 1: a record starts with {\"daris_record\":1,\"plan\"") == true)
-        #expect(problem("{\"daris_record\":2}\n") == "x.jsonl, line 1: this is version 2 of the format; this program reads version 1")
+        #expect(
+            problem("hello\n")?.hasPrefix("x.jsonl, line 1: a record starts with {\"daris_record\":1,\"plan\"") == true)
+        #expect(
+            problem("{\"daris_record\":2}\n")
+                == "x.jsonl, line 1: this is version 2 of the format; this program reads version 1")
         #expect(problem("{\"daris_record\":1}\n")?.contains("no 'plan'") == true)
         #expect(try problem(line: "{\"t\":0,\"e\":\"timer\"}") == nil)
-        #expect(try problem(line: "{ \"t\":0}")?.hasPrefix("x.jsonl, line 2: here stands ' ' where '\"' would be right") == true)
-        #expect(try problem(line: "{\"t\":0}") == "x.jsonl, line 2: a line holds either an event \"e\" or a command \"c\"")
+        #expect(
+            try problem(line: "{ \"t\":0}")?.hasPrefix("x.jsonl, line 2: here stands ' ' where '\"' would be right")
+                == true)
+        #expect(
+            try problem(line: "{\"t\":0}") == "x.jsonl, line 2: a line holds either an event \"e\" or a command \"c\"")
         #expect(try problem(line: "{\"t\":-1,\"e\":\"timer\"}")?.contains("must be from 0 to") == true)
-        #expect(try problem(line: "{\"t\":9223372036854775808,\"e\":\"timer\"}")?.contains("does not fit 64 bits") == true)
+        #expect(
+            try problem(line: "{\"t\":9223372036854775808,\"e\":\"timer\"}")?.contains("does not fit 64 bits") == true)
         #expect(try problem(line: "{\"t\":\"now\",\"e\":\"timer\"}")?.contains("\"t\" must be an integer") == true)
         #expect(try problem(line: "{\"t\":0,\"t\":0}")?.contains("stands there twice") == true)
         #expect(try problem(line: "{\"t\":0,\"e\":\"jump\"}")?.contains("\"e\" cannot be \"jump\"") == true)
@@ -169,8 +185,11 @@ struct RunRecordTests {
         #expect(try problem(line: "{\"t\":0,\"c\":\"timer\"}")?.contains("a command is admit") == true)
         #expect(try problem(line: "{\"t\":0,\"who\":1}")?.contains("the key \"who\" is unknown") == true)
         #expect(try problem(line: "{\"t\":0,\"e\":\"release\"}")?.contains("\"task\" is missing") == true)
-        #expect(try problem(line: "{\"t\":0,\"e\":\"release\",\"task\":8}")?.contains("there is no task 8; the header has 8") == true)
-        #expect(try problem(line: "{\"end\":0,\"entries\":3}")?.contains("says it has 3 entries, but 0 are there") == true)
+        #expect(
+            try problem(line: "{\"t\":0,\"e\":\"release\",\"task\":8}")?.contains(
+                "there is no task 8; the header has 8") == true)
+        #expect(
+            try problem(line: "{\"end\":0,\"entries\":3}")?.contains("says it has 3 entries, but 0 are there") == true)
         #expect(try problem(line: "{\"end\":0,\"entries\":0}")?.contains("nothing may follow") == true)
     }
 
@@ -178,7 +197,8 @@ struct RunRecordTests {
     func invalidConfiguration() throws {
         var record = try Self.record(duration: .milliseconds(1))
         record.configuration.tasks[0].period = .zero
-        #expect(problem(String(decoding: record.encoded(), as: UTF8.self))?.contains("the period must be above 0") == true)
+        #expect(
+            problem(String(decoding: record.encoded(), as: UTF8.self))?.contains("the period must be above 0") == true)
     }
 
     @Test("a file that is not there is named")

@@ -19,8 +19,11 @@ struct VirtualTimeTests {
         options.policy = policy
         let configuration = try SchedulerConfiguration(
             partition: Partition(contexts: 3, streams: 2, oversubscription: 3), tasks: tasks, options: options)
-        let phases = (0..<high + low).map { Nanoseconds(period.rawValue * Int64($0 * 7 % (high + low)) / Int64(high + low)) }
-        return VirtualTimeDriver(configuration, phases: phases, duration: .seconds(Int64(1)), stageTimes: times, keepsEntries: true)
+        let phases = (0..<high + low).map {
+            Nanoseconds(period.rawValue * Int64($0 * 7 % (high + low)) / Int64(high + low))
+        }
+        return VirtualTimeDriver(
+            configuration, phases: phases, duration: .seconds(Int64(1)), stageTimes: times, keepsEntries: true)
     }
 
     @Test("in an underloaded set nothing is missed and nothing rejected")
@@ -68,7 +71,11 @@ struct VirtualTimeTests {
         #expect(summary.jobs.isBalanced && summary.jobs.inFlight == 0)
         #expect(summary.tasks[3].figures.completed == 0 && summary.tasks[3].figures.failed > 0)
         let failedOtherwise = result.entries.filter {
-            if case .command(.finished(let outcome)) = $0.content { outcome.fate == .failed && outcome.job.task != 3 } else { false }
+            if case .command(.finished(let outcome)) = $0.content {
+                outcome.fate == .failed && outcome.job.task != 3
+            } else {
+                false
+            }
         }
         #expect(failedOtherwise.count <= 8, "two lanes and a short queue")
         #expect(failedOtherwise.allSatisfy { $0.time == .milliseconds(300) })
