@@ -81,7 +81,8 @@ let package = Package(
         .executableTarget(
             name: "daris-bench",
             dependencies: [
-                "DarisCore", "DarisSimulator", "CAllocationCounter",
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "ONNXRuntime", "CDarisSystem",
+                "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-bench", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
