@@ -1,9 +1,10 @@
 import Histogram
 
-/// A distribution of times: exact count, mean and maximum; percentiles to about 1 % (HdrHistogram). Nothing is
-/// allocated after it is made.
+/// A distribution of times: exact count, mean and maximum; percentiles to about 1 % (HdrHistogram). Its 20 KB or so are
+/// allocated with the first time recorded and nothing after that, so that many empty ones cost nothing.
 public struct Distribution: Sendable {
-    private var histogram: Histogram<UInt32>
+    private var histogram: Histogram<UInt32>?
+    private let resolution: Nanoseconds
     private var sum = 0.0
     /// How many times were recorded.
     public private(set) var count = 0
@@ -11,12 +12,7 @@ public struct Distribution: Sendable {
     public private(set) var maximum = Nanoseconds.zero
 
     /// An empty distribution that tells times apart from `resolution` up to a day.
-    public init(resolution: Nanoseconds = .microseconds(1)) {
-        histogram = Histogram(
-            lowestDiscernibleValue: UInt64(max(1, resolution.rawValue)),
-            highestTrackableValue: UInt64(SchedulerConfiguration.longestTime.rawValue) * 2,
-            numberOfSignificantValueDigits: .two)
-    }
+    public init(resolution: Nanoseconds = .microseconds(1)) { self.resolution = resolution }
 
     /// Takes in a time; one below zero counts as zero, one beyond two days as two days.
     public mutating func record(_ time: Nanoseconds) {
@@ -24,14 +20,21 @@ public struct Distribution: Sendable {
         count += 1
         sum += Double(time.rawValue)
         if time > maximum { maximum = time }
-        histogram.record(min(UInt64(time.rawValue), histogram.highestTrackableValue))
+        if histogram == nil {
+            histogram = Histogram(
+                lowestDiscernibleValue: UInt64(max(1, resolution.rawValue)), highestTrackableValue: Self.longest,
+                numberOfSignificantValueDigits: .two)
+        }
+        histogram?.record(min(UInt64(time.rawValue), Self.longest))
     }
+
+    private static let longest = UInt64(SchedulerConfiguration.longestTime.rawValue) * 2
 
     /// The mean; zero of nothing.
     public var mean: Nanoseconds { count == 0 ? .zero : Nanoseconds(Int64(sum / Double(count))) }
 
     /// The time that `percent` % of the recorded times do not exceed; zero of nothing.
     public func percentile(_ percent: Double) -> Nanoseconds {
-        count == 0 ? .zero : min(maximum, Nanoseconds(Int64(histogram.valueAtPercentile(percent))))
+        histogram.map { min(maximum, Nanoseconds(Int64($0.valueAtPercentile(percent)))) } ?? .zero
     }
 }

@@ -6,6 +6,7 @@
 public struct ExecutionTimeWindows: Sendable {
     private var samples: ContiguousArray<Nanoseconds>
     private var heads: ContiguousArray<Window>
+    private let afet: ContiguousArray<Nanoseconds>
     private let size: Int
     private let keepsAllTimeMaximum: Bool
 
@@ -20,7 +21,8 @@ public struct ExecutionTimeWindows: Sendable {
     /// With `keepsAllTimeMaximum` nothing is ever forgotten: the WCET ablation.
     public init(afet: some Sequence<Nanoseconds>, size: Int, keepsAllTimeMaximum: Bool = false) {
         precondition(size >= 1, "a window needs room for at least one sample")
-        heads = ContiguousArray(afet.map { Window(maximum: $0) })
+        self.afet = ContiguousArray(afet)
+        heads = ContiguousArray(self.afet.map { Window(maximum: $0) })
         samples = ContiguousArray(repeating: .zero, count: keepsAllTimeMaximum ? 0 : heads.count * size)
         self.size = size
         self.keepsAllTimeMaximum = keepsAllTimeMaximum
@@ -48,19 +50,39 @@ public struct ExecutionTimeWindows: Sendable {
         if window.count == 1 || sample >= window.maximum {
             window.maximum = sample
         } else if evicted == window.maximum {
-            window.maximum = recentMaximum(base: base, count: window.count)
+            window.maximum = recentMaximum(window, base: base)
         }
         return window.maximum - before
     }
 
-    /// The samples a stage's MRET is the maximum of, in no particular order; empty before the first measurement.
-    public func recentSamples(stage: Int) -> [Nanoseconds] {
-        keepsAllTimeMaximum ? [] : Array(samples[stage * size..<stage * size + heads[stage].count])
+    /// Forgets the oldest sample of a stage and returns by how much its MRET changed; once none is left, AFET stands in
+    /// again. The all-time maximum forgets nothing.
+    public mutating func expireOldest(stage: Int) -> Nanoseconds {
+        guard !keepsAllTimeMaximum, heads[stage].count > 0 else { return .zero }
+        let before = heads[stage].maximum
+        heads[stage].count -= 1
+        heads[stage].maximum =
+            heads[stage].count == 0 ? afet[stage] : recentMaximum(heads[stage], base: stage * size)
+        return heads[stage].maximum - before
     }
 
-    private func recentMaximum(base: Int, count: Int) -> Nanoseconds {
-        var maximum = samples[base]
-        for index in base + 1..<base + count where samples[index] > maximum { maximum = samples[index] }
+    /// The samples a stage's MRET is the maximum of, in no particular order; empty before the first measurement.
+    public func recentSamples(stage: Int) -> [Nanoseconds] {
+        guard !keepsAllTimeMaximum else { return [] }
+        return (0..<heads[stage].count).map { samples[stage * size + place(heads[stage], age: $0)] }
+    }
+
+    /// Where in its ring a window keeps the sample that `age` others came after.
+    private func place(_ window: Window, age: Int) -> Int {
+        let place = window.next - 1 - age
+        return place < 0 ? place + size : place
+    }
+
+    private func recentMaximum(_ window: Window, base: Int) -> Nanoseconds {
+        var maximum = samples[base + place(window, age: 0)]
+        for age in 1..<max(1, window.count) {
+            maximum = max(maximum, samples[base + place(window, age: age)])
+        }
         return maximum
     }
 }

@@ -146,6 +146,7 @@ public struct Scheduler: ~Copyable, Sendable {
         }
         guard let context = admissibleContext(for: task) else {
             if contexts.contains(where: \.isAlive) {
+                if !couldFit(task) { forgetOldestSamples(of: task) }
                 end(task, release, .rejected, .noContextFits, into: &commands)
             } else {
                 let fate: JobFate = tasks[task].priority == .high ? .failed : .rejected
@@ -180,6 +181,26 @@ public struct Scheduler: ~Copyable, Sendable {
         return Admission.migrationTarget(
             from: task.home, utilisation: task.utilisation, executionTime: task.mret, streams: streams,
             contexts: contexts)
+    }
+
+    /// Whether a job of the LP task would be admitted somewhere if no other LP job were in flight.
+    private func couldFit(_ index: Int) -> Bool {
+        contexts.indices.contains { context in
+            var empty = contexts[context]
+            empty.activeLowPriority = .zero
+            return (options.migration || context == tasks[index].home)
+                && empty.admits(tasks[index].utilisation, streams: streams)
+        }
+    }
+
+    /// A task that no context could admit however idle would never run again, and so never be measured again, though its
+    /// MRET may come from a bad moment long past. Each release that is turned away for that forgets the oldest sample of
+    /// every stage, until the task fits or its AFET stands in again. Not in the paper; docs/decisions/0002.
+    private mutating func forgetOldestSamples(of index: Int) {
+        for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
+            tasks[index].mret += windows.expireOldest(stage: stage)
+        }
+        tasks[index].utilisation = Utilisation(executionTime: tasks[index].mret, period: tasks[index].period)
     }
 
     private mutating func shareOutDeadline(_ index: Int, _ release: WaitingRelease) {

@@ -140,7 +140,9 @@ struct ReferenceScheduler {
         switch event {
         case .jobReleased(let task, let relativeDeadline):
             let given = Self.clamped(relativeDeadline ?? specifications[task].deadline)
-            let job = Job(id: JobID(task: task, sequence: released[task]), release: now, deadline: now + given)
+            // The release is when it was, even if the news of it is late.
+            let job = Job(
+                id: JobID(task: task, sequence: released[task]), release: time.rawValue, deadline: time.rawValue + given)
             released[task] += 1
             if inFlight.contains(where: { $0.id.task == task }) {
                 overrun(job)
@@ -190,7 +192,18 @@ struct ReferenceScheduler {
         let task = job.id.task
         if drops(task) && job.deadline <= now { return tell(job, .dropped, .deadlinePassed) }
         guard let context = target(task) else {
-            if isAlive.contains(true) { return tell(job, .rejected, .noContextFits) }
+            if isAlive.contains(true) {
+                // A task too long for every context even without other LP jobs forgets its oldest samples.
+                let candidates = isAlive.indices.filter { isAlive[$0] && (options.migration || $0 == homes[task]) }
+                let fitsIdle = candidates.contains { utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0) }
+                if !fitsIdle && !options.worstCaseExecutionTime {
+                    for stage in history[task].indices {
+                        let kept = history[task][stage].suffix(options.windowSize)
+                        history[task][stage] = Array(kept.dropFirst())
+                    }
+                }
+                return tell(job, .rejected, .noContextFits)
+            }
             return tell(job, isHigh(task) ? .failed : .rejected, .noContextAlive)
         }
         commands.append(.admitted(job.id, context: context, migrated: context != homes[task]))

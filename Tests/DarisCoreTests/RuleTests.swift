@@ -160,6 +160,32 @@ struct AdmissionTests {
         #expect(bench.release(2, at: 0).admittedTo == 0)
     }
 
+    @Test("a task that a bad moment made too long for every context forgets it, release by release")
+    func forgetting() throws {
+        var bench = try Bench([task(period: 100, afet: [10])])
+        // One stage took longer than the period: as things stand, no context could ever admit the task again.
+        bench.release(0, at: 0)
+        bench.complete(took: 20, at: 20)
+        bench.release(0, at: 100)
+        bench.complete(took: 150, at: 250)
+        #expect(bench.scheduler.mret(of: 0) == milliseconds(150))
+        #expect(bench.release(0, at: 300).contains { $0.isRejection })
+        #expect(bench.scheduler.mret(of: 0) == milliseconds(150), "the oldest sample, 20 ms, went first")
+        #expect(bench.release(0, at: 400).contains { $0.isRejection })
+        #expect(bench.scheduler.mret(of: 0) == milliseconds(10), "with no sample left, AFET stands in again")
+        #expect(!bench.release(0, at: 500).contains { $0.isRejection })
+    }
+
+    @Test("a task that is turned away only because others are in flight forgets nothing")
+    func notForgetting() throws {
+        var bench = try Bench([task("a", afet: [60]), task("b", afet: [60])])
+        bench.release(1, at: 0)
+        bench.complete(took: 70, at: 70)
+        bench.release(0, at: 80)
+        #expect(bench.release(1, at: 100).contains { $0.isRejection })
+        #expect(bench.scheduler.mret(of: 1) == milliseconds(70))
+    }
+
     @Test("LP utilisation counts only while a job is in flight")
     func active() throws {
         var bench = try Bench([task(.low, afet: [60]), task(.low, afet: [60])])
@@ -354,5 +380,11 @@ struct StageQueueTests {
         #expect(try order(tasks, options: options) == [2, 1])
         options.policy = .fifo
         #expect(try order(tasks, options: options) == [1, 2])
+    }
+}
+
+extension Command {
+    fileprivate var isRejection: Bool {
+        if case .finished(let outcome) = self { outcome.fate == .rejected } else { false }
     }
 }

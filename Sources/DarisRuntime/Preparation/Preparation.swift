@@ -78,6 +78,7 @@ public struct Preparation: Sendable {
                 progress: options.progress)
             let specifications = try specifications(taskSet, afets: afets)
             let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
+            notes += tasksThatNeverFit(configuration)
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
                 units: rights.processors.count, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
@@ -191,6 +192,23 @@ public struct Preparation: Sendable {
             notes.append("forced: \(error.description)")
         }
         return configuration
+    }
+
+    /// LP tasks that the admission test turns away even where no other LP job is in flight.
+    private static func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
+        guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
+        let scheduler = Scheduler(configuration)
+        return configuration.tasks.indices.compactMap { index in
+            let task = configuration.tasks[index]
+            let contexts = configuration.options.migration ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
+            guard task.priority == .low,
+                !contexts.contains(where: {
+                    scheduler.context($0).admits(scheduler.utilisation(of: index), streams: configuration.partition.streams)
+                })
+            else { return nil }
+            return "task '\(task.name)' needs \(String(format: "%.2f", scheduler.utilisation(of: index).fraction)) of a lane, more "
+                + "than high-priority tasks leave of any context: all its jobs will be rejected; lower its rate"
+        }
     }
 
     private static func arrivals(
