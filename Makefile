@@ -21,7 +21,8 @@ test: runtime
 # Decision time and its growth, hand-over, and throughput against a bare ONNX Runtime loop.
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
-	.build/release/daris-bench
+	.build/release/daris-bench decisions
+	.build/release/daris-bench saturation
 
 build: runtime
 	$(SWIFT) build -c release --product daris

@@ -10,10 +10,11 @@ import Synchronization
 /// Throughput of a saturated CPU under Daris against a bare ONNX Runtime loop, and the hand-over between stages.
 struct Saturation: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Throughput against a bare ONNX Runtime loop with the same threads, and the hand-over between stages.",
+        abstract: "Throughput against a bare ONNX Runtime loop, and the hand-over between stages.",
         discussion: """
-            Both run in this process at once, each on half of the cores: threads that run the whole model in a loop and do nothing else, \
-            and Daris with the model in stages, asked for twice what the cores can give and admitting it all.
+            Both run in this process at once, each on half of the cores: threads that run the whole model in a loop and \
+            do nothing else, and Daris with the model in stages, asked for twice what the cores can give and admitting \
+            it all. Sides are swapped within each turn.
             """)
 
     @Option(help: "A built-in network.")
@@ -68,12 +69,12 @@ struct Saturation: ParsableCommand {
                 [name, String(format: "%.1f", median(rates[name]!))]
                     + [median(all), all.min()!, all.max()!].map { String(format: "%.3f", $0) })
         }
-        print("Saturated CPU, side by side with a bare loop of the whole model, sides swapped within each of \(rounds) turns")
+        print("Saturated CPU, side by side with a bare loop of the whole model, \(rounds) turns")
         print(table.text)
         handover.sort()
         print(
-            "hand-over from a stage's end to the next one's start on a lane: median \(Int(handover[handover.count / 2]).grouped) ns "
-                + "(median of \(handover.count) runs' medians)")
+            "hand-over from a stage's end to the next one's start on a lane: median "
+                + "\(Int(handover[handover.count / 2]).grouped) ns (median of \(handover.count) runs' medians)")
     }
 
     /// Inferences a second of two contenders over the same stretch of time.
@@ -123,7 +124,8 @@ private final class Side: Contender {
             TaskSet(
                 source: "bench", partition: Partition(contexts: cores.count, streams: 1, oversubscription: 1),
                 models: [ModelDeclaration(name: model, source: .builtin(model), stages: .fixed(stages))], tasks: tasks,
-                load: 2, scheduler: scheduler, run: RunSettings(duration: .seconds(Int64(3600)), seed: 1)), options: .init())
+                load: 2, scheduler: scheduler, run: RunSettings(duration: .seconds(Int64(3600)), seed: 1)),
+            options: .init())
         loop = try BareLoop(prepared.models[0], cores: cores)
     }
 
@@ -164,7 +166,8 @@ private final class BareLoop: Contender, Sendable {
                     }
                     try binding.bind(tensors[input.name]!, toInput: input.name)
                 }
-                for output in session.outputs { try binding.bindOutput(output.name, to: environment.library.hostMemory) }
+                let memory = environment.library.hostMemory
+                for output in session.outputs { try binding.bindOutput(output.name, to: memory) }
                 try session.run(binding: binding)
                 for (name, tensor) in try binding.outputs() {
                     tensors[name] = tensor

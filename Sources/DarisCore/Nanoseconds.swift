@@ -12,10 +12,12 @@ public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     @inlinable
     public init(_ rawValue: Int64) { self.rawValue = rawValue }
 
+    /// Reads a count of nanoseconds.
     public init(from decoder: any Decoder) throws {
         self.init(try decoder.singleValueContainer().decode(Int64.self))
     }
 
+    /// Writes the count of nanoseconds.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(rawValue)
@@ -44,14 +46,19 @@ public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     /// This time in milliseconds.
     @inlinable public var inMilliseconds: Double { Double(rawValue) / 1e6 }
 
+    /// Whether `a` is less than `b`.
     @inlinable
     public static func < (a: Nanoseconds, b: Nanoseconds) -> Bool { a.rawValue < b.rawValue }
+    /// The sum.
     @inlinable
     public static func + (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue + b.rawValue) }
+    /// The difference.
     @inlinable
     public static func - (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue - b.rawValue) }
+    /// Adds `b` to `a`.
     @inlinable
     public static func += (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue += b.rawValue }
+    /// Takes `b` from `a`.
     @inlinable
     public static func -= (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue -= b.rawValue }
 

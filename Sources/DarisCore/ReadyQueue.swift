@@ -26,6 +26,7 @@ public struct ReadyQueue: Sendable {
             self.task = task
         }
 
+        /// Whether `a` goes to a lane before `b`.
         @inlinable
         public static func < (a: Entry, b: Entry) -> Bool {
             if a.level != b.level { return a.level < b.level }

@@ -90,7 +90,8 @@ public struct RunPlan: Codable, Sendable, Hashable {
         tasks = configuration.tasks.indices.map { index in
             let task = configuration.tasks[index]
             return Task(
-                name: task.name, model: models[index], priority: task.priority.name, context: configuration.homes[index],
+                name: task.name, model: models[index], priority: task.priority.name,
+                context: configuration.homes[index],
                 periodMs: task.period.inMilliseconds, deadlineMs: task.deadline.inMilliseconds, batch: task.batch,
                 stageAfetMs: task.afet.map(\.inMilliseconds),
                 utilisation: Utilisation(executionTime: task.totalAFET, period: task.period).fraction)

@@ -30,14 +30,19 @@ public struct Utilisation: Hashable, Comparable, Sendable, Codable {
     /// This share as a fraction: 1 is one lane, always busy.
     @inlinable public var fraction: Double { Double(rawValue) / 1e9 }
 
+    /// Whether `a` is less than `b`.
     @inlinable
     public static func < (a: Utilisation, b: Utilisation) -> Bool { a.rawValue < b.rawValue }
+    /// The sum.
     @inlinable
     public static func + (a: Utilisation, b: Utilisation) -> Utilisation { Utilisation(a.rawValue + b.rawValue) }
+    /// The difference.
     @inlinable
     public static func - (a: Utilisation, b: Utilisation) -> Utilisation { Utilisation(a.rawValue - b.rawValue) }
+    /// Adds `b` to `a`.
     @inlinable
     public static func += (a: inout Utilisation, b: Utilisation) { a.rawValue += b.rawValue }
+    /// Takes `b` from `a`.
     @inlinable
     public static func -= (a: inout Utilisation, b: Utilisation) { a.rawValue -= b.rawValue }
 }

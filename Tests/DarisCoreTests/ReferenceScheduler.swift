@@ -142,7 +142,8 @@ struct ReferenceScheduler {
             let given = Self.clamped(relativeDeadline ?? specifications[task].deadline)
             // The release is when it was, even if the news of it is late.
             let job = Job(
-                id: JobID(task: task, sequence: released[task]), release: time.rawValue, deadline: time.rawValue + given)
+                id: JobID(task: task, sequence: released[task]), release: time.rawValue,
+                deadline: time.rawValue + given)
             released[task] += 1
             if inFlight.contains(where: { $0.id.task == task }) {
                 overrun(job)
@@ -194,8 +195,12 @@ struct ReferenceScheduler {
         guard let context = target(task) else {
             if isAlive.contains(true) {
                 // A task too long for every context even without other LP jobs forgets its oldest samples.
-                let candidates = isAlive.indices.filter { isAlive[$0] && (options.migration || $0 == homes[task]) }
-                let fitsIdle = candidates.contains { utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0) }
+                let candidates = isAlive.indices.filter {
+                    isAlive[$0] && (options.migration || $0 == homes[task])
+                }
+                let fitsIdle = candidates.contains {
+                    utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0)
+                }
                 if !fitsIdle && !options.worstCaseExecutionTime {
                     for stage in history[task].indices {
                         let kept = history[task][stage].suffix(options.windowSize)
