@@ -90,7 +90,9 @@ let package = Package(
         .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "CUDADriver"], swiftSettings: settings),
         .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
         .testTarget(
-            name: "DarisRuntimeTests", dependencies: ["DarisRuntime", "DarisConfiguration"], swiftSettings: settings),
+            name: "DarisRuntimeTests",
+            dependencies: ["DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime"],
+            swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "CommandLineTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
     ]

@@ -14,14 +14,9 @@ final class CompletionThread: Sendable {
     private let semaphore = Semaphore()
     private let thread = Mutex<DedicatedThread?>(nil)
 
-    init() {
-        let started = DedicatedThread(.init(name: "daris-done")) { [state = Shared(self)] in state.owner.run() }
-        thread.withLock { $0 = started }
-    }
-
-    private struct Shared: Sendable {
-        let owner: CompletionThread
-        init(_ owner: CompletionThread) { self.owner = owner }
+    /// Starts the thread, which lives until `stop`.
+    func start() {
+        thread.withLock { $0 = DedicatedThread(.init(name: "daris-done")) { self.run() } }
     }
 
     /// Calls `body` soon, after those given before.

@@ -26,7 +26,9 @@ public final class Executor<D: Device>: Sendable {
         public var timerFIFOPriority = 0
         /// How long jobs in flight may take to end once no more are released; then running stages are terminated.
         public var drainLimit = Nanoseconds.seconds(Int64(30))
-        /// The most submitted jobs without an outcome.
+        /// How long terminated stages may take to end after that; then they count as in flight.
+        public var terminationLimit = Nanoseconds.seconds(Int64(5))
+        /// The most submitted jobs whose submitters have not been told of an outcome.
         public var submissionLimit = 65_536
         /// Told of every event with the commands it led to, under the scheduler's lock: it must not wait.
         public var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
@@ -81,7 +83,10 @@ public final class Executor<D: Device>: Sendable {
         var commands = CommandBuffer()
         var submissions: [JobID: Submission] = [:]
         var failures: [FailureCount] = []
-        var takesJobs = true
+        var takesJobs = false
+        var hasStarted = false
+        /// The outcome has been taken; a stage that ends now concerns nobody.
+        var isOver = false
         var wasInterrupted = false
         var drainStart: Nanoseconds?
         var lastEnd = Nanoseconds.zero
@@ -97,6 +102,8 @@ public final class Executor<D: Device>: Sendable {
     private let duration: Nanoseconds
     let drained = Semaphore()
     let completions = CompletionThread()
+    /// Submitted jobs whose submitters have not been told yet.
+    let untold = Atomic<Int>(0)
 
     /// An executor at rest; its clock starts now.
     ///
@@ -138,27 +145,32 @@ public final class Executor<D: Device>: Sendable {
         return waitForEnd()
     }
 
-    /// Starts the releases and returns.
+    /// Starts the releases and returns. Call it once, and `waitForEnd` after it: until that has returned, the threads
+    /// of the run and the device keep the executor alive.
     public func start() {
-        device.setHandler { [unowned self] end in stageEnded(end) }
+        state.withLock { state in
+            precondition(!state.hasStarted, "an executor makes one run; make another one for the next")
+            state.hasStarted = true
+            state.takesJobs = state.drainStart == nil
+        }
+        completions.start()
+        device.setHandler { end in self.stageEnded(end) }
         timer.start(
             fifoPriority: options.timerFIFOPriority,
-            onRelease: { [unowned self] task, time in
-                state.withLock { state in
-                    if state.takesJobs { handle(.jobReleased(task: task), at: time, &state) }
+            onRelease: { task, time in
+                self.state.withLock { state in
+                    if state.takesJobs { self.handle(.jobReleased(task: task), at: time, &state) }
                 }
             },
-            onWake: { [unowned self] in
-                state.withLock { handle(.timerFired, at: clock.now, &$0) }
-            },
-            onEnd: { [unowned self] in
-                if duration < .distantFuture { drain() }
-            })
+            onWake: { self.state.withLock { self.handle(.timerFired, at: self.clock.now, &$0) } },
+            onEnd: { self.drain() })
     }
 
     /// Ends the releases now; jobs in flight run to their end. May be called from any thread, more than once.
     public func interrupt() {
-        state.withLock { $0.wasInterrupted = true }
+        state.withLock { state in
+            if state.drainStart == nil { state.wasInterrupted = true }
+        }
         timer.stopReleasing()
         drain()
     }
@@ -169,18 +181,20 @@ public final class Executor<D: Device>: Sendable {
             let start = state.withLock { $0.drainStart }
             guard let start, clock.now - start >= options.drainLimit else { continue }
             device.terminateRunningStages()
-            _ = drained.wait(seconds: 5)
+            _ = drained.wait(seconds: options.terminationLimit.inSeconds)
             break
         }
         timer.stop()
         let outcome = state.withLock { state in
-            state.takesJobs = false
+            state.isOver = true
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
                     state.metrics, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)),
                 wasInterrupted: state.wasInterrupted, errors: state.failures)
         }
+        // A device that hangs in a stage keeps the executor, for that stage's end.
+        if outcome.summary.jobs.inFlight == 0 { device.setHandler { _ in } }
         abandonSubmissions()
         completions.stop()
         return outcome

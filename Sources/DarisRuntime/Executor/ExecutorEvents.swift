@@ -5,6 +5,7 @@ import DarisCore
 extension Executor {
     func stageEnded(_ end: StageEnd) {
         state.withLock { state in
+            guard !state.isOver else { return }
             let time = clock.now
             if let handover = end.handover { state.metrics.recordHandover(handover) }
             if let error = end.error {
@@ -53,12 +54,10 @@ extension Executor {
         state.lastEnd = outcome.finish
         guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else { return }
         let message = outcome.fate == .failed ? error?.description : nil
-        completions.call {
-            if outcome.fate == .completed {
-                submission.completion(.success(submission.tensors.outputs))
-            } else {
-                submission.completion(.failure(.notCompleted(outcome.fate, outcome.reason, message: message)))
-            }
+        if outcome.fate == .completed {
+            answer(submission) { .success(submission.tensors.outputs) }
+        } else {
+            answer(submission) { .failure(.notCompleted(outcome.fate, outcome.reason, message: message)) }
         }
     }
 

@@ -38,9 +38,10 @@ extension Executor {
 
         let result: Result<JobID, SubmissionError> = state.withLock { state in
             guard state.takesJobs else { return .failure(.stopped) }
-            guard state.submissions.count < options.submissionLimit else {
+            guard untold.load(ordering: .relaxed) < options.submissionLimit else {
                 return .failure(.tooManySubmissions(limit: options.submissionLimit))
             }
+            untold.add(1, ordering: .relaxed)
             let job = JobID(task: task, sequence: state.scheduler.releasedJobs(of: task))
             state.submissions[job] = submission
             handle(.jobReleased(task: task, relativeDeadline: relativeDeadline), at: clock.now, &state)
@@ -55,6 +56,7 @@ extension Executor {
     public func submit(
         task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil
     ) async throws -> [[UInt8]] {
+        guard !Task.isCancelled else { throw SubmissionError.notCompleted(.dropped, .cancelled, message: nil) }
         let cancellation = Cancellation()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -75,7 +77,9 @@ extension Executor {
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.
     public func cancel(_ job: JobID) {
-        state.withLock { handle(.jobCancelled(job), at: clock.now, &$0) }
+        state.withLock { state in
+            if !state.isOver { handle(.jobCancelled(job), at: clock.now, &state) }
+        }
     }
 
     /// Tells those who still wait that nothing more will come.
@@ -84,7 +88,16 @@ extension Executor {
             defer { state.submissions.removeAll() }
             return Array(state.submissions.values)
         }
-        for submission in left { completions.call { submission.completion(.failure(.stopped)) } }
+        for submission in left { answer(submission) { .failure(.stopped) } }
+    }
+
+    /// Has the completion thread tell a submitter.
+    func answer(_ submission: Submission, _ result: @escaping @Sendable () -> Result<[[UInt8]], SubmissionError>) {
+        completions.call {
+            // Taken off before, so that whoever is told may submit the next job.
+            self.untold.subtract(1, ordering: .relaxed)
+            submission.completion(result())
+        }
     }
 }
 

@@ -50,13 +50,13 @@ final class ReleaseTimer: @unchecked Sendable {
     }
 
     /// Starts the thread, which calls `onRelease` with task and nominal time, `onWake` when the scheduler's time has
-    /// come, and `onEnd` when the last job has been released.
+    /// come, and `onEnd` once at `until`.
     func start(
         fifoPriority: Int, onRelease: @escaping @Sendable (Int, Nanoseconds) -> Void,
         onWake: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
     ) {
-        thread = DedicatedThread(.init(name: "daris-timer", fifoPriority: fifoPriority)) { [unowned self] in
-            run(onRelease: onRelease, onWake: onWake, onEnd: onEnd)
+        thread = DedicatedThread(.init(name: "daris-timer", fifoPriority: fifoPriority)) {
+            self.run(onRelease: onRelease, onWake: onWake, onEnd: onEnd)
         }
     }
 
@@ -123,8 +123,7 @@ final class ReleaseTimer: @unchecked Sendable {
                 return .wake
             }
             let next = releases.min?.time ?? .distantFuture
-            let releasesAreOver = next >= until && (now >= until || releases.isEmpty)
-            if releasesAreOver && !hasEnded { return .end }
+            if now >= until && !hasEnded { return .end }
             let sleepUntil = min(wakeTime, hasEnded ? .distantFuture : min(next, until))
             _ = daris_condition_wait_until(condition, mutex, clock.systemNanoseconds(sleepUntil))
         }

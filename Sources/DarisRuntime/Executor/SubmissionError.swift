@@ -10,7 +10,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
     case wrongInput(String)
     /// As many jobs as allowed are waiting for an outcome.
     case tooManySubmissions(limit: Int)
-    /// The executor takes no more jobs.
+    /// The executor takes no jobs: it has not been started, or is stopping.
     case stopped
     /// The scheduler turned the job away, gave it up, or the device failed.
     case notCompleted(JobFate, FateReason, message: String?)
@@ -23,7 +23,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
             "task '\(name)' is periodic and releases its own jobs; say 'arrival: sporadic' to submit jobs to it"
         case .wrongInput(let text): text
         case .tooManySubmissions(let limit): "\(limit) submitted jobs are in flight already; wait for some to end"
-        case .stopped: "the executor is stopping and takes no more jobs"
+        case .stopped: "the executor is not running: it takes jobs from its start until it stops"
         case .notCompleted(let fate, let reason, let message):
             "the job was \(fate): \(message ?? reason.text)"
         }

@@ -46,6 +46,10 @@ final class DedicatedThread: @unchecked Sendable {
         }
     }
 
+    deinit {
+        if !isJoined { pthread_detach(handle) }
+    }
+
     /// Waits for the thread to end. Call it once, from one thread.
     func join() {
         guard !isJoined else { return }

@@ -1,0 +1,86 @@
+import DarisCore
+import Glibc
+import Synchronization
+
+@testable import DarisRuntime
+
+/// A device whose stages end when the test says so, on the test's own thread.
+final class ManualDevice: Device {
+    /// A stage that was launched.
+    struct Launch: Sendable {
+        var job: JobID
+        var stage: Int
+        var lane: Int
+        var io: JobTensors?
+        /// The thread that launched it.
+        var thread: UInt
+    }
+
+    private struct State {
+        var handler: @Sendable (StageEnd) -> Void = { _ in }
+        var busy: Set<Int> = []
+        var terminations = 0
+        var violations: [String] = []
+    }
+
+    let laneCount: Int
+    private let inputSizes: [Int]
+    private let outputSizes: [Int]
+    private let state = Mutex(State())
+    /// Every launch, in order.
+    let launches = Journal<Launch>()
+    /// One entry for each call of `terminateRunningStages`.
+    let terminations = Journal<Void>()
+
+    init(lanes: Int, inputSizes: [Int] = [4], outputSizes: [Int] = [4]) {
+        laneCount = lanes
+        self.inputSizes = inputSizes
+        self.outputSizes = outputSizes
+    }
+
+    static var thisThread: UInt { UInt(pthread_self()) }
+
+    /// What was asked of the device that no device can do.
+    var violations: [String] { state.withLock(\.violations) }
+
+    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { (inputSizes, outputSizes) }
+
+    func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+        state.withLock { state in
+            if !state.busy.isEmpty { state.violations.append("the handler was set while stages ran") }
+            state.handler = handler
+        }
+    }
+
+    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        state.withLock { state in
+            if !state.busy.insert(lane).inserted { state.violations.append("lane \(lane) was given two stages") }
+        }
+        launches.append(Launch(job: job, stage: stage, lane: lane, io: io, thread: Self.thisThread))
+    }
+
+    func terminateRunningStages() { terminations.append(()) }
+
+    func shutDown() {}
+
+    /// Ends a stage, now, on this thread.
+    func end(_ launch: Launch, time: Nanoseconds = .microseconds(100), output: [[UInt8]]? = nil, error: String? = nil) {
+        let handler = state.withLock { state in
+            if state.busy.remove(launch.lane) == nil { state.violations.append("a stage ended that did not run") }
+            return state.handler
+        }
+        if let output { launch.io?.outputs = output }
+        handler(
+            StageEnd(
+                lane: launch.lane, job: launch.job, stage: launch.stage, executionTime: time,
+                error: error.map(DeviceError.init)))
+    }
+
+    /// Ends the `count`-th launch, counted from 1, as soon as there is one.
+    @discardableResult
+    func endLaunch(_ count: Int, output: [[UInt8]]? = nil, error: String? = nil) async -> Launch {
+        let launch = await launches.first(count)[count - 1]
+        end(launch, output: output, error: error)
+        return launch
+    }
+}
