@@ -104,7 +104,10 @@ public final class CPUDevice: Device {
 
     public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { tasks[task].sizes }
 
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+        self.handler.call = handler
+        try? runOptions.resume()
+    }
 
     public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
         lanes[lane].launch(.init(job: job, stage: stage, io: io))
@@ -114,5 +117,10 @@ public final class CPUDevice: Device {
 
     public func shutDown() {
         for lane in lanes { lane.stop() }
+    }
+
+    // Not `shutDown`, which waits: a lane may hang, or be the one that lets go of the device.
+    deinit {
+        for lane in lanes { lane.end() }
     }
 }

@@ -51,9 +51,12 @@ final class CPULane: @unchecked Sendable {
         semaphore.post()
     }
 
-    /// Ends the thread once its stage has ended.
+    /// Has the thread end once its stage has ended.
+    func end() { semaphore.post() }
+
+    /// Ends the thread once its stage has ended, and waits for it.
     func stop() {
-        semaphore.post()
+        end()
         thread?.join()
         thread = nil
     }

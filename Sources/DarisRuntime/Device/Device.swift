@@ -11,7 +11,7 @@ public protocol Device: Sendable {
     /// The bytes of each input and output of a task's model, in the order of its graph, at the task's batch size.
     func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int])
 
-    /// Says whom to tell of the ends of stages. Called while no stage runs.
+    /// Says whom to tell of the ends of stages. Called while no stage runs; takes `terminateRunningStages` back.
     ///
     /// The handler is called on the thread that saw the end, once for each launch, and may launch again from there.
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void)
@@ -22,7 +22,7 @@ public protocol Device: Sendable {
     ///   `nil` for a periodic job, which runs on the task's own tensors.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?)
 
-    /// Makes running stages end early, with an error, where the device can.
+    /// Makes running stages, and those launched later, end early with an error, where the device can.
     func terminateRunningStages()
 
     /// Ends all threads; no stage is running.

@@ -37,7 +37,7 @@ final class LoadProfiler<D: Device>: Sendable {
     ///
     /// - Throws: what the device said, if a stage failed every time.
     func afet(of task: Int) throws(DeviceError) -> [Nanoseconds] {
-        device.setHandler { [unowned self] in ended($0) }
+        device.setHandler { self.ended($0) }
         let lane = task % device.laneCount
         state.withLock { state in
             state.measuredLane = lane
@@ -50,6 +50,7 @@ final class LoadProfiler<D: Device>: Sendable {
                 return state.busyLanes > 0
             }
             if mustWait { idle.wait() }
+            device.setHandler { _ in }
         }
         var afet: [Nanoseconds] = []
         for stage in 0..<stageCounts[task] { afet.append(try time(task, stage: stage, lane: lane)) }
