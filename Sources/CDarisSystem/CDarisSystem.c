@@ -2,7 +2,9 @@
 #include "CDarisSystem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -75,6 +77,21 @@ int daris_condition_init(pthread_cond_t *condition) {
 int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds) {
     struct timespec until = absolute(nanoseconds);
     return pthread_cond_timedwait(condition, mutex, &until);
+}
+
+int daris_lock_file(const char *path) {
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) return -1;
+    int result;
+    do result = flock(file, LOCK_EX);
+    while (result != 0 && errno == EINTR);
+    if (result == 0) return file;
+    close(file);
+    return -1;
+}
+
+void daris_unlock_file(int lock) {
+    if (lock >= 0) close(lock);
 }
 
 int daris_current_processor(void) { return sched_getcpu(); }

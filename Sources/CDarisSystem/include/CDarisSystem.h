@@ -37,6 +37,13 @@ int daris_condition_init(pthread_cond_t *condition);
 /// Waits until signalled or until the absolute monotonic time in nanoseconds. Returns ETIMEDOUT at that time.
 int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t nanoseconds);
 
+/// Waits for the right to a file that other processes and threads lock likewise; the file is made if need be. Returns
+/// what to unlock it with, or -1 where the file cannot be made or locked.
+int daris_lock_file(const char *path);
+
+/// Gives up the right from daris_lock_file; -1 is none.
+void daris_unlock_file(int lock);
+
 /// The processor this thread runs on now, or -1.
 int daris_current_processor(void);
 

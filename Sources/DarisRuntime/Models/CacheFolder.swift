@@ -1,4 +1,6 @@
+import CDarisSystem
 import Foundation
+import Synchronization
 
 /// Where built networks, stages and measured times are kept between runs: `$XDG_CACHE_HOME/daris`, or `~/.cache/daris`.
 /// Everything in it can be deleted at any time.
@@ -7,6 +9,15 @@ public struct CacheFolder: Sendable {
     public let path: String
     /// Whether what it holds already is passed over, to be made and measured anew.
     public var isFresh: Bool
+    private let madeHere = Entries()
+
+    /// Entries made through this value and its copies, which are fresh.
+    private final class Entries: Sendable {
+        let names = Mutex<Set<String>>([])
+    }
+
+    /// The file of a folder entry that holds the fingerprints of its other files.
+    private static let checksums = "checksums.json"
 
     /// The folder at `path`.
     public init(path: String, isFresh: Bool = false) {
@@ -29,33 +40,56 @@ public struct CacheFolder: Sendable {
     /// The path of an entry.
     func path(_ entry: String) -> String { path + "/" + entry }
 
-    /// Whether an entry is there and may be used.
-    func has(_ entry: String) -> Bool { !isFresh && FileManager.default.fileExists(atPath: path(entry)) }
+    /// Whether a folder entry is there with all its files as they were made, and may be used.
+    func has(_ entry: String) -> Bool {
+        let mayBeUsed = !isFresh || madeHere.names.withLock { $0.contains(entry) }
+        guard mayBeUsed, let data = FileManager.default.contents(atPath: path(entry) + "/" + Self.checksums),
+            let expected = try? JSONDecoder().decode([String: String].self, from: data)
+        else { return false }
+        return expected.allSatisfy { name, sum in
+            FileManager.default.contents(atPath: path(entry) + "/" + name).map(ContentHash.of) == sum
+        }
+    }
 
     /// Makes a folder entry: `body` fills a folder of another name, which then takes the entry's place at once, so that
     /// nobody ever sees half of it.
+    ///
+    /// If somebody else has made the same entry meanwhile, theirs stays, since they may be using it: read what is there.
     func make(_ entry: String, _ body: (String) throws -> Void) throws(PreparationError) {
         let target = path(entry)
-        let work = target + ".\(ProcessInfo.processInfo.processIdentifier).part"
+        let work = target + ".\(UUID().uuidString).part"
         let files = FileManager.default
+        defer { try? files.removeItem(atPath: work) }
         do {
-            try? files.removeItem(atPath: work)
             try files.createDirectory(atPath: work, withIntermediateDirectories: true)
             try body(work)
-            try? files.removeItem(atPath: target)
-            try files.moveItem(atPath: work, toPath: target)
+            try seal(work)
+            let lock = daris_lock_file(path(".lock"))
+            defer { daris_unlock_file(lock) }
+            if !has(entry) {
+                try? files.removeItem(atPath: target)
+                try files.moveItem(atPath: work, toPath: target)
+            }
+        } catch let error as PreparationError {
+            throw error
         } catch {
-            try? files.removeItem(atPath: work)
-            if let error = error as? PreparationError { throw error }
-            // Another process may have made the same entry meanwhile.
-            if files.fileExists(atPath: target) { return }
             throw .cache(path: target, reason: PreparationError.text(of: error))
         }
+        madeHere.names.withLock { _ = $0.insert(entry) }
+    }
+
+    /// Writes down the fingerprints of all files of a folder.
+    private func seal(_ folder: String) throws {
+        var sums: [String: String] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            sums[name] = ContentHash.of(try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name)))
+        }
+        try JSONEncoder().encode(sums).write(to: URL(fileURLWithPath: folder + "/" + Self.checksums))
     }
 
     /// A decoded JSON entry, or `nil` if there is none that can be read.
     func read<Value: Decodable>(_ entry: String, as type: Value.Type) -> Value? {
-        guard has(entry), let data = FileManager.default.contents(atPath: path(entry)) else { return nil }
+        guard !isFresh, let data = FileManager.default.contents(atPath: path(entry)) else { return nil }
         return try? JSONDecoder().decode(type, from: data)
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A 64-bit fingerprint of bytes (FNV-1a over words of eight bytes), to name cached files by. It tells models apart; it
 /// does not protect from anybody who wants two of them to look alike.
 struct ContentHash {
@@ -26,6 +28,12 @@ struct ContentHash {
     var text: String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    static func of(_ data: Data) -> String {
+        var hash = ContentHash()
+        data.withUnsafeBytes { hash.add($0) }
+        return hash.text
     }
 
     static func of(_ parts: String...) -> String {

@@ -85,7 +85,9 @@ public struct ModelStore: Sendable {
             }
             try manifest.write(path: folder + "/stages.json")
         }
-        return staged(declaration, source, manifest, folder: folder, goal: goal)
+        // What is there may be another process's, cut in other places.
+        let kept = try onnx(declaration.name) { () throws(ONNXError) in try StageManifest.read(path: folder + "/stages.json") }
+        return staged(declaration, source, kept, folder: folder, goal: goal)
     }
 
     /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.

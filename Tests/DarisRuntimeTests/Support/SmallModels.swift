@@ -1,0 +1,121 @@
+import Foundation
+
+@testable import DarisONNX
+
+/// Models of a few nodes, each with something about it.
+enum SmallModels {
+    typealias Dimension = TensorDescription.Dimension
+
+    static func float(_ name: String, _ dimensions: [Dimension]) -> TensorDescription {
+        TensorDescription(name: name, elementType: TensorDescription.float32, dimensions: dimensions)
+    }
+
+    static func node(_ operatorName: String, _ inputs: [String], _ outputs: [String]) -> ONNXNodeProto {
+        var node = ONNXNodeProto()
+        node.opType = operatorName
+        node.name = outputs[0]
+        node.input = inputs
+        node.output = outputs
+        return node
+    }
+
+    static func weight(_ name: String, _ values: [Float]) -> ONNXTensorProto {
+        var tensor = ONNXTensorProto()
+        tensor.name = name
+        tensor.dataType = TensorDescription.float32
+        tensor.dims = [Int64(values.count)]
+        tensor.rawData = values.withUnsafeBytes { Data($0) }
+        return tensor
+    }
+
+    static func model(
+        inputs: [TensorDescription], outputs: [TensorDescription], weights: [ONNXTensorProto] = [],
+        _ nodes: [ONNXNodeProto]
+    ) -> ONNXModel {
+        var proto = ONNXModelProto()
+        proto.irVersion = 8
+        var operators = ONNXOperatorSetIdProto()
+        operators.version = 17
+        proto.opsetImport = [operators]
+        proto.graph.name = "small"
+        proto.graph.input = inputs.map(\.valueInfo)
+        proto.graph.output = outputs.map(\.valueInfo)
+        proto.graph.initializer = weights
+        proto.graph.node = nodes
+        return ONNXModel(proto: proto)
+    }
+
+    private static let row: [Dimension] = [.symbolic("batch"), .fixed(3)]
+
+    /// `y = (relu(x) + 1) · 2 − 3`, four nodes in a row.
+    static let chain = model(
+        inputs: [float("x", row)], outputs: [float("y", row)],
+        weights: [weight("one", [1]), weight("two", [2]), weight("three", [3])],
+        [
+            node("Relu", ["x"], ["a"]), node("Add", ["a", "one"], ["b"]), node("Mul", ["b", "two"], ["c"]),
+            node("Sub", ["c", "three"], ["y"]),
+        ])
+
+    /// `y = relu(x) + table[index]`: fails half-way for an index that is not from 0 to 3.
+    static let gather = model(
+        inputs: [
+            float("x", row), TensorDescription(name: "index", elementType: TensorDescription.int64, dimensions: [.fixed(1)]),
+        ], outputs: [float("y", row)], weights: [weight("table", [10, 20, 30, 40])],
+        [
+            node("Relu", ["x"], ["r"]), node("Gather", ["table", "index"], ["g"]), node("Add", ["r", "g"], ["y"]),
+        ])
+
+    /// `sum = a + b`, `product = (a + b) · (a − b)`: the first output is also read by a later node.
+    static let twoOutputs = model(
+        inputs: [float("a", row), float("b", row)], outputs: [float("product", row), float("sum", row)],
+        [
+            node("Add", ["a", "b"], ["sum"]), node("Sub", ["a", "b"], ["difference"]),
+            node("Mul", ["sum", "difference"], ["product"]),
+        ])
+
+    /// `y = relu(x) + 1` for `x` of batch × length.
+    static let anyLength = model(
+        inputs: [float("x", [.symbolic("batch"), .symbolic("length")])],
+        outputs: [float("y", [.symbolic("batch"), .symbolic("length")])], weights: [weight("one", [1])],
+        [node("Relu", ["x"], ["r"]), node("Add", ["r", "one"], ["y"])])
+
+    /// An input whose second dimension has neither a length nor a name.
+    static let unknownLength = model(
+        inputs: [float("x", [.symbolic("batch"), .unknown])], outputs: [float("y", [.symbolic("batch"), .unknown])],
+        [node("Relu", ["x"], ["y"])])
+
+    /// A batch of 2 and nothing else.
+    static let batchOfTwo = model(
+        inputs: [float("x", [.fixed(2), .fixed(3)])], outputs: [float("y", [.fixed(2), .fixed(3)])],
+        [node("Relu", ["x"], ["y"])])
+
+    /// Text in, text out.
+    static let text = model(
+        inputs: [TensorDescription(name: "x", elementType: 8, dimensions: [.symbolic("batch")])],
+        outputs: [TensorDescription(name: "y", elementType: 8, dimensions: [.symbolic("batch")])],
+        [node("Identity", ["x"], ["y"])])
+
+    /// The places where `x` is not 0: as many as there are.
+    static let nonZero = model(
+        inputs: [float("x", [.fixed(8)])],
+        outputs: [TensorDescription(name: "y", elementType: TensorDescription.int64, dimensions: [.fixed(1), .symbolic("n")])],
+        [node("NonZero", ["x"], ["y"])])
+
+    /// No inputs: `y = one + two`.
+    static let constant = model(
+        inputs: [], outputs: [float("y", [.fixed(1)])], weights: [weight("one", [1]), weight("two", [2])],
+        [node("Add", ["one", "two"], ["y"])])
+
+    /// An operator that does not exist.
+    static let unknownOperator = model(
+        inputs: [float("x", row)], outputs: [float("y", row)], [node("NoSuchOperator", ["x"], ["y"])])
+
+    /// A matrix product large enough to be worth several threads.
+    static let wide = model(
+        inputs: [float("x", [.symbolic("batch"), .fixed(256), .fixed(256)])],
+        outputs: [float("y", [.symbolic("batch"), .fixed(256), .fixed(256)])],
+        [
+            node("MatMul", ["x", "x"], ["a"]), node("Tanh", ["a"], ["b"]), node("MatMul", ["b", "x"], ["c"]),
+            node("Tanh", ["c"], ["y"]),
+        ])
+}
