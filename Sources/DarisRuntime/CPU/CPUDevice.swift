@@ -27,7 +27,7 @@ public final class CPUDevice: Device {
     public let coreSets: [[Int]]
 
     private let tasks: [TaskTensors]
-    private let lanes: [CPULane]
+    let lanes: [CPULane]
     private let runOptions: RunOptions
     private let handler = Handler()
     private let streams: Int

@@ -7,7 +7,7 @@ struct TensorShapes: Sendable {
     /// What the stages make, by name.
     var made: [String: InputShapes.Input]
 
-    /// Finds the shapes by running the stages twice, on different numbers.
+    /// Finds the shapes by running the stages twice, on different numbers, of which the second has many zeros.
     ///
     /// - Throws: if a shape depends on the numbers, since tensors are allocated once.
     static func discover(_ model: StagedModel, stages: [Session], batch: Int) throws(PreparationError) -> TensorShapes {
@@ -21,8 +21,8 @@ struct TensorShapes: Sendable {
             }
         }
         let inputs = try InputShapes.resolve(open, model: model.name, batch: batch, dimensions: model.dimensions)
-        let first = try run(model, stages: stages, inputs: inputs, seed: 1)
-        let second = try run(model, stages: stages, inputs: inputs, seed: 2)
+        let first = try run(model, stages: stages, inputs: inputs, seed: 1, isSparse: false)
+        let second = try run(model, stages: stages, inputs: inputs, seed: 2, isSparse: true)
         for (name, tensor) in first where second[name] != tensor {
             throw .unsupported(
                 name: model.name,
@@ -33,11 +33,11 @@ struct TensorShapes: Sendable {
     }
 
     private static func run(
-        _ model: StagedModel, stages: [Session], inputs: [InputShapes.Input], seed: UInt64
+        _ model: StagedModel, stages: [Session], inputs: [InputShapes.Input], seed: UInt64, isSparse: Bool
     ) throws(PreparationError) -> [String: InputShapes.Input] {
         try runtime(model.name) { () throws(ONNXRuntimeError) in
             guard let library = stages.first?.environment.library else { return [:] }
-            var tensors = try InputShapes.randomTensors(inputs, library: library, seed: seed)
+            var tensors = try InputShapes.randomTensors(inputs, library: library, seed: seed, isSparse: isSparse)
             var made: [String: InputShapes.Input] = [:]
             for (session, stage) in zip(stages, model.stages) {
                 let given = tensors.filter { entry in stage.inputs.contains(entry.key) }

@@ -61,15 +61,22 @@ struct InputShapes {
     }
 
     /// Tensors of seeded random elements: floats from 0 to 1, whole numbers 0 and 1, which are valid for indices and
-    /// masks alike.
+    /// masks alike. If `isSparse`, every other element is 0.
     static func randomTensors(
-        _ inputs: [Input], library: ONNXRuntimeLibrary, seed: UInt64
+        _ inputs: [Input], library: ONNXRuntimeLibrary, seed: UInt64, isSparse: Bool = false
     ) throws(ONNXRuntimeError) -> [String: Tensor] {
         var generator = SplitMix64(seed: seed)
         var tensors: [String: Tensor] = [:]
         for input in inputs {
             let tensor = try Tensor(library: library, elementType: input.elementType, shape: input.shape)
             fill(tensor, from: &generator)
+            if isSparse, let size = input.elementType.byteSize {
+                tensor.withUnsafeMutableBytes { bytes in
+                    for start in stride(from: 0, to: bytes.count, by: 2 * size) {
+                        bytes[start..<start + size].initializeMemory(as: UInt8.self, repeating: 0)
+                    }
+                }
+            }
             tensors[input.name] = tensor
         }
         return tensors

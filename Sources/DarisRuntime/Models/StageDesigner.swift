@@ -68,11 +68,11 @@ public struct StageDesigner: Sendable {
         let model = model.withNodeNames()
         let graph = try onnx(name) { () throws(ONNXError) in try ModelGraph(model) }
         let cutter = StageCutter(graph)
+        if graph.nodes.isEmpty || goal == .count(1) {
+            return try measure(cutter, at: [], types: [:], bytes: [:], name: name, dimensions: dimensions)
+        }
         let types = try tensorTypes(graph, name: name)
         let bytes = sizes(types)
-        if graph.nodes.isEmpty || goal == .count(1) {
-            return try measure(cutter, at: [], types: types, bytes: bytes, name: name, dimensions: dimensions)
-        }
         progress("timing the nodes of \(name)")
         var costs = try nodeCosts(graph, name: name, dimensions: dimensions)
 
