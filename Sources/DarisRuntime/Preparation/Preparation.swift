@@ -60,7 +60,10 @@ public struct Preparation: Sendable {
         let store = ModelStore(environment: environment, cache: cache, threads: threads)
 
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
-        guard !used.isEmpty else { throw .noLoad("the task set has no tasks; add at least one under 'tasks'") }
+        guard !taskSet.tasks.isEmpty else { throw .noLoad("the task set has no tasks; add at least one under 'tasks'") }
+        for task in taskSet.tasks where !used.contains(where: { $0.name == task.model }) {
+            throw .unsupported(name: task.model, reason: "task '\(task.name)' runs it, but there is no such model")
+        }
         var models: [StagedModel] = []
         for model in used {
             models.append(try store.staged(model, goal: goal(model, in: taskSet), progress: options.progress))
@@ -122,11 +125,18 @@ public struct Preparation: Sendable {
     ) throws(PreparationError) -> [[Nanoseconds]] {
         let key = ContentHash.of(
             store.machine, "\(partition) \(device.coreSets)",
-            tasks.map { "\(models[$0.model].hash) \(models[$0.model].stages.map(\.path)) \($0.batch)" }.joined(separator: "\n"))
+            tasks.map { task in
+                "\(models[task.model].hash) \(models[task.model].stages.map { "\($0.path) \($0.nodes)" }) \(task.batch)"
+            }.joined(separator: "\n"))
         let entry = "afet/\(key).json"
-        if let cached = store.cache.read(entry, as: [[Nanoseconds]].self), cached.count == tasks.count { return cached }
+        let counts = tasks.map { models[$0.model].stages.count }
+        if let cached = store.cache.read(entry, as: [[Nanoseconds]].self), cached.map(\.count) == counts,
+            cached.joined().allSatisfy({ $0 >= .zero && $0 <= SchedulerConfiguration.longestTime })
+        {
+            return cached
+        }
 
-        let profiler = LoadProfiler(device: device, stageCounts: tasks.map { models[$0.model].stages.count }, seed: 1)
+        let profiler = LoadProfiler(device: device, stageCounts: counts, seed: 1)
         var known: [CPUDevice.Task: [Nanoseconds]] = [:]
         for (index, task) in tasks.enumerated() where known[task] == nil {
             let name = models[task.model].name
@@ -143,7 +153,7 @@ public struct Preparation: Sendable {
     }
 
     /// The tasks with their AFETs, their rates scaled to the load.
-    private static func specifications(
+    static func specifications(
         _ taskSet: TaskSet, afets: [[Nanoseconds]]
     ) throws(PreparationError) -> [TaskSpecification] {
         var specifications = zip(taskSet.tasks, afets).map { task, afet in
@@ -154,16 +164,17 @@ public struct Preparation: Sendable {
         guard let load = taskSet.load else { return specifications }
         let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
         let factor = total / (load * Double(taskSet.partition.lanes))
-        guard factor > 0 else {
+        guard factor > 0, factor.isFinite else {
             throw .noLoad("the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
         }
         for index in specifications.indices {
-            let period = Nanoseconds.seconds(specifications[index].period.inSeconds * factor)
-            guard period >= .microseconds(10), period <= SchedulerConfiguration.longestTime else {
+            let seconds = specifications[index].period.inSeconds * factor
+            guard (1e-5...SchedulerConfiguration.longestTime.inSeconds).contains(seconds) else {
                 throw .noLoad(
                     "scaling the rates to a load of \(Int(load * 100)) % would give task "
-                        + "'\(specifications[index].name)' a period of \(period.inSeconds) s; choose another load")
+                        + "'\(specifications[index].name)' a period of \(seconds) s; choose another load")
             }
+            let period = Nanoseconds.seconds(seconds)
             specifications[index].period = period
             // A deadline of its own is a fact about the world and stays; one taken from the period follows it.
             if taskSet.tasks[index].deadline == nil { specifications[index].deadline = period }
@@ -171,7 +182,7 @@ public struct Preparation: Sendable {
         return specifications
     }
 
-    private static func configuration(
+    static func configuration(
         _ taskSet: TaskSet, _ tasks: [TaskSpecification], force: Bool, notes: inout [String]
     ) throws(PreparationError) -> SchedulerConfiguration {
         let configuration: SchedulerConfiguration
@@ -185,7 +196,8 @@ public struct Preparation: Sendable {
         for context in 0..<taskSet.partition.contexts {
             let high = tasks.indices.filter { configuration.homes[$0] == context && tasks[$0].priority == .high }
             let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }
-            guard utilisation > Double(streams) else { continue }
+            // Periods are whole nanoseconds and may be as short as 10 µs, so a load of 100 % may come out a hair above.
+            guard utilisation > Double(streams) * (1 + 1e-4) else { continue }
             let error = PreparationError.highPriorityDoesNotFit(
                 context: context, utilisation: utilisation, streams: streams, tasks: high.map { tasks[$0].name })
             guard force else { throw error }
