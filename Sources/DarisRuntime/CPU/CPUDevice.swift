@@ -22,6 +22,7 @@ public final class CPUDevice: Device {
         }
     }
 
+    /// How many lanes there are: contexts × streams, context by context.
     public let laneCount: Int
     /// The cores of each context.
     public let coreSets: [[Int]]
@@ -63,7 +64,8 @@ public final class CPUDevice: Device {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
             let model = models[task.model]
             if shapes[task] == nil {
-                shapes[task] = try TensorShapes.discover(model, stages: loaded[task.model].map { $0[0] }, batch: task.batch)
+                shapes[task] = try TensorShapes.discover(
+                    model, stages: loaded[task.model].map { $0[0] }, batch: task.batch)
             }
             let sessions = loaded[task.model]
             let known = shapes[task]!
@@ -102,19 +104,24 @@ public final class CPUDevice: Device {
         partition.quota(units: processors, granularity: 1)
     }
 
+    /// The bytes of each input and output of a task's model, in the order of its graph.
     public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { tasks[task].sizes }
 
+    /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         self.handler.call = handler
         try? runOptions.resume()
     }
 
+    /// Wakes an idle lane to run a stage.
     public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
         lanes[lane].launch(.init(job: job, stage: stage, io: io))
     }
 
+    /// Asks ONNX Runtime to end runs between two operators, with an error.
     public func terminateRunningStages() { try? runOptions.terminate() }
 
+    /// Ends the lanes' threads and waits for them; no stage is running.
     public func shutDown() {
         for lane in lanes { lane.stop() }
     }

@@ -190,7 +190,8 @@ public final class Executor<D: Device>: Sendable {
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
-                    state.metrics, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)),
+                    state.metrics, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)
+                ),
                 wasInterrupted: state.wasInterrupted, errors: state.failures)
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
@@ -205,7 +206,8 @@ public final class Executor<D: Device>: Sendable {
         func jobs(_ group: RunMetrics.Group, skippedAreMisses: Bool) -> Snapshot.Jobs {
             let skipped = skippedAreMisses ? group.jobs.skipped : 0
             return Snapshot.Jobs(
-                counts: group.jobs, missed: group.late + group.jobs.dropped - group.cancelled + group.jobs.failed + skipped,
+                counts: group.jobs,
+                missed: group.late + group.jobs.dropped - group.cancelled + group.jobs.failed + skipped,
                 inferences: group.inferences)
         }
         return state.withLock { state in

@@ -52,7 +52,9 @@ extension Executor {
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
         state.metrics.recordEnd(outcome)
         state.lastEnd = outcome.finish
-        guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else { return }
+        guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else {
+            return
+        }
         let message = outcome.fate == .failed ? error?.description : nil
         if outcome.fate == .completed {
             answer(submission) { .success(submission.tensors.outputs) }

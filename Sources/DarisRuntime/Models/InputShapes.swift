@@ -33,26 +33,30 @@ struct InputShapes {
                     } else {
                         throw .unsupported(
                             name: model,
-                            reason: "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
+                            reason:
+                                "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
                                 + "value, for example 'dimensions: {\(name): 128}'")
                     }
                 case .unknown:
                     guard place == 0 else {
                         throw .unsupported(
                             name: model,
-                            reason: "dimension \(place) of its input '\(input.name)' has neither a length nor a name; export "
+                            reason:
+                                "dimension \(place) of its input '\(input.name)' has neither a length nor a name; export "
                                 + "the model with a fixed length or a named dimension")
                     }
                     shape.append(batch)
                 }
             }
             guard input.type.elementType.byteSize != nil else {
-                throw .unsupported(name: model, reason: "its input '\(input.name)' holds strings, which it cannot be run on")
+                throw .unsupported(
+                    name: model, reason: "its input '\(input.name)' holds strings, which it cannot be run on")
             }
             if batch != 1, let first = input.type.dimensions.first, case .fixed(let length) = first, length != batch {
                 throw .unsupported(
                     name: model,
-                    reason: "its input '\(input.name)' has a fixed first dimension of \(length), so it cannot be run with batch "
+                    reason:
+                        "its input '\(input.name)' has a fixed first dimension of \(length), so it cannot be run with batch "
                         + "\(batch); export it with a symbolic batch dimension")
             }
             resolved.append(Input(name: input.name, elementType: input.type.elementType, shape: shape))
@@ -86,7 +90,8 @@ struct InputShapes {
         tensor.withUnsafeMutableBytes { bytes in
             func each<Element: BitwiseCopyable>(_ type: Element.Type, _ make: (UInt64) -> Element) {
                 for index in 0..<bytes.count / MemoryLayout<Element>.size {
-                    bytes.storeBytes(of: make(generator.next()), toByteOffset: index * MemoryLayout<Element>.size, as: type)
+                    bytes.storeBytes(
+                        of: make(generator.next()), toByteOffset: index * MemoryLayout<Element>.size, as: type)
                 }
             }
             switch tensor.elementType {

@@ -37,7 +37,8 @@ public struct ModelStore: Sendable {
         case .builtin(let name):
             guard let network = ReferenceNetwork(rawValue: name) else {
                 let known = ReferenceNetwork.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .unsupported(name: declaration.name, reason: "there is no built-in network '\(name)'; there are \(known)")
+                throw .unsupported(
+                    name: declaration.name, reason: "there is no built-in network '\(name)'; there are \(known)")
             }
             return Source(
                 model: try built(network, seed: declaration.seed, progress: progress),
@@ -52,7 +53,9 @@ public struct ModelStore: Sendable {
         }
     }
 
-    private func built(_ network: ReferenceNetwork, seed: UInt64, progress: Progress) throws(PreparationError) -> ONNXModel {
+    private func built(_ network: ReferenceNetwork, seed: UInt64, progress: Progress) throws(PreparationError)
+        -> ONNXModel
+    {
         let entry = "models/\(network.rawValue)-\(seed)-v\(Self.format)"
         let path = cache.path(entry) + "/model.onnx"
         if cache.has(entry), let model = try? ONNXModel.read(path: path) { return model }
@@ -86,7 +89,9 @@ public struct ModelStore: Sendable {
             try manifest.write(path: folder + "/stages.json")
         }
         // What is there may be another process's, cut in other places.
-        let kept = try onnx(declaration.name) { () throws(ONNXError) in try StageManifest.read(path: folder + "/stages.json") }
+        let kept = try onnx(declaration.name) { () throws(ONNXError) in
+            try StageManifest.read(path: folder + "/stages.json")
+        }
         return staged(declaration, source, kept, folder: folder, goal: goal)
     }
 

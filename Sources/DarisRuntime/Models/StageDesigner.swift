@@ -99,7 +99,8 @@ public struct StageDesigner: Sendable {
     }
 
     private func refine(
-        _ cutter: StageCutter, count: Int, costs: inout [Int64], types: [String: TensorDescription], bytes: [String: Int],
+        _ cutter: StageCutter, count: Int, costs: inout [Int64], types: [String: TensorDescription],
+        bytes: [String: Int],
         name: String, dimensions: [String: Int], progress: Progress
     ) throws(PreparationError) -> Design {
         var best: Design?
@@ -158,7 +159,8 @@ public struct StageDesigner: Sendable {
         let profile = try runtime(name) { () throws(ONNXRuntimeError) in
             try NodeProfile.measure(
                 environment: environment, model: source, options: options_,
-                inputs: InputShapes.randomTensors(inputs, library: environment.library, seed: 1), warmUps: 1, repeats: 3)
+                inputs: InputShapes.randomTensors(inputs, library: environment.library, seed: 1), warmUps: 1, repeats: 3
+            )
         }
         var times: [String: Int64] = [:]
         for node in profile { times[node.name, default: 0] += node.meanNanoseconds }
@@ -170,7 +172,8 @@ public struct StageDesigner: Sendable {
 
     /// Builds the stages and times each as it will run.
     private func measure(
-        _ cutter: StageCutter, at positions: [Int], types: [String: TensorDescription], bytes: [String: Int], name: String,
+        _ cutter: StageCutter, at positions: [Int], types: [String: TensorDescription], bytes: [String: Int],
+        name: String,
         dimensions: [String: Int]
     ) throws(PreparationError) -> Design {
         let stages = try onnx(name) { () throws(ONNXError) in try cutter.cut(at: positions, boundaryTypes: types) }
@@ -180,7 +183,8 @@ public struct StageDesigner: Sendable {
             let bytes = try onnx(name) { () throws(ONNXError) in try stage.model.serialized() }
             let (environment, options) = (environment, sessionOptions(dimensions))
             let session = try runtime(name) { () throws(ONNXRuntimeError) in
-                try Session(environment: environment, model: .bytes(bytes, name: "\(name), stage \(index)"), options: options)
+                try Session(
+                    environment: environment, model: .bytes(bytes, name: "\(name), stage \(index)"), options: options)
             }
             let own = session.inputs.filter { tensors[$0.name] == nil }
             let shapes = try InputShapes.resolve(own, model: name, batch: 1, dimensions: dimensions)
@@ -208,7 +212,8 @@ public struct StageDesigner: Sendable {
     }
 
     /// The types of all computed tensors, as ONNX Runtime infers them.
-    private func tensorTypes(_ graph: ModelGraph, name: String) throws(PreparationError) -> [String: TensorDescription] {
+    private func tensorTypes(_ graph: ModelGraph, name: String) throws(PreparationError) -> [String: TensorDescription]
+    {
         let outputs = Set(graph.model.outputs.map(\.name))
         let inner = graph.nodes.flatMap(\.outputs).filter { !$0.isEmpty && !outputs.contains($0) }
         let bytes = try onnx(name) { () throws(ONNXError) in try graph.model.withExtraOutputs(inner).serialized() }
@@ -228,7 +233,9 @@ public struct StageDesigner: Sendable {
         types.mapValues { type in
             var size = ElementType(rawValue: type.elementType)?.byteSize ?? 0
             for dimension in type.dimensions ?? [] {
-                if case .fixed(let length) = dimension { size = size.multipliedReportingOverflow(by: length).partialValue }
+                if case .fixed(let length) = dimension {
+                    size = size.multipliedReportingOverflow(by: length).partialValue
+                }
             }
             return size
         }
@@ -255,7 +262,8 @@ func onnx<Result>(_ model: String, _ body: () throws(ONNXError) -> Result) throw
 }
 
 /// Runs `body` and names the model in its error.
-func runtime<Result>(_ model: String, _ body: () throws(ONNXRuntimeError) -> Result) throws(PreparationError) -> Result {
+func runtime<Result>(_ model: String, _ body: () throws(ONNXRuntimeError) -> Result) throws(PreparationError) -> Result
+{
     do { return try body() } catch { throw .runtime(name: model, error) }
 }
 

@@ -53,7 +53,9 @@ public struct StagedModel: Sendable {
 
     /// Copies the stages and `stages.json` into a folder, which is made if need be; files of the same names are replaced.
     public func copy(to folder: String) throws {
-        guard let source = stages.first.map({ URL(fileURLWithPath: $0.path).deletingLastPathComponent() }) else { return }
+        guard let source = stages.first.map({ URL(fileURLWithPath: $0.path).deletingLastPathComponent() }) else {
+            return
+        }
         let files = FileManager.default
         try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for name in stages.map({ URL(fileURLWithPath: $0.path).lastPathComponent }) + ["stages.json"] {

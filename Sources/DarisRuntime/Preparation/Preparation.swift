@@ -53,7 +53,8 @@ public struct Preparation: Sendable {
         if options.realTime { notes += realTimeNotes(rights) }
         if rights.processors.count < taskSet.partition.contexts {
             notes.append(
-                "\(taskSet.partition.contexts) contexts share \(rights.processors.count) cores; their tasks slow each other down")
+                "\(taskSet.partition.contexts) contexts share \(rights.processors.count) cores; their tasks slow each other down"
+            )
         }
         let threads = CPUDevice.threads(taskSet.partition, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
@@ -158,14 +159,16 @@ public struct Preparation: Sendable {
     ) throws(PreparationError) -> [TaskSpecification] {
         var specifications = zip(taskSet.tasks, afets).map { task, afet in
             TaskSpecification(
-                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority, batch: task.batch,
+                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
+                batch: task.batch,
                 lateness: task.lateness, overrun: task.overrun, afet: afet)
         }
         guard let load = taskSet.load else { return specifications }
         let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
         let factor = total / (load * Double(taskSet.partition.lanes))
         guard factor > 0, factor.isFinite else {
-            throw .noLoad("the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
+            throw .noLoad(
+                "the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
         }
         for index in specifications.indices {
             let seconds = specifications[index].period.inSeconds * factor
@@ -237,10 +240,12 @@ public struct Preparation: Sendable {
     private static func realTimeNotes(_ rights: SystemRights) -> [String] {
         var notes: [String] = []
         if !rights.fifo {
-            notes.append("no right to SCHED_FIFO: lanes run at normal priority (grant CAP_SYS_NICE or raise 'ulimit -r')")
+            notes.append(
+                "no right to SCHED_FIFO: lanes run at normal priority (grant CAP_SYS_NICE or raise 'ulimit -r')")
         }
         if !rights.memoryLock || !SystemRights.lockMemory() {
-            notes.append("memory could not be locked: pages may be swapped out (grant CAP_IPC_LOCK or raise 'ulimit -l')")
+            notes.append(
+                "memory could not be locked: pages may be swapped out (grant CAP_IPC_LOCK or raise 'ulimit -l')")
         }
         return notes
     }
@@ -252,7 +257,10 @@ extension Preparation {
     public static func readModels(of taskSet: TaskSet, progress: Progress) throws(PreparationError) -> [String] {
         let store = ModelStore(environment: try openEnvironment(), cache: .standard(), threads: 1)
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
-        for model in used { try store.check(model, batches: taskSet.tasks.filter { $0.model == model.name }.map(\.batch), progress: progress) }
+        for model in used {
+            try store.check(
+                model, batches: taskSet.tasks.filter { $0.model == model.name }.map(\.batch), progress: progress)
+        }
         return used.map(\.name)
     }
 

@@ -30,11 +30,14 @@ final class DedicatedThread: @unchecked Sendable {
                     let processors = start.attributes.processors.map(Int32.init)
                     _ = daris_set_affinity(processors, Int32(processors.count))
                 }
-                if start.attributes.fifoPriority > 0 { _ = daris_set_fifo_priority(Int32(start.attributes.fifoPriority)) }
+                if start.attributes.fifoPriority > 0 {
+                    _ = daris_set_fifo_priority(Int32(start.attributes.fifoPriority))
+                }
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(result == 0, "the system refused a thread (error \(result)); raise the limit of threads (ulimit -u)")
+        precondition(
+            result == 0, "the system refused a thread (error \(result)); raise the limit of threads (ulimit -u)")
     }
 
     private final class Start: Sendable {

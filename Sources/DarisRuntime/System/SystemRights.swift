@@ -16,7 +16,8 @@ public struct SystemRights: Sendable {
             answer.fifo = daris_set_fifo_priority(1) == 0
         }
         thread.join()
-        return SystemRights(processors: allowedProcessors(), fifo: answer.fifo, memoryLock: daris_may_lock_memory() == 1)
+        return SystemRights(
+            processors: allowedProcessors(), fifo: answer.fifo, memoryLock: daris_may_lock_memory() == 1)
     }
 
     /// The processors this thread may run on.

@@ -9,7 +9,9 @@ struct ExecutorStressTests {
     private static let submitters = 4
     private static let submissions = 2_500
 
-    @Test("every job of 10,000 from four threads, some cancelled and some failing, ends once and its submitter hears of it once")
+    @Test(
+        "every job of 10,000 from four threads, some cancelled and some failing, ends once and its submitter hears of it once"
+    )
     func everyJobEndsOnce() async throws {
         let tasks = (0..<12).map { index in
             TaskSpecification(
@@ -37,7 +39,8 @@ struct ExecutorStressTests {
                     do {
                         jobs.append(
                             try executor.submit(
-                                task: task, inputs: [[0]], relativeDeadline: .microseconds(Int64(generator.next() % 3_000))
+                                task: task, inputs: [[0]],
+                                relativeDeadline: .microseconds(Int64(generator.next() % 3_000))
                             ) { _ in call.count.add(1, ordering: .relaxed) })
                     } catch {
                         Issue.record("a job was refused: \(error)")
@@ -76,7 +79,8 @@ struct ExecutorStressTests {
             partition: Partition(contexts: 1, streams: 2, oversubscription: 1), tasks: tasks)
         for _ in 0..<50 {
             let executor = Executor(
-                configuration, device: device, arrivals: tasks.map { _ in .periodic(phase: .zero) }, duration: Bench.endless)
+                configuration, device: device, arrivals: tasks.map { _ in .periodic(phase: .zero) },
+                duration: Bench.endless)
             let outcome = Task { await onThread { executor.run() } }
             while executor.snapshot().hp.counts.completed < 20 { await Task.yield() }
             await onThread { executor.interrupt() }

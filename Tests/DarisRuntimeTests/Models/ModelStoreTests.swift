@@ -126,7 +126,9 @@ struct ModelStoreTests {
     func longestStage() async throws {
         let store = workshop.store()
         let declaration = try workshop.declare(SmallModels.chain)
-        let one = try await onThread { try store.staged(declaration, goal: .longestStage(.seconds(Int64(60)))) { _ in } }
+        let one = try await onThread {
+            try store.staged(declaration, goal: .longestStage(.seconds(Int64(60)))) { _ in }
+        }
         #expect(one.stages.count == 1 && one.notes.isEmpty)
         let many = try await onThread { try store.staged(declaration, goal: .longestStage(Nanoseconds(1))) { _ in } }
         #expect((1...4).contains(many.stages.count))

@@ -31,7 +31,8 @@ struct LoadProfilerTests {
         fails: @escaping @Sendable (JobID, Int) -> Bool = { _, _ in false }
     ) async -> Result<[Nanoseconds], DeviceError> {
         await onThread {
-            let device = ThreadedDevice(lanes: lanes, time: time, onLaunch: { record.add($0.task, $1, $2) }, fails: fails)
+            let device = ThreadedDevice(
+                lanes: lanes, time: time, onLaunch: { record.add($0.task, $1, $2) }, fails: fails)
             defer { device.shutDown() }
             let profiler = LoadProfiler(device: device, stageCounts: stageCounts, seed: 1)
             return Result { () throws(DeviceError) in try profiler.afet(of: task) }
@@ -105,7 +106,8 @@ struct LoadProfilerTests {
     func alwaysFails() async throws {
         let record = Record()
         let result = await measure(
-            lanes: 2, stageCounts: [2, 2], task: 0, record: record, fails: { job, stage in job.task == 0 && stage == 1 })
+            lanes: 2, stageCounts: [2, 2], task: 0, record: record, fails: { job, stage in job.task == 0 && stage == 1 }
+        )
         #expect(throws: DeviceError.self) { try result.get() }
         if case .failure(let error) = result { #expect(error.description == "stage 1 fails") }
     }

@@ -47,7 +47,8 @@ struct PreparationTests {
     func load(load: Double) throws {
         let set = taskSet(
             [
-                task("a", period: .milliseconds(10)), task("b", .low, period: .milliseconds(30), deadline: .milliseconds(7)),
+                task("a", period: .milliseconds(10)),
+                task("b", .low, period: .milliseconds(30), deadline: .milliseconds(7)),
                 task("c", .low, period: .microseconds(777), arrival: .sporadic),
             ], contexts: 2, streams: 3, load: load)
         let afets: [[Nanoseconds]] = [[.milliseconds(2), .milliseconds(1)], [.microseconds(50)], [.microseconds(300)]]

@@ -29,7 +29,8 @@ struct Bench {
     }
 
     static func task(
-        _ name: String = "task", _ priority: Priority = .high, stages: Int = 1, period: Nanoseconds = .seconds(Int64(1)),
+        _ name: String = "task", _ priority: Priority = .high, stages: Int = 1,
+        period: Nanoseconds = .seconds(Int64(1)),
         deadline: Nanoseconds? = nil, late: LatenessRule = .run, overrun: OverrunRule = .skip,
         afet: Nanoseconds = .milliseconds(1)
     ) -> TaskSpecification {

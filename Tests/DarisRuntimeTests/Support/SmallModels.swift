@@ -59,7 +59,8 @@ enum SmallModels {
     /// `y = relu(x) + table[index]`: fails half-way for an index that is not from 0 to 3.
     static let gather = model(
         inputs: [
-            float("x", row), TensorDescription(name: "index", elementType: TensorDescription.int64, dimensions: [.fixed(1)]),
+            float("x", row),
+            TensorDescription(name: "index", elementType: TensorDescription.int64, dimensions: [.fixed(1)]),
         ], outputs: [float("y", row)], weights: [weight("table", [10, 20, 30, 40])],
         [
             node("Relu", ["x"], ["r"]), node("Gather", ["table", "index"], ["g"]), node("Add", ["r", "g"], ["y"]),
@@ -98,7 +99,9 @@ enum SmallModels {
     /// The places where `x` is not 0: as many as there are.
     static let nonZero = model(
         inputs: [float("x", [.fixed(8)])],
-        outputs: [TensorDescription(name: "y", elementType: TensorDescription.int64, dimensions: [.fixed(1), .symbolic("n")])],
+        outputs: [
+            TensorDescription(name: "y", elementType: TensorDescription.int64, dimensions: [.fixed(1), .symbolic("n")])
+        ],
         [node("NonZero", ["x"], ["y"])])
 
     /// No inputs: `y = one + two`.

@@ -77,7 +77,8 @@ struct CPUBench: Sendable {
         // One core unless the test says more, so that no session has threads of its own.
         let processors = processors ?? [SystemRights.allowedProcessors()[0]]
         device = try CPUDevice(
-            tasks: tasks, models: models, partition: partition, processors: processors, environment: workshop.environment)
+            tasks: tasks, models: models, partition: partition, processors: processors,
+            environment: workshop.environment)
         let specifications = tasks.enumerated().map { index, task in
             TaskSpecification(
                 name: "task-\(index)", period: .seconds(Int64(10)), priority: .high, batch: task.batch,
