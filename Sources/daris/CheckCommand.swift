@@ -12,6 +12,9 @@ struct CheckCommand: ParsableCommand {
             Reads the task set and its models as 'daris run' would, measures what has not been measured yet, and prints \
             the plan: contexts, placement, utilisations. No job is released. With --fast nothing is measured: only the \
             file and its models are read.
+
+            Exit codes: 0 no mistakes; 1 a model cannot be run, or the high-priority tasks do not fit; 2 the task set or \
+            an option is wrong.
             """)
 
     @Argument(help: "A YAML file with models and tasks.")
@@ -28,12 +31,15 @@ struct CheckCommand: ParsableCommand {
         if fast {
             let names = try Preparation.readModels(of: taskSet) { Terminal.step($0) }
             Terminal.endProgress()
-            for warning in taskSet.warnings { print("warning: \(warning)") }
-            print("\(taskset): \(taskSet.tasks.count) tasks, models \(names.joined(separator: ", ")): no mistakes found")
+            for warning in taskSet.warnings { try Terminal.print("warning: \(warning)") }
+            let (tasks, models) = (taskSet.tasks.count, names.count)
+            try Terminal.print(
+                "\(taskset): \(tasks) task\(tasks == 1 ? "" : "s"), model\(models == 1 ? "" : "s") "
+                    + "\(names.joined(separator: ", ")): no mistakes found")
         } else {
             let prepared = try Preparation.prepareShowingSteps(taskSet, force: force)
             prepared.device.shutDown()
-            print(PlanReport(prepared.plan).text(styling: Terminal.styling))
+            try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling))
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DarisConfiguration
 import Foundation
 
 /// The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or a task set that says something impossible, 3 a
@@ -11,14 +12,15 @@ struct Daris: ParsableCommand {
         commandName: "daris",
         abstract: "Schedules many DNN inference tasks on one device so that they meet their deadlines.",
         discussion: """
-            High-priority tasks never miss a deadline; low-priority tasks are admitted only where they fit, and fill the \
-            device.
+            High-priority tasks come first and are never turned away; low-priority tasks are admitted only where they \
+            fit, and fill the device.
 
             Try:
-              daris run examples/overload.yaml            run a task set of real networks
-              daris run examples/overload.yaml --policy fifo   the same without scheduling, to compare
-              daris check TASKSET                         find mistakes without running anything
-              daris doctor                                see what this machine offers
+              daris doctor                         see what this machine offers
+              daris run examples/overload.yaml     run a task set of real networks
+              daris run examples/overload.yaml --policy fifo
+                                                   the same without scheduling
+              daris check TASKSET                  look for mistakes, run nothing
 
             Exit codes: 0 done; 1 failed; 2 wrong usage or task set; 3 a high-priority miss under --strict.
             """,
@@ -30,6 +32,7 @@ struct Daris: ParsableCommand {
 
     static func main() {
         do {
+            try refuseUnknownCommand()
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as Failure {
@@ -41,12 +44,23 @@ struct Daris: ParsableCommand {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
-                print(text)
+                try? Terminal.print(text)
                 Foundation.exit(0)
             }
             Terminal.error(text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text)
             Foundation.exit(code == .validationFailure ? 2 : 1)
         }
+    }
+
+    /// The parser would call a misspelt command an unexpected argument.
+    private static func refuseUnknownCommand() throws(Failure) {
+        guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return }
+        let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+        // 'help' is the parser's own.
+        guard word != "help", !names.contains(word) else { return }
+        throw .usage(
+            "there is no command '\(word)';\(Spelling.suggestion(for: word, among: names)) there are "
+                + names.joined(separator: ", "))
     }
 }
 
@@ -59,4 +73,6 @@ struct Failure: Error {
     static func failed(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 1) }
     /// Something was written wrongly: exit code 2.
     static func usage(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 2) }
+    /// Something was written wrongly: exit code 2.
+    static func usage(_ message: String) -> Failure { Failure(message: message, exitCode: 2) }
 }

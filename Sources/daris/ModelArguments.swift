@@ -8,7 +8,9 @@ import Foundation
 struct ModelArguments: ParsableArguments {
     @Argument(help: "An ONNX file, or a built-in network (daris model list).")
     var model: String
-    @Option(help: "How many stages, or auto: as few as keep each within a share of the period.")
+    @Option(
+        help: ArgumentHelp(
+            "How many stages, or auto: as few as keep each within a tenth of the period.", valueName: "n"))
     var stages = "auto"
     @Option(help: ArgumentHelp("The shortest period of the tasks, for --stages auto.", valueName: "100ms"))
     var period = "100 ms"
@@ -16,7 +18,7 @@ struct ModelArguments: ParsableArguments {
         name: .customLong("dimension"),
         help: ArgumentHelp("The value of a symbolic dimension; may be given again.", valueName: "name=value"))
     var dimensions: [String] = []
-    @Option(help: "Seed of a built-in network's weights.")
+    @Option(help: ArgumentHelp("Seed of a built-in network's weights.", valueName: "n"))
     var seed: UInt64 = 1
 
     /// The model as a task set would declare it.
@@ -25,14 +27,23 @@ struct ModelArguments: ParsableArguments {
         for entry in dimensions {
             let parts = entry.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, let value = Int(parts[1]), value > 0 else {
-                throw ValidationError("--dimension '\(entry)' is not name=value with a positive whole number")
+                throw Failure.usage("--dimension: '\(entry)' is not name=value with a positive whole number")
             }
             values[String(parts[0])] = value
         }
-        let isBuiltin = ModelDeclaration.builtins.contains(model) && !FileManager.default.fileExists(atPath: model)
+        let isFile = FileManager.default.fileExists(atPath: model)
+        let isBuiltin = !isFile && ModelDeclaration.builtins.contains(model)
+        guard isFile || isBuiltin else {
+            let builtins = ModelDeclaration.builtins
+            throw Failure.usage(
+                "\(model): there is no such file, nor a built-in network of that name;"
+                    + "\(Spelling.suggestion(for: model, among: builtins)) built in are \(builtins.joined(separator: ", "))"
+            )
+        }
         return ModelDeclaration(
             name: isBuiltin ? model : URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent,
-            source: isBuiltin ? .builtin(model) : .file(model), stages: try stageCount(), dimensions: values, seed: seed)
+            source: isBuiltin ? .builtin(model) : .file(model), stages: try stageCount(), dimensions: values, seed: seed
+        )
     }
 
     /// The shortest period, for an automatic number of stages.
@@ -43,7 +54,7 @@ struct ModelArguments: ParsableArguments {
     private func stageCount() throws -> StageCount {
         if stages == "auto" { return .auto }
         guard let count = Int(stages), (1...64).contains(count) else {
-            throw ValidationError("--stages '\(stages)' is neither auto nor a number from 1 to 64")
+            throw Failure.usage("--stages: '\(stages)' is neither auto nor a whole number from 1 to 64")
         }
         return .fixed(count)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DarisConfiguration
 import DarisONNX
 import Foundation
 
@@ -17,21 +18,23 @@ struct ModelCommand: ParsableCommand {
 
     @Argument(help: "list, or the name of a network.")
     var name: String
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write (default: NAME.onnx).", valueName: "file"))
     var output: String?
-    @Option(help: "Seed of the weights.")
+    @Option(help: ArgumentHelp("Seed of the weights.", valueName: "n"))
     var seed: UInt64 = 1
 
     func run() throws {
         if name == "list" {
             for network in ReferenceNetwork.allCases {
-                print(network.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0) + network.summary)
+                try Terminal.print(
+                    network.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0) + network.summary)
             }
             return
         }
         guard let network = ReferenceNetwork(rawValue: name) else {
             let known = ReferenceNetwork.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("there is no network '\(name)'; there are \(known)")
+            let suggestion = Spelling.suggestion(for: name, among: ReferenceNetwork.allCases.map(\.rawValue))
+            throw Failure.usage("there is no built-in network '\(name)';\(suggestion) there are \(known)")
         }
         let path = output ?? "\(name).onnx"
         do {
@@ -39,6 +42,6 @@ struct ModelCommand: ParsableCommand {
         } catch {
             throw Failure.failed(error)
         }
-        print("\(network.summary); written to \(path)")
+        try Terminal.print("\(network.summary); written to \(path)")
     }
 }

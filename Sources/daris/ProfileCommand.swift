@@ -13,16 +13,18 @@ struct ProfileCommand: ParsableCommand {
         discussion: """
             Full load means AFET: while a stage is repeated on one lane, every other lane runs stages of the same model \
             for other tasks.
+
+            Example: daris profile model.onnx --stages 4 --contexts 2
             """)
 
     @OptionGroup var arguments: ModelArguments
-    @Option(help: "Number of contexts.")
+    @Option(help: ArgumentHelp("Number of contexts.", valueName: "n"))
     var contexts = 2
-    @Option(help: "Number of streams in each context.")
+    @Option(help: ArgumentHelp("Number of streams in each context.", valueName: "n"))
     var streams = 1
-    @Option(help: "From 1 to the number of contexts.")
+    @Option(help: ArgumentHelp("From 1 to the number of contexts.", valueName: "x"))
     var oversubscription = 1.0
-    @Option(help: "Inferences a job.")
+    @Option(help: ArgumentHelp("Inferences a job.", valueName: "n"))
     var batch = 1
     @Flag(help: "Measure anew.")
     var fresh = false
@@ -33,7 +35,8 @@ struct ProfileCommand: ParsableCommand {
         let declaration = try arguments.declaration()
         let period = try arguments.shortestPeriod()
         var taskSet = TaskSet(
-            source: "profile", partition: Partition(contexts: 1, streams: 1, oversubscription: 1), models: [declaration],
+            source: "profile", partition: Partition(contexts: 1, streams: 1, oversubscription: 1),
+            models: [declaration],
             tasks: [])
         do {
             try taskSet.apply(
@@ -41,7 +44,7 @@ struct ProfileCommand: ParsableCommand {
         } catch {
             throw Failure.usage(error)
         }
-        guard (1...256).contains(batch) else { throw ValidationError("--batch must be from 1 to 256") }
+        guard (1...256).contains(batch) else { throw Failure.usage("--batch: \(batch) is outside 1 to 256") }
         taskSet.tasks = (0..<max(2, taskSet.partition.lanes)).map { index in
             TaskDeclaration(
                 name: "task-\(index)", model: declaration.name, period: period, priority: .low, batch: batch,
@@ -59,12 +62,13 @@ struct ProfileCommand: ParsableCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             encoder.keyEncodingStrategy = .convertToSnakeCase
-            print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            try Terminal.print(String(decoding: try encoder.encode(result), as: UTF8.self))
             return
         }
-        print("\(declaration.name) on \(prepared.plan.device), \(contexts) × \(streams) lanes, batch \(batch)")
-        print(StageTable.text(prepared.models[0], afet: afet))
-        for note in prepared.plan.notes { print("note: \(note)") }
+        try Terminal.print(
+            "\(declaration.name) on \(prepared.plan.device), \(contexts) × \(streams) lanes, batch \(batch)")
+        try Terminal.print(StageTable.text(prepared.models[0], afet: afet))
+        for note in prepared.plan.notes { try Terminal.print("note: \(note)") }
     }
 
     private struct ProfileResult: Encodable {

@@ -39,7 +39,7 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let taskSet = try options.taskSet(taskset)
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
-        if !json { print(PlanReport(prepared.plan).text(styling: Terminal.styling)) }
+        if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
 
         let recorder: RecordWriter?
         do throws(RecordWriter.Failure) {
@@ -65,17 +65,21 @@ struct RunCommand: ParsableCommand {
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) })
         if json {
-            FileHandle.standardOutput.write(try report.json())
-            print()
+            try Terminal.print(String(decoding: try report.json(), as: UTF8.self))
         } else {
-            print(SummaryReport(report).text(styling: Terminal.styling))
+            try Terminal.print(SummaryReport(report).text(styling: Terminal.styling))
         }
         do throws(RecordWriter.Failure) {
             try recorder?.close(at: .seconds(outcome.summary.elapsedS))
         } catch {
             throw Failure.failed(error)
         }
-        if strict && outcome.summary.hp.missed > 0 { throw ExitCode(3) }
+        let missed = outcome.summary.hp.missed
+        if strict && missed > 0 {
+            let jobs = missed == 1 ? "1 high-priority job" : "\(missed) high-priority jobs"
+            throw Failure(
+                message: "--strict: \(jobs) of \(outcome.summary.hp.released) missed the deadline", exitCode: 3)
+        }
     }
 
     private func showProgress(of executor: Executor<CPUDevice>, total: Nanoseconds) -> (any DispatchSourceTimer)? {

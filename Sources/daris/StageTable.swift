@@ -7,7 +7,8 @@ import Foundation
 enum StageTable {
     static func text(_ model: StagedModel, afet: [Nanoseconds]?) -> String {
         var table = TextTable([
-            .number("stage"), .number("nodes"), .number("alone, ms"), .number("full load, ms"), .number("carried out, KiB"),
+            .number("stage"), .number("nodes"), .number("alone, ms"), .number("full load, ms"),
+            .number("carried out, KiB"),
             .text("tensors carried out"),
         ])
         func milliseconds(_ time: Nanoseconds) -> String { String(format: "%.2f", time.inMilliseconds) }

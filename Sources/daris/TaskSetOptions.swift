@@ -7,21 +7,28 @@ import Foundation
 struct TaskSetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The device to run on.", valueName: "cpu"))
     var device: String?
-    @Option(help: "Number of contexts, the spatial partitions of the device.")
+    @Option(help: ArgumentHelp("Number of contexts, the spatial partitions of the device.", valueName: "n"))
     var contexts: Int?
-    @Option(help: "Number of streams in each context.")
+    @Option(help: ArgumentHelp("Number of streams in each context.", valueName: "n"))
     var streams: Int?
-    @Option(help: "From 1 (contexts are disjoint) to the number of contexts (each may use the whole device).")
+    @Option(
+        help: ArgumentHelp(
+            "From 1 (contexts are disjoint) to the number of contexts (each may use the whole device).", valueName: "x")
+    )
     var oversubscription: Double?
-    @Option(help: "daris, or one of the baselines edf and fifo (no priorities, no admission).")
+    @Option(
+        help: ArgumentHelp(
+            "daris, or one of the baselines edf and fifo (no priorities, no admission).", valueName: "name"))
     var policy: String?
     @Option(help: ArgumentHelp("Scale all rates to this share of what the device can do.", valueName: "150%"))
     var load: String?
     @Option(help: ArgumentHelp("How long to release jobs.", valueName: "10s"))
     var duration: String?
-    @Option(help: "Seed of release phases and inputs.")
+    @Option(help: ArgumentHelp("Seed of release phases and inputs.", valueName: "n"))
     var seed: UInt64?
-    @Option(help: "Execution times that MRET looks back on (5 unless the file says otherwise).")
+    @Option(
+        help: ArgumentHelp(
+            "Execution times that MRET looks back on (5 unless the file says otherwise).", valueName: "n"))
     var window: Int?
     @Flag(help: "Ablation: one stage a model.")
     var noStaging = false

@@ -13,13 +13,23 @@ enum Terminal {
 
     private static let line = Mutex(0)
 
+    /// Writes a result and a line break to standard output, at once even if that is a pipe.
+    ///
+    /// - Throws: `Failure` if not all of it could be written, for example because the disk is full; a reader that has
+    ///   closed the pipe ends the process as it ends other programs, without a word.
+    static func print(_ text: String = "") throws(Failure) {
+        if let reason = write(text + "\n", to: STDOUT_FILENO) {
+            throw Failure(message: "cannot write to standard output: \(reason)", exitCode: 1)
+        }
+    }
+
     /// Shows a line that the next one replaces. Nothing where standard error is no terminal.
     static func progress(_ text: String) {
         guard showsProgress else { return }
         line.withLock { width in
             let text = String(text.prefix(110))
             let padding = String(repeating: " ", count: max(0, width - text.count))
-            FileHandle.standardError.write(Data(("\r" + text + padding).utf8))
+            write("\r" + text + padding, to: STDERR_FILENO)
             width = text.count
         }
     }
@@ -28,7 +38,7 @@ enum Terminal {
     static func endProgress() {
         line.withLock { width in
             guard width > 0 else { return }
-            FileHandle.standardError.write(Data(("\r" + String(repeating: " ", count: width) + "\r").utf8))
+            write("\r" + String(repeating: " ", count: width) + "\r", to: STDERR_FILENO)
             width = 0
         }
     }
@@ -41,6 +51,25 @@ enum Terminal {
     /// A line on standard error.
     static func error(_ text: String) {
         endProgress()
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        // Where standard error cannot be written to, there is nowhere left to say so.
+        write(text + "\n", to: STDERR_FILENO)
+    }
+
+    /// Writes all of a text; returns why it could not, if so.
+    @discardableResult
+    private static func write(_ text: String, to descriptor: Int32) -> String? {
+        var text = text
+        return text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    return String(cString: strerror(errno))
+                }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            }
+            return nil
+        }
     }
 }
