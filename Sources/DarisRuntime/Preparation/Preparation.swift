@@ -272,9 +272,11 @@ extension Preparation {
         return try store.staged(model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
     }
 
+    /// ONNX Runtime with a log of nothing but what ends the process: what it logs of a failed call it also returns, and a
+    /// stage that fails at every release must not write a line each time from its lane.
     static func openEnvironment() throws(PreparationError) -> Environment {
         do {
-            return try Environment(library: try ONNXRuntimeLibrary.open())
+            return try Environment(library: try ONNXRuntimeLibrary.open(), severity: .fatal)
         } catch {
             throw .noRuntime(error)
         }
