@@ -33,9 +33,9 @@ struct InputShapes {
                     } else {
                         throw .unsupported(
                             name: model,
-                            reason:
-                                "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
-                                + "value, for example 'dimensions: {\(name): 128}'")
+                            reason: "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
+                                + "value, for example 'dimensions: {\(name): 128}' under the model in a task set, or "
+                                + "'--dimension \(name)=128'")
                     }
                 case .unknown:
                     guard place == 0 else {

@@ -64,7 +64,7 @@ public struct StageDesigner: Sendable {
     func design(
         _ model: ONNXModel, name: String, goal: Goal, dimensions: [String: Int], progress: Progress
     ) throws(PreparationError) -> Design {
-        progress("reading \(name)")
+        progress("inspecting \(name)")
         let model = model.withNodeNames()
         let graph = try onnx(name) { () throws(ONNXError) in try ModelGraph(model) }
         let cutter = StageCutter(graph)
