@@ -61,7 +61,7 @@ extension ONNXRuntimeError: CustomStringConvertible {
                 + " its folder (looked in \(searched.joined(separator: ", ")))"
         case .overrideUnusable(let value, let reason):
             "DARIS_ONNXRUNTIME is set to '\(value)', but \(reason); set it to libonnxruntime.so or its folder, or"
-                + " unset it"
+                + " unset it and run Scripts/fetch-onnxruntime"
         case .libraryUnusable(let path, let reason):
             "'\(path)' cannot be used as ONNX Runtime: \(reason); run Scripts/fetch-onnxruntime to get one that can"
         case .unsupportedVersion(let path, let found, let oldest):
