@@ -121,6 +121,12 @@ public struct SummaryReport: Sendable {
         return table.lines(styling: styling) + (hidden.isEmpty ? [] : [rest])
     }
 
+    /// A number of compute units in words: `1 core`, `4 cores`.
+    private func quota(_ units: Int) -> String {
+        let one = plan.unitName.hasSuffix("s") ? String(plan.unitName.dropLast()) : plan.unitName
+        return "\(units) \(units == 1 ? one : plan.unitName)"
+    }
+
     private func contexts(styling: Styling) -> [String] {
         guard !summary.contexts.isEmpty else { return [] }
         var table = TextTable([.number("context"), .number("quota"), .number("planned %"), .number("busy %")])
@@ -128,7 +134,7 @@ public struct SummaryReport: Sendable {
         for context in summary.contexts.prefix(PlanReport.rowLimit) {
             let planned = plan.contexts.first { $0.context == context.context }
             table.append([
-                "\(context.context)", planned.map { "\($0.quota) \(plan.unitName)" } ?? Figure.none,
+                "\(context.context)", planned.map { quota($0.quota) } ?? Figure.none,
                 planned.map { Figure.percent($0.utilisation / streams) } ?? Figure.none,
                 Figure.percent(context.utilisation),
             ])
