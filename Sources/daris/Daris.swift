@@ -33,8 +33,7 @@ struct Daris: ParsableCommand {
     static func main() {
         do {
             try refuseUnknownCommand()
-            var command = try parseAsRoot()
-            try command.run()
+            try parseAndRun()
         } catch let failure as Failure {
             Terminal.error("error: \(failure.message)")
             Foundation.exit(failure.exitCode)
@@ -43,12 +42,18 @@ struct Daris: ParsableCommand {
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
-            if code == .success {
-                try? Terminal.print(text)
-                Foundation.exit(0)
-            }
             Terminal.error(text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text)
             Foundation.exit(code == .validationFailure ? 2 : 1)
+        }
+    }
+
+    /// The parser throws what is to be shown for `--help` and `--version`, too.
+    private static func parseAndRun() throws {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch where exitCode(for: error) == .success {
+            try Terminal.print(fullMessage(for: error))
         }
     }
 
