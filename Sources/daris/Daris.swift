@@ -52,7 +52,7 @@ struct Daris: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
-        } catch where exitCode(for: error) == .success {
+        } catch  where exitCode(for: error) == .success {
             try Terminal.print(fullMessage(for: error))
         }
     }
