@@ -94,6 +94,7 @@ let package = Package(
             dependencies: ["DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime"],
             swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
-        .testTarget(name: "CommandLineTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
+        // Runs the executable, which the dependency has built first.
+        .testTarget(name: "CommandLineTests", dependencies: ["daris"], swiftSettings: settings),
     ]
 )

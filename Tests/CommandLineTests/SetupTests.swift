@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+@Suite("What the machine offers")
+struct SetupTests {
+    @Test("doctor says what there is, and that task sets can be run")
+    func doctor() throws {
+        let result = try Workplace().daris("doctor")
+        #expect(result.exitCode == 0)
+        #expect(result.errors.isEmpty)
+        for word in ["processor", "cores", "real time", "memory lock", "cache", "ONNX Runtime", "GPU"] {
+            #expect(result.output.contains("\n\(word)") || result.output.hasPrefix(word), "\(word)")
+        }
+    }
+
+    @Test("without ONNX Runtime it is said how to get it")
+    func noRuntime() throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.small, to: "net.onnx")
+        try FileManager.default.createDirectory(atPath: workplace.path("none"), withIntermediateDirectories: false)
+        let environment = ["DARIS_ONNXRUNTIME": workplace.path("none")]
+        let result = try workplace.daris("split", "net.onnx", "--stages", "1", environment: environment)
+        #expect(result.exitCode == 1)
+        #expect(
+            result.errorLines == [
+                "error: DARIS_ONNXRUNTIME is set to '\(workplace.path("none"))', but that folder has no "
+                    + "libonnxruntime.so; set it to libonnxruntime.so or its folder, or unset it and run "
+                    + "Scripts/fetch-onnxruntime"
+            ])
+        let doctor = try workplace.daris("doctor", environment: environment)
+        #expect(doctor.exitCode == 1)
+        #expect(doctor.output.contains("run Scripts/fetch-onnxruntime"))
+    }
+
+    @Test("a cache that cannot be written is one error, with what would help")
+    func noCache() throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.small, to: "net.onnx")
+        let result = try workplace.daris(
+            "split", "net.onnx", "--stages", "2", environment: ["XDG_CACHE_HOME": workplace.path("net.onnx")])
+        #expect(result.exitCode == 1)
+        #expect(result.errorLines.count == 1)
+        #expect(result.errorLines.first?.hasSuffix("set XDG_CACHE_HOME to another folder") == true, "\(result.errors)")
+    }
+}
