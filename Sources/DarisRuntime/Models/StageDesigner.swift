@@ -72,7 +72,7 @@ public struct StageDesigner: Sendable {
             return try measure(cutter, at: [], types: [:], bytes: [:], name: name, dimensions: dimensions)
         }
         let types = try tensorTypes(graph, name: name)
-        let bytes = sizes(types)
+        let bytes = sizes(types, dimensions: dimensions)
         progress("timing the nodes of \(name)")
         var costs = try nodeCosts(graph, name: name, dimensions: dimensions)
 
@@ -229,13 +229,17 @@ public struct StageDesigner: Sendable {
     }
 
     /// Bytes of each tensor at batch 1; open dimensions count as 1.
-    private func sizes(_ types: [String: TensorDescription]) -> [String: Int] {
+    private func sizes(_ types: [String: TensorDescription], dimensions: [String: Int]) -> [String: Int] {
         types.mapValues { type in
             var size = ElementType(rawValue: type.elementType)?.byteSize ?? 0
             for dimension in type.dimensions ?? [] {
-                if case .fixed(let length) = dimension {
-                    size = size.multipliedReportingOverflow(by: length).partialValue
-                }
+                let length =
+                    switch dimension {
+                    case .fixed(let length): length
+                    case .symbolic(let name): dimensions[name] ?? 1
+                    case .unknown: 1
+                    }
+                size = size.multipliedReportingOverflow(by: length).partialValue
             }
             return size
         }
