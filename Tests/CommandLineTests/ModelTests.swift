@@ -55,6 +55,17 @@ struct ModelTests {
         #expect(try result.json()["stage_count"] as? Int == 2)
     }
 
+    @Test("what is carried from stage to stage is counted with the values that dimensions were given")
+    func symbolicDimension() throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.symbolicWidth, to: "net.onnx")
+        let result = try workplace.daris(
+            "split", "net.onnx", "--stages", "2", "--dimension", "width=8", "--json")
+        #expect(result.exitCode == 0)
+        let stages = try #require(try result.json()["stages"] as? [[String: Any]])
+        #expect(stages.map { $0["bytes_carried"] as? Int } == [32, 0])
+    }
+
     @Test("profile --json has a time for each stage, alone and under full load")
     func profile() throws {
         let workplace = try Workplace()

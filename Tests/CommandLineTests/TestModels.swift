@@ -12,7 +12,7 @@ enum TestModels {
         node("Identity", ["x"], ["y"]) + value(11, "x", [1, 4], type: 8) + value(12, "y", [1, 4], type: 8))
     static let noOutput = model(node("Relu", ["x"], ["y"]) + x)
     static let symbolicWidth = model(
-        node("Relu", ["x"], ["y"]) + value(11, "x", [nil, nil], symbols: ["n", "width"])
+        node("Relu", ["x"], ["a"]) + node("Neg", ["a"], ["y"]) + value(11, "x", [nil, nil], symbols: ["n", "width"])
             + value(12, "y", [nil, nil], symbols: ["n", "width"]))
 
     /// A weight in another file.
