@@ -125,7 +125,7 @@ struct PlanReportTests {
         let long = String(repeating: "a very long name 模型 ", count: 20)
         let tasks = (0..<300).map {
             Fixtures.task(
-                "\(long)\($0)x", $0 % 2 == 0 ? .high : .low, periodMs: 86_400_000, batch: .max, stagesMs: [8e7])
+                "\(long)\($0)x", $0 % 2 == 0 ? .high : .low, periodMs: 86_400_000, batch: 65_536, stagesMs: [8e7])
         }
         let configuration = try Fixtures.configuration(
             tasks, homes: tasks.indices.map { $0 % 60 }, contexts: 60, streams: 4)

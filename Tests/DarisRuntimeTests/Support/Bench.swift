@@ -31,7 +31,7 @@ struct Bench {
     static func task(
         _ name: String = "task", _ priority: Priority = .high, stages: Int = 1,
         period: Nanoseconds = .seconds(Int64(1)),
-        deadline: Nanoseconds? = nil, late: LatenessRule = .run, overrun: OverrunRule = .skip,
+        deadline: Nanoseconds? = .seconds(Int64(3600)), late: LatenessRule = .run, overrun: OverrunRule = .skip,
         afet: Nanoseconds = .milliseconds(1)
     ) -> TaskSpecification {
         TaskSpecification(
