@@ -79,7 +79,7 @@ public final class Executor<D: Device>: Sendable {
 
     struct State: ~Copyable {
         var scheduler: Scheduler
-        var metrics: RunMetrics
+        var measurements: Measurements
         var commands = CommandBuffer()
         var submissions: [JobID: Submission] = [:]
         var failures: [FailureCount] = []
@@ -124,7 +124,7 @@ public final class Executor<D: Device>: Sendable {
         self.options = options
         self.duration = duration
         clock = MonotonicClock()
-        var initial = State(scheduler: Scheduler(configuration), metrics: RunMetrics(configuration))
+        var initial = State(scheduler: Scheduler(configuration), measurements: Measurements(configuration))
         initial.commands.reserveCapacity(64)
         state = Mutex(initial)
         timer = ReleaseTimer(
@@ -160,6 +160,7 @@ public final class Executor<D: Device>: Sendable {
             onRelease: { task, time in
                 self.state.withLock { state in
                     if state.takesJobs { self.handle(.jobReleased(task: task), at: time, &state) }
+                    state.measurements.count()
                 }
             },
             onWake: { self.state.withLock { self.handle(.timerFired, at: self.clock.now, &$0) } },
@@ -190,7 +191,7 @@ public final class Executor<D: Device>: Sendable {
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
-                    state.metrics, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)
+                    state.measurements.counted, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)
                 ),
                 wasInterrupted: state.wasInterrupted, errors: state.failures)
         }
@@ -211,9 +212,10 @@ public final class Executor<D: Device>: Sendable {
                 inferences: group.inferences)
         }
         return state.withLock { state in
-            Snapshot(
-                elapsed: clock.now, hp: jobs(state.metrics.priorities[0], skippedAreMisses: true),
-                lp: jobs(state.metrics.priorities[1], skippedAreMisses: false))
+            let priorities = state.measurements.counted.priorities
+            return Snapshot(
+                elapsed: clock.now, hp: jobs(priorities[0], skippedAreMisses: true),
+                lp: jobs(priorities[1], skippedAreMisses: false))
         }
     }
 

@@ -7,12 +7,12 @@ extension Executor {
         state.withLock { state in
             guard !state.isOver else { return }
             let time = clock.now
-            if let handover = end.handover { state.metrics.recordHandover(handover) }
+            if let handover = end.handover { state.measurements.note(.handover(handover)) }
             if let error = end.error {
                 note(error, of: end.job, in: &state)
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
-                state.metrics.recordStage(lane: end.lane, executionTime: end.executionTime)
+                state.measurements.note(.stage(lane: end.lane, executionTime: end.executionTime))
                 handle(
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
             }
@@ -22,11 +22,11 @@ extension Executor {
     /// Lets the scheduler decide and carries its commands out.
     func handle(_ event: Event, at time: Nanoseconds, error: DeviceError? = nil, _ state: inout State) {
         if case .jobReleased(let task, _) = event {
-            state.metrics.recordRelease(task: task, priority: configuration.tasks[task].priority)
+            state.measurements.note(.release(task: task, configuration.tasks[task].priority))
         }
         let before = clock.now
         state.scheduler.handle(event, at: time, into: &state.commands)
-        state.metrics.recordDecision(clock.now - before)
+        state.measurements.note(.decision(clock.now - before))
         options.observer?(event, time, state.commands)
 
         for index in state.commands.indices {
@@ -38,7 +38,7 @@ extension Executor {
                 finish(outcome, error: error, &state)
             case .admitted(let job, _, let migrated):
                 if migrated {
-                    state.metrics.recordMigration(task: job.task, priority: configuration.tasks[job.task].priority)
+                    state.measurements.note(.migration(task: job.task, configuration.tasks[job.task].priority))
                 }
             case .wake(let time):
                 timer.wake(at: time)
@@ -50,7 +50,7 @@ extension Executor {
     }
 
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
-        state.metrics.recordEnd(outcome)
+        state.measurements.note(.end(outcome))
         state.lastEnd = outcome.finish
         guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else {
             return

@@ -97,11 +97,17 @@ public struct Preparation: Sendable {
     }
 
     /// An executor for this task set, at rest.
-    public func executor(options: Executor<CPUDevice>.Options = .init()) -> Executor<CPUDevice> {
+    ///
+    /// - Parameter duration: how long it releases and takes jobs, if not as long as the task set says;
+    ///   `.distantFuture` for a service that runs until it is interrupted.
+    public func executor(
+        duration: Nanoseconds? = nil, options: Executor<CPUDevice>.Options = .init()
+    ) -> Executor<CPUDevice> {
         var options = options
         options.timerFIFOPriority = timerFIFOPriority
         return Executor(
-            configuration, device: device, arrivals: arrivals, duration: taskSet.run.duration, options: options)
+            configuration, device: device, arrivals: arrivals, duration: duration ?? taskSet.run.duration,
+            options: options)
     }
 
     /// Runs the task set for its duration and ends the device's threads.

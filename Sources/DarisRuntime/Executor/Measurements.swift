@@ -1,0 +1,54 @@
+import DarisCore
+
+/// What has been measured and not counted yet.
+///
+/// Counting touches histograms that are spread over memory, which after a stage has swept the caches costs more than the
+/// decision itself. So a lane only writes down what it saw, in one line after the other, and the release timer counts it.
+struct Measurements: Sendable {
+    enum Entry: Sendable {
+        case release(task: Int, Priority)
+        case migration(task: Int, Priority)
+        case end(JobOutcome)
+        case stage(lane: Int, executionTime: Nanoseconds)
+        case decision(Nanoseconds)
+        case handover(Nanoseconds)
+    }
+
+    private var entries = ContiguousArray<Entry>()
+    private var metrics: RunMetrics
+    private static let limit = 1024
+
+    init(_ configuration: SchedulerConfiguration) {
+        metrics = RunMetrics(configuration)
+        entries.reserveCapacity(Self.limit)
+    }
+
+    /// Writes an entry down; counts all of them if there is no room for more.
+    mutating func note(_ entry: Entry) {
+        if entries.count == Self.limit { count() }
+        entries.append(entry)
+    }
+
+    /// Everything, counted.
+    var counted: RunMetrics {
+        mutating get {
+            count()
+            return metrics
+        }
+    }
+
+    /// Counts what has been written down.
+    mutating func count() {
+        for entry in entries {
+            switch entry {
+            case .release(let task, let priority): metrics.recordRelease(task: task, priority: priority)
+            case .migration(let task, let priority): metrics.recordMigration(task: task, priority: priority)
+            case .end(let outcome): metrics.recordEnd(outcome)
+            case .stage(let lane, let time): metrics.recordStage(lane: lane, executionTime: time)
+            case .decision(let time): metrics.recordDecision(time)
+            case .handover(let time): metrics.recordHandover(time)
+            }
+        }
+        entries.removeAll(keepingCapacity: true)
+    }
+}
