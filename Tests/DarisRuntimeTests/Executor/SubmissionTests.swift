@@ -30,7 +30,7 @@ struct SubmissionTests {
 
     @Test("a rejected job says so at once")
     func rejected() async throws {
-        let bench = try Bench([Bench.task("heavy", .low, afet: .seconds(Int64(2)))])
+        let bench = try Bench([Bench.task("heavy", .low, period: .seconds(Int64(1)), afet: .seconds(Int64(2)))])
         let outcome = bench.start()
         try bench.submit()
         #expect(await bench.answers.first(1)[0].answer.ending == Ending(fate: .rejected, reason: .noContextFits))

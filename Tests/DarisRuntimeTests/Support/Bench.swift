@@ -28,10 +28,11 @@ struct Bench {
             options: options)
     }
 
+    /// By default no job is ever late.
     static func task(
         _ name: String = "task", _ priority: Priority = .high, stages: Int = 1,
-        period: Nanoseconds = .seconds(Int64(1)),
-        deadline: Nanoseconds? = .seconds(Int64(3600)), late: LatenessRule = .run, overrun: OverrunRule = .skip,
+        period: Nanoseconds = Bench.endless,
+        deadline: Nanoseconds? = nil, late: LatenessRule = .run, overrun: OverrunRule = .skip,
         afet: Nanoseconds = .milliseconds(1)
     ) -> TaskSpecification {
         TaskSpecification(
