@@ -49,7 +49,7 @@ public final class CPUDevice: Device {
     ///   - seed: of the tensors that periodic jobs run on.
     public init(
         tasks: [Task], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
-        fifoPriority: Int = 0, seed: UInt64 = 1, progress: Progress = { _ in }
+        fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
     ) throws(PreparationError) {
         let coreSets = CoreSets.sets(partition, processors: processors)
         let loader = CPUStageLoader(environment: environment, coreSets: coreSets)

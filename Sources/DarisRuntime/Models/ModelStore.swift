@@ -32,7 +32,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Reads a model file, or builds a reference network.
-    public func source(_ declaration: ModelDeclaration, progress: Progress) throws(PreparationError) -> Source {
+    public func source(_ declaration: ModelDeclaration, progress: StepHandler) throws(PreparationError) -> Source {
         switch declaration.source {
         case .builtin(let name):
             guard let network = ReferenceNetwork(rawValue: name) else {
@@ -53,7 +53,7 @@ public struct ModelStore: Sendable {
         }
     }
 
-    private func built(_ network: ReferenceNetwork, seed: UInt64, progress: Progress) throws(PreparationError)
+    private func built(_ network: ReferenceNetwork, seed: UInt64, progress: StepHandler) throws(PreparationError)
         -> ONNXModel
     {
         let entry = "models/\(network.rawValue)-\(seed)-v\(Self.format)"
@@ -67,7 +67,7 @@ public struct ModelStore: Sendable {
 
     /// A model cut for a goal, from the cache if it has been cut for the same goal on the same machine.
     public func staged(
-        _ declaration: ModelDeclaration, goal: StageDesigner.Goal, progress: Progress
+        _ declaration: ModelDeclaration, goal: StageDesigner.Goal, progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let source = try source(declaration, progress: progress)
         let dimensions = declaration.dimensions
@@ -96,7 +96,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.
-    public func check(_ declaration: ModelDeclaration, batches: [Int], progress: Progress) throws(PreparationError) {
+    public func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError) {
         let source = try source(declaration, progress: progress)
         let name = declaration.name
         let bytes = try onnx(name) { () throws(ONNXError) in

@@ -62,7 +62,7 @@ public struct StageDesigner: Sendable {
     ///   - name: what it is called in messages.
     ///   - dimensions: values of symbolic dimensions other than the batch, which is measured at 1.
     func design(
-        _ model: ONNXModel, name: String, goal: Goal, dimensions: [String: Int], progress: Progress
+        _ model: ONNXModel, name: String, goal: Goal, dimensions: [String: Int], progress: StepHandler
     ) throws(PreparationError) -> Design {
         progress("inspecting \(name)")
         let model = model.withNodeNames()
@@ -101,7 +101,7 @@ public struct StageDesigner: Sendable {
     private func refine(
         _ cutter: StageCutter, count: Int, costs: inout [Int64], types: [String: TensorDescription],
         bytes: [String: Int],
-        name: String, dimensions: [String: Int], progress: Progress
+        name: String, dimensions: [String: Int], progress: StepHandler
     ) throws(PreparationError) -> Design {
         var best: Design?
         for round in 1...Self.rounds {
@@ -272,4 +272,4 @@ func runtime<Result>(_ model: String, _ body: () throws(ONNXRuntimeError) -> Res
 }
 
 /// Told of what start-up is doing.
-public typealias Progress = @Sendable (String) -> Void
+public typealias StepHandler = @Sendable (String) -> Void

@@ -21,7 +21,7 @@ public struct Preparation: Sendable {
         /// Where to keep what was built and measured.
         public var cache: CacheFolder?
         /// Told of each step.
-        public var progress: Progress = { _ in }
+        public var progress: StepHandler = { _ in }
 
         /// The defaults.
         public init() {}
@@ -128,7 +128,7 @@ public struct Preparation: Sendable {
     /// AFET by task. Tasks of one model and batch share a measurement.
     private static func measure(
         _ tasks: [CPUDevice.Task], models: [StagedModel], device: CPUDevice, store: ModelStore, partition: Partition,
-        progress: Progress
+        progress: StepHandler
     ) throws(PreparationError) -> [[Nanoseconds]] {
         let key = ContentHash.of(
             store.machine, "\(partition) \(device.coreSets)",
@@ -260,7 +260,7 @@ public struct Preparation: Sendable {
 /// Parts of the way, for commands that need no more.
 extension Preparation {
     /// Reads the models that tasks of a task set use, and returns their names; nothing is measured.
-    public static func readModels(of taskSet: TaskSet, progress: Progress) throws(PreparationError) -> [String] {
+    public static func readModels(of taskSet: TaskSet, progress: StepHandler) throws(PreparationError) -> [String] {
         let store = ModelStore(environment: try openEnvironment(), cache: .standard(), threads: 1)
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
         for model in used {
@@ -272,7 +272,7 @@ extension Preparation {
 
     /// Cuts one model for the whole CPU's cores one by one: for stages that run on one thread.
     public static func stage(
-        _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: Progress
+        _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let store = ModelStore(environment: try openEnvironment(), cache: .standard(isFresh: fresh), threads: 1)
         return try store.staged(model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
