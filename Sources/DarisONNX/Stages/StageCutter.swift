@@ -22,10 +22,11 @@ public struct StageCutter: Sendable {
     ///   - stages: How many stages, from 1 to the number of scheduled nodes.
     ///   - costs: The execution time of each of the graph's nodes in nanoseconds.
     ///   - bytes: The size of each computed tensor; a missing one counts as 0.
+    ///   - tolerance: By what share the longest stage may be longer than it must be, if fewer bytes cross then.
     /// - Returns: `stages - 1` positions: each stage but the first starts with the node at one of them.
     /// - Complexity: O(n · (log C + stages)) for n nodes of total cost C.
     public func cutPositions(
-        stages: Int, costs: [Int64], bytes: [String: Int] = [:]
+        stages: Int, costs: [Int64], bytes: [String: Int] = [:], tolerance: Double = 0
     ) throws(ONNXError) -> [Int] {
         let count = graph.nodes.count
         guard stages >= 1, stages <= max(1, count) else { throw .stageCount(requested: stages, nodes: count) }
@@ -38,7 +39,7 @@ public struct StageCutter: Sendable {
         if partition.largestStageCount < stages {
             partition = StagePartition(costs: costs, liveBytes: liveBytes) { _ in true }
         }
-        return partition.cuts(stages: stages)
+        return partition.cuts(stages: stages, tolerance: max(0, tolerance))
     }
 
     /// The stages that come of cutting before the nodes at the given positions.

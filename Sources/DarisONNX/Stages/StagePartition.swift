@@ -35,9 +35,13 @@ struct StagePartition {
     var largestStageCount: Int { ends.count }
 
     /// The best cuts for a number of stages from 1 to ``largestStageCount``.
-    func cuts(stages: Int) -> [Int] {
+    ///
+    /// - Parameter tolerance: by what share the longest stage may be longer than it must be, to save bytes.
+    func cuts(stages: Int, tolerance: Double = 0) -> [Int] {
         precondition((1...largestStageCount).contains(stages), "as many stages as there are places to end one")
-        return cheapestCuts(stages: stages, limit: shortestLimit(stages: stages))
+        let shortest = shortestLimit(stages: stages)
+        let longest = Int64(exactly: (Double(shortest) * (1 + tolerance)).rounded(.down)) ?? shortest
+        return cheapestCuts(stages: stages, limit: max(shortest, longest))
     }
 
     /// The least cost that the longest of so many stages can have.

@@ -191,7 +191,8 @@ public final class Executor<D: Device>: Sendable {
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
-                    state.measurements.counted, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)
+                    state.measurements.counted, scheduler: state.scheduler, duration: released,
+                    elapsed: max(released, state.lastEnd)
                 ),
                 wasInterrupted: state.wasInterrupted, errors: state.failures)
         }

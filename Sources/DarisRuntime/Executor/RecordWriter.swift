@@ -39,7 +39,8 @@ public final class RecordWriter: Sendable {
     public init(path: String, plan: RunPlan, configuration: SchedulerConfiguration) throws(Failure) {
         guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
         else {
-            throw Failure(description: "cannot write the record to \(path); check that its folder exists and may be written")
+            throw Failure(
+                description: "cannot write the record to \(path); check that its folder exists and may be written")
         }
         self.path = path
         self.file = file

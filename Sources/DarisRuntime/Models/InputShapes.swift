@@ -33,8 +33,8 @@ struct InputShapes {
                     } else {
                         throw .unsupported(
                             name: model,
-                            reason: "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it a "
-                                + "value, for example 'dimensions: {\(name): 128}' under the model in a task set, or "
+                            reason: "dimension \(place) of its input '\(input.name)' is the symbol '\(name)'; give it "
+                                + "a value, for example 'dimensions: {\(name): 128}' under the model in a task set, or "
                                 + "'--dimension \(name)=128'")
                     }
                 case .unknown:

@@ -21,7 +21,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Raise it whenever cutting or building changes, so that nothing stale is taken from a cache.
-    private static let format = "2"
+    private static let format = "3"
 
     /// A model as it was read, and the fingerprint of its content.
     public struct Source: Sendable {

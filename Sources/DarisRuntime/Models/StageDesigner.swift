@@ -26,6 +26,9 @@ public struct StageDesigner: Sendable {
     /// Threads a stage runs on.
     let threads: Int
     private static let rounds = 3
+    /// How much longer the longest stage may be than it must be, if fewer bytes cross the cuts then. Times are not known
+    /// much better than that, and every tensor that crosses is laid out anew on both sides.
+    private static let tolerance = 0.1
     private static let repeats = 5
 
     /// A designer that measures with `threads` threads a stage.
@@ -108,7 +111,7 @@ public struct StageDesigner: Sendable {
             progress("cutting \(name) into \(count) stages, round \(round)")
             let current = costs
             let positions = try onnx(name) { () throws(ONNXError) in
-                try cutter.cutPositions(stages: count, costs: current, bytes: bytes)
+                try cutter.cutPositions(stages: count, costs: current, bytes: bytes, tolerance: Self.tolerance)
             }
             if let best, best.positions == positions { break }
             let design = try measure(

@@ -221,14 +221,17 @@ public struct Preparation: Sendable {
         let scheduler = Scheduler(configuration)
         return configuration.tasks.indices.compactMap { index in
             let task = configuration.tasks[index]
-            let contexts = configuration.options.migration ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
+            let utilisation = scheduler.utilisation(of: index)
+            let contexts =
+                configuration.options.migration
+                ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
             guard task.priority == .low,
                 !contexts.contains(where: {
-                    scheduler.context($0).admits(scheduler.utilisation(of: index), streams: configuration.partition.streams)
+                    scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
                 })
             else { return nil }
-            return "task '\(task.name)' needs \(String(format: "%.2f", scheduler.utilisation(of: index).fraction)) of a lane, more "
-                + "than high-priority tasks leave of any context: all its jobs will be rejected; lower its rate"
+            return "task '\(task.name)' needs \(String(format: "%.2f", utilisation.fraction)) of a lane, more than "
+                + "high-priority tasks leave of any context: all its jobs will be rejected; lower its rate"
         }
     }
 
