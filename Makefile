@@ -1,5 +1,5 @@
 # What a newcomer needs: make demo, make test. What a developer needs besides: make bench, lint, format.
-# Needs Swift 6.2 or newer and Python 3 with pip. Everything is built and fetched inside this folder.
+# Needs Swift 6.2 or newer, git, and Python 3 with pip. Everything is built and fetched inside this folder.
 
 SWIFT ?= swift
 PYTHON ?= python3
@@ -16,7 +16,7 @@ demo: runtime
 test: runtime
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
-	$(PYTHON) Tests/PyTorch/staged-exports.py
+	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 
 # Decision time and its growth, hand-over, and throughput against a bare ONNX Runtime loop.
 bench: runtime

@@ -95,6 +95,6 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.
-        .testTarget(name: "CommandLineTests", dependencies: ["daris"], swiftSettings: settings),
+        .testTarget(name: "CommandLineTests", dependencies: ["daris", "DarisCore"], swiftSettings: settings),
     ]
 )

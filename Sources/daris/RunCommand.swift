@@ -38,6 +38,11 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let taskSet = try options.taskSet(taskset)
+        do throws(RecordWriter.Failure) {
+            if let record { try RecordWriter.check(record) }
+        } catch {
+            throw Failure.failed(error)
+        }
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
         if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
 
@@ -61,6 +66,13 @@ struct RunCommand: ParsableCommand {
         // A lane that hangs in a stage cannot be joined; the process ends with it.
         if outcome.summary.jobs.inFlight == 0 { prepared.device.shutDown() }
 
+        var recordFailure: Failure?
+        do throws(RecordWriter.Failure) {
+            try recorder?.close(at: .seconds(outcome.summary.elapsedS))
+        } catch {
+            recordFailure = Failure.failed(error)
+        }
+
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) })
@@ -69,10 +81,13 @@ struct RunCommand: ParsableCommand {
         } else {
             try Terminal.print(SummaryReport(report).text(styling: Terminal.styling))
         }
-        do throws(RecordWriter.Failure) {
-            try recorder?.close(at: .seconds(outcome.summary.elapsedS))
-        } catch {
-            throw Failure.failed(error)
+        if let recordFailure { throw recordFailure }
+        let jobs = outcome.summary.jobs
+        if jobs.inFlight > 0 || (jobs.failed > 0 && jobs.completed == 0) {
+            throw Failure(
+                message: jobs.inFlight > 0
+                    ? "\(jobs.inFlight) jobs did not end, though their stages were told to; the device hangs"
+                    : "not one job completed; see the errors above", exitCode: 1)
         }
         let missed = outcome.summary.hp.missed
         if strict && missed > 0 {

@@ -1,3 +1,4 @@
+import DarisCore
 import Foundation
 import Testing
 
@@ -59,16 +60,27 @@ struct RunTests {
         #expect(text.output.contains("error: task 'front': ONNX Runtime's "))
     }
 
-    @Test("a recorded run reports as any other, and leaves something in the file it made")
+    @Test("a recorded run can be replayed: the same events lead to the same decisions")
     func record() throws {
         let workplace = try workplace(TestModels.small, tasks: Self.pair)
         let result = try workplace.daris("run", "t.yaml", "--json", "--record", "record")
         #expect(result.exitCode == 0)
         #expect(result.errorLines.isEmpty)
         #expect(try Jobs(try result.json()).isBalanced)
-        if FileManager.default.fileExists(atPath: workplace.path("record")) {
-            #expect(try !workplace.read("record").isEmpty)
-        }
+        let record = try RunRecord.read(path: workplace.path("record"))
+        #expect(!record.entries.isEmpty)
+        #expect(record.replay() == nil)
+    }
+
+    @Test("a record that cannot be written is refused before anything is measured")
+    func unwritableRecord() throws {
+        let workplace = try workplace(TestModels.small, tasks: Self.pair)
+        let result = try workplace.daris("run", "t.yaml", "--record", "missing/record")
+        #expect(result.exitCode == 1)
+        #expect(
+            result.errorLines == [
+                "error: cannot write the record to missing/record; check that its folder exists and may be written"
+            ])
     }
 
     @Test("--strict exits with 3 where a high-priority job is late, and with 0 where only low-priority ones are")

@@ -7,8 +7,8 @@ import Synchronization
 /// stage itself; the release timer does the same for releases. Between the two nothing is allocated.
 ///
 /// ```swift
-/// let executor = Executor(configuration, device: device, arrivals: arrivals, options: .init())
-/// let outcome = executor.run(for: .seconds(10))
+/// let executor = Executor(configuration, device: device, arrivals: arrivals, duration: .seconds(10))
+/// let outcome = executor.run()
 /// print(outcome.summary.hp.dmr)
 /// ```
 public final class Executor<D: Device>: Sendable {

@@ -9,7 +9,7 @@ import Synchronization
 /// let record = try RecordWriter(path: "run.jsonl", plan: prepared.plan, configuration: prepared.configuration)
 /// options.observer = { event, time, commands in record.observe(event, time, commands) }
 /// …
-/// try record.close(at: outcome.end)
+/// try record.close(at: .seconds(outcome.summary.elapsedS))
 /// ```
 public final class RecordWriter: Sendable {
     /// The record is not, or not wholly, in the file.
@@ -38,16 +38,27 @@ public final class RecordWriter: Sendable {
     /// Makes the file, or empties it, and writes the header.
     public init(path: String, plan: RunPlan, configuration: SchedulerConfiguration) throws(Failure) {
         guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
-        else {
-            throw Failure(
-                description: "cannot write the record to \(path); check that its folder exists and may be written")
-        }
+        else { throw Self.unwritable(path) }
         self.path = path
         self.file = file
         encoder = Mutex(RunRecordEncoder(plan: plan, configuration: configuration))
         state.withLock { $0.entries.reserveCapacity(1 << 14) }
         let started = DedicatedThread(.init(name: "daris-record")) { [unowned self] in run() }
         thread.withLock { $0 = started }
+    }
+
+    /// Finds out early whether a record can be written to `path`; one that is there already stays as it is.
+    public static func check(_ path: String) throws(Failure) {
+        let files = FileManager.default
+        let isThere = files.fileExists(atPath: path)
+        if isThere ? FileHandle(forWritingAtPath: path) == nil : !files.createFile(atPath: path, contents: nil) {
+            throw unwritable(path)
+        }
+        if !isThere { try? files.removeItem(atPath: path) }
+    }
+
+    private static func unwritable(_ path: String) -> Failure {
+        Failure(description: "cannot write the record to \(path); check that its folder exists and may be written")
     }
 
     /// Puts an event and the commands it led to aside.

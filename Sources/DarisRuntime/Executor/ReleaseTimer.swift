@@ -29,6 +29,7 @@ final class ReleaseTimer: @unchecked Sendable {
     private let clock: MonotonicClock
     private var releases: Heap<Release>
     private let until: Nanoseconds
+    private let giveUp: Nanoseconds
     private var wakeTime = Nanoseconds.distantFuture
     private var isStopped = false
     private var thread: DedicatedThread?
@@ -39,6 +40,7 @@ final class ReleaseTimer: @unchecked Sendable {
         _ = daris_condition_init(condition)
         releases = Heap(tasks.lazy.map { Release(time: $0.first, task: $0.task, period: $0.period) })
         self.until = until
+        giveUp = until < .distantFuture ? until + .seconds(Int64(1)) : .distantFuture
         self.clock = clock
     }
 
@@ -114,7 +116,9 @@ final class ReleaseTimer: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while !isStopped {
             let now = clock.now
-            if let next = releases.min, next.time < until, next.time <= now {
+            // A timer that cannot keep up still ends: releases more than a second behind at the end are left out.
+            if now >= giveUp && !hasEnded { return .end }
+            if let next = releases.min, next.time < until, next.time <= now, next.time < wakeTime {
                 releases.replaceMin(with: Release(time: next.time + next.period, task: next.task, period: next.period))
                 return .release(next.task, next.time)
             }

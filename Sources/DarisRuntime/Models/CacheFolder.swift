@@ -55,6 +55,7 @@ public struct CacheFolder: Sendable {
     /// nobody ever sees half of it.
     ///
     /// If somebody else has made the same entry meanwhile, theirs stays, since they may be using it: read what is there.
+    /// A fresh cache replaces it all the same.
     func make(_ entry: String, _ body: (String) throws -> Void) throws(PreparationError) {
         let target = path(entry)
         let work = target + ".\(UUID().uuidString).part"
