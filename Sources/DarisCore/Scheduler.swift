@@ -328,7 +328,7 @@ public struct Scheduler: ~Copyable, Sendable {
     ///
     /// Its lane is idle (`lane`, if it has just become so) and it is in no queue by now; its stages from the current one
     /// on leave the context's work.
-    private mutating func finish(
+    mutating func finish(
         _ index: Int, _ fate: JobFate, _ reason: FateReason, preferring lane: Int?, into commands: inout CommandBuffer
     ) {
         let context = tasks[index].context
@@ -425,48 +425,5 @@ public struct Scheduler: ~Copyable, Sendable {
         guard let next = dropTimers.min?.deadline, next != requestedWake else { return }
         requestedWake = next
         commands.append(.wake(at: next))
-    }
-
-    // MARK: - Lost contexts
-
-    private mutating func lose(_ context: Int, into commands: inout CommandBuffer) {
-        guard contexts.indices.contains(context), contexts[context].isAlive else { return }
-        contexts[context].isAlive = false
-        rehome()
-        for lane in context * streams..<(context + 1) * streams where running[lane] >= 0 {
-            let index = running[lane]
-            running[lane] = -1
-            idleLanes[context] += 1
-            finish(index, .failed, .contextLost, preferring: nil, into: &commands)
-        }
-        while let entry = queues[context].popFirst() {
-            finish(entry.task, .failed, .contextLost, preferring: nil, into: &commands)
-        }
-    }
-
-    private mutating func restore(_ context: Int) {
-        guard contexts.indices.contains(context), !contexts[context].isAlive else { return }
-        contexts[context].isAlive = true
-        for index in tasks.indices where tasks[index].originalHome == context { move(index, to: context) }
-        rehome()
-    }
-
-    /// Places the tasks of lost contexts on those that are left, by the off-line algorithm.
-    private mutating func rehome() {
-        let alive = contexts.indices.filter { contexts[$0].isAlive }
-        let homeless = tasks.indices.filter { !contexts[tasks[$0].home].isAlive }
-        guard !alive.isEmpty, !homeless.isEmpty else { return }
-        var load = [Utilisation](repeating: .zero, count: contexts.count)
-        for task in tasks { load[task.home] += task.utilisation }
-        let homes = Placement.place(homeless.map { (tasks[$0].priority, tasks[$0].utilisation) }, on: alive, load: load)
-        for (index, home) in zip(homeless, homes) { move(index, to: home) }
-    }
-
-    private mutating func move(_ index: Int, to home: Int) {
-        if tasks[index].priority == .high {
-            contexts[tasks[index].home].highPriority -= tasks[index].utilisation
-            contexts[home].highPriority += tasks[index].utilisation
-        }
-        tasks[index].home = home
     }
 }
