@@ -38,21 +38,12 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let taskSet = try options.taskSet(taskset)
-        do throws(RecordWriter.Failure) {
-            if let record { try RecordWriter.check(record) }
-        } catch {
-            throw Failure.failed(error)
-        }
+        if let record { try RecordWriter.check(record) }
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
         if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
 
-        let recorder: RecordWriter?
-        do throws(RecordWriter.Failure) {
-            recorder = try record.map { path throws(RecordWriter.Failure) in
-                try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
-            }
-        } catch {
-            throw Failure.failed(error)
+        let recorder = try record.map { path in
+            try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
         }
         var executorOptions = Executor<CPUDevice>.Options()
         if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
@@ -66,13 +57,8 @@ struct RunCommand: ParsableCommand {
         // A lane that hangs in a stage cannot be joined; the process ends with it.
         if outcome.summary.jobs.inFlight == 0 { prepared.device.shutDown() }
 
-        var recordFailure: Failure?
-        do throws(RecordWriter.Failure) {
-            try recorder?.close(at: .seconds(outcome.summary.elapsedS))
-        } catch {
-            recordFailure = Failure.failed(error)
-        }
-
+        // Closed before anything can go wrong with printing, and told of after it.
+        let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) })
@@ -81,7 +67,7 @@ struct RunCommand: ParsableCommand {
         } else {
             try Terminal.print(SummaryReport(report).text(styling: Terminal.styling))
         }
-        if let recordFailure { throw recordFailure }
+        try recording.get()
         let jobs = outcome.summary.jobs
         if jobs.inFlight > 0 || (jobs.failed > 0 && jobs.completed == 0) {
             throw Failure(

@@ -118,7 +118,7 @@ struct SubmissionTests {
         let waiting = Task { try await executor.submit(task: 1, inputs: [[0, 0, 0, 0]]) }
         while executor.snapshot().hp.counts.released < 2 { await Task.yield() }
         waiting.cancel()
-        let answer = await waiting.result.mapError { $0 as! SubmissionError }
+        let answer = try await waiting.answer()
         #expect(answer.ending == Ending(fate: .dropped, reason: .cancelled))
         await bench.device.endLaunch(1)
         bench.executor.interrupt()
@@ -135,7 +135,7 @@ struct SubmissionTests {
             return try await executor.submit(task: 0, inputs: [[0, 0, 0, 0]])
         }
         waiting.cancel()
-        let answer = await waiting.result.mapError { $0 as! SubmissionError }
+        let answer = try await waiting.answer()
         #expect(answer.ending == Ending(fate: .dropped, reason: .cancelled))
         #expect(bench.device.launches.entries.isEmpty)
         bench.executor.interrupt()
@@ -213,5 +213,15 @@ struct SubmissionTests {
         _ = await bench.answers.first(1)
         bench.executor.interrupt()
         _ = await outcome.value
+    }
+}
+
+extension Task where Success == [[UInt8]], Failure == any Error {
+    /// The result, whose error must be one of a submission.
+    fileprivate func answer() async throws -> Result<[[UInt8]], SubmissionError> {
+        switch await result {
+        case .success(let outputs): .success(outputs)
+        case .failure(let error): .failure(try #require(error as? SubmissionError))
+        }
     }
 }
