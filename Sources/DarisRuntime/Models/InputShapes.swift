@@ -1,3 +1,4 @@
+import DarisCore
 import DarisONNX
 import ONNXRuntime
 
@@ -107,22 +108,5 @@ struct InputShapes {
             case .string: break
             }
         }
-    }
-}
-
-/// A small seeded generator (Steele, Lea and Flood, SplitMix64, 2014), the same on every machine.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    /// A generator for a seed.
-    public init(seed: UInt64) { state = seed }
-
-    /// The next 64 random bits.
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
