@@ -1,0 +1,72 @@
+public import DarisCore
+
+/// Drives a scheduler in virtual time: releases tasks, lets a device say how long stages take, and hands every event to
+/// the scheduler in order of time. The same input gives the same trace.
+///
+/// ```swift
+/// let result = VirtualTimeDriver(configuration, duration: .seconds(10)).run()
+/// print(result.summary.hp.dmr)
+/// ```
+///
+/// At one instant stages end first, then the timer fires, then other events come, then jobs are released: a job that
+/// ends just when its task's next one is released is not in its way.
+public struct VirtualTimeDriver: Sendable {
+    /// What came of a run.
+    public struct Result: Sendable {
+        /// What was counted.
+        public let metrics: RunMetrics
+        /// The figures.
+        public let summary: RunSummary
+        /// When the last event happened.
+        public let end: Nanoseconds
+        /// Events handed to the scheduler.
+        public let events: Int
+        /// Inferences of the jobs that were admitted before the releases ended, whenever they completed.
+        public let inferencesStartedInTime: Int
+        /// Every event and command, if asked for.
+        public let entries: ContiguousArray<RecordEntry>
+    }
+
+    /// Told of every event with its commands, in order.
+    public typealias Observer = (_ event: Event, _ time: Nanoseconds, _ commands: CommandBuffer) -> Void
+
+    /// What the scheduler is made from.
+    public var configuration: SchedulerConfiguration
+    /// When each task is first released, if it is periodic; zero where the list ends.
+    public var phases: [Nanoseconds]
+    /// How long jobs are released; the run ends when the last of them has.
+    public var duration: Nanoseconds
+    /// How long stages take on the device of `run()`.
+    public var stageTimes: StageTimes
+    /// Whether a stage fails instead of completing.
+    public var fails: (@Sendable (_ job: JobID, _ stage: Int, _ lane: Int) -> Bool)?
+    /// Events from outside: contexts lost and restored, jobs cancelled, sporadic releases.
+    public var otherEvents: [(time: Nanoseconds, event: Event)] = []
+    /// Whether to keep every event and command.
+    public var keepsEntries = false
+
+    /// A driver of periodic releases.
+    public init(
+        _ configuration: SchedulerConfiguration, phases: [Nanoseconds] = [], duration: Nanoseconds,
+        stageTimes: StageTimes = .constant, keepsEntries: Bool = false
+    ) {
+        self.configuration = configuration
+        self.phases = phases
+        self.duration = duration
+        self.stageTimes = stageTimes
+        self.keepsEntries = keepsEntries
+    }
+
+    /// Runs to the end on a device whose stages take `stageTimes`.
+    public func run(observer: Observer? = nil) -> Result {
+        let device = FixedTimes(
+            stageTimes, afet: configuration.tasks.map(\.afet), lanes: configuration.partition.lanes)
+        return run(on: device, observer: observer)
+    }
+
+    /// Runs to the end on a device at rest.
+    public func run<Device: VirtualDevice>(on device: Device, observer: Observer? = nil) -> Result {
+        var run = VirtualTimeRun(self, device: device, observer: observer)
+        return run.run()
+    }
+}
