@@ -146,7 +146,7 @@ public struct Scheduler: ~Copyable, Sendable {
         }
         guard let context = admissibleContext(for: task) else {
             if contexts.contains(where: \.isAlive) {
-                if !couldFit(task) { forgetOldestSamples(of: task) }
+                if options.forgetting && !couldFit(task) { forgetOldestSamples(of: task) }
                 end(task, release, .rejected, .noContextFits, into: &commands)
             } else {
                 let fate: JobFate = tasks[task].priority == .high ? .failed : .rejected

@@ -27,6 +27,11 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// Whether LP jobs must pass the admission test.
     public var admission = true
 
+    /// Whether an LP task that no context could admit however idle forgets its oldest execution times, release by
+    /// release, until it fits again. The paper's rule is that it does not, and so is locked out for good
+    /// (docs/decisions/0002).
+    public var forgetting = true
+
     /// The largest `windowSize`.
     public static let windowLimit = 1024
 
