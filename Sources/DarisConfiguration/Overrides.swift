@@ -5,6 +5,8 @@ extension TaskSet {
     public struct Overrides: Hashable, Sendable, Codable {
         /// `--device`
         public var device: String?
+        /// `--kind`: how contexts get their share of the device.
+        public var kind: PartitionKind?
         /// `--contexts`: N_c.
         public var contexts: Int?
         /// `--streams`: N_s.
@@ -33,18 +35,21 @@ extension TaskSet {
         public var migration: Bool?
         /// Ablation: the admission test.
         public var admission: Bool?
+        /// Ablation: forgetting execution times that lock a task out.
+        public var forgetting: Bool?
         /// Ablation: cutting models into stages.
         public var staging: Bool?
 
         /// Overrides of the values given.
         public init(
-            device: String? = nil, contexts: Int? = nil, streams: Int? = nil, oversubscription: Double? = nil,
+            device: String? = nil, kind: PartitionKind? = nil, contexts: Int? = nil, streams: Int? = nil, oversubscription: Double? = nil,
             load: Double? = nil, duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
-            staging: Bool? = nil
+            forgetting: Bool? = nil, staging: Bool? = nil
         ) {
             self.device = device
+            self.kind = kind
             self.contexts = contexts
             self.streams = streams
             self.oversubscription = oversubscription
@@ -59,6 +64,7 @@ extension TaskSet {
             self.fixedPriority = fixedPriority
             self.migration = migration
             self.admission = admission
+            self.forgetting = forgetting
             self.staging = staging
         }
     }
@@ -74,8 +80,12 @@ extension TaskSet {
                 throw ConfigurationError(field: "--device", message: problem)
             }
             result.device = device
+            if let kind = result.partitionKind, !PartitionKind.kinds(ofDevice: device).contains(kind) {
+                result.partitionKind = nil
+            }
         }
         result.partition = try TaskSet.partition(partition, overriddenBy: overrides)
+        try result.apply(kind: overrides.kind)
         if let load = overrides.load {
             guard Limits.load.contains(load) else {
                 throw ConfigurationError(
@@ -104,8 +114,27 @@ extension TaskSet {
         if let value = overrides.fixedPriority { result.scheduler.fixedPriority = value }
         if let value = overrides.migration { result.scheduler.migration = value }
         if let value = overrides.admission { result.scheduler.admission = value }
+        if let value = overrides.forgetting { result.scheduler.forgetting = value }
         if let value = overrides.staging { result.staging = value }
         self = result
+    }
+
+    private mutating func apply(kind: PartitionKind?) throws(ConfigurationError) {
+        if let kind {
+            let kinds = PartitionKind.kinds(ofDevice: device)
+            guard kinds.contains(kind) else {
+                throw ConfigurationError(
+                    field: "--kind",
+                    message: "'\(kind.rawValue)' is not a kind of partition of device \(device); use "
+                        + kinds.map(\.rawValue).joined(separator: ", "))
+            }
+            partitionKind = kind
+        } else if partitionKind == .streams && partition.contexts > 1 {
+            partitionKind = nil
+        }
+        if let problem = PartitionKind.problem(with: partitionKind, contexts: partition.contexts) {
+            throw ConfigurationError(field: "--kind", message: problem)
+        }
     }
 
     private static func partition(

@@ -1,17 +1,13 @@
 internal import DarisCore
 
 extension Partition {
-    /// What kinds of spatial sharing each device has.
-    private static let kinds = [("cpu", ["cores"]), ("cuda", ["streams", "green", "mps"])]
-
     /// Reads `partition:`; without it the device is one lane.
-    init(_ field: Field?, device: String) throws(ConfigurationError) {
+    init(_ field: Field?) throws(ConfigurationError) {
         self.init(contexts: 1, streams: 1, oversubscription: 1)
         guard let field else { return }
         let section = try Section(
             field, keys: ["contexts", "streams", "oversubscription", "kind"],
             example: "{contexts: 2, streams: 1, oversubscription: 1}")
-        if let kind = section["kind"] { try Partition.checkKind(kind, device: device) }
         if let contexts = section["contexts"] { self.contexts = try contexts.integer(in: Limits.contexts) }
         if let streams = section["streams"] { self.streams = try streams.integer(in: Limits.streams) }
         if let oversubscription = section["oversubscription"] {
@@ -26,12 +22,33 @@ extension Partition {
             self.oversubscription = value
         }
     }
+}
 
-    private static func checkKind(_ field: Field, device: String) throws(ConfigurationError) {
-        let text = try field.text("a kind of partition", example: "cores")
-        let allowed = kinds.first { $0.0 == device }?.1 ?? []
-        guard !allowed.contains(text) else { return }
-        let rule = kinds.map { "device \($0.0) has \($0.1.joined(separator: ", "))" }.joined(separator: "; ")
-        throw field.error("\(text.quoted) is not a kind of partition for device \(device); \(rule)")
+extension PartitionKind {
+    /// The kinds that a device has.
+    static func kinds(ofDevice device: String) -> [PartitionKind] {
+        TaskSet.devices.contains(device) ? [.cores] : [.streams, .mps, .green]
+    }
+
+    /// Reads the kind of `partition:`, if it is given.
+    static func read(
+        _ field: Field?, device: String, contexts: Int
+    ) throws(ConfigurationError) -> PartitionKind? {
+        guard let mapping = field?.node.mapping, let node = mapping["kind"], let field else { return nil }
+        let kindField = Field(node: node, file: field.file, path: "\(field.path).kind")
+        let text = try kindField.text("a kind of partition", example: kinds(ofDevice: device)[0].rawValue)
+        guard let kind = kinds(ofDevice: device).first(where: { $0.rawValue == text }) else {
+            throw kindField.error(
+                "\(text.quoted) is not a kind of partition for device \(device); device cpu has cores; GPUs have streams, "
+                    + "mps, green")
+        }
+        if let problem = problem(with: kind, contexts: contexts) { throw kindField.error(problem) }
+        return kind
+    }
+
+    /// Why a kind does not go with a number of contexts, if so.
+    static func problem(with kind: PartitionKind?, contexts: Int) -> String? {
+        guard kind == .streams, contexts > 1 else { return nil }
+        return "kind streams has one context, not \(contexts); use mps or green, or 'contexts: 1'"
     }
 }

@@ -9,7 +9,7 @@ extension SchedulerOptions {
             field,
             keys: [
                 "policy", "window", "wcet", "last_stage_level", "late_level", "fixed_priority", "migration",
-                "admission", "staging",
+                "admission", "forgetting", "staging",
             ], example: "{policy: daris, window: 5}")
         if let policy = section["policy"] {
             options.policy = try policy.choice(SchedulingPolicy.allCases.map { ($0.rawValue, $0) })
@@ -21,6 +21,7 @@ extension SchedulerOptions {
         if let value = try section["fixed_priority"]?.bool() { options.fixedPriority = value }
         if let value = try section["migration"]?.bool() { options.migration = value }
         if let value = try section["admission"]?.bool() { options.admission = value }
+        if let value = try section["forgetting"]?.bool() { options.forgetting = value }
         return (options, try section["staging"]?.bool() ?? true)
     }
 }

@@ -32,7 +32,8 @@ extension TaskSet {
             root, keys: ["device", "partition", "models", "tasks", "load", "scheduler", "run"],
             example: "tasks: ...")
         let device = try TaskSet.device(section["device"])
-        let partition = try Partition(section["partition"], device: device)
+        let partition = try Partition(section["partition"])
+        let partitionKind = try PartitionKind.read(section["partition"], device: device, contexts: partition.contexts)
         let models = try TaskSet.models(
             try section.required("models", example: "models: {net: {builtin: resnet18}}"))
         let tasks = try TaskSet.tasks(
@@ -43,24 +44,26 @@ extension TaskSet {
         if let field = section["load"] { load = try field.share() }
         let (scheduler, staging) = try SchedulerOptions.read(section["scheduler"])
         self.init(
-            source: root.file, device: device, partition: partition, models: models, tasks: tasks, load: load,
+            source: root.file, device: device, partition: partition, partitionKind: partitionKind, models: models, tasks: tasks, load: load,
             scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]))
     }
 
     /// What is wrong with a device's name, if anything.
     static func problem(withDevice device: String) -> String? {
-        if devices.contains(device) { return nil }
+        if devices.contains(device) || isSimulated(device: device) { return nil }
+        let remedy =
+            "use cpu, or simulate \(simulatedDevices.joined(separator: ", ")) or a device file (NAME.json)"
         if device == "cuda" || device.hasPrefix("cuda:") {
-            return "device \(device.quoted) is not available in this version; use cpu"
+            return "device \(device.quoted) is not available in this version; \(remedy)"
         }
-        return "\(device.quoted) is not a device; use cpu"
+        return "\(device.quoted) is not a device; \(remedy)"
     }
 
     private static func device(_ field: Field?) throws(ConfigurationError) -> String {
         guard let field else { return devices[0] }
         let device = try field.text("a device", example: "cpu")
         if let problem = problem(withDevice: device) { throw field.error(problem) }
-        return device
+        return device.hasSuffix(".json") ? SourceFolder.resolve(device, in: field.file) : device
     }
 
     private static func models(_ field: Field) throws(ConfigurationError) -> [ModelDeclaration] {

@@ -14,9 +14,13 @@ extension TaskSet {
     /// Values that are their defaults are left out. The paths of models are written relative to the folder of
     /// `source`: to write into another folder, set `source` first. A model outside that folder gets its absolute path.
     public func rendered() -> String {
+        let device =
+            device.hasSuffix(".json")
+            ? SourceFolder.relativize(device, to: source, workingFolder: workingFolder) : device
         var lines = ["device: \(YAMLText.scalar(device))"]
+        let kind = partitionKind.map { "kind: \($0.rawValue), " } ?? ""
         lines.append(
-            "partition: {contexts: \(partition.contexts), streams: \(partition.streams), "
+            "partition: {\(kind)contexts: \(partition.contexts), streams: \(partition.streams), "
                 + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))}")
         lines.append("models:")
         lines += models.map { "  \(YAMLText.scalar($0.name)): \(rendered($0))" }
@@ -75,7 +79,8 @@ extension TaskSet {
             ("late_level", scheduler.lateLevel, defaults.lateLevel),
             ("fixed_priority", scheduler.fixedPriority, defaults.fixedPriority),
             ("migration", scheduler.migration, defaults.migration),
-            ("admission", scheduler.admission, defaults.admission), ("staging", staging, true),
+            ("admission", scheduler.admission, defaults.admission),
+            ("forgetting", scheduler.forgetting, defaults.forgetting), ("staging", staging, true),
         ]
         for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
         return entries

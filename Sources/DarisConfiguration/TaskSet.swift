@@ -17,6 +17,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     public var device: String
     /// How the device is cut into contexts and streams.
     public var partition: Partition
+    /// How contexts get their share of the device; `nil` for what is usual on it.
+    public var partitionKind: PartitionKind?
     /// The models, in the order of the file.
     public var models: [ModelDeclaration]
     /// The tasks, in the order of the file, `count` expanded.
@@ -32,17 +34,25 @@ public struct TaskSet: Hashable, Sendable, Codable {
 
     /// The devices this version can run on.
     public static let devices = ["cpu"]
+    /// The devices it can only simulate; files of the same form (`NAME.json`) are others.
+    public static let simulatedDevices = ["rtx2080ti", "h200", "a100", "orin"]
+
+    /// Whether a device is one that is only simulated.
+    public static func isSimulated(device: String) -> Bool {
+        simulatedDevices.contains(device) || device.hasSuffix(".json")
+    }
 
     /// A task set; by default on the whole CPU as one lane, under the paper's algorithm, for 10 s.
     public init(
         source: String, device: String = "cpu",
         partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
-        models: [ModelDeclaration], tasks: [TaskDeclaration], load: Double? = nil,
+        partitionKind: PartitionKind? = nil, models: [ModelDeclaration], tasks: [TaskDeclaration], load: Double? = nil,
         scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings()
     ) {
         self.source = source
         self.device = device
         self.partition = partition
+        self.partitionKind = partitionKind
         self.models = models
         self.tasks = tasks
         self.load = load
