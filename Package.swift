@@ -11,6 +11,7 @@ let package = Package(
         .executable(name: "daris", targets: ["daris"]),
         .library(name: "DarisCore", targets: ["DarisCore"]),
         .library(name: "DarisONNX", targets: ["DarisONNX"]),
+        .library(name: "DarisSimulator", targets: ["DarisSimulator"]),
         .library(name: "ONNXRuntime", targets: ["ONNXRuntime"]),
         .library(name: "DarisRuntime", targets: ["DarisRuntime", "DarisConfiguration", "DarisReport"]),
     ],
@@ -64,7 +65,11 @@ let package = Package(
         .target(
             name: "DarisSimulator",
             dependencies: ["DarisCore", .product(name: "HeapModule", package: "swift-collections")],
-            swiftSettings: settings),
+            resources: [
+                .embedInCode("Published/rtx2080ti-tasksets.csv"), .embedInCode("Published/rtx2080ti-batching.csv"),
+                .embedInCode("Devices/rtx2080ti.json"), .embedInCode("Devices/h200.json"),
+                .embedInCode("Devices/a100.json"), .embedInCode("Devices/orin.json"),
+            ], swiftSettings: settings),
         // Run results for people and machines.
         .target(name: "DarisReport", dependencies: ["DarisCore"], swiftSettings: settings),
         // The command line.

@@ -1,0 +1,133 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The GPUs that Daris comes with, and those in files of the same form.
+public enum GPUCatalogue {
+    /// The names of the built-in ones.
+    public static let names = ["rtx2080ti", "h200", "a100", "orin"]
+
+    /// A built-in device, or the one in a file if `name` ends in `.json`.
+    ///
+    /// - Throws: `GPUModelError` that names the device or file and what would be right.
+    public static func device(_ name: String) throws(GPUModelError) -> GPUModel {
+        if name.hasSuffix(".json") {
+            let bytes: Data
+            do { bytes = try Data(contentsOf: URL(filePath: name)) } catch {
+                throw GPUModelError("\(name): the device file cannot be read; is it there, and a file?")
+            }
+            guard bytes.count <= sizeLimit else {
+                throw GPUModelError("\(name): a device file has at most \(sizeLimit >> 20) MiB")
+            }
+            return try read(bytes, file: name)
+        }
+        guard let bytes = builtin(name) else {
+            throw GPUModelError(
+                "there is no simulated device '\(name)'; use \(names.joined(separator: ", ")), or a device file "
+                    + "(NAME.json)")
+        }
+        return try read(Data(bytes), file: name)
+    }
+
+    /// The largest device file in bytes.
+    public static let sizeLimit = 4 << 20
+
+    private static func builtin(_ name: String) -> [UInt8]? {
+        switch name {
+        case "rtx2080ti": PackageResources.rtx2080ti_json
+        case "h200": PackageResources.h200_json
+        case "a100": PackageResources.a100_json
+        case "orin": PackageResources.orin_json
+        default: nil
+        }
+    }
+
+    /// The text of a device file.
+    public static func encoded(_ gpu: GPUModel) -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do { return try encoder.encode(gpu) + Data("\n".utf8) } catch {
+            preconditionFailure("a device has a number that JSON cannot say: \(error)")
+        }
+    }
+
+    static func read(_ bytes: Data, file: String) throws(GPUModelError) -> GPUModel {
+        let decoder = JSONDecoder()
+        do {
+            if let prediction = try? decoder.decode(Prediction.self, from: bytes) {
+                let gpu = try device(prediction.scaledFrom).scaled(to: prediction)
+                if let problem = gpu.problem() { throw GPUModelError("\(file): \(problem)") }
+                return gpu
+            }
+            let gpu = try decoder.decode(GPUModel.self, from: bytes)
+            if let problem = gpu.problem() { throw GPUModelError("\(file): \(problem)") }
+            return gpu
+        } catch let error as GPUModelError {
+            throw error
+        } catch {
+            throw GPUModelError("\(file): \(reason(error))")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        func path(_ keys: [any CodingKey]) -> String { keys.map(\.stringValue).joined(separator: ".") }
+        return switch error as? DecodingError {
+        case .keyNotFound(let key, let context)?:
+            "'\(path(context.codingPath + [key]))' is missing; docs/gpu-model.md describes every field of a device file"
+        case .typeMismatch(let type, let context)?, .valueNotFound(let type, let context)?:
+            "'\(path(context.codingPath))' must be of type \(type)"
+        default: "it is not JSON"
+        }
+    }
+
+    /// A device file that holds data-sheet figures alone; the rest is scaled from another device.
+    struct Prediction: Codable {
+        var title: String
+        var scaledFrom: String
+        var processors: Int
+        var granularity: Int
+        var memoryMiB: Double
+        var peakTFLOPS: Double
+        var bandwidthGBs: Double
+    }
+}
+
+/// A device that cannot be simulated.
+public struct GPUModelError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong, and what would be right.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension GPUModel {
+    /// This device's costs on another whose data sheet is known (docs/gpu-model.md, equations 9 to 11): work scales with
+    /// the peak rate of one SM, the bandwidth share with what that work asks of the memory; what the host does and how many
+    /// SMs a small batch can fill stay as they are.
+    func scaled(to other: GPUCatalogue.Prediction) -> GPUModel {
+        let speed = other.peakTFLOPS / Double(other.processors) / (peakTFLOPS / Double(processors))
+        let size = Double(other.processors) / Double(processors)
+        let bandwidth = other.bandwidthGBs / bandwidthGBs
+        var gpu = self
+        gpu.title = other.title
+        gpu.source =
+            "predicted from data-sheet figures and the costs measured on \(title); not measured on this card"
+        gpu.isMeasured = false
+        gpu.processors = other.processors
+        gpu.granularity = other.granularity
+        gpu.memoryMiB = other.memoryMiB
+        gpu.peakTFLOPS = other.peakTFLOPS
+        gpu.bandwidthGBs = other.bandwidthGBs
+        gpu.networks = networks.mapValues { cost in
+            var cost = cost
+            cost.workSMms /= speed
+            cost.parallelism = min(cost.parallelism, Double(other.processors))
+            cost.batchedParallelism *= size
+            cost.bandwidthShare = min(1, cost.bandwidthShare * bandwidth / (size * speed))
+            return cost
+        }
+        return gpu
+    }
+}

@@ -1,0 +1,81 @@
+/// A GPU as the simulator knows it: what a data sheet says, how stages share it, and what networks cost on it. This is
+/// what a device file holds; `docs/gpu-model.md` has the equations.
+public struct GPUModel: Hashable, Sendable, Codable {
+    /// A name in words, such as `NVIDIA GeForce RTX 2080 Ti`.
+    public var title: String
+    /// Where its numbers come from, in a sentence.
+    public var source: String
+    /// Whether its numbers were fitted to measurements; otherwise it is a prediction, and every output says so.
+    public var isMeasured: Bool
+    /// M: the number of SMs.
+    public var processors: Int
+    /// The SMs that are only given together.
+    public var granularity: Int
+    /// Device memory in MiB.
+    public var memoryMiB: Double
+    /// Peak single-precision rate in TFLOP/s, from the data sheet.
+    public var peakTFLOPS: Double
+    /// Peak memory bandwidth in GB/s, from the data sheet.
+    public var bandwidthGBs: Double
+    /// How stages share it.
+    public var sharing: Sharing
+    /// What networks cost on it, by the name of the built-in network or of the model in the task set.
+    public var networks: [String: NetworkCost]
+
+    /// How what runs at once shares the device and the host that launches for it.
+    public struct Sharing: Hashable, Sendable, Codable {
+        /// σ: the standard deviation of the logarithm of execution times.
+        public var noise: Double
+        /// o: host time per stage that nothing else is kept waiting for (wake-up, synchronisation), in ms.
+        public var stageOverheadMs: Double
+        /// θ: how far the SM windows of MPS contexts fall on one another by chance: 0 never, 1 as if drawn at random.
+        public var windowOverlap: Double
+        /// δ: the share of the device that the kernels of a single context leave unused between them.
+        public var kernelGap: Double
+        /// b₀: with several streams in several contexts, lanes up to which a launch costs no more than alone.
+        public var launchLanes: Double
+        /// κ: by how much each busy lane beyond `launchLanes` lengthens launches then.
+        public var launchCrowding: Double
+        /// H: lanes that the hardware queues serve.
+        public var queueLanes: Double
+        /// λ: by how much each busy lane beyond `queueLanes` lengthens everything.
+        public var queueCrowding: Double
+    }
+
+    /// The largest number of SMs a device file may name.
+    public static let processorLimit = 4096
+
+    /// What is wrong with the numbers, if anything: the field and what would be right.
+    public func problem() -> String? {
+        guard (1...Self.processorLimit).contains(processors) else {
+            return "processors is \(processors); it must be from 1 to \(Self.processorLimit)"
+        }
+        guard (1...processors).contains(granularity) else {
+            return "granularity is \(granularity); it must be from 1 to processors (\(processors))"
+        }
+        var checks: [(name: String, value: Double, range: ClosedRange<Double>)] = [
+            ("memoryMiB", memoryMiB, 1...1e9), ("peakTFLOPS", peakTFLOPS, 1e-3...1e6),
+            ("bandwidthGBs", bandwidthGBs, 1e-3...1e9), ("sharing.noise", sharing.noise, 0...1),
+            ("sharing.stageOverheadMs", sharing.stageOverheadMs, 0...1e4),
+            ("sharing.windowOverlap", sharing.windowOverlap, 0...1), ("sharing.kernelGap", sharing.kernelGap, 0...0.9),
+            ("sharing.launchLanes", sharing.launchLanes, 0...1e6),
+            ("sharing.launchCrowding", sharing.launchCrowding, 0...1e3),
+            ("sharing.queueLanes", sharing.queueLanes, 0...1e6),
+            ("sharing.queueCrowding", sharing.queueCrowding, 0...1e3),
+        ]
+        for (name, cost) in networks.sorted(by: { $0.key < $1.key }) {
+            checks += [
+                ("networks.\(name).launchMs", cost.launchMs, 0...1e6),
+                ("networks.\(name).workSMms", cost.workSMms, 1e-6...1e9),
+                ("networks.\(name).parallelism", cost.parallelism, 0.1...4096),
+                ("networks.\(name).batchedParallelism", cost.batchedParallelism, 0.1...4096),
+                ("networks.\(name).bandwidthShare", cost.bandwidthShare, 0.01...1),
+                ("networks.\(name).memoryMiB", cost.memoryMiB, 0...1e9),
+            ]
+        }
+        for check in checks where !check.range.contains(check.value) {
+            return "\(check.name) is \(check.value); it must be from \(check.range.lowerBound) to \(check.range.upperBound)"
+        }
+        return nil
+    }
+}

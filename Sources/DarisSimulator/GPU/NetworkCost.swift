@@ -1,0 +1,46 @@
+/// What one inference of a network asks of a GPU. Times are in milliseconds, as in device files.
+public struct NetworkCost: Hashable, Sendable, Codable {
+    /// Host time to launch all its kernels, in ms, when nothing else launches in the context.
+    public var launchMs: Double
+    /// Work in SM·ms: the time its kernels would take on one SM.
+    public var workSMms: Double
+    /// The SMs it keeps busy at batch 1.
+    public var parallelism: Double
+    /// The SMs it keeps busy at a large batch.
+    public var batchedParallelism: Double
+    /// The share of all SMs it can use before memory bandwidth is used up: 1 if bandwidth never is.
+    public var bandwidthShare: Double
+    /// Memory for its weights and working buffers, in MiB.
+    public var memoryMiB: Double
+
+    /// The cost of a network.
+    public init(
+        launchMs: Double, workSMms: Double, parallelism: Double, batchedParallelism: Double, bandwidthShare: Double,
+        memoryMiB: Double
+    ) {
+        self.launchMs = launchMs
+        self.workSMms = workSMms
+        self.parallelism = parallelism
+        self.batchedParallelism = batchedParallelism
+        self.bandwidthShare = bandwidthShare
+        self.memoryMiB = memoryMiB
+    }
+
+    /// The SMs that a batch keeps busy: proportional to it at first, then levelling off at `batchedParallelism`
+    /// (docs/gpu-model.md, equation 7).
+    public func parallelism(batch: Int) -> Double {
+        let ratio = parallelism / batchedParallelism
+        func levelled(_ size: Double) -> Double {
+            size / (1 + (size * ratio) * (size * ratio) * (size * ratio) * (size * ratio)).squareRoot().squareRoot()
+        }
+        return parallelism * levelled(Double(batch)) / levelled(1)
+    }
+
+    /// The costs of the stages when it is cut into `stages` of equal work, as Daris cuts.
+    public func stages(_ stages: Int, batch: Int) -> [StageCost] {
+        let cost = StageCost(
+            launch: launchMs * 1e6 / Double(stages), work: workSMms * 1e6 * Double(batch) / Double(stages),
+            parallelism: parallelism(batch: batch), bandwidthShare: bandwidthShare)
+        return Array(repeating: cost, count: stages)
+    }
+}

@@ -1,0 +1,209 @@
+public import DarisCore
+
+/// A GPU in virtual time: stages share its SMs by generalised processor sharing, and launching shares the host.
+///
+/// A stage goes through three phases. *Wake*: the host takes notice of it. *Launch*: the host hands its kernels to the
+/// context's queue; launches in one context exclude each other, so n of them each go at 1/n. *Compute*: the stage works
+/// off its SM·ns at the rate of the SMs it has, bounded by its parallelism, by its context's quota, which the streams of
+/// the context share, and by the SMs and the memory bandwidth there are, which all share. `docs/gpu-model.md` has the
+/// equations.
+public struct SimulatedGPU: VirtualDevice, Sendable {
+    /// What a lane is at.
+    private enum Phase: UInt8 { case idle, wake, launch, compute }
+
+    private struct Lane {
+        var phase = Phase.idle
+        /// What is left of the phase: ns of launching, SM·ns of work.
+        var left = 0.0
+        /// How much of it goes in a nanosecond.
+        var rate = 0.0
+        var launch = 0.0
+        var work = 0.0
+        var parallelism = 0.0
+        /// The share of the memory bandwidth that one SM's worth of it takes.
+        var bandwidth = 0.0
+        var started = Nanoseconds.zero
+        var context = 0
+    }
+
+    private let processors: Double
+    private let sharing: GPUModel.Sharing
+    /// θ of this kind of partition.
+    private let overlap: Double
+    /// Whether several contexts have several streams each, so that launches exclude each other everywhere.
+    private let sharesLaunches: Bool
+    private let stageOverhead: Double
+    private let costs: ContiguousArray<StageCost>
+    private let firstStage: ContiguousArray<Int>
+    private let quota: Double
+    private var lanes: ContiguousArray<Lane>
+    /// The lanes on which something runs, in no particular order.
+    private var busy: ContiguousArray<Int> = []
+    private var launching: ContiguousArray<Int>
+    private var demand: ContiguousArray<Double>
+    private var granted: ContiguousArray<Double>
+    private var computingInAll = 0
+    private var launchingInAll = 0
+    private var now = Nanoseconds.zero
+    private var next: (time: Nanoseconds, lane: Int)?
+    private var isStale = true
+    private var noise: NoiseSource
+
+    /// An idle GPU.
+    ///
+    /// - Parameters:
+    ///   - costs: what each stage of each task asks for.
+    ///   - seed: of the variation of execution times.
+    public init(_ gpu: GPUModel, partition: Partition, kind: PartitionKind = .mps, costs: [[StageCost]], seed: UInt64) {
+        processors = Double(gpu.processors)
+        sharing = gpu.sharing
+        overlap = kind == .green ? 0 : gpu.sharing.windowOverlap
+        sharesLaunches = partition.contexts > 1 && partition.streams > 1
+        stageOverhead = gpu.sharing.stageOverheadMs * 1e6
+        self.costs = ContiguousArray(costs.joined())
+        var first = 0
+        firstStage = ContiguousArray(
+            costs.map { stages in
+                defer { first += stages.count }
+                return first
+            })
+        quota = Double(partition.quota(units: gpu.processors, granularity: gpu.granularity))
+        lanes = ContiguousArray(
+            (0..<partition.lanes).map { index in
+                var lane = Lane()
+                lane.context = index / partition.streams
+                return lane
+            })
+        busy.reserveCapacity(partition.lanes)
+        launching = ContiguousArray(repeating: 0, count: partition.contexts)
+        demand = ContiguousArray(repeating: 0, count: partition.contexts)
+        granted = ContiguousArray(repeating: 0, count: partition.contexts)
+        noise = NoiseSource(sigma: gpu.sharing.noise, seed: seed)
+    }
+
+    public mutating func start(task: Int, stage: Int, lane: Int, at time: Nanoseconds) {
+        precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
+        advance(to: time)
+        let cost = costs[firstStage[task] + stage]
+        let factor = noise.next()
+        lanes[lane].phase = .wake
+        lanes[lane].left = stageOverhead * factor
+        lanes[lane].launch = cost.launch * factor
+        lanes[lane].work = cost.work * factor
+        lanes[lane].parallelism = min(cost.parallelism, quota)
+        lanes[lane].bandwidth = 1 / (cost.bandwidthShare * processors)
+        lanes[lane].started = time
+        busy.append(lane)
+        isStale = true
+    }
+
+    public mutating func abandon(lane: Int, at time: Nanoseconds) {
+        guard lanes[lane].phase != .idle else { return }
+        advance(to: time)
+        leavePhase(lane)
+        lanes[lane].phase = .idle
+        busy.removeAll { $0 == lane }
+        isStale = true
+    }
+
+    public mutating func nextHappening() -> Nanoseconds? {
+        if isStale { share() }
+        return next?.time
+    }
+
+    public mutating func happen(at time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+        if isStale { share() }
+        guard let (due, lane) = next, due <= time else { return nil }
+        advance(to: due)
+        isStale = true
+        leavePhase(lane)
+        switch lanes[lane].phase {
+        case .wake:
+            lanes[lane].phase = .launch
+            lanes[lane].left = lanes[lane].launch
+            launching[lanes[lane].context] += 1
+            launchingInAll += 1
+            return nil
+        case .launch:
+            lanes[lane].phase = .compute
+            lanes[lane].left = lanes[lane].work
+            computingInAll += 1
+            return nil
+        case .compute, .idle:
+            lanes[lane].phase = .idle
+            if let place = busy.firstIndex(of: lane) { busy.swapAt(place, busy.count - 1) }
+            busy.removeLast()
+            return (lane, due - lanes[lane].started)
+        }
+    }
+
+    private mutating func leavePhase(_ lane: Int) {
+        switch lanes[lane].phase {
+        case .launch:
+            launching[lanes[lane].context] -= 1
+            launchingInAll -= 1
+        case .compute: computingInAll -= 1
+        case .idle, .wake: break
+        }
+    }
+
+    private mutating func advance(to time: Nanoseconds) {
+        let span = Double((time - now).rawValue)
+        now = time
+        guard span > 0 else { return }
+        for lane in busy { lanes[lane].left -= lanes[lane].rate * span }
+    }
+
+    /// Works out how fast everything goes, and what will be over first (docs/gpu-model.md, equations 1 to 6).
+    private mutating func share() {
+        isStale = false
+        next = nil
+        guard !busy.isEmpty else { return }
+        let crowding = 1 + sharing.queueCrowding * max(0, Double(busy.count) - sharing.queueLanes)
+        let computeRate = computingInAll == 0 ? 0 : shareProcessors() / crowding
+        var soonest = Double.infinity
+        var first = -1
+        for lane in busy {
+            let context = lanes[lane].context
+            switch lanes[lane].phase {
+            case .wake: lanes[lane].rate = 1
+            case .launch:
+                let launchers = Double(sharesLaunches ? launchingInAll : launching[context])
+                let contention = 1 + sharing.launchCrowding * max(0, launchers - sharing.launchLanes)
+                lanes[lane].rate = 1 / (launchers * contention * crowding)
+            case .compute, .idle: lanes[lane].rate = computeRate * granted[context] * lanes[lane].parallelism
+            }
+            let span = lanes[lane].left / lanes[lane].rate
+            if span < soonest || (span == soonest && lane < first) {
+                soonest = span
+                first = lane
+            }
+        }
+        next = (now + Nanoseconds(Int64(min(max(0, soonest.rounded(.up)), 4e18))), first)
+    }
+
+    /// Works out the share of its demand that each stage of a context is granted within the context, and returns the part
+    /// of it that the whole device can give.
+    private mutating func shareProcessors() -> Double {
+        for lane in busy where lanes[lane].phase == .compute { demand[lanes[lane].context] = 0 }
+        for lane in busy where lanes[lane].phase == .compute {
+            demand[lanes[lane].context] += lanes[lane].parallelism
+        }
+        var (total, free, traffic, active) = (0.0, 1.0, 0.0, 0.0)
+        for lane in busy where lanes[lane].phase == .compute {
+            let context = lanes[lane].context
+            if demand[context] > 0 {
+                let used = min(demand[context], quota)
+                granted[context] = used / demand[context]
+                demand[context] = 0
+                total += used
+                free *= 1 - used / processors
+                active += 1
+            }
+            traffic += granted[context] * lanes[lane].parallelism * lanes[lane].bandwidth
+        }
+        let covered = overlap * processors * (1 - free) + (1 - overlap) * min(processors, total)
+        let rate = covered / total
+        return min(rate, (1 - sharing.kernelGap / active) / traffic)
+    }
+}

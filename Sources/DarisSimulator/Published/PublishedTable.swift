@@ -1,0 +1,83 @@
+public import DarisCore
+
+/// Measurements that the authors of the paper published with their implementation: medians over their runs of a
+/// configuration on an RTX 2080 Ti (github.com/AmirFB/DARIS, folder results).
+public struct PublishedTable: Sendable {
+    /// One configuration of a task set under the scheduler.
+    public struct Row: Hashable, Sendable {
+        /// Which task set: the name of its network.
+        public var taskSet: String
+        /// N_c.
+        public var contexts: Int
+        /// N_s.
+        public var streams: Int
+        /// OS.
+        public var oversubscription: Double
+        /// How many runs the medians are of.
+        public var runs: Int
+        /// Completed jobs a second.
+        public var jps: Double
+        /// HP deadline miss rate in percent.
+        public var hpMissPercent: Double
+        /// LP deadline miss rate in percent; `nil` if no LP job was accepted.
+        public var lpMissPercent: Double?
+        /// LP acceptance in percent.
+        public var lpAcceptPercent: Double
+
+        /// `6×1 OS 6`.
+        public var label: String {
+            let os = oversubscription
+            let whole = os == os.rounded() ? "\(Int(os))" : "\(os)"
+            return "\(contexts)×\(streams) OS \(whole)"
+        }
+
+        /// STR, MPS or MPS+STR.
+        public var policy: String {
+            Partition(contexts: contexts, streams: streams, oversubscription: oversubscription).policyName
+        }
+
+        /// Its partition.
+        public var partition: Partition {
+            Partition(contexts: contexts, streams: streams, oversubscription: oversubscription)
+        }
+    }
+
+    /// One network alone at a batch size, without a scheduler.
+    public struct BatchingRow: Hashable, Sendable {
+        /// The network.
+        public var network: String
+        /// The batch size.
+        public var batch: Int
+        /// Completed inferences a second, the median of the runs.
+        public var jps: Double
+    }
+
+    /// The task sets' rows.
+    public let rows: [Row]
+    /// The batching rows.
+    public let batching: [BatchingRow]
+
+    /// The published measurements.
+    public static let rtx2080ti = PublishedTable(
+        rows: lines(of: PackageResources.rtx2080ti_tasksets_csv).map { field in
+            Row(
+                taskSet: field[0], contexts: number(field[1]), streams: number(field[2]),
+                oversubscription: number(field[3]), runs: number(field[4]), jps: number(field[5]),
+                hpMissPercent: number(field[6]), lpMissPercent: field[7].isEmpty ? nil : number(field[7]),
+                lpAcceptPercent: number(field[8]))
+        },
+        batching: lines(of: PackageResources.rtx2080ti_batching_csv).map { field in
+            BatchingRow(network: field[0], batch: number(field[1]), jps: number(field[2]))
+        })
+
+    private static func lines(of bytes: [UInt8]) -> [[String]] {
+        String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst().map { line in
+            line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        }
+    }
+
+    private static func number<Number: LosslessStringConvertible>(_ text: String) -> Number {
+        guard let number = Number(text) else { preconditionFailure("'\(text)' in the published table is no number") }
+        return number
+    }
+}

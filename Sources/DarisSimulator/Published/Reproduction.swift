@@ -1,0 +1,57 @@
+public import DarisCore
+
+/// The published configurations run again in the simulator.
+public struct Reproduction: Sendable {
+    /// A published row and what the simulator says of it.
+    public struct Row: Hashable, Sendable {
+        /// What was measured.
+        public var published: PublishedTable.Row
+        /// Completed jobs a second.
+        public var jps: Double
+        /// HP deadline miss rate in percent.
+        public var hpMissPercent: Double
+        /// LP deadline miss rate in percent; `nil` if no LP job was accepted.
+        public var lpMissPercent: Double?
+        /// LP acceptance in percent.
+        public var lpAcceptPercent: Double
+        /// Mean response times in ms.
+        public var hpResponseMs: Double
+        /// Mean response times in ms.
+        public var lpResponseMs: Double
+
+        /// (simulated − published) / published.
+        public var relativeError: Double { (jps - published.jps) / published.jps }
+    }
+
+    /// How long each configuration is run.
+    public static let duration = Nanoseconds.seconds(Int64(5))
+
+    /// The scheduler of the paper: as Daris', but a task that has become too slow to fit anywhere never comes back.
+    public static var options: SchedulerOptions {
+        var options = SchedulerOptions()
+        options.forgetting = false
+        return options
+    }
+
+    /// Runs one configuration of a task set as it was run for the paper: for 5 s, with random phases.
+    ///
+    /// Jobs count if they were admitted within the 5 s.
+    public static func run(
+        _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, duration: Nanoseconds = duration,
+        seed: UInt64 = 1
+    ) -> Row {
+        let simulation: Simulation
+        do {
+            simulation = try Simulation(
+                taskSet.tasks(on: gpu), on: gpu, partition: row.partition, kind: row.contexts == 1 ? .streams : .mps,
+                options: options, seed: seed)
+        } catch { preconditionFailure("a published configuration cannot be scheduled: \(error)") }
+        let result = simulation.run(phases: simulation.randomPhases(seed: seed), duration: duration)
+        let summary = result.summary
+        return Row(
+            published: row, jps: Double(result.inferencesStartedInTime) / duration.inSeconds,
+            hpMissPercent: summary.hp.dmr * 100, lpMissPercent: summary.lp.accepted > 0 ? summary.lp.dmr * 100 : nil,
+            lpAcceptPercent: summary.lp.acceptance * 100, hpResponseMs: summary.hp.responseMs.mean,
+            lpResponseMs: summary.lp.responseMs.mean)
+    }
+}

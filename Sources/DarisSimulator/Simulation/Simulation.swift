@@ -1,0 +1,94 @@
+public import DarisCore
+
+/// Tasks on a simulated GPU: measures them under full load, places them, and runs the scheduler in virtual time.
+///
+/// ```swift
+/// let simulation = try Simulation(tasks, on: gpu, partition: partition, kind: .mps, options: .init(), seed: 1)
+/// let result = simulation.run(phases: phases, duration: .seconds(10))
+/// ```
+///
+/// The same input gives the same result, byte for byte.
+public struct Simulation: Sendable {
+    /// The device.
+    public let gpu: GPUModel
+    /// How its contexts get their SMs.
+    public let kind: PartitionKind
+    /// What the scheduler is made from, AFETs measured.
+    public private(set) var configuration: SchedulerConfiguration
+    /// What the stages of each task cost.
+    public let costs: [[StageCost]]
+    /// The seed of execution times.
+    public let seed: UInt64
+
+    /// Measures and places tasks.
+    ///
+    /// - Parameter load: if given, all periods are scaled so that the utilisation by AFET is this share of all lanes.
+    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    public init(
+        _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind,
+        options: SchedulerOptions, seed: UInt64
+    ) throws(SchedulerError) {
+        let afets = Self.afets(tasks, on: gpu, partition: partition, kind: kind, seed: seed)
+        let specifications = zip(tasks, afets).map { task, afet in
+            var specification = task.specification
+            specification.afet = afet
+            return specification
+        }
+        try self.init(
+            specifications, costs: tasks.map(\.stages), on: gpu, partition: partition, kind: kind, options: options,
+            seed: seed)
+    }
+
+    /// Places tasks whose AFETs are known already.
+    ///
+    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    public init(
+        _ specifications: [TaskSpecification], costs: [[StageCost]], on gpu: GPUModel, partition: Partition,
+        kind: PartitionKind, options: SchedulerOptions, seed: UInt64
+    ) throws(SchedulerError) {
+        self.gpu = gpu
+        self.kind = kind
+        self.costs = costs
+        self.seed = seed
+        configuration = try SchedulerConfiguration(partition: partition, tasks: specifications, options: options)
+    }
+
+    /// The AFET of each stage of each task. Tasks with equal stages share a measurement.
+    public static func afets(
+        _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind, seed: UInt64
+    ) -> [[Nanoseconds]] {
+        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), lanes: partition.lanes)
+        let costs = tasks.map(\.stages)
+        var known: [[StageCost]: [Nanoseconds]] = [:]
+        return tasks.indices.map { index in
+            if let afet = known[costs[index]] { return afet }
+            var device = SimulatedGPU(gpu, partition: partition, kind: kind, costs: costs, seed: seed ^ 0xAFE7)
+            let afet = profiler.afet(of: index, on: &device, seed: seed)
+            known[costs[index]] = afet
+            return afet
+        }
+    }
+
+    /// A driver of these tasks, to be run on `device`.
+    public func driver(
+        phases: [Nanoseconds], duration: Nanoseconds, keepsEntries: Bool = false
+    ) -> VirtualTimeDriver {
+        VirtualTimeDriver(configuration, phases: phases, duration: duration, keepsEntries: keepsEntries)
+    }
+
+    /// The device at rest.
+    public var device: SimulatedGPU {
+        SimulatedGPU(gpu, partition: configuration.partition, kind: kind, costs: costs, seed: seed)
+    }
+
+    /// Releases jobs for `duration` and runs until the last has ended.
+    public func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
+        driver(phases: phases, duration: duration).run(on: device)
+    }
+
+    /// Seeded random phases, one a task, each within its period.
+    public func randomPhases(seed: UInt64) -> [Nanoseconds] {
+        var random = SplitMix64(seed: seed)
+        return configuration.tasks.map { Nanoseconds(Int64(random.next() % UInt64($0.period.rawValue))) }
+    }
+}
