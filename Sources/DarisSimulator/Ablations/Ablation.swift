@@ -1,0 +1,63 @@
+public import DarisCore
+
+/// A rule of the scheduler switched off or changed, to see what it is worth (paper section VI).
+public struct Ablation: Sendable {
+    /// What is changed, in words.
+    public let name: String
+    /// Whether networks are left in one piece.
+    public let isUnstaged: Bool
+    private let change: @Sendable (inout SchedulerOptions) -> Void
+
+    init(_ name: String, isUnstaged: Bool = false, _ change: @escaping @Sendable (inout SchedulerOptions) -> Void = { _ in }) {
+        self.name = name
+        self.isUnstaged = isUnstaged
+        self.change = change
+    }
+
+    /// The options with the change made.
+    public func applied(to options: SchedulerOptions) -> SchedulerOptions {
+        var options = options
+        change(&options)
+        return options
+    }
+
+    /// Everything as it is, then one change at a time.
+    public static let all: [Ablation] = [
+        Ablation("as given"),
+        Ablation("no staging", isUnstaged: true),
+        Ablation("no last-stage level") { $0.lastStageLevel = false },
+        Ablation("no late level") { $0.lateLevel = false },
+        Ablation("no fixed priority (EDF)") { $0.fixedPriority = false },
+        Ablation("WCET instead of MRET") { $0.worstCaseExecutionTime = true },
+        Ablation("window 1") { $0.windowSize = 1 },
+        Ablation("window 2") { $0.windowSize = 2 },
+        Ablation("window 10") { $0.windowSize = 10 },
+        Ablation("window 50") { $0.windowSize = 50 },
+        Ablation("no migration") { $0.migration = false },
+        Ablation("no admission") { $0.admission = false },
+        Ablation("no forgetting") { $0.forgetting = false },
+    ]
+
+    /// A change and what came of it.
+    public struct Row: Sendable {
+        /// What was changed.
+        public var name: String
+        /// The figures with the change.
+        public var figures: CandidateFigures
+    }
+
+    /// Simulates all of them on one candidate, on all cores.
+    ///
+    /// - Parameter runs: how many seeds each is run with.
+    public static func run(
+        _ problem: PlanningProblem, candidate: Candidate, duration: Nanoseconds, runs: Int
+    ) -> [Row] {
+        concurrentMap(all) { ablation -> Row? in
+            var problem = problem
+            problem.options = ablation.applied(to: problem.options)
+            var candidate = candidate
+            if ablation.isUnstaged { candidate.stageScale = 0 }
+            return problem.figures(candidate, duration: duration, runs: runs).map { Row(name: ablation.name, figures: $0) }
+        }.compactMap { $0 }
+    }
+}

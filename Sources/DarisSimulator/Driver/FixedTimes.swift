@@ -1,0 +1,65 @@
+public import DarisCore
+import HeapModule
+
+/// A device whose stages take as long as they are told, whatever runs beside them.
+public struct FixedTimes: VirtualDevice {
+    private struct End: Comparable {
+        var time: Nanoseconds
+        /// Order of creation, which breaks ties.
+        var number: Int
+        var lane: Int
+
+        static func < (a: End, b: End) -> Bool { a.time != b.time ? a.time < b.time : a.number < b.number }
+    }
+
+    private let times: StageTimes
+    private let afet: [[Nanoseconds]]
+    private var random: SplitMix64
+    private var ends = Heap<End>()
+    /// The number of the end that is still valid on each lane, and when its stage started.
+    private var current: ContiguousArray<(number: Int, started: Nanoseconds)?>
+    private var created = 0
+
+    /// A device of `lanes` lanes for tasks with the given AFETs by stage.
+    public init(_ times: StageTimes, afet: [[Nanoseconds]], lanes: Int) {
+        self.times = times
+        self.afet = afet
+        random = if case .noisy(let seed, _) = times { SplitMix64(seed: seed) } else { SplitMix64(seed: 0) }
+        current = ContiguousArray(repeating: nil, count: lanes)
+    }
+
+    public mutating func start(task: Int, stage: Int, lane: Int, at now: Nanoseconds) {
+        let time = stageTime(task: task, stage: stage, lane: lane)
+        created += 1
+        current[lane] = (created, now)
+        ends.insert(End(time: now + time, number: created, lane: lane))
+    }
+
+    public mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
+
+    public mutating func nextHappening() -> Nanoseconds? {
+        while let end = ends.min {
+            if current[end.lane]?.number == end.number { return end.time }
+            ends.removeMin()
+        }
+        return nil
+    }
+
+    public mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+        guard nextHappening() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
+            return nil
+        }
+        current[end.lane] = nil
+        return (end.lane, end.time - started)
+    }
+
+    private mutating func stageTime(task: Int, stage: Int, lane: Int) -> Nanoseconds {
+        let afet = afet[task][stage]
+        return switch times {
+        case .constant: afet
+        case .noisy(_, let factors):
+            Nanoseconds(Int64(Double(afet.rawValue) * Double.random(in: factors, using: &random)))
+        case .custom(let time): max(time(task, stage, lane), .zero)
+        }
+    }
+}

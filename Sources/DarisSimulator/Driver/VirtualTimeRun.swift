@@ -1,0 +1,146 @@
+import DarisCore
+import HeapModule
+
+/// A run of a `VirtualTimeDriver` under way.
+struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
+    /// Something that will happen outside the device.
+    private struct Pending: Comparable {
+        enum Kind: UInt8 { case timer, other, release }
+        var time: Nanoseconds
+        var kind: Kind
+        /// Order of creation, which breaks ties.
+        var number: Int
+        var event: Event
+
+        static func < (a: Pending, b: Pending) -> Bool {
+            if a.time != b.time { return a.time < b.time }
+            if a.kind != b.kind { return a.kind.rawValue < b.kind.rawValue }
+            return a.number < b.number
+        }
+    }
+
+    private let driver: VirtualTimeDriver
+    private let observer: VirtualTimeDriver.Observer?
+    private var device: Device
+    private var scheduler: Scheduler
+    private var metrics: RunMetrics
+    private var pending = Heap<Pending>()
+    private var created = 0
+    private var now = Nanoseconds.zero
+    private var wake: Nanoseconds?
+    private var laneJobs: ContiguousArray<(job: JobID, stage: Int)?>
+    private var commands = CommandBuffer()
+    private var entries = ContiguousArray<RecordEntry>()
+    private var events = 0
+    private var startedInTime: ContiguousArray<Bool>
+    private var inferencesStartedInTime = 0
+
+    init(_ driver: VirtualTimeDriver, device: Device, observer: VirtualTimeDriver.Observer?) {
+        self.driver = driver
+        self.device = device
+        self.observer = observer
+        scheduler = Scheduler(driver.configuration)
+        metrics = RunMetrics(driver.configuration)
+        laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
+        startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
+    }
+
+    mutating func run() -> VirtualTimeDriver.Result {
+        for task in driver.configuration.tasks.indices {
+            scheduleRelease(of: task, at: task < driver.phases.count ? driver.phases[task] : .zero)
+        }
+        for (time, event) in driver.otherEvents { schedule(.other, event, at: time) }
+        while true {
+            let outside = pending.min?.time
+            if let inside = device.nextHappening(), inside <= (outside ?? .distantFuture) {
+                now = inside
+                if let end = device.happen(at: now) { stageEnded(lane: end.lane, executionTime: end.executionTime) }
+            } else if let next = pending.popMin() {
+                take(next)
+            } else {
+                break
+            }
+        }
+        let summary = RunSummary(metrics, scheduler: scheduler, duration: driver.duration, elapsed: now)
+        return VirtualTimeDriver.Result(
+            metrics: metrics, summary: summary, end: now, events: events,
+            inferencesStartedInTime: inferencesStartedInTime, entries: entries)
+    }
+
+    private mutating func stageEnded(lane: Int, executionTime: Nanoseconds) {
+        guard let (job, stage) = laneJobs[lane] else { return }
+        laneJobs[lane] = nil
+        if let fails = driver.fails, fails(job, stage, lane) {
+            handle(.stageFailed(lane: lane, job: job))
+        } else {
+            metrics.recordStage(lane: lane, executionTime: executionTime)
+            handle(.stageCompleted(lane: lane, job: job, executionTime: executionTime))
+        }
+    }
+
+    private mutating func take(_ next: Pending) {
+        if next.kind == .timer {
+            guard wake == next.time else { return }
+            wake = nil
+        }
+        now = next.time
+        switch next.event {
+        case .jobReleased(let task, _):
+            metrics.recordRelease(task: task, priority: driver.configuration.tasks[task].priority)
+            if next.kind == .release {
+                scheduleRelease(of: task, at: next.time + driver.configuration.tasks[task].period)
+            }
+        case .contextLost(let context):
+            let streams = driver.configuration.partition.streams
+            guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
+            for lane in context * streams..<(context + 1) * streams where laneJobs[lane] != nil {
+                device.abandon(lane: lane, at: now)
+                laneJobs[lane] = nil
+            }
+        default: break
+        }
+        handle(next.event)
+    }
+
+    private mutating func handle(_ event: Event) {
+        events += 1
+        scheduler.handle(event, at: now, into: &commands)
+        if driver.keepsEntries { entries.append(RecordEntry(now, event)) }
+        observer?(event, now, commands)
+        for command in commands {
+            if driver.keepsEntries { entries.append(RecordEntry(now, command)) }
+            obey(command)
+        }
+    }
+
+    private mutating func obey(_ command: Command) {
+        switch command {
+        case .admitted(let job, _, let migrated):
+            startedInTime[job.task] = now < driver.duration
+            if migrated {
+                metrics.recordMigration(task: job.task, priority: driver.configuration.tasks[job.task].priority)
+            }
+        case .queued: break
+        case .dispatch(let job, let stage, let lane):
+            laneJobs[lane] = (job, stage)
+            device.start(task: job.task, stage: stage, lane: lane, at: now)
+        case .finished(let outcome):
+            if outcome.fate == .completed && startedInTime[outcome.job.task] {
+                inferencesStartedInTime += driver.configuration.tasks[outcome.job.task].batch
+            }
+            metrics.recordEnd(outcome)
+        case .wake(let time):
+            schedule(.timer, .timerFired, at: max(time, now))
+            wake = max(time, now)
+        }
+    }
+
+    private mutating func scheduleRelease(of task: Int, at time: Nanoseconds) {
+        if time < driver.duration { schedule(.release, .jobReleased(task: task), at: time) }
+    }
+
+    private mutating func schedule(_ kind: Pending.Kind, _ event: Event, at time: Nanoseconds) {
+        pending.insert(Pending(time: time, kind: kind, number: created, event: event))
+        created += 1
+    }
+}

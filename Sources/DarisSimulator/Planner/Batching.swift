@@ -1,0 +1,47 @@
+import DarisCore
+
+/// Batching without a scheduler: one batch after another on the whole device, the upper baseline of the paper. Deadlines
+/// play no part in it.
+public struct Batching: Sendable {
+    /// The best batch of a network and what it gives.
+    public struct Row: Hashable, Sendable, Codable {
+        /// The network.
+        public var network: String
+        /// The batch with the highest throughput.
+        public var batch: Int
+        /// Inferences a second at that batch.
+        public var jps: Double
+    }
+
+    /// The largest batch tried.
+    public static let largestBatch = 64
+
+    /// Inferences a second of one network alone, closed loop: launching a batch overlaps the one before
+    /// (docs/gpu-model.md, equation 8).
+    public static func throughput(of cost: NetworkCost, on gpu: GPUModel, batch: Int) -> Double {
+        let usable = min(cost.parallelism(batch: batch), Double(gpu.processors) * cost.bandwidthShare)
+        return Double(batch) / max(cost.launchMs, Double(batch) * cost.workSMms / usable) * 1e3
+    }
+
+    /// The best batch of a network: the smallest whose throughput is within 0.5 % of the highest.
+    public static func best(_ network: String, on gpu: GPUModel) -> Row? {
+        guard let cost = gpu.networks[network] else { return nil }
+        let rates = (1...largestBatch).map { throughput(of: cost, on: gpu, batch: $0) }
+        let highest = rates.max() ?? 0
+        let batch = rates.firstIndex { $0 >= 0.995 * highest } ?? 0
+        return Row(network: network, batch: batch + 1, jps: rates[batch])
+    }
+
+    /// Inferences a second if all that tasks ask for is batched: at most what they ask for, else as much as fits when
+    /// every network gets its share of the demand.
+    public static func throughput(of tasks: [SimulatedTask], on gpu: GPUModel) -> Double {
+        var demand: [String: Double] = [:]
+        for task in tasks {
+            demand[task.network, default: 0] += Double(task.specification.batch) / task.specification.period.inSeconds
+        }
+        let (total, busy) = demand.sorted { $0.key < $1.key }.reduce((0.0, 0.0)) { sum, entry in
+            (sum.0 + entry.value, sum.1 + entry.value / (best(entry.key, on: gpu)?.jps ?? .infinity))
+        }
+        return total / max(1, busy)
+    }
+}

@@ -1,0 +1,74 @@
+import DarisCore
+
+/// How far a plan can be pushed before it breaks its constraints.
+public struct Headroom: Hashable, Sendable, Codable {
+    /// LP tasks of one kind and how many of them could be HP, each kind alone.
+    public struct Promotion: Hashable, Sendable, Codable {
+        /// The name of the first task of the kind.
+        public var task: String
+        /// The network they run.
+        public var network: String
+        /// How many tasks of the kind there are.
+        public var tasks: Int
+        /// How many could be HP with all constraints kept.
+        public var promotable: Int
+    }
+
+    /// All rates can be multiplied by this with the constraints kept, to about 2 %; `nil` if they are broken as it is.
+    public var rateScale: Double?
+    /// Whether the rate limit was not found below `rateLimit` times the rates.
+    public var isRateUnlimited: Bool
+    /// What could be raised to HP.
+    public var promotions: [Promotion]
+
+    /// The highest multiple of the rates that is tried.
+    public static let rateLimit = 16.0
+}
+
+extension PlanningProblem {
+    /// How far a plan can be pushed: a bisection on the load, and one for each kind of LP tasks on how many are HP.
+    public func headroom(of candidate: Candidate) -> Headroom {
+        func isFeasible(rateScale: Double = 1, promoted: Set<Int> = []) -> Bool {
+            figures(
+                candidate, duration: Planner.longRun, runs: 1, rateScale: rateScale, promoted: promoted
+            )?.isFeasible(constraints) ?? false
+        }
+        var headroom = Headroom(rateScale: nil, isRateUnlimited: false, promotions: [])
+        guard isFeasible() else { return headroom }
+        var (low, high) = (1.0, 2.0)
+        while high <= Headroom.rateLimit, isFeasible(rateScale: high) { (low, high) = (high, high * 2) }
+        if high > Headroom.rateLimit {
+            headroom.isRateUnlimited = true
+        } else {
+            while high / low > 1.02 {
+                let middle = (low * high).squareRoot()
+                if isFeasible(rateScale: middle) { low = middle } else { high = middle }
+            }
+        }
+        headroom.rateScale = low
+
+        let tasks = tasks(candidate.stageScale)
+        var kinds: [[Int]] = []
+        for index in tasks.indices where tasks[index].specification.priority == .low {
+            let kind = kinds.firstIndex { other in
+                let first = tasks[other[0]]
+                return first.network == tasks[index].network && first.stages == tasks[index].stages
+                    && first.specification.period == tasks[index].specification.period
+                    && first.specification.deadline == tasks[index].specification.deadline
+            }
+            if let kind { kinds[kind].append(index) } else { kinds.append([index]) }
+        }
+        for kind in kinds {
+            var (least, most) = (0, kind.count)
+            while least < most {
+                let middle = (least + most + 1) / 2
+                if isFeasible(promoted: Set(kind.prefix(middle))) { least = middle } else { most = middle - 1 }
+            }
+            headroom.promotions.append(
+                Headroom.Promotion(
+                    task: tasks[kind[0]].specification.name, network: tasks[kind[0]].network, tasks: kind.count,
+                    promotable: least))
+        }
+        return headroom
+    }
+}

@@ -1,0 +1,200 @@
+public import DarisCore
+
+/// Searches for the partition that completes most inferences under the constraints, by simulation.
+///
+/// The search prunes: for each kind and number of contexts it adds streams, and for each kind contexts, only while that
+/// helps, tries oversubscriptions from both ends, and simulates only the best few for long.
+public struct Planner: Sendable {
+    /// How far the search has come.
+    public struct Progress: Sendable {
+        /// What it is at, in words.
+        public var activity: String
+        /// Candidates simulated so far.
+        public var simulated: Int
+        /// The best feasible JPS so far.
+        public var bestJPS: Double
+    }
+
+    /// A finished search.
+    public struct Outcome: Sendable {
+        /// The finalists, best first; feasible ones before others.
+        public var finalists: [CandidateFigures]
+        /// Every candidate that was simulated, by short runs but for the finalists.
+        public var all: [CandidateFigures]
+
+        /// The plan to use; `nil` if no candidate keeps the constraints.
+        public var best: CandidateFigures?
+    }
+
+    /// The problem.
+    public let problem: PlanningProblem
+    /// The kinds of partition to look at.
+    public var kinds: [PartitionKind] = [.streams, .mps, .green]
+    /// The most contexts looked at.
+    public var contextLimit = 16
+    /// The most streams a context looked at.
+    public var streamLimit = 12
+    /// How many candidates are simulated for long.
+    public var finalistCount = 8
+    /// Whether to try more and fewer stages on the best candidates.
+    public var searchesStages = false
+
+    /// How long a candidate is simulated in the first round.
+    static let shortRun = Nanoseconds.seconds(Int64(2))
+    /// How long a finalist is simulated, by each of `longRuns` seeds.
+    static let longRun = Nanoseconds.seconds(Int64(5))
+    static let longRuns = 3
+    /// JPS within this share of each other are not told apart: simpler wins.
+    static let tolerance = 0.015
+
+    /// A planner.
+    public init(_ problem: PlanningProblem) { self.problem = problem }
+
+    /// Searches. Deterministic.
+    public func search(report: @escaping (Progress) -> Void = { _ in }) -> Outcome {
+        var search = Search(planner: self, report: report)
+        for kind in kinds {
+            switch kind {
+            case .streams: search.growStreams(kind, contexts: 1, oversubscription: 1)
+            case .mps, .green: search.growContexts(kind)
+            case .cores: break
+            }
+        }
+        search.refine()
+        return search.outcome()
+    }
+
+    /// The better of two: feasible first, then JPS; what is within `tolerance` counts as equal, and the lower LP miss
+    /// rate, the lower oversubscription and the fewer lanes win.
+    func ranked(_ figures: [CandidateFigures]) -> [CandidateFigures] {
+        let byJPS = figures.sorted { a, b in
+            let (first, second) = (a.isFeasible(problem.constraints), b.isFeasible(problem.constraints))
+            if first != second { return first }
+            if first { return a.jps > b.jps }
+            return (a.hpDMR, a.lpDMR, -a.jps) < (b.hpDMR, b.lpDMR, -b.jps)
+        }
+        guard let top = byJPS.first, top.isFeasible(problem.constraints) else { return byJPS }
+        let equals = byJPS.filter { $0.isFeasible(problem.constraints) && $0.jps >= top.jps * (1 - Self.tolerance) }
+        let winner = equals.min { a, b in
+            let (x, y) = (a.candidate.partition, b.candidate.partition)
+            let (first, second) = ((a.lpDMR * 200).rounded(), (b.lpDMR * 200).rounded())
+            if first != second { return first < second }
+            if x.oversubscription != y.oversubscription { return x.oversubscription < y.oversubscription }
+            if x.lanes != y.lanes { return x.lanes < y.lanes }
+            return a.jps > b.jps
+        }
+        return [winner ?? top] + byJPS.filter { $0.candidate != (winner ?? top).candidate }
+    }
+}
+
+/// A search under way.
+private struct Search {
+    let planner: Planner
+    let report: (Planner.Progress) -> Void
+    private var known: [Candidate: CandidateFigures] = [:]
+    private var order: [Candidate] = []
+
+    init(planner: Planner, report: @escaping (Planner.Progress) -> Void) {
+        self.planner = planner
+        self.report = report
+    }
+
+    /// Adds streams while that helps; returns the best JPS seen.
+    @discardableResult
+    mutating func growStreams(_ kind: PartitionKind, contexts: Int, oversubscription: Double) -> Double {
+        var best = 0.0
+        var worse = 0
+        for streams in 1...planner.streamLimit where worse < 2 {
+            let partition = Partition(contexts: contexts, streams: streams, oversubscription: oversubscription)
+            let value = merit([Candidate(kind: kind, partition: partition)])
+            worse = value > best * 1.005 ? 0 : worse + 1
+            best = max(best, value)
+        }
+        return best
+    }
+
+    /// Adds contexts while that helps: each with one stream at several oversubscriptions, then more streams at the best.
+    mutating func growContexts(_ kind: PartitionKind) {
+        var best = 0.0
+        var worse = 0
+        for contexts in 2...max(2, planner.contextLimit) where worse < 3 {
+            let all = Double(contexts)
+            let shares = Set([1, 1.5, 2, (all / 2).rounded(), all].filter { $0 >= 1 && $0 <= all }).sorted()
+            let candidates = shares.map {
+                Candidate(kind: kind, partition: Partition(contexts: contexts, streams: 1, oversubscription: $0))
+            }
+            var value = merit(candidates)
+            let top = candidates.max { (known[$0]?.jps ?? 0) < (known[$1]?.jps ?? 0) }
+            if let share = top?.partition.oversubscription, contexts <= 8 {
+                for streams in 2...max(2, planner.streamLimit) {
+                    let partition = Partition(contexts: contexts, streams: streams, oversubscription: share)
+                    let next = merit([Candidate(kind: kind, partition: partition)])
+                    if next < value * 1.005 { break }
+                    value = next
+                }
+            }
+            worse = value > best * 1.005 ? 0 : worse + 1
+            best = max(best, value)
+        }
+    }
+
+    /// Simulates the neighbours of the best few, and other numbers of stages if that is asked for.
+    mutating func refine() {
+        for figures in planner.ranked(Array(order.compactMap { known[$0] })).prefix(3) {
+            let partition = figures.candidate.partition
+            var neighbours: [Candidate] = []
+            for share in [partition.oversubscription - 1, partition.oversubscription + 1, 1.25, 1.75, 3]
+            where share >= 1 && share <= Double(partition.contexts) {
+                var changed = figures.candidate
+                changed.partition.oversubscription = share
+                neighbours.append(changed)
+            }
+            if planner.searchesStages {
+                for scale in [0.25, 0.5, 2, 4] {
+                    var changed = figures.candidate
+                    changed.stageScale = scale
+                    neighbours.append(changed)
+                }
+            }
+            _ = merit(neighbours)
+        }
+    }
+
+    /// Simulates the finalists for long and puts everything in order.
+    mutating func outcome() -> Planner.Outcome {
+        let chosen = planner.ranked(order.compactMap { known[$0] }).prefix(planner.finalistCount).map(\.candidate)
+        let problem = planner.problem
+        tell("simulating the \(chosen.count) best for longer")
+        let long = concurrentMap(Array(chosen)) {
+            problem.figures($0, duration: Planner.longRun, runs: Planner.longRuns)
+        }
+        for case let figures? in long { known[figures.candidate] = figures }
+        let finalists = planner.ranked(long.compactMap { $0 })
+        let best = finalists.first { $0.isFeasible(problem.constraints) }
+        return Planner.Outcome(finalists: finalists, all: order.compactMap { known[$0] }, best: best)
+    }
+
+    /// Simulates candidates that are not known yet; returns the best JPS of them, discounted where a constraint is broken.
+    private mutating func merit(_ candidates: [Candidate]) -> Double {
+        let problem = planner.problem
+        let fresh = candidates.filter { candidate in
+            known[candidate] == nil && problem.memoryMiB(of: candidate) <= problem.constraints.memoryMiB
+        }
+        for case let figures? in concurrentMap(fresh, { problem.figures($0, duration: Planner.shortRun, runs: 1) }) {
+            known[figures.candidate] = figures
+            order.append(figures.candidate)
+        }
+        if let last = candidates.last { tell(last.label) }
+        return candidates.compactMap { known[$0] }.map { figures in
+            let excess = max(0, figures.hpDMR - problem.constraints.hpDMR) + max(0, figures.lpDMR - 2 * problem.constraints.lpDMR)
+            return figures.jps * max(0.1, 1 - 5 * excess)
+        }.max() ?? 0
+    }
+
+    private func tell(_ activity: String) {
+        let feasible = known.values.filter { $0.isFeasible(planner.problem.constraints) }
+        report(
+            Planner.Progress(
+                activity: activity, simulated: order.count, bestJPS: feasible.map(\.jps).max() ?? 0))
+    }
+}
