@@ -242,7 +242,9 @@ public struct Preparation: Sendable {
         return zip(taskSet.tasks, configuration.tasks).map { task, specification in
             // Drawn for every task, so that one task's phase does not depend on another's being given.
             let random = Nanoseconds(Int64(generator.next() % UInt64(specification.period.rawValue)))
-            return task.arrival == .sporadic ? .sporadic : .periodic(phase: task.phase ?? random)
+            guard task.arrival == .periodic else { return .sporadic }
+            return .clock(
+                ArrivalSequence(.periodic, period: specification.period, phase: task.phase ?? random, seed: 0))
         }
     }
 
