@@ -42,9 +42,11 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
 
 extension String {
     /// This text in quotation marks as it can stand in a one-line message: clipped, with control characters escaped.
-    var quoted: String {
-        let limit = 60
-        var result = "'"
+    var quoted: String { "'\(escaped(limit: 60))'" }
+
+    /// This text with control characters escaped, clipped to `limit` characters.
+    func escaped(limit: Int = .max) -> String {
+        var result = ""
         for (position, scalar) in unicodeScalars.enumerated() {
             guard position < limit else {
                 result += "…"
@@ -56,6 +58,6 @@ extension String {
             default: result.unicodeScalars.append(scalar)
             }
         }
-        return result + "'"
+        return result
     }
 }

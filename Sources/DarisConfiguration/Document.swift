@@ -11,7 +11,7 @@ enum Document {
 
     /// Reads a text; the root is a null scalar if there is nothing in it.
     static func root(of text: String, file: String) throws(ConfigurationError) -> Field {
-        guard text.utf8.count <= Limits.fileBytes else { throw tooLarge(file: file) }
+        guard text.utf8.count <= Limits.fileBytes else { throw SourceFile.Kind.taskSet.tooLarge(file: file) }
         // libYAML would count a byte order mark as a column, which shifts the indentation of the first line.
         let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         try refuseExpansion(in: text, file: file)
@@ -24,11 +24,6 @@ enum Document {
         } catch {
             throw ConfigurationError(file: file, message: "not valid YAML: \(error)")
         }
-    }
-
-    static func tooLarge(file: String) -> ConfigurationError {
-        ConfigurationError(
-            file: file, message: "is larger than \(Limits.fileBytes >> 20) MiB; a task set must be smaller")
     }
 
     private static func text(of bytes: [UInt8], file: String) throws(ConfigurationError) -> String {

@@ -86,6 +86,20 @@ struct Field {
         do { return try Quantity.parseShare(text) } catch { throw self.error(error.message) }
     }
 
+    /// The path of a file, as it is written.
+    func path(example: String) throws(ConfigurationError) -> String {
+        let text = try text("a path", example: example)
+        guard text.utf8.count <= Limits.pathBytes else {
+            throw error("a path of \(text.utf8.count) bytes is too long; keep to \(Limits.pathBytes)")
+        }
+        guard !text.isEmpty, !text.hasSuffix("/"), !text.unicodeScalars.contains(where: Field.isControl) else {
+            throw error("\(text.quoted) is not the path of a file; write for example '\(example)'")
+        }
+        return text
+    }
+
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
+
     /// A name of a task or a model, which is also what results and metrics call it: [A-Za-z0-9_.-], 1 to 128.
     func name() throws(ConfigurationError) -> String {
         let text = try text("a name", example: "front")

@@ -6,13 +6,17 @@ public enum Limits {
     public static let fileBytes = 4 << 20
     /// How deep brackets may nest in a file.
     public static let nesting = 64
+    /// The largest trace of release times, in bytes: 16 MiB.
+    public static let traceBytes = 16 << 20
+    /// The most release times in all traces of a task set together.
+    public static let traceTimes = 1_000_000
     /// The most tasks, after `count` has been expanded.
     public static let tasks = 10_000
     /// The most models.
     public static let models = 1_000
     /// The longest name of a task, a model or a dimension, in characters.
     public static let nameLength = 128
-    /// The longest path of a model file, in bytes.
+    /// The longest path of a file, in bytes.
     public static let pathBytes = 4_096
     /// The most symbolic dimensions a model can be given values for.
     public static let dimensions = 64
@@ -38,6 +42,14 @@ public enum Limits {
     public static let deadline = Nanoseconds(1)...Nanoseconds.seconds(3_600 as Int64)
     /// The time from the start of the run to the first release: up to 1 h.
     public static let phase = Nanoseconds.zero...Nanoseconds.seconds(3_600 as Int64)
+    /// How late a release of a task with jitter may be; never later than its period.
+    public static let jitter = Nanoseconds.zero...period.upperBound
+    /// The mean of what sporadic gaps have beyond the period.
+    public static let extraGap = Nanoseconds.zero...period.upperBound
+    /// The mean length of on and off spans: 10 µs to 1 h.
+    public static let span = period
+    /// A release time in a trace: up to 7 days.
+    public static let traceTime = Nanoseconds.zero...duration.upperBound
     /// The length of a run: 1 ms to 7 days.
     public static let duration = Nanoseconds.milliseconds(1)...Nanoseconds.seconds(7 * 86_400 as Int64)
     /// The load as a share of what the device can do: 1 % to 10000 %.

@@ -11,7 +11,7 @@ extension ModelDeclaration {
                 throw dimensions.error("are for models from a file; a built-in network has none to choose")
             }
         case (nil, let file?):
-            source = .file(SourceFolder.resolve(try ModelDeclaration.path(file), in: field.file))
+            source = .file(SourceFolder.resolve(try file.path(example: "models/net.onnx"), in: field.file))
             if let seed = section["seed"] {
                 throw seed.error("is for the weights of built-in networks; a file has its own weights")
             }
@@ -39,17 +39,6 @@ extension ModelDeclaration {
         return text
     }
 
-    private static func path(_ field: Field) throws(ConfigurationError) -> String {
-        let text = try field.text("a path", example: "models/net.onnx")
-        guard text.utf8.count <= Limits.pathBytes else {
-            throw field.error("a path of \(text.utf8.count) bytes is too long; keep to \(Limits.pathBytes)")
-        }
-        guard !text.isEmpty, !text.hasSuffix("/"), !text.unicodeScalars.contains(where: isControl) else {
-            throw field.error("\(text.quoted) is not the path of a file; write for example 'models/net.onnx'")
-        }
-        return text
-    }
-
     private static func stages(_ field: Field) throws(ConfigurationError) -> StageCount {
         let (least, most) = (Limits.stages.lowerBound, Limits.stages.upperBound)
         let text = try field.text("auto or a whole number from \(least) to \(most)", example: "auto")
@@ -69,7 +58,7 @@ extension ModelDeclaration {
         var dimensions: [String: Int] = [:]
         for (key, value) in entries {
             guard (1...Limits.nameLength).contains(key.name.unicodeScalars.count),
-                !key.name.unicodeScalars.contains(where: isControl)
+                !key.name.unicodeScalars.contains(where: Field.isControl)
             else {
                 throw key.field.error(
                     "\(key.name.quoted) is not the name of a dimension; write 1 to \(Limits.nameLength) characters")
@@ -78,6 +67,4 @@ extension ModelDeclaration {
         }
         return dimensions
     }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 }

@@ -24,10 +24,24 @@ public enum Quantity {
     public static func parseDuration(
         _ text: String, field: String = "", in range: ClosedRange<Nanoseconds>? = nil
     ) throws(ConfigurationError) -> Nanoseconds {
-        guard let (number, unit) = split(text) else {
+        try duration(text, plainUnit: "", field: field, in: range ?? Nanoseconds.zero...Limits.duration.upperBound)
+    }
+
+    /// Reads a time from the start of a run as `parseDuration` does, or a plain number, which means seconds.
+    static func parseInstant(
+        _ text: String, in range: ClosedRange<Nanoseconds>
+    ) throws(ConfigurationError) -> Nanoseconds {
+        try duration(text, plainUnit: "s", field: "", in: range)
+    }
+
+    private static func duration(
+        _ text: String, plainUnit: String, field: String, in range: ClosedRange<Nanoseconds>
+    ) throws(ConfigurationError) -> Nanoseconds {
+        guard let (number, written) = split(text) else {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a time; write for example '100 ms'")
         }
+        let unit = written.isEmpty ? plainUnit : written
         guard !unit.isEmpty else {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) has no unit; write for example '100 ms'")
@@ -37,7 +51,6 @@ public enum Quantity {
                 field: field,
                 message: "\(text.quoted) is not a time; write for example '100 ms' (units: ns, us, ms, s, min, h, d)")
         }
-        let range = range ?? Nanoseconds.zero...Limits.duration.upperBound
         let nanoseconds = (number.value * Double(known.nanoseconds)).rounded()
         // The bounds fit a Double exactly, so a value inside them converts without loss of range.
         guard nanoseconds >= Double(range.lowerBound.rawValue), nanoseconds <= Double(range.upperBound.rawValue) else {

@@ -4,7 +4,7 @@ public import DarisCore
 public struct RunSettings: Hashable, Sendable, Codable {
     /// The time during which jobs are released; 10 s if not given.
     public var duration: Nanoseconds
-    /// The seed of random phases, inputs and the order of measurements; 1 if not given.
+    /// The seed of random phases, arrivals and inputs, and the order of measurements; 1 if not given.
     public var seed: UInt64
 
     /// The settings of a run.

@@ -15,7 +15,7 @@ public struct TaskDeclaration: Hashable, Sendable, Codable {
     public var name: String
     /// The name of the model it runs.
     public var model: String
-    /// Tᵢ: the time between releases; the least such time if `arrival` is sporadic.
+    /// Tᵢ: the time between releases, as `arrival` takes it; what admission and `load` reckon with.
     public var period: Nanoseconds
     /// Dᵢ: the time from release to deadline; `nil` means the period.
     public var deadline: Nanoseconds?
@@ -29,7 +29,7 @@ public struct TaskDeclaration: Hashable, Sendable, Codable {
     public var lateness: LatenessRule
     /// What becomes of releases that come while the job before is in flight.
     public var overrun: OverrunRule
-    /// Whether the clock releases its jobs, or somebody outside.
+    /// When its jobs come.
     public var arrival: ArrivalPattern
     private var sourceLine: SourceLine
 

@@ -16,7 +16,7 @@ struct TaskEntry {
         "count",
     ]
 
-    init(_ field: Field) throws(ConfigurationError) {
+    init(_ field: Field, traces: inout TraceFiles) throws(ConfigurationError) {
         let section = try Section(
             field, keys: TaskEntry.keys, example: "{name: front, model: net, rate: 20 Hz, priority: high}")
         name = try section.required("name", example: "name: front")
@@ -32,12 +32,10 @@ struct TaskEntry {
         if let late = section["late"] { task.lateness = try late.choice([("run", .run), ("drop", .drop)]) }
         if let overrun = section["overrun"] { task.overrun = try TaskEntry.overrun(overrun) }
         if let arrival = section["arrival"] {
-            task.arrival = try arrival.choice(ArrivalPattern.allCases.map { ($0.rawValue, $0) })
+            task.arrival = try ArrivalPattern(arrival, period: task.period, traces: &traces)
         }
         if let phase = section["phase"] {
-            guard task.arrival == .periodic else {
-                throw phase.error("a sporadic task has no phase, since its jobs come from outside; take it out")
-            }
+            if let problem = task.arrival.phaseProblem { throw phase.error(problem) }
             task.phase = try phase.duration(in: Limits.phase)
         }
         count = try section["count"]?.integer(in: Limits.count) ?? 1

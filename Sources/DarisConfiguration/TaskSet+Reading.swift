@@ -3,17 +3,17 @@ internal import DarisCore
 extension TaskSet {
     /// Reads the task set in a YAML file.
     ///
-    /// - Parameter path: The file; the paths of models in it are relative to its folder.
+    /// - Parameter path: The file; the paths in it are relative to its folder.
     /// - Throws: The first error found, with its place.
     public static func read(path: String) throws(ConfigurationError) -> TaskSet {
-        try parse(try SourceFile.bytes(path: path), file: path)
+        try parse(try SourceFile.bytes(path: path, kind: .taskSet), file: path)
     }
 
     /// Reads a task set from YAML.
     ///
     /// - Parameters:
     ///   - text: The YAML.
-    ///   - file: The name to use in errors; the paths of models are relative to its folder.
+    ///   - file: The name to use in errors; the paths in it are relative to its folder. Traces are read from there.
     /// - Throws: The first error found, with its place.
     public static func parse(_ text: String, file: String) throws(ConfigurationError) -> TaskSet {
         try TaskSet(root: try Document.root(of: text, file: file))
@@ -93,8 +93,9 @@ extension TaskSet {
         }
         var tasks: [TaskDeclaration] = []
         var lines: [String: Int] = [:]
+        var traces = TraceFiles()
         for element in elements {
-            let entry = try TaskEntry(element)
+            let entry = try TaskEntry(element, traces: &traces)
             guard known.contains(entry.task.model) else {
                 let suggestion = Spelling.suggestion(for: entry.task.model, among: models)
                 let remedy = suggestion.isEmpty ? " declare it under 'models'" : suggestion

@@ -11,8 +11,8 @@ internal import DarisCore
 extension TaskSet {
     /// Writes the task set as YAML; `parse` with the same `source` reads an equal one from it.
     ///
-    /// Values that are their defaults are left out. The paths of models are written relative to the folder of
-    /// `source`: to write into another folder, set `source` first. A model outside that folder gets its absolute path.
+    /// Values that are their defaults are left out. Paths are written relative to the folder of `source`: to
+    /// write into another folder, set `source` first. A file outside that folder gets its absolute path.
     public func rendered() -> String {
         let device =
             device.hasSuffix(".json")
@@ -40,8 +40,7 @@ extension TaskSet {
             entries.append(("builtin", YAMLText.scalar(name)))
             if model.seed != 1 { entries.append(("seed", "\(model.seed)")) }
         case .file(let path):
-            let path = SourceFolder.relativize(path, to: source, workingFolder: workingFolder)
-            entries.append(("file", YAMLText.scalar(path)))
+            entries.append(("file", rendered(path: path)))
         }
         if case .fixed(let count) = model.stages { entries.append(("stages", "\(count)")) }
         if !model.dimensions.isEmpty {
@@ -64,8 +63,24 @@ extension TaskSet {
         if let phase = task.phase { entries.append(("phase", Quantity.format(phase))) }
         if task.lateness == .drop { entries.append(("late", "drop")) }
         if case .queue(let limit) = task.overrun { entries.append(("overrun", "{queue: \(limit)}")) }
-        if task.arrival != .periodic { entries.append(("arrival", task.arrival.rawValue)) }
+        if task.arrival != .periodic { entries.append(("arrival", rendered(task.arrival))) }
         return YAMLText.mapping(entries)
+    }
+
+    private func rendered(_ arrival: ArrivalPattern) -> String {
+        switch arrival {
+        case .periodic: "periodic"
+        case .jitter(let jitter): "{jitter: \(Quantity.format(jitter))}"
+        case .sporadic(nil): "sporadic"
+        case .sporadic(let extra?): "{sporadic: \(Quantity.format(extra))}"
+        case .poisson: "poisson"
+        case .bursts(let on, let off): "{on: \(Quantity.format(on)), off: \(Quantity.format(off))}"
+        case .trace(let path, _): "{trace: \(rendered(path: path))}"
+        }
+    }
+
+    private func rendered(path: String) -> String {
+        YAMLText.scalar(SourceFolder.relativize(path, to: source, workingFolder: workingFolder))
     }
 
     private func renderedScheduler() -> [(String, String)] {

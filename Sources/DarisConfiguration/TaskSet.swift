@@ -11,7 +11,7 @@ public import DarisCore
 /// A task set that was read, and one that overrides were applied to, keeps `Limits`; one made by hand keeps them if
 /// its maker does.
 public struct TaskSet: Hashable, Sendable, Codable {
-    /// The name of the file it was read from, for messages; paths of models are relative to its folder.
+    /// The name of the file it was read from, for messages; paths in it are relative to its folder.
     public var source: String
     /// The device to run on.
     public var device: String

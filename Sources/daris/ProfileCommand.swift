@@ -48,7 +48,7 @@ struct ProfileCommand: ParsableCommand {
         taskSet.tasks = (0..<max(2, taskSet.partition.lanes)).map { index in
             TaskDeclaration(
                 name: "task-\(index)", model: declaration.name, period: period, priority: .low, batch: batch,
-                arrival: .sporadic)
+                arrival: .sporadic())
         }
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh)
         prepared.device.shutDown()

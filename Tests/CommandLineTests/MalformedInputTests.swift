@@ -92,6 +92,12 @@ extension MalformedInput {
             "bad rate", "model: net, rate: 20 Hertz, priority: high",
             ":3:31: tasks[0].rate: '20 Hertz' is not a rate; write for example '20 Hz'"),
         .task(
+            "unknown arrival", "model: net, rate: 1, priority: high, arrival: often",
+            ":3:59: tasks[0].arrival: 'often' is not one of periodic, sporadic, poisson"),
+        .task(
+            "no trace", "model: net, rate: 1, priority: high, arrival: {trace: /no/times.txt}",
+            ":3:67: tasks[0].arrival.trace: '/no/times.txt': there is no such file; check the path"),
+        .task(
             "no unit", "model: net, period: 100, priority: high",
             ":3:33: tasks[0].period: '100' has no unit; write for example '100 ms'"),
         .task(

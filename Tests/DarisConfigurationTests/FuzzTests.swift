@@ -10,10 +10,19 @@ struct FuzzTests {
             scheduler: {policy: daris, window: 5, wcet: false, staging: true}
             """
 
+    /// Tasks with arrivals of all kinds, one of which is the trace at `trace`.
+    private static func arrivals(trace: String) -> String {
+        ["{jitter: 5 ms}", "sporadic", "{sporadic: 10 ms}", "poisson", "{on: 200 ms, off: 80 ms}", "{trace: \(trace)}"]
+            .enumerated().map { "  - {name: t\($0), model: segment, rate: 9 Hz, priority: low, arrival: \($1)}\n" }
+            .joined()
+    }
+
     @Test("2,000 mutations of a valid file are read or refused, and never crash")
-    func mutations() {
+    func mutations() throws {
         var generator = SeededGenerator(seed: 2504_08795)
-        let original = Array(FuzzTests.seedText.utf8)
+        let folder = try TemporaryFolder()
+        let arrivals = FuzzTests.arrivals(trace: try folder.write("0.5\n1 s", to: "times.txt"))
+        let original = Array(FuzzTests.seedText.replacing("load:", with: arrivals + "load:").utf8)
         let pieces = [
             "&a ", "*a", "[", "]", "{", "}", "'", "\"", ": ", "- ", "#", "\t", "\n", "---\n", "|\n", "? ", "é",
         ]
@@ -55,5 +64,36 @@ struct FuzzTests {
         }
         // Both must happen often, or the mutations test nothing.
         #expect(read > 100 && refused > 1_000, "\(read) read, \(refused) refused")
+    }
+
+    @Test("2,000 mutations of a trace are read or refused by line, and never crash")
+    func traceMutations() {
+        var generator = SeededGenerator(seed: 11)
+        let original = Array("# a day\n0 s\n1.5 ms\r\n\n 0.25 # plain\n30 s\n0.5 min\n600\n".utf8)
+        var read = 0
+        var refused = 0
+        for _ in 0..<2_000 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let place = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<4, using: &generator) {
+                case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+                case 1: bytes[place] = UInt8.random(in: 48...57, using: &generator)
+                case 2: bytes.remove(at: place)
+                default: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 9)], at: place)
+                }
+            }
+            do throws(ConfigurationError) {
+                let times = try TraceFiles.times(in: bytes, file: "t.txt", limit: 20)
+                read += 1
+                #expect(times == times.sorted() && times.allSatisfy(Limits.traceTime.contains))
+            } catch {
+                refused += 1
+                #expect(error.file == "t.txt" && error.line.map { (1...30).contains($0) } == true, "\(error)")
+                let isOneLine = !error.description.contains(where: \.isNewline)
+                #expect(isOneLine, "\(error)")
+            }
+        }
+        #expect(read > 100 && refused > 100, "\(read) read, \(refused) refused")
     }
 }

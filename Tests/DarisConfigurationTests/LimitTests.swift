@@ -20,6 +20,13 @@ struct LimitTests {
             text(task: "rate: 1, priority: low, batch: 1"), text(task: "rate: 1, priority: low, batch: 256"),
             text(task: "rate: 1, priority: low, count: 1"),
             text(task: "rate: 1, priority: low, overrun: {queue: 1}"),
+            text(task: "rate: 1, priority: low, arrival: {jitter: 0 s}"),
+            text(task: "rate: 1, priority: low, arrival: {jitter: 1 s}"),
+            text(task: "period: 1 h, priority: low, arrival: {jitter: 1 h}"),
+            text(task: "rate: 1, priority: low, arrival: {sporadic: 0 s}"),
+            text(task: "rate: 1, priority: low, arrival: {sporadic: 1 h}"),
+            text(task: "rate: 1, priority: low, arrival: {on: 10 us, off: 1 h}"),
+            text(task: "rate: 1, priority: low, arrival: {on: 1 h, off: 10 us}"),
             text(task: "rate: 1, priority: low, overrun: {queue: 65536}"),
             text(top: "run: {duration: 1 ms, seed: 0}"), text(top: "run: {duration: 7 d}"),
             text(top: "load: 1 %"), text(top: "load: 10000 %"), text(top: "load: 0.01"), text(top: "load: 10"),
@@ -68,6 +75,22 @@ struct LimitTests {
             (
                 text(task: "rate: 1, overrun: {queue: 65537}, priority: low"),
                 "tasks[0].overrun.queue: '65537' is outside 1 to 65536"
+            ),
+            (
+                text(task: "period: 1 h, arrival: {jitter: 61 min}, priority: low"),
+                "tasks[0].arrival.jitter: '61 min' is outside 0 s to 1 h"
+            ),
+            (
+                text(task: "rate: 1, arrival: {sporadic: 61 min}, priority: low"),
+                "tasks[0].arrival.sporadic: '61 min' is outside 0 s to 1 h"
+            ),
+            (
+                text(task: "rate: 1, arrival: {on: 9 us, off: 1 s}, priority: low"),
+                "tasks[0].arrival.on: '9 us' is outside 10 us to 1 h"
+            ),
+            (
+                text(task: "rate: 1, arrival: {on: 1 s, off: 61 min}, priority: low"),
+                "tasks[0].arrival.off: '61 min' is outside 10 us to 1 h"
             ),
             (text(top: "run: {duration: 999 us}"), "run.duration: '999 us' is outside 1 ms to 7 d"),
             (text(top: "run: {duration: 8 d}"), "run.duration: '8 d' is outside 1 ms to 7 d"),

@@ -263,6 +263,60 @@ struct MalformedFileTests {
             text(task: "rate: 1, priority: low, arrival: sporadic, phase: 1 ms"),
             "t.yaml:4:81: tasks[0].phase: a sporadic task has no phase, since its jobs come from outside; take it out"
         ),
+        (
+            text(task: "rate: 1, priority: low, arrival: poisson, phase: 1 ms"),
+            "t.yaml:4:80: tasks[0].phase: a poisson task has no phase, since its jobs come at random; take it out"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {on: 1 s, off: 1 s}, phase: 1 ms"),
+            "t.yaml:4:92: tasks[0].phase: a task with bursts has no phase, since they begin at random; take it out"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: random"),
+            "t.yaml:4:64: tasks[0].arrival: 'random' is not one of periodic, sporadic, poisson"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: [poisson]"),
+            "t.yaml:4:64: tasks[0].arrival: is a list; write one of periodic, sporadic, poisson, for example 'periodic'"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {}"),
+            "t.yaml:4:64: tasks[0].arrival: needs a kind; write 'jitter: 5 ms', 'sporadic: 10 ms', 'on: 200 ms, "
+                + "off: 800 ms' or 'trace: times.txt'"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {jiter: 5 ms}"),
+            "t.yaml:4:65: tasks[0].arrival: unknown key 'jiter'; did you mean 'jitter'? allowed are jitter, sporadic, "
+                + "on, off, trace"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {trace: t.txt, sporadic: 5 ms}"),
+            "t.yaml:4:64: tasks[0].arrival: has both 'sporadic' and 'trace'; keep one"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {on: 1 s}"),
+            "t.yaml:4:64: tasks[0].arrival: 'off' is missing; write for example 'off: 800 ms'"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {off: 1 s}"),
+            "t.yaml:4:70: tasks[0].arrival.off: goes with 'on'; write for example '{on: 200 ms, off: 800 ms}'"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {off: 1 s, jitter: 1 ms}"),
+            "t.yaml:4:70: tasks[0].arrival.off: goes with 'on'; write for example '{on: 200 ms, off: 800 ms}'"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {jitter: 5}"),
+            "t.yaml:4:73: tasks[0].arrival.jitter: '5' has no unit; write for example '100 ms'"
+        ),
+        (
+            text(task: "rate: 20 Hz, priority: low, arrival: {jitter: 51 ms}"),
+            "t.yaml:4:77: tasks[0].arrival.jitter: '51 ms' is longer than the period of 50 ms; keep to it"
+        ),
+        (
+            text(task: "rate: 1, priority: low, arrival: {trace: a/}"),
+            "t.yaml:4:72: tasks[0].arrival.trace: 'a/' is not the path of a file; write for example 'times.txt'"
+        ),
         // The load.
         (
             text(top: "load: 150"),

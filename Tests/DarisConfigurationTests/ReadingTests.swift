@@ -123,7 +123,7 @@ struct ReadingTests {
         let set = try TaskSet.parse(
             text(task: "period: 1 min, priority: Hp, overrun: queue, arrival: sporadic"), file: "t.yaml")
         #expect(set.tasks[0].overrun == .queue(limit: OverrunRule.defaultQueueLimit))
-        #expect(set.tasks[0].arrival == .sporadic)
+        #expect(set.tasks[0].arrival == .sporadic())
         #expect(set.tasks[0].period == .seconds(60 as Int64))
     }
 

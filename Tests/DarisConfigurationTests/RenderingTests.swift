@@ -5,6 +5,15 @@ import Testing
 
 @Suite("Writing a task set")
 struct RenderingTests {
+    private let folder: TemporaryFolder
+    private let trace: ArrivalPattern
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = try folder.write("0.5\n1 s\n1 s\n", to: "ü \"q\" times.txt")
+        trace = .trace(path: path, times: [.milliseconds(500), .seconds(1 as Int64), .seconds(1 as Int64)])
+    }
+
     @Test("the example is written as people would write it")
     func example() throws {
         let set = try TaskSet.parse(exampleText, file: "configs/overload.yaml")
@@ -43,6 +52,22 @@ struct RenderingTests {
         let again = try TaskSet.parse(set.rendered(), file: set.source)
         let folder = FileManager.default.currentDirectoryPath
         #expect(again.models[1].source == .file("\(folder)/configs/models/unet.onnx"))
+    }
+
+    @Test("arrivals are written as people would write them, a trace as its path from the file's folder")
+    func arrivals() throws {
+        try folder.write("1 ms", to: "times.txt")
+        for written in [
+            "{jitter: 5 ms}", "sporadic", "{sporadic: 10 ms}", "poisson", "{on: 200 ms, off: 800 ms}",
+            "{trace: times.txt}",
+        ] {
+            let set = try TaskSet.parse(
+                text(task: "rate: 1, priority: low, arrival: \(written)"), file: folder.path + "/t.yaml")
+            let isThere = set.rendered().contains("priority: low, arrival: \(written)}")
+            #expect(isThere, "\(set.rendered())")
+        }
+        let periodic = try TaskSet.parse(text(task: "rate: 1, priority: low, arrival: periodic"), file: "t.yaml")
+        #expect(!periodic.rendered().contains("arrival"))
     }
 
     @Test("a task set survives JSON")
@@ -126,10 +151,24 @@ struct RenderingTests {
         if Bool.random(using: &generator) {
             task.overrun = .queue(limit: Int.random(in: Limits.queue, using: &generator))
         }
-        if Bool.random(using: &generator) {
-            task.arrival = .sporadic
-        } else if Bool.random(using: &generator) {
-            task.phase = randomTime(in: Limits.phase, using: &generator)
+        let jitter = Limits.jitter.lowerBound...task.period
+        task.arrival =
+            switch Int.random(in: 0..<7, using: &generator) {
+            case 0: .sporadic()
+            case 1: .sporadic(meanExtraGap: randomTime(in: Limits.extraGap, using: &generator))
+            case 2: .poisson
+            case 3: .jitter(randomTime(in: jitter, using: &generator))
+            case 4:
+                .bursts(
+                    on: randomTime(in: Limits.span, using: &generator),
+                    off: randomTime(in: Limits.span, using: &generator))
+            case 5: trace
+            default: .periodic
+            }
+        switch task.arrival {
+        case .periodic, .jitter:
+            if Bool.random(using: &generator) { task.phase = randomTime(in: Limits.phase, using: &generator) }
+        default: break
         }
         return task
     }

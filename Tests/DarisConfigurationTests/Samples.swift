@@ -1,5 +1,6 @@
 import DarisConfiguration
 import DarisCore
+import Foundation
 
 /// A valid file that uses every feature, for tests that vary it.
 let exampleText = """
@@ -50,5 +51,26 @@ struct SeededGenerator: RandomNumberGenerator {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
+    }
+}
+
+/// A folder that is there as long as the test that made it.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        // Letters alone, so that a test that exchanges digits leaves the path as it is.
+        let letters = (0..<20).map { _ in String("abcdefghijklmnop".randomElement()!) }.joined()
+        path = FileManager.default.temporaryDirectory.path + "/daris-" + letters
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Writes a file and returns its path.
+    @discardableResult
+    func write(_ text: String, to name: String) throws -> String {
+        try text.write(toFile: "\(path)/\(name)", atomically: false, encoding: .utf8)
+        return "\(path)/\(name)"
     }
 }

@@ -14,8 +14,8 @@ import Synchronization
 public final class Executor<D: Device>: Sendable {
     /// How a task's jobs come about.
     public enum Arrival: Sendable, Hashable {
-        /// The executor releases a job at `phase` and then every period.
-        case periodic(phase: Nanoseconds)
+        /// The executor releases a job at each of these times.
+        case clock(ArrivalSequence)
         /// Jobs come from `submit`.
         case sporadic
     }
@@ -111,7 +111,7 @@ public final class Executor<D: Device>: Sendable {
     ///   - configuration: tasks, partition, policy.
     ///   - device: has been given the same tasks.
     ///   - arrivals: one a task.
-    ///   - duration: how long periodic jobs are released.
+    ///   - duration: how long jobs are released.
     public init(
         _ configuration: SchedulerConfiguration, device: D, arrivals: [Arrival], duration: Nanoseconds,
         options: Options = Options()
@@ -129,8 +129,8 @@ public final class Executor<D: Device>: Sendable {
         state = Mutex(initial)
         timer = ReleaseTimer(
             zip(arrivals.indices, arrivals).compactMap { index, arrival in
-                guard case .periodic(let phase) = arrival else { return nil }
-                return .init(task: index, first: phase, period: configuration.tasks[index].period)
+                guard case .clock(let times) = arrival else { return nil }
+                return .init(task: index, times: times)
             }, until: duration, clock: clock)
     }
 

@@ -8,17 +8,17 @@ import HeapModule
 final class ReleaseTimer: @unchecked Sendable {
     // Unchecked: everything that changes is touched under `mutex` alone.
 
-    /// The releases of a periodic task.
-    struct Periodic: Sendable {
+    /// The releases of a task.
+    struct Source: Sendable {
         var task: Int
-        var first: Nanoseconds
-        var period: Nanoseconds
+        var times: ArrivalSequence
     }
 
     private struct Release: Comparable {
         var time: Nanoseconds
         var task: Int
-        var period: Nanoseconds
+        /// The index of the source, which has the times after this one.
+        var source: Int
         static func < (a: Release, b: Release) -> Bool {
             a.time != b.time ? a.time < b.time : a.task < b.task
         }
@@ -27,6 +27,8 @@ final class ReleaseTimer: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let clock: MonotonicClock
+    private var sources: [Source]
+    /// The next release of each source that has one.
     private var releases: Heap<Release>
     private let until: Nanoseconds
     private let giveUp: Nanoseconds
@@ -35,10 +37,16 @@ final class ReleaseTimer: @unchecked Sendable {
     private var thread: DedicatedThread?
 
     /// A timer that releases jobs until `until`, not started yet.
-    init(_ tasks: [Periodic], until: Nanoseconds, clock: MonotonicClock) {
+    init(_ sources: [Source], until: Nanoseconds, clock: MonotonicClock) {
         pthread_mutex_init(mutex, nil)
         _ = daris_condition_init(condition)
-        releases = Heap(tasks.lazy.map { Release(time: $0.first, task: $0.task, period: $0.period) })
+        var sources = sources
+        releases = Heap(
+            sources.indices.compactMap { index in
+                let task = sources[index].task
+                return sources[index].times.next().map { Release(time: $0, task: task, source: index) }
+            })
+        self.sources = sources
         self.until = until
         giveUp = until < .distantFuture ? until + .seconds(Int64(1)) : .distantFuture
         self.clock = clock
@@ -119,7 +127,11 @@ final class ReleaseTimer: @unchecked Sendable {
             // A timer that cannot keep up still ends: releases more than a second behind at the end are left out.
             if now >= giveUp && !hasEnded { return .end }
             if let next = releases.min, next.time < until, next.time <= now, next.time < wakeTime {
-                releases.replaceMin(with: Release(time: next.time + next.period, task: next.task, period: next.period))
+                if let following = sources[next.source].times.next() {
+                    releases.replaceMin(with: Release(time: following, task: next.task, source: next.source))
+                } else {
+                    releases.removeMin()
+                }
                 return .release(next.task, next.time)
             }
             if wakeTime <= now {

@@ -20,7 +20,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .unknownTask(let name): "there is no task '\(name)'"
         case .periodicTask(let name):
-            "task '\(name)' is periodic and releases its own jobs; say 'arrival: sporadic' to submit jobs to it"
+            "task '\(name)' releases its own jobs; say 'arrival: sporadic' to submit jobs to it"
         case .wrongInput(let text): text
         case .tooManySubmissions(let limit): "\(limit) submitted jobs are in flight already; wait for some to end"
         case .stopped: "the executor is not running: it takes jobs from its start until it stops"

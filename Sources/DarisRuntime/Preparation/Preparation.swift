@@ -83,13 +83,16 @@ public struct Preparation: Sendable {
             let specifications = try specifications(taskSet, afets: afets)
             let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
             notes += tasksThatNeverFit(configuration)
+            notes += cutJitters(taskSet, specifications)
+            let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
+                .map { times in times.map(Executor<CPUDevice>.Arrival.clock) ?? .sporadic }
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
                 units: rights.processors.count, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
                 duration: taskSet.run.duration, seed: taskSet.run.seed, notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: device,
-                arrivals: arrivals(taskSet, configuration), timerFIFOPriority: fifo ? 30 : 0)
+                arrivals: arrivals, timerFIFOPriority: fifo ? 30 : 0)
         } catch {
             device.shutDown()
             throw error
@@ -235,14 +238,13 @@ public struct Preparation: Sendable {
         }
     }
 
-    private static func arrivals(
-        _ taskSet: TaskSet, _ configuration: SchedulerConfiguration
-    ) -> [Executor<CPUDevice>.Arrival] {
-        var generator = SplitMix64(seed: taskSet.run.seed)
-        return zip(taskSet.tasks, configuration.tasks).map { task, specification in
-            // Drawn for every task, so that one task's phase does not depend on another's being given.
-            let random = Nanoseconds(Int64(generator.next() % UInt64(specification.period.rawValue)))
-            return task.arrival == .sporadic ? .sporadic : .periodic(phase: task.phase ?? random)
+    /// Tasks whose jitter a load has made longer than their period.
+    static func cutJitters(_ taskSet: TaskSet, _ specifications: [TaskSpecification]) -> [String] {
+        zip(taskSet.tasks, specifications).compactMap { task, specification in
+            guard case .jitter(let jitter) = task.arrival, jitter > specification.period else { return nil }
+            return "task '\(task.name)' has a jitter of \(Quantity.format(jitter)), longer than the period that the "
+                + "load gives it: its releases are spread over that period of "
+                + "\(Quantity.format(specification.period)) instead"
         }
     }
 

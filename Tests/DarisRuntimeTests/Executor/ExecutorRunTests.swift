@@ -31,7 +31,8 @@ struct ExecutorRunTests {
 
     @Test("periodic jobs are released by the clock and bring no tensors")
     func periodicJobs() async throws {
-        let bench = try Bench([Bench.task(period: .microseconds(100))], arrivals: [.periodic(phase: .zero)])
+        let bench = try Bench(
+            [Bench.task(period: .microseconds(100))], arrivals: [.clock(.every(.microseconds(100)))])
         let outcome = bench.start()
         for count in 1...5 {
             let launch = await bench.device.endLaunch(count)
@@ -48,7 +49,8 @@ struct ExecutorRunTests {
     @Test("a run ends by itself once its duration is over and its jobs have ended")
     func endsByItself() async throws {
         let bench = try Bench(
-            [Bench.task(period: .milliseconds(1))], arrivals: [.periodic(phase: .zero)], duration: .milliseconds(1))
+            [Bench.task(period: .milliseconds(1))], arrivals: [.clock(.every(.milliseconds(1)))],
+            duration: .milliseconds(1))
         let outcome = bench.start()
         await bench.device.endLaunch(1)
         let result = await outcome.value
@@ -125,7 +127,7 @@ struct ExecutorRunTests {
         #expect(!result.wasInterrupted)
         bench.executor.interrupt()
 
-        let other = try Bench([Bench.task()], arrivals: [.periodic(phase: .zero)], duration: .milliseconds(1))
+        let other = try Bench([Bench.task()], arrivals: [.clock(.every(Bench.endless))], duration: .milliseconds(1))
         let otherOutcome = other.start()
         let launch = await other.device.launches.first(1)[0]
         while other.executor.state.withLock({ $0.takesJobs }) { await Task.yield() }
@@ -136,7 +138,7 @@ struct ExecutorRunTests {
 
     @Test("an interruption before the start leaves nothing to run")
     func interruptionBeforeTheStart() async throws {
-        let bench = try Bench([Bench.task()], arrivals: [.periodic(phase: .zero)])
+        let bench = try Bench([Bench.task()], arrivals: [.clock(.every(Bench.endless))])
         bench.executor.interrupt()
         let result = await bench.start().value
         #expect(result.wasInterrupted)
@@ -221,7 +223,7 @@ struct ExecutorRunTests {
             [
                 Bench.task("a", stages: 2, overrun: .queue(limit: 2)), Bench.task("b", .low, stages: 3, late: .drop),
                 Bench.task("c", .low, period: .microseconds(200)),
-            ], contexts: 2, arrivals: [.sporadic, .sporadic, .periodic(phase: .zero)], options: options)
+            ], contexts: 2, arrivals: [.sporadic, .sporadic, .clock(.every(.microseconds(200)))], options: options)
         let outcome = bench.start()
         for number in 0..<20 {
             let job = try bench.submit(task: number % 2, number: number, deadline: .milliseconds(Int64(1 + number % 3)))

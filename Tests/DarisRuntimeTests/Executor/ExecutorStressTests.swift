@@ -23,7 +23,8 @@ struct ExecutorStressTests {
         let executor = Executor(
             try SchedulerConfiguration(
                 partition: Partition(contexts: 2, streams: 2, oversubscription: 1), tasks: tasks),
-            device: device, arrivals: tasks.indices.map { $0 < 10 ? .sporadic : .periodic(phase: .zero) },
+            device: device,
+            arrivals: tasks.indices.map { $0 < 10 ? .sporadic : .clock(.every(tasks[$0].period)) },
             duration: Bench.endless)
         executor.start()
 
@@ -79,7 +80,7 @@ struct ExecutorStressTests {
             partition: Partition(contexts: 1, streams: 2, oversubscription: 1), tasks: tasks)
         for _ in 0..<50 {
             let executor = Executor(
-                configuration, device: device, arrivals: tasks.map { _ in .periodic(phase: .zero) },
+                configuration, device: device, arrivals: tasks.map { .clock(.every($0.period)) },
                 duration: Bench.endless)
             let outcome = Task { await onThread { executor.run() } }
             while executor.snapshot().hp.counts.completed < 20 { await Task.yield() }

@@ -17,7 +17,7 @@ struct ReleaseTimerTests {
     private let calls = Journal<Call>()
 
     private func start(
-        _ tasks: [ReleaseTimer.Periodic], until: Nanoseconds, wakes: @escaping @Sendable () -> Void = {}
+        _ tasks: [ReleaseTimer.Source], until: Nanoseconds, wakes: @escaping @Sendable () -> Void = {}
     ) -> ReleaseTimer {
         let timer = ReleaseTimer(tasks, until: until, clock: MonotonicClock())
         let calls = calls
@@ -34,7 +34,7 @@ struct ReleaseTimerTests {
     func nominalTimes() async {
         let (a, b) = (Nanoseconds.microseconds(700), Nanoseconds.microseconds(1_000))
         let timer = start(
-            [.init(task: 0, first: .microseconds(50), period: a), .init(task: 1, first: .zero, period: b)],
+            [.init(task: 0, times: .every(a, from: .microseconds(50))), .init(task: 1, times: .every(b))],
             until: .milliseconds(20))
         var expected = (0..<29).map { Call.release(0, .microseconds(50 + 700 * Int64($0))) }
         expected += (0..<20).map { Call.release(1, .microseconds(1_000 * Int64($0))) }
@@ -47,10 +47,29 @@ struct ReleaseTimerTests {
         #expect(calls.entries.count == 50)
     }
 
+    @Test("releases come at the times of their sequences, whatever these are, and a sequence that ends ends alone")
+    func sequences() async {
+        let trace: [Nanoseconds] = [.zero, .microseconds(900), .microseconds(900), .microseconds(4_000)]
+        let sequences = [
+            ArrivalSequence(.trace(trace), period: .milliseconds(1), phase: .zero, seed: 0),
+            ArrivalSequence(.poisson, period: .microseconds(500), phase: .zero, seed: 5),
+            ArrivalSequence(.trace([]), period: .milliseconds(1), phase: .zero, seed: 0),
+            ArrivalSequence(.jittered(.microseconds(300)), period: .microseconds(300), phase: .zero, seed: 6),
+        ]
+        let until = Nanoseconds.milliseconds(20)
+        let expected = sequences.enumerated().flatMap { task, times in
+            times.lazy.prefix { $0 < until }.map { (time: $0, task: task) }
+        }.sorted { ($0.time, $0.task) < ($1.time, $1.task) }
+        let timer = start(sequences.enumerated().map { .init(task: $0, times: $1) }, until: until)
+        #expect(
+            await calls.first(expected.count + 1) == expected.map { Call.release($0.task, $0.time) } + [.end])
+        await onThread { timer.stop() }
+    }
+
     @Test("releases at one time go by task")
     func ties() async {
         let timer = start(
-            [2, 0, 1].map { .init(task: $0, first: .zero, period: .milliseconds(1)) }, until: .milliseconds(3))
+            [2, 0, 1].map { .init(task: $0, times: .every(.milliseconds(1))) }, until: .milliseconds(3))
         let tasks = await calls.first(9).map { call in
             if case .release(let task, _) = call { task } else { -1 }
         }
@@ -60,7 +79,7 @@ struct ReleaseTimerTests {
 
     @Test("a timer that waits for a far release, or for nothing, stops at once")
     func stopWhileWaiting() async {
-        let far = start([.init(task: 0, first: Self.hour, period: Self.hour)], until: .distantFuture)
+        let far = start([.init(task: 0, times: .every(Self.hour, from: Self.hour))], until: .distantFuture)
         let idle = start([], until: .distantFuture)
         await onThread {
             far.stop()
@@ -93,7 +112,7 @@ struct ReleaseTimerTests {
 
     @Test("once stopped from releasing, wakes go on")
     func stopReleasing() async {
-        let timer = start([.init(task: 0, first: .zero, period: .milliseconds(1))], until: Self.hour)
+        let timer = start([.init(task: 0, times: .every(.milliseconds(1)))], until: Self.hour)
         _ = await calls.first(2)
         timer.stopReleasing()
         // The thread may be calling for one more release.
@@ -119,7 +138,7 @@ struct ReleaseTimerTests {
     func laterWake() async {
         let clock = MonotonicClock()
         let timer = ReleaseTimer(
-            [.init(task: 0, first: .milliseconds(30), period: Self.hour)], until: Self.hour, clock: clock)
+            [.init(task: 0, times: .every(Self.hour, from: .milliseconds(30)))], until: Self.hour, clock: clock)
         // Both before the timer runs, so that the earlier one cannot have come.
         timer.wake(at: .milliseconds(1))
         timer.wake(at: Self.hour)

@@ -145,7 +145,8 @@ struct SubmissionTests {
     @Test("what cannot be submitted is refused with a reason")
     func refused() async throws {
         let bench = try Bench(
-            [Bench.task("mine"), Bench.task("clock")], arrivals: [.sporadic, .periodic(phase: Bench.endless)],
+            [Bench.task("mine"), Bench.task("clock")],
+            arrivals: [.sporadic, .clock(.every(Bench.endless, from: Bench.endless))],
             device: ManualDevice(lanes: 1, inputSizes: [4, 2]))
         let good: [[UInt8]] = [[0, 0, 0, 0], [0, 0]]
         func refusal(_ task: Int, _ inputs: [[UInt8]]) -> String {
@@ -160,7 +161,7 @@ struct SubmissionTests {
         let outcome = bench.start()
         #expect(refusal(2, good) == "there is no task '2'")
         #expect(refusal(-1, good) == "there is no task '-1'")
-        #expect(refusal(1, good).contains("'clock' is periodic"))
+        #expect(refusal(1, good).contains("'clock' releases its own jobs"))
         #expect(refusal(0, [[0, 0, 0, 0]]) == "task 'mine' takes 2 inputs, not 1")
         #expect(refusal(0, [[0, 0, 0, 0], [0]]) == "input 1 of task 'mine' has 2 bytes, not 1")
         bench.executor.interrupt()

@@ -49,7 +49,7 @@ struct PreparationTests {
             [
                 task("a", period: .milliseconds(10)),
                 task("b", .low, period: .milliseconds(30), deadline: .milliseconds(7)),
-                task("c", .low, period: .microseconds(777), arrival: .sporadic),
+                task("c", .low, period: .microseconds(777), arrival: .sporadic()),
             ], contexts: 2, streams: 3, load: load)
         let afets: [[Nanoseconds]] = [[.milliseconds(2), .milliseconds(1)], [.microseconds(50)], [.microseconds(300)]]
         let scaled = try Preparation.specifications(set, afets: afets)
@@ -81,6 +81,25 @@ struct PreparationTests {
         for (set, afets) in cases {
             #expect(throws: PreparationError.self) { try Preparation.specifications(set, afets: afets) }
         }
+    }
+
+    @Test("a jitter that a load makes longer than the period is cut to it, and said so")
+    func cutJitter() throws {
+        var set = taskSet(
+            [
+                task("a", period: .milliseconds(10), arrival: .jitter(.milliseconds(8))),
+                task("b", period: .milliseconds(10), arrival: .jitter(.milliseconds(5))),
+            ], load: 1)
+        let scaled = try Preparation.specifications(set, afets: [[.milliseconds(3)], [.milliseconds(3)]])
+        #expect(scaled.map(\.period) == [.milliseconds(6), .milliseconds(6)])
+        #expect(
+            Preparation.cutJitters(set, scaled) == [
+                "task 'a' has a jitter of 8 ms, longer than the period that the load gives it: its releases are "
+                    + "spread over that period of 6 ms instead"
+            ])
+        set.load = nil
+        let same = try Preparation.specifications(set, afets: [[.milliseconds(3)], [.milliseconds(3)]])
+        #expect(Preparation.cutJitters(set, same) == [])
     }
 
     // MARK: - What fits
@@ -130,7 +149,10 @@ struct PreparationTests {
         let set = taskSet(
             [
                 task("a", period: .milliseconds(5)), task("b", .low, period: .milliseconds(5)),
-                task("c", .low, period: .seconds(Int64(1)), arrival: .sporadic),
+                task("c", .low, period: .seconds(Int64(1)), arrival: .sporadic()),
+                task(
+                    "d", .low, period: .milliseconds(5),
+                    arrival: .trace(path: "t", times: [.zero, .milliseconds(10), .milliseconds(11), .milliseconds(50)])),
             ], models: [chain], contexts: 2)
         let steps = Steps()
         let first = try await prepare(set, steps: steps)
@@ -139,7 +161,7 @@ struct PreparationTests {
         #expect(first.arrivals[2] == .sporadic)
         let outcome = await onThread { first.run() }
         #expect(outcome.summary.jobs.isBalanced && outcome.summary.jobs.inFlight == 0)
-        #expect(outcome.summary.jobs.released == 20 && outcome.errors.isEmpty)
+        #expect(outcome.summary.jobs.released == 23 && outcome.errors.isEmpty)
 
         let again = Steps()
         let second = try await prepare(set, steps: again)

@@ -83,3 +83,10 @@ struct Ending: Equatable {
         self.message = message
     }
 }
+
+extension ArrivalSequence {
+    /// One release each period.
+    static func every(_ period: Nanoseconds, from phase: Nanoseconds = .zero) -> ArrivalSequence {
+        ArrivalSequence(.periodic, period: period, phase: phase, seed: 0)
+    }
+}
