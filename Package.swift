@@ -64,7 +64,7 @@ let package = Package(
         // The same scheduler in virtual time.
         .target(
             name: "DarisSimulator",
-            dependencies: ["DarisCore", .product(name: "HeapModule", package: "swift-collections")],
+            dependencies: ["DarisCore", "DarisConfiguration", .product(name: "HeapModule", package: "swift-collections")],
             resources: [
                 .embedInCode("Published/rtx2080ti-tasksets.csv"), .embedInCode("Published/rtx2080ti-batching.csv"),
                 .embedInCode("Devices/rtx2080ti.json"), .embedInCode("Devices/h200.json"),

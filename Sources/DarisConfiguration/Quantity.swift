@@ -122,7 +122,7 @@ public enum Quantity {
     }
 
     /// A number without a needless fraction: `2`, not `2.0`.
-    static func formatNumber(_ number: Double) -> String {
+    public static func formatNumber(_ number: Double) -> String {
         let text = "\(number)"
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }

@@ -40,4 +40,15 @@ public struct Partition: Hashable, Sendable, Codable {
         let share = Int((oversubscription * Double(units) / Double(contexts) - 1e-9).rounded(.up))
         return min(units, (share + granularity - 1) / granularity * granularity)
     }
+
+    /// The units of each context where they are fixed (green contexts): windows of the quota, spread evenly over the
+    /// device, that overlap where the quotas add up to more than it has.
+    public func windows(units: Int, granularity: Int) -> [Range<Int>] {
+        let quota = quota(units: units, granularity: granularity)
+        return (0..<contexts).map { context in
+            let start = context * units / contexts / granularity * granularity
+            let first = min(start, units - quota)
+            return first..<first + quota
+        }
+    }
 }

@@ -50,6 +50,8 @@ public struct RunPlan: Codable, Sendable, Hashable {
     public var partition: Partition
     /// STR, MPS or MPS+STR.
     public var partitionPolicy: String
+    /// How contexts get their share of the device; `nil` in records from before this was kept.
+    public var partitionKind: PartitionKind?
     /// Policy and ablations.
     public var scheduler: SchedulerOptions
     /// The load asked for, as a share of all lanes, if rates were scaled to it.
@@ -71,10 +73,13 @@ public struct RunPlan: Codable, Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - models: the model's name of each task.
-    ///   - contextUnits: the units of each context, by number.
+    ///   - kind: how contexts get their share of the device.
+    ///   - contextUnits: the units of each context, by number; empty where only their number is known.
+    ///   - quota: how many units each context may use, where they are not known by number.
     public init(
         _ configuration: SchedulerConfiguration, models: [String], device: String, unitName: String, units: Int,
-        contextUnits: [[Int]], simulated: Bool, load: Double?, duration: Nanoseconds, seed: UInt64, notes: [String]
+        kind: PartitionKind, contextUnits: [[Int]], quota: Int? = nil, simulated: Bool, load: Double?,
+        duration: Nanoseconds, seed: UInt64, notes: [String]
     ) {
         self.device = device
         self.unitName = unitName
@@ -85,6 +90,7 @@ public struct RunPlan: Codable, Sendable, Hashable {
         self.notes = notes
         partition = configuration.partition
         partitionPolicy = configuration.partition.policyName
+        partitionKind = kind
         scheduler = configuration.options
         durationS = duration.inSeconds
         tasks = configuration.tasks.indices.map { index in
@@ -103,7 +109,7 @@ public struct RunPlan: Codable, Sendable, Hashable {
             let high = placed.filter { $0.priority == Priority.high.name }
             let low = placed.filter { $0.priority == Priority.low.name }
             return Context(
-                context: index, units: contextUnits[index], quota: contextUnits[index].count,
+                context: index, units: contextUnits[index], quota: quota ?? contextUnits[index].count,
                 tasks: (high + low).map(\.name), hpUtilisation: high.reduce(0) { $0 + $1.utilisation },
                 utilisation: placed.reduce(0) { $0 + $1.utilisation })
         }

@@ -36,7 +36,7 @@ enum Fixtures {
     ) -> RunPlan {
         RunPlan(
             configuration, models: models ?? configuration.tasks.map { _ in "resnet18" }, device: "AMD EPYC 7R13",
-            unitName: "cores", units: 8, contextUnits: contextUnits, simulated: simulated, load: load,
+            unitName: "cores", units: 8, kind: .cores, contextUnits: contextUnits, simulated: simulated, load: load,
             duration: .seconds(Int64(10)), seed: seed, notes: notes)
     }
 

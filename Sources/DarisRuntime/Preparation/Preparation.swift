@@ -46,6 +46,7 @@ public struct Preparation: Sendable {
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
     public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
+        guard !TaskSet.isSimulated(device: taskSet.device) else { throw .simulatedDevice(taskSet.device) }
         let environment = try openEnvironment()
         let rights = SystemRights.probe()
         var notes = taskSet.warnings
@@ -82,13 +83,12 @@ public struct Preparation: Sendable {
                 progress: options.progress)
             let specifications = try specifications(taskSet, afets: afets)
             let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
-            notes += tasksThatNeverFit(configuration)
-            notes += cutJitters(taskSet, specifications)
+            notes += taskSet.notes(on: configuration)
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
                 .map { times in times.map(Executor<CPUDevice>.Arrival.clock) ?? .sporadic }
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
-                units: rights.processors.count, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
+                units: rights.processors.count, kind: .cores, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
                 duration: taskSet.run.duration, seed: taskSet.run.seed, notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: device,
@@ -166,32 +166,7 @@ public struct Preparation: Sendable {
     static func specifications(
         _ taskSet: TaskSet, afets: [[Nanoseconds]]
     ) throws(PreparationError) -> [TaskSpecification] {
-        var specifications = zip(taskSet.tasks, afets).map { task, afet in
-            TaskSpecification(
-                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
-                batch: task.batch,
-                lateness: task.lateness, overrun: task.overrun, afet: afet)
-        }
-        guard let load = taskSet.load else { return specifications }
-        let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
-        let factor = total / (load * Double(taskSet.partition.lanes))
-        guard factor > 0, factor.isFinite else {
-            throw .noLoad(
-                "the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
-        }
-        for index in specifications.indices {
-            let seconds = specifications[index].period.inSeconds * factor
-            guard (1e-5...SchedulerConfiguration.longestTime.inSeconds).contains(seconds) else {
-                throw .noLoad(
-                    "scaling the rates to a load of \(Int(load * 100)) % would give task "
-                        + "'\(specifications[index].name)' a period of \(seconds) s; choose another load")
-            }
-            let period = Nanoseconds.seconds(seconds)
-            specifications[index].period = period
-            // A deadline of its own is a fact about the world and stays; one taken from the period follows it.
-            if taskSet.tasks[index].deadline == nil { specifications[index].deadline = period }
-        }
-        return specifications
+        do { return try taskSet.specifications(afets: afets) } catch { throw .noLoad(error.message) }
     }
 
     static func configuration(
@@ -216,36 +191,6 @@ public struct Preparation: Sendable {
             notes.append("forced: \(error.description)")
         }
         return configuration
-    }
-
-    /// LP tasks that the admission test turns away even where no other LP job is in flight.
-    private static func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
-        guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
-        let scheduler = Scheduler(configuration)
-        return configuration.tasks.indices.compactMap { index in
-            let task = configuration.tasks[index]
-            let utilisation = scheduler.utilisation(of: index)
-            let contexts =
-                configuration.options.migration
-                ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
-            guard task.priority == .low,
-                !contexts.contains(where: {
-                    scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
-                })
-            else { return nil }
-            return "task '\(task.name)' needs \(String(format: "%.2f", utilisation.fraction)) of a lane, more than "
-                + "high-priority tasks leave of any context: all its jobs will be rejected; lower its rate"
-        }
-    }
-
-    /// Tasks whose jitter a load has made longer than their period.
-    static func cutJitters(_ taskSet: TaskSet, _ specifications: [TaskSpecification]) -> [String] {
-        zip(taskSet.tasks, specifications).compactMap { task, specification in
-            guard case .jitter(let jitter) = task.arrival, jitter > specification.period else { return nil }
-            return "task '\(task.name)' has a jitter of \(Quantity.format(jitter)), longer than the period that the "
-                + "load gives it: its releases are spread over that period of "
-                + "\(Quantity.format(specification.period)) instead"
-        }
     }
 
     private static func realTimeNotes(_ rights: SystemRights) -> [String] {

@@ -19,6 +19,8 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
     case highPriorityDoesNotFit(context: Int, utilisation: Double, streams: Int, tasks: [String])
     /// The scheduler refuses the configuration.
     case configuration(SchedulerError)
+    /// The device can only be simulated.
+    case simulatedDevice(String)
     /// Nothing is left to run.
     case noLoad(String)
 
@@ -36,6 +38,8 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
                 + "need \(String(format: "%.2f", utilisation)) of its \(streams) lane\(streams == 1 ? "" : "s"); "
                 + "lower their rates or the load, use another partition, or run them all the same with --force"
         case .configuration(let error): "\(error)"
+        case .simulatedDevice(let device):
+            "device \(device) can only be simulated here: use 'daris simulate', or give '--device cpu' to run on this machine"
         case .noLoad(let reason): reason
         }
     }

@@ -32,8 +32,8 @@ public struct VirtualTimeDriver: Sendable {
 
     /// What the scheduler is made from.
     public var configuration: SchedulerConfiguration
-    /// When each task is first released, if it is periodic; zero where the list ends.
-    public var phases: [Nanoseconds]
+    /// When the jobs of each task are released; `nil` for tasks whose jobs come as `otherEvents` alone.
+    public var arrivals: [ArrivalSequence?]
     /// How long jobs are released; the run ends when the last of them has.
     public var duration: Nanoseconds
     /// How long stages take on the device of `run()`.
@@ -46,12 +46,17 @@ public struct VirtualTimeDriver: Sendable {
     public var keepsEntries = false
 
     /// A driver of periodic releases.
+    ///
+    /// - Parameter phases: when each task is first released; zero where the list ends.
     public init(
         _ configuration: SchedulerConfiguration, phases: [Nanoseconds] = [], duration: Nanoseconds,
         stageTimes: StageTimes = .constant, keepsEntries: Bool = false
     ) {
         self.configuration = configuration
-        self.phases = phases
+        arrivals = configuration.tasks.enumerated().map { index, task in
+            ArrivalSequence(
+                .periodic, period: task.period, phase: index < phases.count ? phases[index] : .zero, seed: 0)
+        }
         self.duration = duration
         self.stageTimes = stageTimes
         self.keepsEntries = keepsEntries

@@ -24,6 +24,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var device: Device
     private var scheduler: Scheduler
     private var metrics: RunMetrics
+    private var arrivals: ContiguousArray<ArrivalSequence?>
     private var pending = Heap<Pending>()
     private var created = 0
     private var now = Nanoseconds.zero
@@ -39,6 +40,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         self.driver = driver
         self.device = device
         self.observer = observer
+        arrivals = ContiguousArray(driver.arrivals)
         scheduler = Scheduler(driver.configuration)
         metrics = RunMetrics(driver.configuration)
         laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
@@ -46,9 +48,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     }
 
     mutating func run() -> VirtualTimeDriver.Result {
-        for task in driver.configuration.tasks.indices {
-            scheduleRelease(of: task, at: task < driver.phases.count ? driver.phases[task] : .zero)
-        }
+        for task in driver.configuration.tasks.indices { scheduleRelease(of: task) }
         for (time, event) in driver.otherEvents { schedule(.other, event, at: time) }
         while true {
             let outside = pending.min?.time
@@ -87,9 +87,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         switch next.event {
         case .jobReleased(let task, _):
             metrics.recordRelease(task: task, priority: driver.configuration.tasks[task].priority)
-            if next.kind == .release {
-                scheduleRelease(of: task, at: next.time + driver.configuration.tasks[task].period)
-            }
+            if next.kind == .release { scheduleRelease(of: task) }
         case .contextLost(let context):
             let streams = driver.configuration.partition.streams
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
@@ -135,8 +133,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         }
     }
 
-    private mutating func scheduleRelease(of task: Int, at time: Nanoseconds) {
-        if time < driver.duration { schedule(.release, .jobReleased(task: task), at: time) }
+    private mutating func scheduleRelease(of task: Int) {
+        guard task < arrivals.count, let time = arrivals[task]?.next(), time < driver.duration else { return }
+        schedule(.release, .jobReleased(task: task), at: time)
     }
 
     private mutating func schedule(_ kind: Pending.Kind, _ event: Event, at time: Nanoseconds) {

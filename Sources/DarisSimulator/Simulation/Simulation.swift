@@ -22,7 +22,6 @@ public struct Simulation: Sendable {
 
     /// Measures and places tasks.
     ///
-    /// - Parameter load: if given, all periods are scaled so that the utilisation by AFET is this share of all lanes.
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
     public init(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind,
@@ -69,21 +68,14 @@ public struct Simulation: Sendable {
         }
     }
 
-    /// A driver of these tasks, to be run on `device`.
-    public func driver(
-        phases: [Nanoseconds], duration: Nanoseconds, keepsEntries: Bool = false
-    ) -> VirtualTimeDriver {
-        VirtualTimeDriver(configuration, phases: phases, duration: duration, keepsEntries: keepsEntries)
-    }
-
     /// The device at rest.
     public var device: SimulatedGPU {
         SimulatedGPU(gpu, partition: configuration.partition, kind: kind, costs: costs, seed: seed)
     }
 
-    /// Releases jobs for `duration` and runs until the last has ended.
+    /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.
     public func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
-        driver(phases: phases, duration: duration).run(on: device)
+        VirtualTimeDriver(configuration, phases: phases, duration: duration).run(on: device)
     }
 
     /// Seeded random phases, one a task, each within its period.

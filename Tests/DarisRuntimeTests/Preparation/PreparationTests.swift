@@ -93,13 +93,13 @@ struct PreparationTests {
         let scaled = try Preparation.specifications(set, afets: [[.milliseconds(3)], [.milliseconds(3)]])
         #expect(scaled.map(\.period) == [.milliseconds(6), .milliseconds(6)])
         #expect(
-            Preparation.cutJitters(set, scaled) == [
+            set.notes(on: try SchedulerConfiguration(partition: set.partition, tasks: scaled)) == [
                 "task 'a' has a jitter of 8 ms, longer than the period that the load gives it: its releases are "
                     + "spread over that period of 6 ms instead"
             ])
         set.load = nil
         let same = try Preparation.specifications(set, afets: [[.milliseconds(3)], [.milliseconds(3)]])
-        #expect(Preparation.cutJitters(set, same) == [])
+        #expect(set.notes(on: try SchedulerConfiguration(partition: set.partition, tasks: same)) == [])
     }
 
     // MARK: - What fits

@@ -1,0 +1,73 @@
+public import DarisCore
+
+extension TaskSet {
+    /// The tasks with their AFETs, in the order of `tasks`, their rates scaled to the load if there is one.
+    ///
+    /// A deadline of a task's own is a fact about the world and stays; one taken from the period follows it.
+    ///
+    /// - Throws: An error whose field is `load` if the rates cannot be scaled to it.
+    public func specifications(afets: [[Nanoseconds]]) throws(ConfigurationError) -> [TaskSpecification] {
+        var specifications = zip(tasks, afets).map { task, afet in
+            TaskSpecification(
+                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
+                batch: task.batch, lateness: task.lateness, overrun: task.overrun, afet: afet)
+        }
+        guard let load else { return specifications }
+        let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
+        let factor = total / (load * Double(partition.lanes))
+        guard factor > 0, factor.isFinite else {
+            throw ConfigurationError(
+                file: source, field: "load",
+                message: "the rates cannot be scaled to a load, since the tasks take no measurable time; remove 'load'")
+        }
+        for index in specifications.indices {
+            let seconds = specifications[index].period.inSeconds * factor
+            guard (1e-5...SchedulerConfiguration.longestTime.inSeconds).contains(seconds) else {
+                throw ConfigurationError(
+                    file: source, field: "load",
+                    message: "scaling the rates to a load of \(Int(load * 100)) % would give task "
+                        + "'\(specifications[index].name)' a period of \(seconds) s; choose another load")
+            }
+            let period = Nanoseconds.seconds(seconds)
+            specifications[index].period = period
+            if tasks[index].deadline == nil { specifications[index].deadline = period }
+        }
+        return specifications
+    }
+
+    /// What the user should know of how these tasks will be scheduled: LP tasks that fit nowhere, and jitters that a load
+    /// has made longer than their periods.
+    public func notes(on configuration: SchedulerConfiguration) -> [String] {
+        tasksThatNeverFit(configuration) + cutJitters(configuration.tasks)
+    }
+
+    /// LP tasks that the admission test turns away even where no other LP job is in flight.
+    private func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
+        guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
+        let scheduler = Scheduler(configuration)
+        return configuration.tasks.indices.compactMap { index in
+            let task = configuration.tasks[index]
+            let utilisation = scheduler.utilisation(of: index)
+            let contexts =
+                configuration.options.migration
+                ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
+            guard task.priority == .low,
+                !contexts.contains(where: {
+                    scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
+                })
+            else { return nil }
+            let share = (utilisation.fraction * 100).rounded() / 100
+            return "task '\(task.name)' needs \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks "
+                + "leave of any context: all its jobs will be rejected; lower its rate"
+        }
+    }
+
+    private func cutJitters(_ specifications: [TaskSpecification]) -> [String] {
+        zip(tasks, specifications).compactMap { task, specification in
+            guard case .jitter(let jitter) = task.arrival, jitter > specification.period else { return nil }
+            return "task '\(task.name)' has a jitter of \(Quantity.format(jitter)), longer than the period that the "
+                + "load gives it: its releases are spread over that period of "
+                + "\(Quantity.format(specification.period)) instead"
+        }
+    }
+}

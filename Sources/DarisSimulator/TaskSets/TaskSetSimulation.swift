@@ -1,0 +1,154 @@
+public import DarisConfiguration
+public import DarisCore
+
+/// A task set made ready to run on a simulated device: networks looked up, execution times measured there, tasks placed.
+///
+/// ```swift
+/// let simulation = try TaskSetSimulation(taskSet)
+/// let result = simulation.run()
+/// ```
+public struct TaskSetSimulation: Sendable {
+    /// The task set, overrides applied.
+    public let taskSet: TaskSet
+    /// The device.
+    public let gpu: GPUModel
+    /// What will happen.
+    public let plan: RunPlan
+    private let simulation: Simulation
+    private let arrivals: [ArrivalSequence?]
+
+    /// What the scheduler is made from.
+    public var configuration: SchedulerConfiguration { simulation.configuration }
+
+    /// Prepares a task set for the device it names.
+    ///
+    /// - Throws: `SimulationError`, a sentence that says what would help.
+    public init(_ taskSet: TaskSet) throws(SimulationError) {
+        let gpu = try Self.device(of: taskSet)
+        let kind = taskSet.partitionKind ?? .standard(contexts: taskSet.partition.contexts)
+        let tasks = try Self.tasks(of: taskSet, on: gpu)
+        let afets = Simulation.afets(
+            tasks, on: gpu, partition: taskSet.partition, kind: kind, seed: taskSet.run.seed)
+        let specifications: [TaskSpecification]
+        do { specifications = try taskSet.specifications(afets: afets) } catch { throw SimulationError("\(error)") }
+        do {
+            simulation = try Simulation(
+                specifications, costs: tasks.map(\.stages), on: gpu, partition: taskSet.partition, kind: kind,
+                options: taskSet.scheduler, seed: taskSet.run.seed)
+        } catch { throw SimulationError("\(taskSet.source): \(error)") }
+        self.taskSet = taskSet
+        self.gpu = gpu
+        let configuration = simulation.configuration
+        arrivals = taskSet.arrivalSequences(
+            periods: configuration.tasks.map(\.period), generatingSporadic: true)
+        let partition = taskSet.partition
+        let windows = partition.windows(units: gpu.processors, granularity: gpu.granularity).map { Array($0) }
+        plan = RunPlan(
+            configuration, models: taskSet.tasks.map(\.model),
+            device: gpu.title + (gpu.isMeasured ? "" : ", a prediction"), unitName: "SMs", units: gpu.processors,
+            kind: kind, contextUnits: kind == .green ? windows : windows.map { _ in [] },
+            quota: partition.quota(units: gpu.processors, granularity: gpu.granularity), simulated: true,
+            load: taskSet.load, duration: taskSet.run.duration, seed: taskSet.run.seed,
+            notes: ["the device is simulated: \(gpu.source)"] + taskSet.warnings + taskSet.notes(on: configuration)
+                + Self.overloadNotes(configuration))
+    }
+
+    /// Runs the task set for its duration, until the last job has ended.
+    ///
+    /// - Parameter observer: told of every event with its commands.
+    public func run(observer: VirtualTimeDriver.Observer? = nil) -> VirtualTimeDriver.Result {
+        var driver = VirtualTimeDriver(simulation.configuration, duration: taskSet.run.duration)
+        driver.arrivals = arrivals
+        return driver.run(on: simulation.device, observer: observer)
+    }
+
+    /// The simulated device that a task set names.
+    ///
+    /// - Throws: `SimulationError` if it names a device that is real, or none that is known.
+    public static func device(of taskSet: TaskSet) throws(SimulationError) -> GPUModel {
+        guard TaskSet.isSimulated(device: taskSet.device) else {
+            throw SimulationError(
+                "device \(taskSet.device) is not simulated; choose a simulated one with "
+                    + "--device \(GPUCatalogue.names.joined(separator: ", --device ")) or --device FILE.json")
+        }
+        do { return try GPUCatalogue.device(taskSet.device) } catch { throw SimulationError("\(error)") }
+    }
+
+    /// The tasks of a task set with their costs on a device.
+    ///
+    /// - Parameter stageScale: the stages relative to what the task set says; 0 leaves every network uncut.
+    /// - Throws: `SimulationError` naming a model whose cost is not known.
+    public static func tasks(
+        of taskSet: TaskSet, on gpu: GPUModel, stageScale: Double = 1
+    ) throws(SimulationError) -> [SimulatedTask] {
+        guard !taskSet.tasks.isEmpty else {
+            throw SimulationError("\(taskSet.source): the task set has no tasks; add at least one under 'tasks'")
+        }
+        let quota = taskSet.partition.quota(units: gpu.processors, granularity: gpu.granularity)
+        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
+        var costs: [String: (network: String, cost: NetworkCost, stages: Int)] = [:]
+        for model in taskSet.models {
+            let network = switch model.source {
+            case .builtin(let name): name
+            case .file: model.name
+            }
+            guard let cost = gpu.networks[network] else { continue }
+            let declared = stages(of: model, in: taskSet, cost: cost, quota: quota, shortestPeriod: shortest)
+            let scaled = Int((Double(declared) * stageScale).rounded())
+            costs[model.name] = (network, cost, min(max(1, scaled), Limits.stages.upperBound))
+        }
+        var tasks: [SimulatedTask] = []
+        for task in taskSet.tasks {
+            guard let (network, cost, stages) = costs[task.model] else {
+                throw SimulationError(
+                    "model '\(task.model)' has no known cost on \(gpu.title); known are "
+                        + gpu.networks.keys.sorted().joined(separator: ", ")
+                        + ": add one under 'networks' in a device file (docs/gpu-model.md) and give --device FILE.json")
+            }
+            let specification = TaskSpecification(
+                name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
+                batch: task.batch, lateness: task.lateness, overrun: task.overrun, afet: [])
+            tasks.append(
+                SimulatedTask(specification, network: network, stages: cost.stages(stages, batch: task.batch)))
+        }
+        return tasks
+    }
+
+    /// `auto` is as few stages as keep each under a tenth of the shortest period when alone, up to 32, as in real runs.
+    private static func stages(
+        of model: ModelDeclaration, in taskSet: TaskSet, cost: NetworkCost, quota: Int, shortestPeriod: Nanoseconds
+    ) -> Int {
+        guard taskSet.staging else { return 1 }
+        switch model.stages {
+        case .fixed(let count): return count
+        case .auto:
+            let alone = cost.launchMs + cost.workSMms / min(cost.parallelism, Double(quota))
+            return min(max(1, Int((alone / (shortestPeriod.inMilliseconds / 10)).rounded(.up))), 32)
+        }
+    }
+
+    /// Contexts whose HP tasks alone need more than it has: a real run would be refused.
+    private static func overloadNotes(_ configuration: SchedulerConfiguration) -> [String] {
+        (0..<configuration.partition.contexts).compactMap { context in
+            let high = configuration.tasks.indices.filter {
+                configuration.homes[$0] == context && configuration.tasks[$0].priority == .high
+            }
+            let utilisation = high.reduce(0) {
+                $0 + configuration.tasks[$1].totalAFET.inSeconds / configuration.tasks[$1].period.inSeconds
+            }
+            let streams = configuration.partition.streams
+            guard utilisation > Double(streams) * (1 + 1e-4) else { return nil }
+            return "the high-priority tasks of context \(context) alone need "
+                + "\(Quantity.formatNumber((utilisation * 100).rounded() / 100)) of its \(streams) "
+                + "lane\(streams == 1 ? "" : "s") by their times under full load"
+        }
+    }
+}
+
+/// A task set that cannot be simulated.
+public struct SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong, and what would help.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
