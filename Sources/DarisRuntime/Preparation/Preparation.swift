@@ -244,7 +244,7 @@ public struct Preparation: Sendable {
             guard case .jitter(let jitter) = task.arrival, jitter > specification.period else { return nil }
             return "task '\(task.name)' has a jitter of \(Quantity.format(jitter)), longer than the period that the "
                 + "load gives it: its releases are spread over that period of "
-                + "\(Quantity.format(specification.period)) instead"
+                + "\(String(format: "%.4g", specification.period.inMilliseconds)) ms instead"
         }
     }
 
