@@ -67,7 +67,7 @@ extension TaskSet {
             guard case .jitter(let jitter) = task.arrival, jitter > specification.period else { return nil }
             return "task '\(task.name)' has a jitter of \(Quantity.format(jitter)), longer than the period that the "
                 + "load gives it: its releases are spread over that period of "
-                + "\(Quantity.format(specification.period)) instead"
+                + "\(Quantity.formatNumber((specification.period.inMilliseconds * 1000).rounded() / 1000)) ms instead"
         }
     }
 }
