@@ -76,8 +76,8 @@ let package = Package(
         .executableTarget(
             name: "daris",
             dependencies: [
-                "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisReport", "ONNXRuntime",
-                "CUDADriver",
+                "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
+                "ONNXRuntime", "CUDADriver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),

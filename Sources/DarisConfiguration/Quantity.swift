@@ -76,6 +76,19 @@ public enum Quantity {
         return hertz
     }
 
+    /// Reads a part of a whole such as `2 %` or plain `0.02`, from 0 to 1.
+    public static func parseFraction(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+        guard let (number, unit) = split(text), ["", "%"].contains(unit) else {
+            throw ConfigurationError(
+                field: field, message: "\(text.quoted) is not a part of a whole; write for example '2 %'")
+        }
+        let fraction = unit == "%" ? number.hundredth : number.value
+        guard (0...1).contains(fraction) else {
+            throw ConfigurationError(field: field, message: "\(text.quoted) is outside 0 % to 100 %")
+        }
+        return fraction
+    }
+
     /// Reads a share such as `150 %`, `150%` or plain `1.5`, which means the same.
     ///
     /// A plain number above 10 is refused: `50` without the sign is more likely meant as 50 % than as 5000 %.

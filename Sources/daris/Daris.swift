@@ -26,8 +26,8 @@ struct Daris: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ProfileCommand.self, SplitCommand.self, ModelCommand.self,
-            DoctorCommand.self,
+            RunCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self, ProfileCommand.self, SplitCommand.self, ModelCommand.self,
+            DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
         ])
 
     static func main() {

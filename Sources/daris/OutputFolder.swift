@@ -28,3 +28,13 @@ enum OutputFolder {
         Failure(message: "cannot write to the folder \(path): \(String(cString: strerror(code)))", exitCode: 1)
     }
 }
+
+extension OutputFolder {
+    /// Writes a file into a folder, which is made if need be.
+    static func write(_ data: Data, to path: String) throws(Failure) {
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { _ = try make(String(path[..<slash])) }
+        do { try data.write(to: URL(filePath: path)) } catch {
+            throw Failure(message: "cannot write \(path): \(error.localizedDescription)", exitCode: 1)
+        }
+    }
+}

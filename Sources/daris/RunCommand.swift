@@ -75,12 +75,7 @@ struct RunCommand: ParsableCommand {
                     ? "\(jobs.inFlight) jobs did not end, though their stages were told to; the device hangs"
                     : "not one job completed; see the errors above", exitCode: 1)
         }
-        let missed = outcome.summary.hp.missed
-        if strict && missed > 0 {
-            let jobs = missed == 1 ? "1 high-priority job" : "\(missed) high-priority jobs"
-            throw Failure(
-                message: "--strict: \(jobs) of \(outcome.summary.hp.released) missed the deadline", exitCode: 3)
-        }
+        try outcome.summary.checkStrictness(strict)
     }
 
     private func showProgress(of executor: Executor<CPUDevice>, total: Nanoseconds) -> (any DispatchSourceTimer)? {

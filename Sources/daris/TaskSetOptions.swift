@@ -5,8 +5,14 @@ import Foundation
 
 /// Options that override what a task set's file says.
 struct TaskSetOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The device to run on.", valueName: "cpu"))
+    @Option(
+        help: ArgumentHelp(
+            "cpu, or for simulations rtx2080ti, h200, a100, orin or a device file.", valueName: "name"))
     var device: String?
+    @Option(
+        help: ArgumentHelp(
+            "How a GPU's contexts get their SMs: streams, mps or green; cores on a CPU.", valueName: "kind"))
+    var kind: String?
     @Option(help: ArgumentHelp("Number of contexts, the spatial partitions of the device.", valueName: "n"))
     var contexts: Int?
     @Option(help: ArgumentHelp("Number of streams in each context.", valueName: "n"))
@@ -44,6 +50,8 @@ struct TaskSetOptions: ParsableArguments {
     var noMigration = false
     @Flag(help: "Ablation: every job is admitted.")
     var noAdmission = false
+    @Flag(help: "Ablation: tasks that have become too slow to fit anywhere stay locked out.")
+    var noForgetting = false
 
     /// The task set of a file with these options applied.
     func taskSet(_ path: String) throws -> TaskSet {
@@ -62,6 +70,13 @@ struct TaskSetOptions: ParsableArguments {
             window: window)
         if let load { overrides.load = try Quantity.parseShare(load, field: "--load") }
         if let duration { overrides.duration = try Quantity.parseDuration(duration, field: "--duration") }
+        if let kind {
+            guard let known = PartitionKind(rawValue: kind) else {
+                throw ConfigurationError(
+                    field: "--kind", message: "there is no kind '\(kind)'; use streams, mps, green or cores")
+            }
+            overrides.kind = known
+        }
         if let policy {
             guard let known = SchedulingPolicy(rawValue: policy) else {
                 throw ConfigurationError(
@@ -76,6 +91,7 @@ struct TaskSetOptions: ParsableArguments {
         if wcet { overrides.worstCaseExecutionTime = true }
         if noMigration { overrides.migration = false }
         if noAdmission { overrides.admission = false }
+        if noForgetting { overrides.forgetting = false }
         return overrides
     }
 }

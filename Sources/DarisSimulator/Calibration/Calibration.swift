@@ -3,9 +3,7 @@ import Synchronization
 
 public import DarisCore
 
-/// Fits a device's parameters to the published measurements: a deterministic search that tries one parameter after
-/// another with steps that grow where they help and shrink where they do not, and seeded changes of several at once in
-/// between. The same input gives the same device.
+/// Fits a device's parameters to the published measurements. The same input gives the same device.
 public struct Calibration: Sendable {
     /// How far the search has come.
     public struct Progress: Sendable {
@@ -40,41 +38,10 @@ public struct Calibration: Sendable {
     public func fit(
         from start: GPUModel, trials: Int, seed: UInt64 = 1, report: (Progress) -> Void = { _ in }
     ) -> GPUModel {
-        let parameters = CalibrationParameter.sharing + taskSets.flatMap { CalibrationParameter.network($0.network) }
-        var random = SplitMix64(seed: seed)
-        var steps = [Double](repeating: 0.12, count: parameters.count)
-        var best = start
-        var leastLoss = loss(of: best)
-        var trial = 0
-        func attempt(_ candidate: GPUModel) -> Bool {
-            trial += 1
-            let loss = loss(of: candidate)
-            defer { report(Progress(trial: trial, trials: trials, loss: leastLoss)) }
-            guard loss < leastLoss else { return false }
-            (best, leastLoss) = (candidate, loss)
-            return true
-        }
-        func moved(_ model: inout GPUModel, _ index: Int, by share: Double) {
-            let parameter = parameters[index]
-            let value = parameter.read(model) * (1 + share)
-            parameter.write(&model, min(max(value, parameter.range.lowerBound), parameter.range.upperBound))
-        }
-        while trial < trials {
-            for index in parameters.indices where trial < trials {
-                var (up, down) = (best, best)
-                moved(&up, index, by: steps[index])
-                moved(&down, index, by: -steps[index])
-                let helped = attempt(up) || (trial < trials && attempt(down))
-                steps[index] = helped ? min(steps[index] * 1.3, 0.4) : max(steps[index] * 0.6, 0.004)
-                guard trial < trials else { break }
-                var several = best
-                for other in parameters.indices where random.next() % 4 == 0 {
-                    moved(&several, other, by: steps[other] * Double(Int(random.next() % 2001) - 1000) / 500)
-                }
-                _ = attempt(several)
-            }
-        }
-        return best
+        ParameterSearch(
+            parameters: CalibrationParameter.sharing + taskSets.flatMap { CalibrationParameter.network($0.network) },
+            trials: trials, seed: seed
+        ).minimise(from: start, loss: loss, report: report)
     }
 
     /// How badly a device fits the rows, as calibration weighs it: per task set the mean over its rows of the error of
@@ -106,11 +73,35 @@ public struct Calibration: Sendable {
         _ rows: [PublishedTable.Row], on gpu: GPUModel, duration: Nanoseconds = Reproduction.duration, seed: UInt64 = 1
     ) -> [Reproduction.Row] {
         concurrentMap(rows) { row in
-            guard let taskSet = PaperTaskSet.allCases.first(where: { $0.network == row.taskSet }) else {
-                preconditionFailure("there is no task set \(row.taskSet)")
-            }
-            return Reproduction.run(row, of: taskSet, on: gpu, duration: duration, seed: seed)
+            Reproduction.run(row, of: row.paperTaskSet, on: gpu, duration: duration, seed: seed)
         }
+    }
+
+    /// Where to start from: what the batching table and data sheets alone suggest, with middling values for the rest.
+    ///
+    /// The numbers of kernels are those of the networks in PyTorch; 14 µs is what launching one takes there.
+    public static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching) -> GPUModel {
+        let processors = 68
+        let usable = 0.85 * Double(processors)
+        let kernels = ["resnet18": 68.0, "resnet50": 175, "unet": 50, "inception_v3": 313]
+        let memory = ["resnet18": 120.0, "resnet50": 220, "unet": 150, "inception_v3": 220]
+        var networks: [String: NetworkCost] = [:]
+        for (name, count) in kernels {
+            let rates = batching.filter { $0.network == name }
+            guard let single = rates.first(where: { $0.batch == 1 })?.jps, let most = rates.map(\.jps).max() else { continue }
+            let work = usable / most * 1e3
+            networks[name] = NetworkCost(
+                launchMs: count * 0.014, workSMms: work, parallelism: work * single / 1e3, batchedParallelism: usable,
+                bandwidthShare: 0.9, memoryMiB: memory[name] ?? 200)
+        }
+        return GPUModel(
+            title: "NVIDIA GeForce RTX 2080 Ti",
+            source: "a first guess from published batching throughput", isMeasured: false, processors: processors,
+            granularity: 2, memoryMiB: 11264, peakTFLOPS: 13.45, bandwidthGBs: 616,
+            sharing: .init(
+                noise: 0.1, stageOverheadMs: 0.03, windowOverlap: 0.6, kernelGap: 0.1, streamInterference: 0.1,
+                launchLanes: 5, launchCrowding: 0.08, queueLanes: 12, queueCrowding: 0.5),
+            networks: networks)
     }
 }
 

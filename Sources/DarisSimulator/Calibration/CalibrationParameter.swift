@@ -9,6 +9,7 @@ struct CalibrationParameter: Sendable {
     static let sharing: [CalibrationParameter] = [
         sharing("stageOverheadMs", 0.005...0.3, \.stageOverheadMs), sharing("noise", 0.02...0.4, \.noise),
         sharing("windowOverlap", 0.02...1, \.windowOverlap), sharing("kernelGap", 0.005...0.3, \.kernelGap),
+        sharing("streamInterference", 0.005...0.5, \.streamInterference),
         sharing("launchLanes", 1...12, \.launchLanes), sharing("launchCrowding", 0.005...1, \.launchCrowding),
         sharing("queueLanes", 8...15.5, \.queueLanes), sharing("queueCrowding", 0.02...3, \.queueCrowding),
     ]

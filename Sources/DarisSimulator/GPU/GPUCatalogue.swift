@@ -71,7 +71,7 @@ public enum GPUCatalogue {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         func path(_ keys: [any CodingKey]) -> String { keys.map(\.stringValue).joined(separator: ".") }
         return switch error as? DecodingError {
         case .keyNotFound(let key, let context)?:

@@ -32,6 +32,8 @@ public struct GPUModel: Hashable, Sendable, Codable {
         public var windowOverlap: Double
         /// δ: the share of the device that the kernels of a single context leave unused between them.
         public var kernelGap: Double
+        /// ε: how much longer stages take whose context computes others at the same time: 1 + ε (1 − 1/n) with n in all.
+        public var streamInterference: Double
         /// b₀: with several streams in several contexts, lanes up to which a launch costs no more than alone.
         public var launchLanes: Double
         /// κ: by how much each busy lane beyond `launchLanes` lengthens launches then.
@@ -58,6 +60,7 @@ public struct GPUModel: Hashable, Sendable, Codable {
             ("bandwidthGBs", bandwidthGBs, 1e-3...1e9), ("sharing.noise", sharing.noise, 0...1),
             ("sharing.stageOverheadMs", sharing.stageOverheadMs, 0...1e4),
             ("sharing.windowOverlap", sharing.windowOverlap, 0...1), ("sharing.kernelGap", sharing.kernelGap, 0...0.9),
+ ("sharing.streamInterference", sharing.streamInterference, 0...10),
             ("sharing.launchLanes", sharing.launchLanes, 0...1e6),
             ("sharing.launchCrowding", sharing.launchCrowding, 0...1e3),
             ("sharing.queueLanes", sharing.queueLanes, 0...1e6),

@@ -42,6 +42,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     private var launching: ContiguousArray<Int>
     private var demand: ContiguousArray<Double>
     private var granted: ContiguousArray<Double>
+    private var computing: ContiguousArray<Double>
     private var computingInAll = 0
     private var launchingInAll = 0
     private var now = Nanoseconds.zero
@@ -78,6 +79,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         launching = ContiguousArray(repeating: 0, count: partition.contexts)
         demand = ContiguousArray(repeating: 0, count: partition.contexts)
         granted = ContiguousArray(repeating: 0, count: partition.contexts)
+        computing = ContiguousArray(repeating: 0, count: partition.contexts)
         noise = NoiseSource(sigma: gpu.sharing.noise, seed: seed)
     }
 
@@ -161,6 +163,9 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         guard !busy.isEmpty else { return }
         let crowding = 1 + sharing.queueCrowding * max(0, Double(busy.count) - sharing.queueLanes)
         let computeRate = computingInAll == 0 ? 0 : shareProcessors() / crowding
+        // Busy lanes beyond what is served well lengthen launches where contexts share them.
+        let launchCrowding =
+            sharesLaunches ? 1 + sharing.launchCrowding * max(0, Double(busy.count) - sharing.launchLanes) : 1
         var soonest = Double.infinity
         var first = -1
         for lane in busy {
@@ -169,8 +174,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
             case .wake: lanes[lane].rate = 1
             case .launch:
                 let launchers = Double(sharesLaunches ? launchingInAll : launching[context])
-                let contention = 1 + sharing.launchCrowding * max(0, launchers - sharing.launchLanes)
-                lanes[lane].rate = 1 / (launchers * contention * crowding)
+                lanes[lane].rate = 1 / (launchers * launchCrowding * crowding)
             case .compute, .idle: lanes[lane].rate = computeRate * granted[context] * lanes[lane].parallelism
             }
             let span = lanes[lane].left / lanes[lane].rate
@@ -185,23 +189,30 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     /// Works out the share of its demand that each stage of a context is granted within the context, and returns the part
     /// of it that the whole device can give.
     private mutating func shareProcessors() -> Double {
-        for lane in busy where lanes[lane].phase == .compute { demand[lanes[lane].context] = 0 }
+        for lane in busy where lanes[lane].phase == .compute {
+            demand[lanes[lane].context] = 0
+            computing[lanes[lane].context] = 0
+        }
         for lane in busy where lanes[lane].phase == .compute {
             demand[lanes[lane].context] += lanes[lane].parallelism
+            computing[lanes[lane].context] += 1
         }
         var (total, free, traffic, active) = (0.0, 1.0, 0.0, 0.0)
         for lane in busy where lanes[lane].phase == .compute {
             let context = lanes[lane].context
             if demand[context] > 0 {
                 let used = min(demand[context], quota)
-                granted[context] = used / demand[context]
+                let neighbours = 1 - 1 / computing[context]
+                granted[context] = used / demand[context] / (1 + sharing.streamInterference * neighbours)
                 demand[context] = 0
                 total += used
                 free *= 1 - used / processors
                 active += 1
             }
             traffic += granted[context] * lanes[lane].parallelism * lanes[lane].bandwidth
+                * (1 + sharing.streamInterference * (1 - 1 / computing[context]))
         }
+        // What stages lose to their neighbours is lost to the device: they do not free bandwidth for more.
         let covered = overlap * processors * (1 - free) + (1 - overlap) * min(processors, total)
         let rate = covered / total
         return min(rate, (1 - sharing.kernelGap / active) / traffic)

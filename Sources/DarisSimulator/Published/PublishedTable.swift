@@ -4,7 +4,7 @@ public import DarisCore
 /// configuration on an RTX 2080 Ti (github.com/AmirFB/DARIS, folder results).
 public struct PublishedTable: Sendable {
     /// One configuration of a task set under the scheduler.
-    public struct Row: Hashable, Sendable {
+    public struct Row: Hashable, Sendable, Codable {
         /// Which task set: the name of its network.
         public var taskSet: String
         /// N_c.

@@ -3,7 +3,7 @@ public import DarisCore
 /// The published configurations run again in the simulator.
 public struct Reproduction: Sendable {
     /// A published row and what the simulator says of it.
-    public struct Row: Hashable, Sendable {
+    public struct Row: Hashable, Sendable, Codable {
         /// What was measured.
         public var published: PublishedTable.Row
         /// Completed jobs a second.
@@ -53,5 +53,39 @@ public struct Reproduction: Sendable {
             hpMissPercent: summary.hp.dmr * 100, lpMissPercent: summary.lp.accepted > 0 ? summary.lp.dmr * 100 : nil,
             lpAcceptPercent: summary.lp.acceptance * 100, hpResponseMs: summary.hp.responseMs.mean,
             lpResponseMs: summary.lp.responseMs.mean)
+    }
+
+    /// Runs one configuration with each of `seeds` seeds and takes the medians, as the published figures are medians over
+    /// runs.
+    public static func median(
+        _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int, duration: Nanoseconds = duration
+    ) -> Row {
+        let runs = (1...max(1, seeds)).map { run(row, of: taskSet, on: gpu, duration: duration, seed: UInt64($0)) }
+        func middle(_ value: (Row) -> Double) -> Double { DarisSimulator.median(runs.map(value)) }
+        let misses = runs.compactMap(\.lpMissPercent)
+        return Row(
+            published: row, jps: middle(\.jps), hpMissPercent: middle(\.hpMissPercent),
+            lpMissPercent: misses.isEmpty ? nil : DarisSimulator.median(misses),
+            lpAcceptPercent: middle(\.lpAcceptPercent), hpResponseMs: middle(\.hpResponseMs),
+            lpResponseMs: middle(\.lpResponseMs))
+    }
+
+    /// Runs every published configuration, on all cores.
+    public static func all(
+        of table: PublishedTable = .rtx2080ti, on gpu: GPUModel, seeds: Int, duration: Nanoseconds = duration
+    ) -> [Row] {
+        concurrentMap(table.rows) { row in
+            median(row, of: row.paperTaskSet, on: gpu, seeds: seeds, duration: duration)
+        }
+    }
+}
+
+extension PublishedTable.Row {
+    /// The task set it was measured with.
+    public var paperTaskSet: PaperTaskSet {
+        guard let found = PaperTaskSet.allCases.first(where: { $0.network == taskSet }) else {
+            preconditionFailure("there is no task set \(taskSet)")
+        }
+        return found
     }
 }

@@ -1,0 +1,119 @@
+public import DarisCore
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Stage times measured on a GPU: alone against SM quota, and beside busy neighbours. A file that a run on the card writes
+/// and that `daris calibrate` turns into a device file.
+public struct GPUProfile: Hashable, Sendable, Codable {
+    /// The version of the form: 1.
+    public var darisProfile: Int
+    /// The card's name, such as `NVIDIA H200`.
+    public var title: String
+    /// M: the number of SMs.
+    public var processors: Int
+    /// The SMs that are only given together.
+    public var granularity: Int
+    /// Device memory in MiB.
+    public var memoryMiB: Double
+    /// Peak single-precision rate in TFLOP/s, from the data sheet.
+    public var peakTFLOPS: Double
+    /// Peak memory bandwidth in GB/s, from the data sheet.
+    public var bandwidthGBs: Double
+    /// The networks measured.
+    public var networks: [Network]
+
+    /// The measurements of one network, cut into stages.
+    public struct Network: Hashable, Sendable, Codable {
+        /// The network's name.
+        public var name: String
+        /// Memory for weights and working buffers in MiB.
+        public var memoryMiB: Double
+        /// Times alone, at several quotas.
+        public var alone: [Alone]
+        /// Times under full load, in several partitions.
+        public var loaded: [Loaded]
+        /// Throughput alone by batch size; may be empty.
+        public var batches: [Batch]
+    }
+
+    /// Stage times alone in a context of so many SMs.
+    public struct Alone: Hashable, Sendable, Codable {
+        /// The quota.
+        public var processors: Int
+        /// Time of each stage in ms.
+        public var stageMs: [Double]
+    }
+
+    /// Stage times while every other lane runs stages of the same network.
+    public struct Loaded: Hashable, Sendable, Codable {
+        /// How contexts got their SMs.
+        public var kind: PartitionKind
+        /// N_c.
+        public var contexts: Int
+        /// N_s.
+        public var streams: Int
+        /// OS.
+        public var oversubscription: Double
+        /// Time of each stage in ms.
+        public var stageMs: [Double]
+    }
+
+    /// Throughput of whole batches, one after another.
+    public struct Batch: Hashable, Sendable, Codable {
+        /// The batch size.
+        public var batch: Int
+        /// Inferences a second.
+        public var jps: Double
+    }
+
+    /// Reads a profile file.
+    ///
+    /// - Throws: `GPUModelError` that names the file, the field, and what would be right.
+    public static func read(path: String) throws(GPUModelError) -> GPUProfile {
+        let bytes: Data
+        do { bytes = try Data(contentsOf: URL(filePath: path)) } catch {
+            throw GPUModelError("\(path): the profile cannot be read; is it there, and a file?")
+        }
+        do {
+            let profile = try JSONDecoder().decode(GPUProfile.self, from: bytes)
+            if let problem = profile.problem() { throw GPUModelError("\(path): \(problem)") }
+            return profile
+        } catch let error as GPUModelError { throw error } catch {
+            throw GPUModelError("\(path): \(GPUCatalogue.reason(error))")
+        }
+    }
+
+    /// What is wrong with the numbers, if anything.
+    public func problem() -> String? {
+        guard darisProfile == 1 else { return "darisProfile is \(darisProfile); this version reads 1" }
+        guard (1...GPUModel.processorLimit).contains(processors) else {
+            return "processors is \(processors); it must be from 1 to \(GPUModel.processorLimit)"
+        }
+        guard !networks.isEmpty else { return "networks is empty; it needs at least one network" }
+        for network in networks {
+            let times = network.alone.flatMap(\.stageMs) + network.loaded.flatMap(\.stageMs)
+            guard times.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+                return "networks.\(network.name): every time must be above 0"
+            }
+            let counts = Set(network.alone.map(\.stageMs.count) + network.loaded.map(\.stageMs.count))
+            guard counts.count == 1, !counts.contains(0) else {
+                return "networks.\(network.name): every entry needs the times of the same stages"
+            }
+            guard Set(network.alone.map(\.processors)).count >= 2 else {
+                return "networks.\(network.name).alone: at least 2 different quotas are needed to tell work from overhead"
+            }
+            for loaded in network.loaded {
+                let partition = Partition(
+                    contexts: loaded.contexts, streams: loaded.streams, oversubscription: loaded.oversubscription)
+                guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams),
+                    partition.oversubscription >= 1, partition.oversubscription <= Double(partition.contexts)
+                else { return "networks.\(network.name).loaded: \(loaded.contexts) × \(loaded.streams), OS \(loaded.oversubscription) is no partition" }
+            }
+        }
+        return nil
+    }
+}

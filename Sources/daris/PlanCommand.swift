@@ -1,0 +1,201 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisReport
+import DarisSimulator
+import Foundation
+
+/// `daris plan TASKSET`.
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Find how to cut a GPU for a task set, by simulation.",
+        discussion: """
+            Searches kinds of partition, numbers of contexts and streams, and oversubscription for what completes most jobs \
+            a second while no high-priority job and fewer than 2 % of the accepted low-priority jobs miss their deadlines, \
+            and the device's memory suffices. Prints the best few and how far the first can be pushed, and with --output \
+            writes a task set ready to run and the trade-off as a plot.
+
+            Results are simulated: exact where the device was measured with your networks, a guide elsewhere.
+
+            Examples:
+              daris plan examples/paper-mixed.yaml
+              daris plan examples/paper-resnet18.yaml --device h200 --compare streams,mps,green,fifo,batching
+              daris plan mine.yaml --device rtx2080ti --output out --search-stages
+
+            Exit codes: 0 a plan was found; 1 no partition keeps the constraints; 2 wrong usage or task set.
+            """)
+
+    @Argument(help: "A YAML file with models and tasks.")
+    var taskset: String
+    @Option(help: ArgumentHelp("rtx2080ti, h200, a100, orin or a device file.", valueName: "name"))
+    var device: String?
+    @Option(
+        help: ArgumentHelp(
+            "Put the best of these side by side: streams, mps, green, fifo, edf, batching.", valueName: "list"))
+    var compare: String?
+    @Option(help: ArgumentHelp("The highest HP deadline miss rate allowed.", valueName: "0%"))
+    var hpDmr = "0%"
+    @Option(help: ArgumentHelp("The LP deadline miss rate to stay below.", valueName: "2%"))
+    var lpDmr = "2%"
+    @Option(help: ArgumentHelp("The most device memory, in MiB; the device's if not given.", valueName: "MiB"))
+    var memory: Double?
+    @Option(help: ArgumentHelp("Kinds of partition to look at.", valueName: "streams,mps,green"))
+    var kinds = "streams,mps,green"
+    @Option(help: ArgumentHelp("The most contexts.", valueName: "n"))
+    var maxContexts = 16
+    @Option(help: ArgumentHelp("The most streams in a context.", valueName: "n"))
+    var maxStreams = 12
+    @Flag(help: "Also try more and fewer stages a model.")
+    var searchStages = false
+    @Flag(help: "Leave out how far the plan can be pushed.")
+    var noHeadroom = false
+    @Option(help: ArgumentHelp("Write plan.yaml, plan.json and pareto.svg into this folder.", valueName: "folder"))
+    var output: String?
+    @Flag(help: "Print one JSON object instead of tables.")
+    var json = false
+
+    func validate() throws {
+        guard (1...Partition.limit).contains(maxContexts), (1...Partition.limit).contains(maxStreams) else {
+            throw ValidationError("--max-contexts and --max-streams must be from 1 to \(Partition.limit)")
+        }
+        if let memory, !(memory > 0) { throw ValidationError("--memory must be above 0, not \(memory)") }
+    }
+
+    func run() throws {
+        let (taskSet, problem) = try problem()
+        var planner = Planner(problem)
+        planner.kinds = try partitionKinds()
+        planner.contextLimit = maxContexts
+        planner.streamLimit = maxStreams
+        planner.searchesStages = searchStages
+        let outcome = Self.search(planner)
+        var report = PlanningReport(
+            device: problem.gpu, constraints: problem.constraints, finalists: outcome.finalists, all: outcome.all,
+            best: outcome.best)
+        if let compare { report.comparison = try comparison(compare, planner: planner, best: outcome.best) }
+        if let best = outcome.best, !noHeadroom {
+            Terminal.progress("looking how far \(best.candidate.label) can be pushed")
+            report.headroom = problem.headroom(of: best.candidate)
+            Terminal.endProgress()
+        }
+        if let output { try write(report, taskSet: taskSet, into: output) }
+        try Terminal.print(json ? try report.json() : report.text(styling: Terminal.styling))
+        guard outcome.best != nil else {
+            throw Failure(
+                message: "no partition keeps HP DMR ≤ \(hpDmr), LP DMR < \(lpDmr) and memory; lower the rates, allow more "
+                    + "misses with --hp-dmr or --lp-dmr, or take another device", exitCode: 1)
+        }
+    }
+
+    private func problem() throws -> (TaskSet, PlanningProblem) {
+        do {
+            var taskSet = try TaskSet.read(path: taskset)
+            try taskSet.apply(TaskSet.Overrides(device: device))
+            let constraints = (
+                hp: try Quantity.parseFraction(hpDmr, field: "--hp-dmr"),
+                lp: try Quantity.parseFraction(lpDmr, field: "--lp-dmr")
+            )
+            let gpu = try TaskSetSimulation.device(of: taskSet)
+            var notes: [String] = []
+            if let load = taskSet.load {
+                notes.append("'load: \(Quantity.formatNumber(load * 100)) %' is ignored: rates are taken as written")
+                taskSet.load = nil
+            }
+            if taskSet.tasks.contains(where: { $0.arrival != .periodic }) {
+                notes.append("every task is taken as periodic with a random phase")
+            }
+            for note in notes { Terminal.error("note: \(note)") }
+            let problem = PlanningProblem(
+                gpu: gpu, options: taskSet.scheduler,
+                constraints: PlanningConstraints(
+                    hpDMR: constraints.hp, lpDMR: constraints.lp, memoryMiB: memory ?? gpu.memoryMiB),
+                seed: taskSet.run.seed, tasks: try PlanningProblem.tasks(of: taskSet, on: gpu))
+            return (taskSet, problem)
+        } catch let failure as Failure { throw failure } catch { throw Failure.usage(error) }
+    }
+
+    private func partitionKinds() throws -> [PartitionKind] {
+        try kinds.split(separator: ",").map { word in
+            guard let kind = PartitionKind(rawValue: String(word)), kind != .cores else {
+                throw Failure.usage("--kinds: there is no kind '\(word)'; use streams, mps, green")
+            }
+            return kind
+        }
+    }
+
+    static func search(_ planner: Planner) -> Planner.Outcome {
+        defer { Terminal.endProgress() }
+        return planner.search { progress in
+            let best = progress.bestJPS > 0 ? ", best \(Figure.rate(progress.bestJPS)) JPS" : ""
+            Terminal.progress("\(progress.simulated) partitions simulated\(best): \(progress.activity)")
+        }
+    }
+
+    private func comparison(
+        _ list: String, planner: Planner, best: CandidateFigures?
+    ) throws -> [PlanningReport.Comparison] {
+        let problem = planner.problem
+        return try list.split(separator: ",").map { word in
+            switch word {
+            case "streams", "mps", "green":
+                var planner = planner
+                planner.kinds = [PartitionKind(rawValue: String(word)) ?? .mps]
+                return .init(name: String(word), figures: Self.search(planner).finalists.first)
+            case "fifo", "edf":
+                var problem = problem
+                problem.options.policy = SchedulingPolicy(rawValue: String(word)) ?? .fifo
+                let candidate =
+                    best?.candidate
+                    ?? Candidate(kind: .mps, partition: Partition(contexts: 6, streams: 1, oversubscription: 6))
+                return .init(
+                    name: "\(word) on \(candidate.label)",
+                    figures: problem.figures(candidate, duration: .seconds(Int64(5)), runs: 3))
+            case "batching":
+                return .init(
+                    name: "batching, no deadlines", figures: nil,
+                    jps: Batching.throughput(of: problem.tasks(1), on: problem.gpu))
+            default:
+                throw Failure.usage(
+                    "--compare: there is no policy '\(word)'; use streams, mps, green, fifo, edf, batching")
+            }
+        }
+    }
+
+    private func write(_ report: PlanningReport, taskSet: TaskSet, into folder: String) throws {
+        if let best = report.best {
+            var plan = taskSet
+            plan.partition = best.candidate.partition
+            plan.partitionKind = best.candidate.kind
+            if best.candidate.stageScale != 1 {
+                let tasks = try TaskSetSimulation.tasks(
+                    of: taskSet, on: report.device, stageScale: best.candidate.stageScale)
+                for index in plan.models.indices {
+                    guard let user = taskSet.tasks.firstIndex(where: { $0.model == plan.models[index].name }) else {
+                        continue
+                    }
+                    plan.models[index].stages = .fixed(tasks[user].stages.count)
+                }
+            }
+            plan.source = "\(folder)/plan.yaml"
+            let header =
+                "# Found by 'daris plan' for \(report.device.title), simulated: \(Figure.rate(best.jps)) inferences a second.\n"
+            try OutputFolder.write(Data((header + plan.rendered()).utf8), to: plan.source)
+        }
+        try OutputFolder.write(Data(try report.json().utf8), to: "\(folder)/plan.json")
+        try OutputFolder.write(Data(report.paretoChart.utf8), to: "\(folder)/pareto.svg")
+    }
+}
+
+extension PlanningProblem {
+    /// The tasks of a task set for every scale of stages.
+    ///
+    /// - Throws: `SimulationError` if a network's cost is not known.
+    static func tasks(
+        of taskSet: TaskSet, on gpu: GPUModel
+    ) throws(SimulationError) -> @Sendable (Double) -> [SimulatedTask] {
+        // Whether costs are known does not depend on the number of stages.
+        _ = try TaskSetSimulation.tasks(of: taskSet, on: gpu)
+        return { scale in (try? TaskSetSimulation.tasks(of: taskSet, on: gpu, stageScale: scale)) ?? [] }
+    }
+}

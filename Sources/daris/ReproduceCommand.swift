@@ -1,0 +1,91 @@
+import ArgumentParser
+import DarisReport
+import DarisSimulator
+import Foundation
+
+/// `daris reproduce`.
+struct ReproduceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reproduce",
+        abstract: "Run the paper's published configurations in the simulator and compare.",
+        discussion: """
+            Every configuration that the authors of the paper measured on an RTX 2080 Ti (157 of three task sets) is \
+            simulated as it was run, and set beside the published figures: completed jobs a second (JPS), deadline miss \
+            rates (DMR) of high- and low-priority jobs, acceptance. Published figures are medians over runs; simulated ones \
+            are medians over --seeds runs.
+
+            With --cross-validate no row is judged by parameters fitted to it: the rows are split into folds, and each fold \
+            is predicted by a fit to the others. That takes minutes a fold.
+
+            Example: daris reproduce --output out
+            """)
+
+    @Option(help: ArgumentHelp("The device to simulate: a name or a device file.", valueName: "name"))
+    var device = "rtx2080ti"
+    @Option(help: ArgumentHelp("Runs whose medians are taken.", valueName: "n"))
+    var seeds = 3
+    @Option(help: ArgumentHelp("Write reproduction.md and plots (SVG) into this folder.", valueName: "folder"))
+    var output: String?
+    @Option(help: ArgumentHelp("Fit and predict in this many folds, 2 to 10.", valueName: "folds"))
+    var crossValidate: Int?
+    @Option(help: ArgumentHelp("Trials of each fit of --cross-validate.", valueName: "n"))
+    var trials = 400
+    @Option(help: ArgumentHelp("Keep the fitted devices of --cross-validate in this folder.", valueName: "folder"))
+    var keepFits: String?
+    @Flag(help: "Print one JSON object instead of tables.")
+    var json = false
+
+    func validate() throws {
+        guard (1...99).contains(seeds) else { throw ValidationError("--seeds must be from 1 to 99, not \(seeds)") }
+        guard (1...100_000).contains(trials) else {
+            throw ValidationError("--trials must be from 1 to 100000, not \(trials)")
+        }
+        if let crossValidate, !(2...10).contains(crossValidate) {
+            throw ValidationError("--cross-validate must be from 2 to 10 folds, not \(crossValidate)")
+        }
+    }
+
+    func run() throws {
+        let rows: [Reproduction.Row]
+        let title: String
+        if let folds = crossValidate {
+            rows = try predicted(folds: folds)
+            title = "each row predicted by a fit to the other \(folds - 1) of \(folds) folds"
+        } else {
+            let gpu = try GPUCatalogue.named(device)
+            Terminal.step("simulating \(PublishedTable.rtx2080ti.rows.count) configurations, \(seeds) runs each")
+            rows = Reproduction.all(on: gpu, seeds: seeds)
+            Terminal.endProgress()
+            title = gpu.source
+        }
+        let report = ReproductionReport(rows: rows, title: title)
+        if let output { try report.write(into: output) }
+        try Terminal.print(json ? try report.json() : report.text(styling: Terminal.styling))
+    }
+
+    private func predicted(folds: Int) throws -> [Reproduction.Row] {
+        let validation = CrossValidation(folds: folds, trials: trials)
+        var rows: [Reproduction.Row] = []
+        for fold in 0..<folds {
+            let result = validation.run(fold: fold, seeds: seeds) { progress in
+                Terminal.progress(
+                    "fold \(fold + 1) of \(folds): trial \(progress.trial) of \(progress.trials), loss "
+                        + Figure.fixed(progress.loss, decimals: 4))
+            }
+            Terminal.endProgress()
+            rows += result.heldOut
+            if let keepFits {
+                try OutputFolder.write(GPUCatalogue.encoded(result.gpu), to: "\(keepFits)/fold-\(fold + 1).json")
+            }
+        }
+        let order = PublishedTable.rtx2080ti.rows
+        return rows.sorted { order.firstIndex(of: $0.published)! < order.firstIndex(of: $1.published)! }
+    }
+}
+
+extension GPUCatalogue {
+    /// A device by name or file; one that cannot be had is wrong usage.
+    static func named(_ name: String) throws(Failure) -> GPUModel {
+        do { return try device(name) } catch { throw Failure.usage("--device: \(error)") }
+    }
+}
