@@ -91,6 +91,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-bench", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings),
         .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
         .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "CUDADriver"], swiftSettings: settings),
         .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),

@@ -131,7 +131,7 @@ struct PlanReportTests {
             tasks, homes: tasks.indices.map { $0 % 60 }, contexts: 60, streams: 4)
         var plan = Fixtures.plan(
             configuration, models: tasks.map { _ in long },
-            kind: .cores, contextUnits: (0..<60).map { [$0, $0 + 2, $0 + 4, 1_000_000] },
+            contextUnits: (0..<60).map { [$0, $0 + 2, $0 + 4, 1_000_000] },
             load: 123.456, seed: .max, notes: [long, String(repeating: "x", count: 500)])
         plan.device = long
         let text = PlanReport(plan).text(styling: .plain)

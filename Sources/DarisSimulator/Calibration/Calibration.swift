@@ -99,8 +99,8 @@ public struct Calibration: Sendable {
             source: "a first guess from published batching throughput", isMeasured: false, processors: processors,
             granularity: 2, memoryMiB: 11264, peakTFLOPS: 13.45, bandwidthGBs: 616,
             sharing: .init(
-                noise: 0.1, stageOverheadMs: 0.03, windowOverlap: 0.6, kernelGap: 0.1, streamInterference: 0.1,
-                launchLanes: 5, launchCrowding: 0.08, queueLanes: 12, queueCrowding: 0.5),
+                noise: 0.1, stageOverheadMs: 0.03, windowOverlap: 0.5, kernelGap: 0.1, streamInterference: 0.1,
+                launchLanes: 4, launchCrowding: 0.1, queueLanes: 12, queueCrowding: 0.5),
             networks: networks)
     }
 }

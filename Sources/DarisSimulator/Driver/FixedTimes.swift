@@ -29,7 +29,11 @@ public struct FixedTimes: VirtualDevice {
     }
 
     public mutating func start(task: Int, stage: Int, lane: Int, at now: Nanoseconds) {
-        let time = stageTime(task: task, stage: stage, lane: lane)
+        start(lane: lane, time: stageTime(task: task, stage: stage, lane: lane), at: now)
+    }
+
+    /// Starts a stage that takes `time`.
+    mutating func start(lane: Int, time: Nanoseconds, at now: Nanoseconds) {
         created += 1
         current[lane] = (created, now)
         ends.insert(End(time: now + time, number: created, lane: lane))

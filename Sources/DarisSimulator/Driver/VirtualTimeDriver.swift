@@ -23,6 +23,8 @@ public struct VirtualTimeDriver: Sendable {
         public let events: Int
         /// Inferences of the jobs that were admitted before the releases ended, whenever they completed.
         public let inferencesStartedInTime: Int
+        /// What of the design's invariants did not hold, and when: a defect of Daris. The run ended there.
+        public let violation: String?
         /// Every event and command, if asked for.
         public let entries: ContiguousArray<RecordEntry>
     }
@@ -42,8 +44,15 @@ public struct VirtualTimeDriver: Sendable {
     public var fails: (@Sendable (_ job: JobID, _ stage: Int, _ lane: Int) -> Bool)?
     /// Events from outside: contexts lost and restored, jobs cancelled, sporadic releases.
     public var otherEvents: [(time: Nanoseconds, event: Event)] = []
+    /// What the scheduler's clock is told differs from virtual time by `offset` from `time` on: steps of a clock, forwards or
+    /// backwards. In order of time.
+    public var clockSteps: [(time: Nanoseconds, offset: Nanoseconds)] = []
     /// Whether to keep every event and command.
     public var keepsEntries = false
+    /// The most events; a run that has more ends with a violation. Unlimited if 0.
+    public var eventLimit = 0
+    /// After how many events the scheduler's whole state is checked anew, which takes O(tasks); nothing is if 0.
+    public var checkInterval: Int
 
     /// A driver of periodic releases.
     ///
@@ -60,6 +69,7 @@ public struct VirtualTimeDriver: Sendable {
         self.duration = duration
         self.stageTimes = stageTimes
         self.keepsEntries = keepsEntries
+        checkInterval = max(1024, configuration.tasks.count)
     }
 
     /// Runs to the end on a device whose stages take `stageTimes`.

@@ -35,6 +35,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var events = 0
     private var startedInTime: ContiguousArray<Bool>
     private var inferencesStartedInTime = 0
+    private var violation: String?
+    private var clockOffset = Nanoseconds.zero
+    private var nextStep = 0
 
     init(_ driver: VirtualTimeDriver, device: Device, observer: VirtualTimeDriver.Observer?) {
         self.driver = driver
@@ -50,7 +53,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     mutating func run() -> VirtualTimeDriver.Result {
         for task in driver.configuration.tasks.indices { scheduleRelease(of: task) }
         for (time, event) in driver.otherEvents { schedule(.other, event, at: time) }
-        while true {
+        while violation == nil {
             let outside = pending.min?.time
             if let inside = device.nextHappening(), inside <= (outside ?? .distantFuture) {
                 now = inside
@@ -61,10 +64,11 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 break
             }
         }
+        check()
         let summary = RunSummary(metrics, scheduler: scheduler, duration: driver.duration, elapsed: now)
         return VirtualTimeDriver.Result(
             metrics: metrics, summary: summary, end: now, events: events,
-            inferencesStartedInTime: inferencesStartedInTime, entries: entries)
+            inferencesStartedInTime: inferencesStartedInTime, violation: violation, entries: entries)
     }
 
     private mutating func stageEnded(lane: Int, executionTime: Nanoseconds) {
@@ -102,13 +106,25 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
 
     private mutating func handle(_ event: Event) {
         events += 1
-        scheduler.handle(event, at: now, into: &commands)
-        if driver.keepsEntries { entries.append(RecordEntry(now, event)) }
-        observer?(event, now, commands)
+        while nextStep < driver.clockSteps.count, driver.clockSteps[nextStep].time <= now {
+            clockOffset = driver.clockSteps[nextStep].offset
+            nextStep += 1
+        }
+        let told = max(.zero, now + clockOffset)
+        scheduler.handle(event, at: told, into: &commands)
+        if driver.keepsEntries { entries.append(RecordEntry(told, event)) }
+        observer?(event, told, commands)
         for command in commands {
-            if driver.keepsEntries { entries.append(RecordEntry(now, command)) }
+            if driver.keepsEntries { entries.append(RecordEntry(told, command)) }
             obey(command)
         }
+        if driver.eventLimit > 0 && events >= driver.eventLimit { violation = "\(events) events and no end" }
+        if driver.checkInterval > 0 && events % driver.checkInterval == 0 { check() }
+    }
+
+    private mutating func check() {
+        guard driver.checkInterval > 0, violation == nil, let found = scheduler.invariantViolation() else { return }
+        violation = "after event \(events), at \(now.rawValue) ns: \(found)"
     }
 
     private mutating func obey(_ command: Command) {
@@ -128,8 +144,10 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             }
             metrics.recordEnd(outcome)
         case .wake(let time):
-            schedule(.timer, .timerFired, at: max(time, now))
-            wake = max(time, now)
+            // The scheduler asks by its own clock.
+            let time = max(time - clockOffset, now)
+            schedule(.timer, .timerFired, at: time)
+            wake = time
         }
     }
 

@@ -1,0 +1,92 @@
+public import DarisCore
+
+/// A whole system with everything that will happen to it: tasks, partition, arrivals and faults. Made from a seed.
+public struct FuzzScenario: Hashable, Sendable {
+    /// The seed it was made from, which also decides how long stages take.
+    public let seed: UInt64
+    /// Tasks, partition and options.
+    public internal(set) var configuration: SchedulerConfiguration
+    /// When the jobs of each task come.
+    public internal(set) var arrivals: [ArrivalSequence?]
+    /// What goes wrong.
+    public internal(set) var faults: [Fault]
+    /// How long jobs are released.
+    public internal(set) var duration: Nanoseconds
+
+    /// The scenario of a seed.
+    public init(seed: UInt64) {
+        self.seed = seed
+        var random = SplitMix64(seed: seed)
+        func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        let unit = Nanoseconds([1, 1_000, 100_003].randomElement(using: &random) ?? 1_000)
+        func time(_ range: ClosedRange<Int>) -> Nanoseconds { Nanoseconds(Int64(pick(range)) * unit.rawValue) }
+        let contexts = pick(1...5)
+        let partition = Partition(contexts: contexts, streams: pick(1...4), oversubscription: 1)
+        let weight = pick(1...8)
+        var tasks: [TaskSpecification] = []
+        var arrivals: [ArrivalSequence?] = []
+        for index in 0..<pick(1...14) {
+            let period = time(20...200)
+            tasks.append(
+                TaskSpecification(
+                    name: "t\(index)", period: period, deadline: pick(0...2) == 0 ? time(5...300) : nil,
+                    priority: pick(0...2) == 0 ? .high : .low, lateness: pick(0...3) == 0 ? .drop : .run,
+                    overrun: pick(0...1) == 0 ? .skip : .queue(limit: pick(1...4)),
+                    afet: (0..<pick(1...6)).map { _ in time(0...weight * 2) }))
+            let processes: [ArrivalProcess] = [
+                .periodic, .periodic, .jittered(Nanoseconds(period.rawValue / 3)), .sporadic(meanExtraGap: nil), .poisson,
+                .bursts(on: time(200...600), off: time(100...900)),
+            ]
+            arrivals.append(
+                ArrivalSequence(
+                    processes.randomElement(using: &random) ?? .periodic, period: period, phase: time(0...200),
+                    seed: random.next()))
+        }
+        var options = SchedulerOptions()
+        if pick(0...7) == 0 { options.policy = pick(0...1) == 0 ? .edf : .fifo }
+        options.windowSize = [1, 2, 5, 5, 5, 9].randomElement(using: &random) ?? 5
+        if pick(0...1) == 0 {
+            func flip(_ value: inout Bool) { if pick(0...6) == 0 { value.toggle() } }
+            flip(&options.worstCaseExecutionTime)
+            flip(&options.lastStageLevel)
+            flip(&options.lateLevel)
+            flip(&options.fixedPriority)
+            flip(&options.migration)
+            flip(&options.admission)
+            flip(&options.forgetting)
+        }
+        do { configuration = try SchedulerConfiguration(partition: partition, tasks: tasks, options: options) } catch {
+            preconditionFailure("a fuzz scenario cannot be scheduled: \(error)")
+        }
+        self.arrivals = arrivals
+        let duration = time(2_000...6_000)
+        self.duration = duration
+        func moment() -> Nanoseconds { Nanoseconds(Int64(random.next() % UInt64(duration.rawValue))) }
+        func later(_ start: Nanoseconds) -> Nanoseconds? { pick(0...3) == 0 ? nil : start + time(50...900) }
+        faults = (0..<pick(0...8)).map { _ in
+            let (task, start) = (pick(0...tasks.count - 1), moment())
+            switch pick(0...8) {
+            case 0, 1: return .slow(task: task, from: start, until: start + time(100...1_500), factor: 10)
+            case 2: return .failing(task: task, every: pick(1...9))
+            case 3, 4: return .lostContext(pick(0...contexts - 1), at: start, restored: later(start))
+            case 5: return .clockStep(at: start, by: pick(0...1) == 0 ? time(1...400) : .zero - time(1...400))
+            case 6: return .burst(task: task, at: start, count: pick(2...40))
+            case 7: return .cancelled(task: task, sequence: pick(0...20), at: start)
+            default: return .removedTask(task, at: start, added: later(start))
+            }
+        }
+    }
+
+    /// The scenario in words, to be put into a report.
+    public var summary: String {
+        let partition = configuration.partition
+        let tasks = configuration.tasks.enumerated().map { index, task in
+            "  task \(index): \(task.priority.name) period \(task.period.rawValue) deadline \(task.deadline.rawValue) "
+                + "\(task.lateness) \(task.overrun) AFET \(task.afet.map(\.rawValue)) on context \(configuration.homes[index])"
+        }
+        let lines =
+            ["\(partition.contexts) × \(partition.streams) lanes, for \(duration.rawValue) ns, \(configuration.options)"]
+            + tasks + faults.map { "  fault: \($0)" }
+        return lines.joined(separator: "\n")
+    }
+}
