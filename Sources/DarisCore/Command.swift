@@ -14,13 +14,13 @@ public enum Command: Hashable, Sendable {
 
 /// How a job ended.
 public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
-    /// Turned away by the admission test.
+    /// Turned away: by the admission test, or because its task has been removed.
     case rejected
     /// Not started, since its task's previous job was still in flight.
     case skipped
     /// All its stages have run, in time or late.
     case completed
-    /// Given up: past its deadline under `late: drop`, or cancelled.
+    /// Given up: past its deadline under `late: drop`, cancelled, or waiting when its task was removed.
     case dropped
     /// One of its stages failed, or its context was lost.
     case failed
@@ -48,6 +48,8 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     case contextLost
     /// There is no context left to run it.
     case noContextAlive
+    /// Its task has been removed.
+    case taskRemoved
 
     /// The reason in words.
     public var text: String {
@@ -62,6 +64,7 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
         case .stageFailed: "one of its stages failed on the device"
         case .contextLost: "the context it was on was lost"
         case .noContextAlive: "every context is lost"
+        case .taskRemoved: "its task was removed"
         }
     }
 }

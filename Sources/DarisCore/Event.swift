@@ -29,4 +29,8 @@ public enum Event: Hashable, Sendable {
     case contextLost(Int)
     /// A lost context is back, all its lanes idle.
     case contextRestored(Int)
+    /// A task is taken out: its job in flight runs on to its end, nothing else of it runs until it is added again.
+    case taskRemoved(Int)
+    /// A task that was taken out is back, and placed anew. At the start all tasks are in.
+    case taskAdded(Int)
 }

@@ -2,7 +2,7 @@
 public struct JobCounts: Hashable, Sendable, Codable {
     /// Jobs released so far.
     public var released = 0
-    /// Turned away by the admission test.
+    /// Turned away by the admission test, or because their task was removed.
     public var rejected = 0
     /// Not started, since the previous job was in flight.
     public var skipped = 0

@@ -17,13 +17,13 @@ enum RecordKey: UInt8, CaseIterable {
 
 /// The words of a run record.
 enum RecordWord: UInt8 {
-    case release, done, fail, cancel, timer, lost, restored
+    case release, done, fail, cancel, timer, lost, restored, removed, added
     case admit, queue, run, end, wake
     case `true`, `false`, high, low
     case rejected, skipped, completed, dropped, failed
     case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
         contextLost
-    case noContextAlive
+    case noContextAlive, taskRemoved
 
     var fate: JobFate? {
         JobFate(rawValue: rawValue &- RecordWord.rejected.rawValue)
@@ -36,8 +36,9 @@ enum RecordWord: UInt8 {
     private static let table = WordTable<RecordWord>(
         [
             ("release", .release), ("done", .done), ("fail", .fail), ("cancel", .cancel), ("timer", .timer),
-            ("lost", .lost), ("restored", .restored), ("admit", .admit), ("queue", .queue), ("run", .run),
-            ("end", .end), ("wake", .wake), ("true", .true), ("false", .false), ("HP", .high), ("LP", .low),
+            ("lost", .lost), ("restored", .restored), ("removed", .removed), ("added", .added), ("admit", .admit),
+            ("queue", .queue), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true), ("false", .false),
+            ("HP", .high), ("LP", .low),
         ]
             + JobFate.allCases.map { ("\($0.recordName)", RecordWord(rawValue: rejected.rawValue + $0.rawValue)!) }
             + FateReason.allCases.map {

@@ -6,8 +6,10 @@ public struct RunMetrics: Sendable {
         public var jobs = JobCounts()
         /// Completed after the deadline.
         public var late = 0
-        /// Dropped because somebody cancelled them, which is no miss.
+        /// Dropped because somebody cancelled them or removed their task, which is no miss.
         public var cancelled = 0
+        /// Rejected because their task was removed.
+        public var removed = 0
         /// Admitted by another context than their task's own.
         public var migrated = 0
         /// Inferences completed: jobs × batch.
@@ -77,7 +79,11 @@ public struct RunMetrics: Sendable {
 extension RunMetrics.Group {
     mutating func recordEnd(_ outcome: JobOutcome, batch: Int) {
         jobs.recordEnd(outcome.fate)
-        if outcome.reason == .cancelled { cancelled += 1 }
+        switch (outcome.fate, outcome.reason) {
+        case (.dropped, .cancelled), (.dropped, .taskRemoved): cancelled += 1
+        case (.rejected, .taskRemoved): removed += 1
+        default: break
+        }
         guard outcome.fate == .completed else { return }
         inferences += batch
         response.record(outcome.responseTime)

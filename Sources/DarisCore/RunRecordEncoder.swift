@@ -17,7 +17,7 @@
 /// ```
 ///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
-/// `timer`, `lost`, `restored`. Commands: `admit`, `queue`, `run`, `end`, `wake`. All times are integer nanoseconds.
+/// `timer`, `lost`, `restored`, `removed`, `added`. Commands: `admit`, `queue`, `run`, `end`, `wake`. All times are integer nanoseconds.
 public struct RunRecordEncoder: Sendable {
     /// The text not yet taken away by `drain`.
     public private(set) var bytes: [UInt8] = []
@@ -79,6 +79,8 @@ public struct RunRecordEncoder: Sendable {
         case .timerFired: text(",\"e\":\"timer\"")
         case .contextLost(let context): field(",\"e\":\"lost\",\"context\":", context)
         case .contextRestored(let context): field(",\"e\":\"restored\",\"context\":", context)
+        case .taskRemoved(let task): field(",\"e\":\"removed\",\"task\":", task)
+        case .taskAdded(let task): field(",\"e\":\"added\",\"task\":", task)
         }
     }
 
@@ -177,6 +179,7 @@ extension FateReason {
         case .stageFailed: "stage_failed"
         case .contextLost: "context_lost"
         case .noContextAlive: "no_context_alive"
+        case .taskRemoved: "task_removed"
         }
     }
 }

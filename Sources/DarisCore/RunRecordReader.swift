@@ -122,7 +122,9 @@ struct RunRecordReader {
         case .timer: return .timerFired
         case .lost: return .contextLost(try int(.context, fields))
         case .restored: return .contextRestored(try int(.context, fields))
-        default: throw error("an event is release, done, fail, cancel, timer, lost or restored")
+        case .removed: return .taskRemoved(try int(.task, fields))
+        case .added: return .taskAdded(try int(.task, fields))
+        default: throw error("an event is release, done, fail, cancel, timer, lost, restored, removed or added")
         }
     }
 

@@ -36,23 +36,25 @@ public struct RunSummary: Codable, Sendable, Hashable {
         public var dmr: Double
         /// The misses of `dmr`, counted.
         public var missed: Int
-        /// Accepted / released.
+        /// Accepted / released; releases of removed tasks are not counted.
         public var acceptance: Double
         /// Jobs released.
         public var released: Int
         /// Neither rejected nor skipped.
         public var accepted: Int
-        /// Turned away by the admission test, or because no context was left.
+        /// Turned away by the admission test, because no context was left, or because the task was removed.
         public var rejected: Int
+        /// Turned away because the task was removed, which is no miss; counted in `rejected` too.
+        public var removed: Int
         /// Not started, since the task's previous job was in flight.
         public var skipped: Int
         /// Run to the end, in time or late.
         public var completed: Int
         /// Completed after the deadline.
         public var late: Int
-        /// Given up: at the deadline under `late: drop`, or cancelled.
+        /// Given up: at the deadline under `late: drop`, cancelled, or waiting when the task was removed.
         public var dropped: Int
-        /// Given up because somebody cancelled them; counted in `dropped` too.
+        /// Given up because somebody cancelled them or removed their task; counted in `dropped` too.
         public var cancelled: Int
         /// Hit by a failure of a stage or of a context.
         public var failed: Int
@@ -163,9 +165,10 @@ extension RunSummary.Group {
         let skippedMisses = priority == .high ? jobs.skipped : 0
         missed = group.late + jobs.dropped - group.cancelled + jobs.failed + overdue + skippedMisses
         dmr = Self.rate(missed, of: accepted - group.cancelled + skippedMisses)
-        acceptance = Self.rate(accepted, of: jobs.released)
+        acceptance = Self.rate(accepted, of: jobs.released - group.removed)
         released = jobs.released
         rejected = jobs.rejected
+        removed = group.removed
         skipped = jobs.skipped
         completed = jobs.completed
         late = group.late

@@ -104,6 +104,10 @@ public struct Scheduler: ~Copyable, Sendable {
             lose(context, into: &commands)
         case .contextRestored(let context):
             restore(context)
+        case .taskRemoved(let task):
+            remove(task, into: &commands)
+        case .taskAdded(let task):
+            add(task)
         }
         requestWake(into: &commands)
         assert(invariantViolation() == nil, invariantViolation() ?? "")
@@ -121,6 +125,7 @@ public struct Scheduler: ~Copyable, Sendable {
         let release = WaitingRelease(
             sequence: sequence, release: time,
             relativeDeadline: SchedulerConfiguration.clamped(relativeDeadline ?? tasks[task].relativeDeadline))
+        guard tasks[task].isIn else { return end(task, release, .rejected, .taskRemoved, into: &commands) }
         guard tasks[task].phase == .idle else {
             if waiting[task].count < tasks[task].queueLimit {
                 waiting[task].append(release)
@@ -317,7 +322,7 @@ public struct Scheduler: ~Copyable, Sendable {
         let after = Utilisation(executionTime: tasks[index].mret, period: tasks[index].period)
         tasks[index].utilisation = after
         switch tasks[index].priority {
-        case .high: contexts[tasks[index].home].highPriority += after - before
+        case .high: if tasks[index].isIn { contexts[tasks[index].home].highPriority += after - before }
         case .low: contexts[tasks[index].context].activeLowPriority += after - before
         }
     }
@@ -350,7 +355,7 @@ public struct Scheduler: ~Copyable, Sendable {
     }
 
     /// Ends a job that never got in flight.
-    private mutating func end(
+    mutating func end(
         _ index: Int, _ release: WaitingRelease, _ fate: JobFate, _ reason: FateReason,
         into commands: inout CommandBuffer
     ) {
@@ -361,69 +366,5 @@ public struct Scheduler: ~Copyable, Sendable {
                     job: JobID(task: index, sequence: release.sequence), fate: fate, reason: reason,
                     priority: tasks[index].priority, release: release.release,
                     deadline: release.release + release.relativeDeadline, finish: now)))
-    }
-
-    private mutating func cancel(_ job: JobID, into commands: inout CommandBuffer) {
-        guard tasks.indices.contains(job.task) else { return }
-        if tasks[job.task].phase != .idle && tasks[job.task].sequence == job.sequence {
-            if tasks[job.task].phase == .running {
-                tasks[job.task].isCancelled = true
-            } else {
-                withdraw(job.task, .cancelled, into: &commands)
-            }
-        } else {
-            withdrawWaiting(job, .cancelled, into: &commands)
-        }
-    }
-
-    /// Drops a job that waits for its task's previous one, if it does.
-    private mutating func withdrawWaiting(_ job: JobID, _ reason: FateReason, into commands: inout CommandBuffer) {
-        guard let place = waiting[job.task].firstIndex(where: { $0.sequence == job.sequence }) else { return }
-        let release = waiting[job.task].remove(at: place)
-        end(job.task, release, .dropped, reason, into: &commands)
-    }
-
-    /// Drops a job whose stage is ready and not running.
-    private mutating func withdraw(_ index: Int, _ reason: FateReason, into commands: inout CommandBuffer) {
-        queues[tasks[index].context].remove(task: index)
-        finish(index, .dropped, reason, preferring: nil, into: &commands)
-    }
-
-    // MARK: - Late jobs that are dropped
-
-    private mutating func addDropTimer(_ index: Int, _ release: WaitingRelease) {
-        // Jobs mostly end long before their timers; those left behind are cleared out before they pile up.
-        if dropTimers.count >= dropTimerLimit {
-            let (tasks, waiting) = (tasks, waiting)
-            dropTimers.removeAll { timer in
-                let (index, sequence) = (timer.job.task, timer.job.sequence)
-                if tasks[index].phase != .idle && tasks[index].sequence == sequence { return false }
-                return !waiting[index].contains { $0.sequence == sequence }
-            }
-            dropTimerLimit = 2 * max(dropTimers.count, tasks.count) + 64
-        }
-        dropTimers.insert(
-            DropTimer(
-                deadline: release.release + release.relativeDeadline,
-                job: JobID(task: index, sequence: release.sequence)))
-    }
-
-    private mutating func dropOverdueJobs(into commands: inout CommandBuffer) {
-        requestedWake = .distantFuture
-        while let timer = dropTimers.min, timer.deadline <= now {
-            dropTimers.removeMin()
-            let index = timer.job.task
-            if tasks[index].phase == .idle || tasks[index].sequence != timer.job.sequence {
-                withdrawWaiting(timer.job, .deadlinePassed, into: &commands)
-            } else if tasks[index].phase == .ready {
-                withdraw(index, .deadlinePassed, into: &commands)
-            }  // A job that is running is looked at when its stage ends.
-        }
-    }
-
-    private mutating func requestWake(into commands: inout CommandBuffer) {
-        guard let next = dropTimers.min?.deadline, next != requestedWake else { return }
-        requestedWake = next
-        commands.append(.wake(at: next))
     }
 }

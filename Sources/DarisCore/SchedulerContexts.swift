@@ -18,19 +18,27 @@ extension Scheduler {
     mutating func restore(_ context: Int) {
         guard contexts.indices.contains(context), !contexts[context].isAlive else { return }
         contexts[context].isAlive = true
-        for index in tasks.indices where tasks[index].originalHome == context { move(index, to: context) }
+        for index in tasks.indices where tasks[index].isIn && tasks[index].originalHome == context {
+            move(index, to: context)
+        }
         rehome()
     }
 
     /// Places the tasks of lost contexts on those that are left, by the off-line algorithm.
     private mutating func rehome() {
         let alive = contexts.indices.filter { contexts[$0].isAlive }
-        let homeless = tasks.indices.filter { !contexts[tasks[$0].home].isAlive }
+        let homeless = tasks.indices.filter { tasks[$0].isIn && !contexts[tasks[$0].home].isAlive }
         guard !alive.isEmpty, !homeless.isEmpty else { return }
-        var load = [Utilisation](repeating: .zero, count: contexts.count)
-        for task in tasks { load[task.home] += task.utilisation }
-        let homes = Placement.place(homeless.map { (tasks[$0].priority, tasks[$0].utilisation) }, on: alive, load: load)
+        let homes = Placement.place(
+            homeless.map { (tasks[$0].priority, tasks[$0].utilisation) }, on: alive, load: load())
         for (index, home) in zip(homeless, homes) { move(index, to: home) }
+    }
+
+    /// Utilisation of the tasks that are in, by context.
+    func load() -> [Utilisation] {
+        var load = [Utilisation](repeating: .zero, count: contexts.count)
+        for task in tasks where task.isIn { load[task.home] += task.utilisation }
+        return load
     }
 
     private mutating func move(_ index: Int, to home: Int) {

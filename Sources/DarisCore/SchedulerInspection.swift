@@ -6,6 +6,9 @@ extension Scheduler {
     /// The context on which the jobs of a task start.
     public func home(of task: Int) -> Int { tasks[task].home }
 
+    /// Whether the task has been removed and not been added again.
+    public func isRemoved(_ task: Int) -> Bool { !tasks[task].isIn }
+
     /// MRETᵢ: the sum of the MRET of a task's stages.
     public func mret(of task: Int) -> Nanoseconds { tasks[task].mret }
 
@@ -46,6 +49,9 @@ extension Scheduler {
         if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }
         for index in tasks.indices where tasks[index].phase == .idle && !waiting[index].isEmpty {
             return "task \(index) is idle though releases wait"
+        }
+        for index in tasks.indices where !tasks[index].isIn && !waiting[index].isEmpty {
+            return "releases of task \(index) wait though it was removed"
         }
         return nil
     }
@@ -100,7 +106,7 @@ extension Scheduler {
             return empty
         }
         for task in tasks {
-            if task.priority == .high { expected[task.home].highPriority += task.utilisation }
+            if task.isIn && task.priority == .high { expected[task.home].highPriority += task.utilisation }
             guard task.phase != .idle else { continue }
             if task.priority == .low { expected[task.context].activeLowPriority += task.utilisation }
             for stage in task.currentStage..<task.firstStage + task.stageCount {
@@ -109,6 +115,11 @@ extension Scheduler {
         }
         for index in contexts.indices where contexts[index] != expected[index] {
             return "context \(index) is \(contexts[index]), but its tasks add up to \(expected[index])"
+        }
+        if contexts.contains(where: \.isAlive),
+            let index = tasks.firstIndex(where: { $0.isIn && !contexts[$0.home].isAlive })
+        {
+            return "task \(index) has its home on a lost context, though others are left"
         }
         return nil
     }

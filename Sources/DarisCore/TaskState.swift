@@ -15,10 +15,14 @@ struct TaskState: Sendable {
     let queueLimit: Int
     let firstStage: Int
     let stageCount: Int
-    let originalHome: Int
 
-    // Moving with measurements and lost contexts.
+    // Moving with measurements, lost contexts, and tasks that come and go.
+    /// Where the task was placed, at the start or when it was added; it returns there after a loss.
+    var originalHome: Int
+    /// Where its jobs start now; means nothing while the task is out.
     var home: Int
+    /// Whether the task is in: releases of one that was removed are turned away.
+    var isIn = true
     var mret: Nanoseconds
     var utilisation: Utilisation
     var released = 0

@@ -6,8 +6,8 @@ struct Verdict {
     let simulated: Bool
     let interrupted: Bool
 
-    /// Whether no high-priority job was late or turned away.
-    var isGood: Bool { summary.hp.missed == 0 && summary.hp.rejected == 0 }
+    /// Whether no high-priority job was late, or turned away though its task was in.
+    var isGood: Bool { summary.hp.missed == 0 && summary.hp.rejected == summary.hp.removed }
 
     /// "No high-priority job missed its deadline (of 212); low-priority: 1.2 % of accepted jobs missed theirs, 61.0 %
     /// were accepted."
@@ -29,8 +29,8 @@ struct Verdict {
         guard group.released > 0 else { return "No high-priority job was released" }
         let judged = group.judged(skippedAreMisses: true)
         let share = "of \(judged) high-priority jobs (\(Figure.percent(group.dmr)) %)"
-        let turnedAway =
-            group.rejected > 0 ? ", \(group.rejected) more \(group.rejected == 1 ? "was" : "were") rejected" : ""
+        let rejected = group.rejected - group.removed
+        let turnedAway = rejected > 0 ? ", \(rejected) more \(rejected == 1 ? "was" : "were") rejected" : ""
         switch (judged, group.missed) {
         case (..<1, _): return Self.nothingJudged(group, "high-priority")
         case (_, 0): return "No high-priority job missed its deadline (of \(judged))" + turnedAway

@@ -88,6 +88,33 @@ struct MetricsTests {
         #expect(!wrong.isBalanced)
     }
 
+    @Test("a removed task's releases are no misses and count in no rate")
+    func removed() throws {
+        let tasks = [task("camera", .high, overrun: .queue(limit: 1)), task("log", .low)]
+        var bench = try Bench(tasks)
+        var metrics = RunMetrics(bench.scheduler.configuration)
+        func note(_ commands: [Command]) {
+            for outcome in commands.outcomes { metrics.recordEnd(outcome) }
+        }
+        for (index, priority) in [(0, Priority.high), (0, .high), (1, .low)] {
+            metrics.recordRelease(task: index, priority: priority)
+            note(bench.release(index, at: 0))
+        }
+        for index in 0..<2 { note(bench.send(.taskRemoved(index), at: 1)) }
+        for (index, priority) in [(0, Priority.high), (1, .low)] {
+            metrics.recordRelease(task: index, priority: priority)
+            note(bench.release(index, at: 2))
+        }
+        note(bench.complete(at: 10))
+        note(bench.complete(at: 20))
+        let summary = RunSummary(
+            metrics, scheduler: bench.scheduler, duration: milliseconds(20), elapsed: milliseconds(20))
+        #expect(summary.hp.released == 3 && summary.hp.rejected == 1 && summary.hp.removed == 1)
+        #expect(summary.hp.dropped == 1 && summary.hp.cancelled == 1 && summary.hp.missed == 0 && summary.hp.dmr == 0)
+        #expect(summary.hp.acceptance == 1 && summary.lp.acceptance == 1 && summary.lp.removed == 1)
+        #expect(summary.jobs.isBalanced && summary.jobs.inFlight == 0)
+    }
+
     @Test("percentiles are right to a percent")
     func distribution() {
         var times = Distribution()

@@ -96,10 +96,12 @@ struct RandomScenario: ~Copyable {
         let busy = laneJobs.indices.filter { laneJobs[$0] != nil }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<34: return release()
-        case 34..<74:
+        case 34..<70:
             guard let lane = busy.randomElement(using: &random) else { return release() }
             return completion(lane)
-        case 74..<78:
+        case 70..<72: return .taskRemoved(anyTask())
+        case 72..<75: return .taskAdded(anyTask())
+        case 75..<78:
             guard let lane = busy.randomElement(using: &random) else { return release() }
             return .stageFailed(lane: lane, job: laneJobs[lane]!.job)
         case 78..<85: return .jobCancelled(anyJob())
@@ -152,6 +154,13 @@ struct RandomScenario: ~Copyable {
         Int.random(in: 0..<20, using: &random) == 0
             ? [-1, 4].randomElement(using: &random)!
             : Int.random(in: 0..<scheduler.configuration.partition.contexts, using: &random)
+    }
+
+    private mutating func anyTask() -> Int {
+        // Now and then one that does not exist.
+        Int.random(in: 0..<20, using: &random) == 0
+            ? [-1, scheduler.taskCount].randomElement(using: &random)!
+            : Int.random(in: 0..<scheduler.taskCount, using: &random)
     }
 
     /// An end of a stage that does not run.

@@ -27,6 +27,7 @@ struct ReferenceScheduler {
     var history: [[[Int64]]]
     var originalHomes: [Int]
     var homes: [Int]
+    var isIn: [Bool]
     var isAlive: [Bool]
     var commands: [Command] = []
 
@@ -41,6 +42,7 @@ struct ReferenceScheduler {
         isAlive = Array(repeating: true, count: configuration.partition.contexts)
         originalHomes = []
         homes = configuration.tasks.map { _ in -1 }
+        isIn = configuration.tasks.map { _ in true }
         place(Array(configuration.tasks.indices))
         let placed = homes
         originalHomes = placed
@@ -65,7 +67,7 @@ struct ReferenceScheduler {
     func drops(_ task: Int) -> Bool { specifications[task].lateness == .drop }
 
     func highPriorityUtilisation(_ context: Int) -> Int64 {
-        homes.indices.filter { homes[$0] == context && isHigh($0) }.reduce(0) { $0 + utilisation($1) }
+        homes.indices.filter { isIn[$0] && homes[$0] == context && isHigh($0) }.reduce(0) { $0 + utilisation($1) }
     }
 
     func activeUtilisation(_ context: Int) -> Int64 {
@@ -129,7 +131,7 @@ struct ReferenceScheduler {
     }
 
     func load(_ context: Int) -> Int64 {
-        homes.indices.filter { homes[$0] == context }.reduce(0) { $0 + utilisation($1) }
+        homes.indices.filter { isIn[$0] && homes[$0] == context }.reduce(0) { $0 + utilisation($1) }
     }
 
     // MARK: - Events
@@ -145,7 +147,9 @@ struct ReferenceScheduler {
                 id: JobID(task: task, sequence: released[task]), release: time.rawValue,
                 deadline: time.rawValue + given)
             released[task] += 1
-            if inFlight.contains(where: { $0.id.task == task }) {
+            if !isIn[task] {
+                tell(job, .rejected, .taskRemoved)
+            } else if inFlight.contains(where: { $0.id.task == task }) {
                 overrun(job)
             } else {
                 admit(job, lane: nil)
@@ -170,6 +174,8 @@ struct ReferenceScheduler {
         case .timerFired: dropOverdue()
         case .contextLost(let context): lose(context)
         case .contextRestored(let context): restore(context)
+        case .taskRemoved(let task): remove(task)
+        case .taskAdded(let task): add(task)
         }
         return commands
     }
@@ -301,12 +307,28 @@ struct ReferenceScheduler {
     mutating func restore(_ context: Int) {
         guard isAlive.indices.contains(context), !isAlive[context] else { return }
         isAlive[context] = true
-        for task in homes.indices where originalHomes[task] == context { homes[task] = context }
+        for task in homes.indices where isIn[task] && originalHomes[task] == context { homes[task] = context }
         placeHomeless()
     }
 
     mutating func placeHomeless() {
         guard isAlive.contains(true) else { return }
-        place(homes.indices.filter { !isAlive[homes[$0]] })
+        place(homes.indices.filter { isIn[$0] && !isAlive[homes[$0]] })
+    }
+
+    mutating func remove(_ task: Int) {
+        guard isIn.indices.contains(task), isIn[task] else { return }
+        isIn[task] = false
+        for job in waiting where job.id.task == task { tell(job, .dropped, .taskRemoved) }
+        waiting.removeAll { $0.id.task == task }
+    }
+
+    mutating func add(_ task: Int) {
+        guard isIn.indices.contains(task), !isIn[task] else { return }
+        if isAlive.contains(true) {
+            place([task])
+            originalHomes[task] = homes[task]
+        }
+        isIn[task] = true
     }
 }

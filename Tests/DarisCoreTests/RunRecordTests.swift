@@ -24,6 +24,8 @@ struct RunRecordTests {
             (.milliseconds(301), .jobReleased(task: 6, relativeDeadline: .milliseconds(2))),
             (.milliseconds(302), .jobReleased(task: 1, relativeDeadline: Nanoseconds(-1))),
             (.milliseconds(303), .jobCancelled(JobID(task: 0, sequence: 15))),
+            (.milliseconds(400), .taskRemoved(2)), (.milliseconds(401), .taskRemoved(7)),
+            (.milliseconds(500), .taskAdded(2)), (.milliseconds(501), .taskAdded(99)),
         ]
         let result = driver.run()
         let plan = RunPlan(
@@ -56,7 +58,7 @@ struct RunRecordTests {
         #expect(record.entries.count > 1000)
         let kinds = Set(
             record.entries.map { "\($0.content)".prefix { $0 != "," }.split(separator: "(").prefix(2).joined() })
-        #expect(kinds.count >= 11, "every kind of event and command: \(kinds)")
+        #expect(kinds.count >= 13, "every kind of event and command: \(kinds)")
         let read = try RunRecord.read(bytes: record.encoded())
         #expect(read == record)
     }

@@ -28,6 +28,15 @@ struct VerdictTests {
         #expect(try verdict { $0.hp = Fixtures.group($0.hp, released: released, missed: missed) }.hasPrefix(start))
     }
 
+    @Test("releases of a removed HP task are nobody's fault")
+    func removed() throws {
+        let text = try verdict {
+            $0.hp = Fixtures.group($0.hp, released: 20, rejected: 8)
+            $0.hp.removed = 8
+        }
+        #expect(text.hasPrefix("No high-priority job missed its deadline (of 12); "))
+    }
+
     @Test("a skipped HP release is one of the jobs that missed")
     func skipped() throws {
         let text = try verdict {
