@@ -84,13 +84,13 @@ struct DeviceFileTests {
         #expect(abs(cost.parallelism(batch: 1) - 20) < 1e-9)
         let sizes = (1...32).map { cost.parallelism(batch: $0) }
         #expect(zip(sizes, sizes.dropFirst()).allSatisfy { $0 <= $1 })
-        #expect(sizes[31] < 51 && sizes[31] > 49)
+        #expect(sizes[31] < 50 && sizes[31] > 49)
     }
 
-    @Test("batching alone comes out as published, within 8 %", arguments: PublishedTable.rtx2080ti.batching)
+    @Test("batching alone comes out as published, within 12 %", arguments: PublishedTable.rtx2080ti.batching)
     func batching(row: PublishedTable.BatchingRow) throws {
         let gpu = try GPUCatalogue.device("rtx2080ti")
         let simulated = Batching.throughput(of: gpu.networks[row.network]!, on: gpu, batch: row.batch)
-        #expect(abs(simulated - row.jps) / row.jps < 0.13)
+        #expect(abs(simulated - row.jps) / row.jps < 0.12)
     }
 }

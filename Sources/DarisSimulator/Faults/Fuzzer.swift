@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Drives whole systems made from seeds, with faults, and checks everything that must hold at every event.
 ///

@@ -26,14 +26,14 @@ public struct NetworkCost: Hashable, Sendable, Codable {
         self.memoryMiB = memoryMiB
     }
 
-    /// The SMs that a batch keeps busy: proportional to it at first, then levelling off at `batchedParallelism`
-    /// (docs/gpu-model.md, equation 7).
+    /// The SMs that a batch keeps busy: `parallelism` at batch 1, proportional to the batch at first, levelling off at
+    /// `batchedParallelism` (docs/gpu-model.md, equation 7).
     public func parallelism(batch: Int) -> Double {
-        let ratio = parallelism / batchedParallelism
-        func levelled(_ size: Double) -> Double {
-            size / (1 + (size * ratio) * (size * ratio) * (size * ratio) * (size * ratio)).squareRoot().squareRoot()
-        }
-        return parallelism * levelled(Double(batch)) / levelled(1)
+        func fourth(_ x: Double) -> Double { x * x * x * x }
+        guard parallelism < batchedParallelism * 0.999 else { return parallelism }
+        let limit = 1 / fourth(batchedParallelism)
+        let single = 1 / fourth(parallelism) - limit
+        return 1 / (single / fourth(Double(batch)) + limit).squareRoot().squareRoot()
     }
 
     /// The costs of the stages when it is cut into `stages` of equal work, as Daris cuts.

@@ -151,8 +151,9 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
 
     private mutating func advance(to time: Nanoseconds) {
         let span = Double((time - now).rawValue)
-        now = time
         guard span > 0 else { return }
+        if isStale { share() }
+        now = time
         for lane in busy { lanes[lane].left -= lanes[lane].rate * span }
     }
 
