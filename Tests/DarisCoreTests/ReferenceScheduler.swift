@@ -5,6 +5,8 @@
 /// types.
 ///
 /// It asks for no `wake`: when to wake is a matter of how timers are kept, and the property test checks it by itself.
+///
+/// With a `defect` it breaks one rule on purpose, so that whoever checks schedulers can be checked.
 struct ReferenceScheduler {
     struct Job {
         var id: JobID
@@ -19,6 +21,7 @@ struct ReferenceScheduler {
     }
 
     let configuration: SchedulerConfiguration
+    let defect: Defect?
     var now: Int64 = 0
     var released: [Int]
     var inFlight: [Job] = []
@@ -35,8 +38,9 @@ struct ReferenceScheduler {
     var streams: Int { configuration.partition.streams }
     var specifications: [TaskSpecification] { configuration.tasks }
 
-    init(_ configuration: SchedulerConfiguration) {
+    init(_ configuration: SchedulerConfiguration, defect: Defect? = nil) {
         self.configuration = configuration
+        self.defect = defect
         released = configuration.tasks.map { _ in 0 }
         history = configuration.tasks.map { task in task.afet.map { _ in [] } }
         isAlive = Array(repeating: true, count: configuration.partition.contexts)
@@ -53,8 +57,15 @@ struct ReferenceScheduler {
     func mret(_ task: Int, _ stage: Int) -> Int64 {
         let samples = history[task][stage]
         if samples.isEmpty { return specifications[task].afet[stage].rawValue }
-        return (options.worstCaseExecutionTime ? samples : Array(samples.suffix(options.windowSize))).max()!
+        var size = options.windowSize
+        if has(.longWindow) { size += 1 }
+        if has(.shortWindow) { size = max(1, size - 1) }
+        let recent = options.worstCaseExecutionTime ? samples : Array(samples.suffix(size))
+        if has(.minimumTime) { return recent.min()! }
+        return max(recent.max()!, has(.keepsAFET) ? specifications[task].afet[stage].rawValue : 0)
     }
+
+    func has(_ defect: Defect) -> Bool { self.defect == defect }
 
     func mret(_ task: Int) -> Int64 { specifications[task].afet.indices.reduce(0) { $0 + mret(task, $1) } }
 
@@ -64,25 +75,35 @@ struct ReferenceScheduler {
     }
 
     func isHigh(_ task: Int) -> Bool { specifications[task].priority == .high }
-    func drops(_ task: Int) -> Bool { specifications[task].lateness == .drop }
+    func drops(_ task: Int) -> Bool { specifications[task].lateness == .drop && !has(.neverDrops) }
 
     func highPriorityUtilisation(_ context: Int) -> Int64 {
-        homes.indices.filter { isIn[$0] && homes[$0] == context && isHigh($0) }.reduce(0) { $0 + utilisation($1) }
+        if has(.ignoresHighPriority) { return 0 }
+        return homes.indices.filter {
+            (isIn[$0] || has(.keepsRemovedUtilisation)) && homes[$0] == context && isHigh($0)
+        }.reduce(0) { $0 + utilisation($1) }
     }
 
     func activeUtilisation(_ context: Int) -> Int64 {
-        inFlight.filter { $0.context == context && !isHigh($0.id.task) }.reduce(0) { $0 + utilisation($1.id.task) }
+        if has(.ignoresActive) { return 0 }
+        if has(.countsIdleTasks) {
+            return homes.indices.filter { homes[$0] == context && !isHigh($0) }.reduce(0) { $0 + utilisation($1) }
+        }
+        return inFlight.filter { $0.context == context && !isHigh($0.id.task) }.reduce(0) {
+            $0 + utilisation($1.id.task)
+        }
     }
 
     func fits(_ task: Int, _ context: Int) -> Bool {
-        isAlive[context]
-            && utilisation(task) + activeUtilisation(context)
-                < Int64(streams) * 1_000_000_000 - highPriorityUtilisation(context)
+        let room = Int64(streams) * 1_000_000_000 - highPriorityUtilisation(context)
+        let own = has(.ignoresOwnUtilisation) ? 0 : utilisation(task)
+        let needed = own + activeUtilisation(context)
+        return isAlive[context] && (needed < room || has(.admitsWhenExactlyFull) && needed == room)
     }
 
     func predictedFinish(_ task: Int, _ context: Int) -> Int64 {
         var work: Int64 = 0
-        for job in inFlight where job.context == context {
+        for job in inFlight where job.context == context && !has(.ignoresQueuedWork) {
             for stage in job.stage..<specifications[job.id.task].afet.count { work += mret(job.id.task, stage) }
         }
         return work / Int64(streams) + mret(task)
@@ -91,24 +112,28 @@ struct ReferenceScheduler {
     /// Where a job of the task would go now.
     func target(_ task: Int) -> Int? {
         let home = homes[task]
-        if isHigh(task) || options.policy != .daris || !options.admission { return isAlive[home] ? home : nil }
-        if fits(task, home) { return home }
-        if !options.migration { return nil }
+        if isHigh(task) && !has(.rejectsHighPriority) || options.policy != .daris || !options.admission {
+            return isAlive[home] ? home : nil
+        }
+        if fits(task, home) && !has(.migratesFirst) { return home }
+        if !options.migration || has(.neverMigrates) { return nil }
         return isAlive.indices.filter { $0 != home && fits(task, $0) }
-            .map { (predictedFinish(task, $0), activeUtilisation($0), $0) }
-            .sorted(by: <).first?.2
+            .map { (predictedFinish(task, $0), activeUtilisation($0), has(.breaksMigrationTies) ? -$0 : $0) }
+            .sorted(by: has(.migratesToLatestFinish) ? { $0 > $1 } : { $0 < $1 }).first.map { abs($0.2) }
     }
 
     /// A job's place in the order: lower goes first.
     func rank(_ job: Job) -> [Int64] {
         let task = job.id.task
-        let last = options.lastStageLevel && job.stage == specifications[task].afet.count - 1
-        let late = options.lateLevel && job.predecessorWasLate
+        let last = options.lastStageLevel && !has(.noLastLevel) && job.stage == specifications[task].afet.count - 1
+        let late = options.lateLevel && !has(.noLateLevel) && job.predecessorWasLate
         var level = [last && late, last && !late, !last && late, !last && !late].firstIndex(of: true)!
-        if !isHigh(task) { level += 4 }
+        if isHigh(task) == has(.lowBeforeHigh) { level += 4 }
+        let due = has(.latestDeadlineFirst) ? -job.due[job.stage] : job.due[job.stage]
+        let release = has(.tiesToLaterRelease) ? -job.release : job.release
+        let index = Int64(has(.tiesToHigherTask) ? -task : task)
         switch options.policy {
-        case .daris:
-            return [options.fixedPriority ? Int64(level) : 0, job.due[job.stage], job.release, Int64(task)]
+        case .daris: return [options.fixedPriority ? Int64(level) : 0, due, release, index]
         case .edf: return [job.deadline, job.release, Int64(task)]
         case .fifo: return [job.release, Int64(task)]
         }
@@ -147,7 +172,7 @@ struct ReferenceScheduler {
                 id: JobID(task: task, sequence: released[task]), release: time.rawValue,
                 deadline: time.rawValue + given)
             released[task] += 1
-            if !isIn[task] {
+            if !isIn[task] && !has(.ignoresRemoval) {
                 tell(job, .rejected, .taskRemoved)
             } else if inFlight.contains(where: { $0.id.task == task }) {
                 overrun(job)
@@ -160,7 +185,10 @@ struct ReferenceScheduler {
         case .stageFailed(let lane, let id):
             guard let index = runningJob(id, lane) else { break }
             end(index, .failed, .stageFailed, lane: lane)
-            dispatch(lane / streams, lane: lane)
+            if has(.failureHitsNeighbour), let next = inFlight.firstIndex(where: { $0.lane == nil }) {
+                end(next, .failed, .stageFailed, lane: nil)
+            }
+            if !has(.leavesLaneIdle) { dispatch(lane / streams, lane: lane) }
         case .jobCancelled(let id):
             if let index = inFlight.firstIndex(where: { $0.id == id }) {
                 if inFlight[index].lane == nil {
@@ -190,7 +218,7 @@ struct ReferenceScheduler {
             return tell(job, .skipped, .previousJobInFlight)
         }
         if waiting.filter({ $0.id.task == job.id.task }).count == limit { return tell(job, .skipped, .queueFull) }
-        waiting.append(job)
+        if !has(.forgetsQueued) { waiting.append(job) }
         commands.append(.queued(job.id))
     }
 
@@ -207,7 +235,7 @@ struct ReferenceScheduler {
                 let fitsIdle = candidates.contains {
                     utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0)
                 }
-                if !fitsIdle && !options.worstCaseExecutionTime {
+                if (!fitsIdle && !has(.neverForgets) || has(.alwaysForgets)) && !options.worstCaseExecutionTime {
                     for stage in history[task].indices {
                         let kept = history[task][stage].suffix(options.windowSize)
                         history[task][stage] = Array(kept.dropFirst())
@@ -223,6 +251,9 @@ struct ReferenceScheduler {
         job.due = specifications[task].afet.indices.map { stage in
             let upTo = (0...stage).reduce(Int128(0)) { $0 + Int128(mret(task, $1)) }
             let span = Int128(job.deadline - job.release)
+            if has(.evenDeadlines) {
+                return job.release + Int64(span) * Int64(stage + 1) / Int64(specifications[task].afet.count)
+            }
             return job.release + Int64(total == 0 ? span : span * upTo / total)
         }
         inFlight.append(job)
@@ -234,9 +265,9 @@ struct ReferenceScheduler {
         let task = job.id.task
         history[task][job.stage].append(executionTime)
         inFlight[index].lane = nil
-        inFlight[index].stage += 1
+        inFlight[index].stage += has(.skipsStage) && job.stage + 2 < job.due.count ? 2 : 1
         if job.stage == specifications[task].afet.count - 1 {
-            end(index, .completed, now > job.deadline ? .late : .onTime, lane: lane)
+            end(index, .completed, now > job.deadline && !has(.callsLateOnTime) ? .late : .onTime, lane: lane)
         } else if job.isCancelled {
             end(index, .dropped, .cancelled, lane: lane)
         } else if drops(task) && job.deadline <= now {
@@ -254,10 +285,15 @@ struct ReferenceScheduler {
                 !inFlight.contains { $0.lane == lane }
             }
             guard let lowest = idle.first else { return }
-            let chosen = lane.flatMap { idle.contains($0) ? $0 : nil } ?? lowest
+            var chosen = lane.flatMap { idle.contains($0) ? $0 : nil } ?? lowest
+            if has(.startsOnBusyLane) { chosen = context * streams }
+            if has(.startsElsewhere) { chosen = (chosen + streams) % configuration.partition.lanes }
             let index = inFlight.firstIndex { $0.id == next.id }!
             inFlight[index].lane = chosen
             commands.append(.dispatch(job: next.id, stage: next.stage, lane: chosen))
+            if has(.startsStageTwice), let other = idle.first(where: { $0 != chosen }) {
+                commands.append(.dispatch(job: next.id, stage: next.stage, lane: other))
+            }
         }
     }
 
@@ -271,7 +307,8 @@ struct ReferenceScheduler {
 
     mutating func end(_ index: Int, _ fate: JobFate, _ reason: FateReason, lane: Int?) {
         let job = inFlight.remove(at: index)
-        tell(job, fate, reason)
+        if !(has(.losesJob) && fate == .completed && job.id.sequence % 4 == 3) { tell(job, fate, reason) }
+        if has(.endsTwice) && job.id.sequence % 4 == 3 { tell(job, fate, reason) }
         while !inFlight.contains(where: { $0.id.task == job.id.task }),
             let next = waiting.firstIndex(where: { $0.id.task == job.id.task })
         {
@@ -297,17 +334,21 @@ struct ReferenceScheduler {
     mutating func lose(_ context: Int) {
         guard isAlive.indices.contains(context), isAlive[context] else { return }
         isAlive[context] = false
-        placeHomeless()
+        if !has(.keepsHomes) { placeHomeless() }
         let onLanes = inFlight.filter { $0.context == context && $0.lane != nil }.sorted { $0.lane! < $1.lane! }
-        for job in onLanes + ready(context) {
-            end(inFlight.firstIndex { $0.id == job.id }!, .failed, .contextLost, lane: nil)
+        let others = inFlight.filter { has(.lossHitsOthers) && $0.context != context }.prefix(1)
+        for job in onLanes + (has(.lossSparesQueue) ? [] : ready(context)) + others {
+            guard let index = inFlight.firstIndex(where: { $0.id == job.id }) else { continue }
+            end(index, .failed, has(.givesWrongReason) ? .stageFailed : .contextLost, lane: nil)
         }
     }
 
     mutating func restore(_ context: Int) {
         guard isAlive.indices.contains(context), !isAlive[context] else { return }
         isAlive[context] = true
-        for task in homes.indices where isIn[task] && originalHomes[task] == context { homes[task] = context }
+        for task in homes.indices where isIn[task] && originalHomes[task] == context && !has(.bringsNobodyBack) {
+            homes[task] = context
+        }
         placeHomeless()
     }
 
@@ -321,12 +362,16 @@ struct ReferenceScheduler {
         isIn[task] = false
         for job in waiting where job.id.task == task { tell(job, .dropped, .taskRemoved) }
         waiting.removeAll { $0.id.task == task }
+        if has(.dropsReadyOfRemoved), let index = inFlight.firstIndex(where: { $0.id.task == task && $0.lane == nil }) {
+            end(index, .dropped, .taskRemoved, lane: nil)
+        }
     }
 
     mutating func add(_ task: Int) {
         guard isIn.indices.contains(task), !isIn[task] else { return }
         if isAlive.contains(true) {
             place([task])
+            if has(.addsToLastContext) { homes[task] = isAlive.lastIndex(of: true)! }
             originalHomes[task] = homes[task]
         }
         isIn[task] = true

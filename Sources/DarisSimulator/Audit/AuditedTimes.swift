@@ -1,0 +1,67 @@
+import DarisCore
+
+/// The measured execution times of every stage, and what MRET follows from them.
+struct AuditedTimes: Sendable {
+    private struct Stage: Sendable {
+        var mret: Int64
+        var count = 0
+        /// Place of the oldest sample.
+        var oldest = 0
+    }
+
+    private let size: Int
+    private let forgetsNothing: Bool
+    private let afet: ContiguousArray<Int64>
+    private var stages: ContiguousArray<Stage>
+    private var samples: ContiguousArray<Int64>
+
+    init(_ configuration: SchedulerConfiguration) {
+        size = configuration.options.windowSize
+        forgetsNothing = configuration.options.worstCaseExecutionTime
+        afet = ContiguousArray(configuration.tasks.lazy.flatMap(\.afet).map(\.rawValue))
+        stages = ContiguousArray(afet.map { Stage(mret: $0) })
+        samples = ContiguousArray(repeating: 0, count: forgetsNothing ? 0 : stages.count * size)
+    }
+
+    subscript(stage: Int) -> Int64 { stages[stage].mret }
+
+    /// Takes in a sample; returns by how much MRET changed.
+    mutating func record(_ sample: Int64, stage: Int) -> Int64 {
+        var entry = stages[stage]
+        if forgetsNothing {
+            entry.mret = entry.count == 0 ? sample : max(entry.mret, sample)
+            entry.count = 1
+        } else {
+            if entry.count == size { dropOldest(&entry) }
+            samples[stage * size + place(entry.oldest + entry.count)] = sample
+            entry.count += 1
+            entry.mret = maximum(entry, stage)
+        }
+        defer { stages[stage] = entry }
+        return entry.mret - stages[stage].mret
+    }
+
+    /// Forgets the oldest sample, if there is one; returns by how much MRET changed.
+    mutating func forgetOldest(stage: Int) -> Int64 {
+        var entry = stages[stage]
+        guard !forgetsNothing, entry.count > 0 else { return 0 }
+        dropOldest(&entry)
+        entry.mret = entry.count == 0 ? afet[stage] : maximum(entry, stage)
+        defer { stages[stage] = entry }
+        return entry.mret - stages[stage].mret
+    }
+
+    private func dropOldest(_ entry: inout Stage) {
+        entry.oldest = place(entry.oldest + 1)
+        entry.count -= 1
+    }
+
+    private func place(_ index: Int) -> Int { index < size ? index : index - size }
+
+    private func maximum(_ entry: Stage, _ stage: Int) -> Int64 {
+        let base = stage * size
+        var maximum = samples[base + entry.oldest]
+        for age in 1..<max(1, entry.count) { maximum = max(maximum, samples[base + place(entry.oldest + age)]) }
+        return maximum
+    }
+}

@@ -1,0 +1,233 @@
+public import DarisCore
+
+/// Checks a scheduler from outside: from the events that go in and the commands that come out it keeps an account of its
+/// own, works out anew what the design demands, and reports the first thing that does not agree.
+///
+/// ```swift
+/// var auditor = Auditor(configuration)
+/// scheduler.handle(event, at: time, into: &commands)
+/// if let violation = auditor.observe(event, at: time, commands: commands) { … }
+/// …
+/// if let violation = auditor.finish() { … }
+/// ```
+///
+/// It shares no rule with the scheduler and sees nothing of its state, only events and commands. An event costs O(1), a
+/// dispatch O(ready stages of its context), an admission O(stages) and a migration or rejection O(contexts); timers and
+/// lost, restored, removed or added things cost O(tasks). Nothing is allocated once lists have reached their length.
+///
+/// It takes the homes of the configuration as given, and does not mind which of a context's idle lanes a stage goes to.
+public struct Auditor: Sendable {
+    /// Fates of all jobs as the commands tell them.
+    public private(set) var jobs = JobCounts()
+
+    let options: SchedulerOptions
+    let streams: Int
+    var tasks: ContiguousArray<AuditedTask>
+    var contexts: ContiguousArray<AuditedContext>
+    /// The task whose stage runs on each lane, or -1.
+    var lanes: ContiguousArray<Int>
+    var times: AuditedTimes
+    /// Sum of MRET up to each stage of the job in flight, as it was at its release.
+    var sums: ContiguousArray<Int64>
+    var waiting: ContiguousArray<ContiguousArray<AuditedRelease>>
+    /// The tasks under `late: drop`.
+    let dropping: ContiguousArray<Int>
+    var now: Int64 = 0
+    /// The wake that was asked for and has not come.
+    var wake = Int64.max
+    private var found: Violation?
+
+    // What the present event leaves to be done; all of it must be done by its commands.
+
+    /// Why jobs may end before their time.
+    enum Cause: Sendable {
+        case none
+        case cancellation(JobID)
+        case timer
+        case contextLost(Int)
+        case taskRemoved(Int)
+    }
+    var cause = Cause.none
+    /// The task whose release is to be answered, or -1.
+    var releasedTask = -1
+    var pending = AuditedRelease()
+    /// Jobs whose end is owed.
+    var owed = 0
+    /// Contexts in which a lane idles beside a ready stage.
+    var stalledContexts = 0
+    /// Tasks with no job in flight though releases wait.
+    var stalledTasks = 0
+    /// Tasks under `late: drop` that may need another wake, and whether that goes for all.
+    var needingWake: ContiguousArray<Int> = []
+    var allNeedWake = false
+
+    /// An auditor of a scheduler that has yet to see its first event.
+    ///
+    /// - Precondition: `configuration.validate()` passes.
+    public init(_ configuration: SchedulerConfiguration) {
+        options = configuration.options
+        streams = configuration.partition.streams
+        var tasks = ContiguousArray<AuditedTask>()
+        var contexts = ContiguousArray(
+            repeating: AuditedContext(idleLanes: streams), count: configuration.partition.contexts)
+        var stages = 0
+        for (task, home) in zip(configuration.tasks, configuration.homes) {
+            let audited = AuditedTask(task, home: home, firstStage: stages)
+            if audited.isHigh { contexts[home].highPriority += audited.utilisation }
+            tasks.append(audited)
+            stages += task.afet.count
+        }
+        self.tasks = tasks
+        self.contexts = contexts
+        lanes = ContiguousArray(repeating: -1, count: configuration.partition.lanes)
+        times = AuditedTimes(configuration)
+        sums = ContiguousArray(repeating: 0, count: stages)
+        waiting = ContiguousArray(repeating: [], count: tasks.count)
+        dropping = ContiguousArray(tasks.indices.filter { tasks[$0].dropsLateJobs })
+    }
+
+    /// Takes in an event and the scheduler's answer to it.
+    ///
+    /// - Parameters:
+    ///   - event: what the scheduler was told.
+    ///   - time: the time it was told.
+    ///   - commands: all that it answered, in order.
+    /// - Returns: the first violation of the run; once there is one, the account no longer stands and it is returned
+    ///   again.
+    public mutating func observe(_ event: Event, at time: Nanoseconds, commands: CommandBuffer) -> Violation? {
+        if let found { return found }
+        do throws(Violation) {
+            try take(event, at: time.rawValue)
+            for index in commands.indices { try follow(commands[index]) }
+            try settle()
+        } catch {
+            found = error
+        }
+        return found
+    }
+
+    /// Whether the account adds up at the end of a run. Jobs may still be in flight then.
+    public mutating func finish() -> Violation? {
+        if let found { return found }
+        let inFlight = tasks.reduce(0) { $0 + ($1.phase == .idle ? 0 : 1) } + waiting.reduce(0) { $0 + $1.count }
+        let running = tasks.reduce(0) { $0 + ($1.phase == .running ? 1 : 0) }
+        if !jobs.isBalanced || jobs.inFlight != inFlight || jobs.released != tasks.reduce(0, { $0 + $1.released }) {
+            found = violation(.jobFates, "the jobs do not add up: \(jobs), and \(inFlight) are in flight")
+        } else if running != lanes.reduce(0, { $0 + ($1 < 0 ? 0 : 1) }) {
+            found = violation(.stageOrder, "\(running) jobs run, but not on as many lanes")
+        }
+        return found
+    }
+
+    /// Compares an MRET that a scheduler reports with the maximum of the last w_s samples. Events and commands do not
+    /// tell MRETs: a wrong one shows there only as a wrong admission or order, if at all.
+    ///
+    /// - Parameters:
+    ///   - reported: the MRET of the stage after the latest event.
+    ///   - task: which task.
+    ///   - stage: which of its stages.
+    public mutating func check(mret reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
+        if let found { return found }
+        let expected = times[tasks[task].firstStage + stage]
+        if reported.rawValue != expected {
+            found = violation(
+                .executionTimes,
+                "the MRET of stage \(stage) of task \(task) is said to be \(reported.rawValue) ns; it is \(expected) ns"
+            )
+        }
+        return found
+    }
+
+    // MARK: - What is true after an event
+
+    private mutating func settle() throws(Violation) {
+        try require(releasedTask < 0, .jobFates, "nothing was said of \(name(releasedTask, pending))")
+        if owed > 0 { throw unpaid(tasks.firstIndex { $0.phase == .ending } ?? 0) }
+        if stalledTasks > 0 {
+            let task = tasks.indices.first { tasks[$0].phase == .idle && !waiting[$0].isEmpty } ?? -1
+            throw violation(.jobFates, "a release of task \(task) waits for no job")
+        }
+        if stalledContexts > 0 {
+            let context = contexts.firstIndex(where: \.isStalled) ?? -1
+            throw violation(.dispatchOrder, "a lane of context \(context) idles beside a ready stage")
+        }
+        try checkCause()
+        if allNeedWake {
+            for task in dropping { try checkWake(task) }
+            allNeedWake = false
+            needingWake.removeAll(keepingCapacity: true)
+        } else if !needingWake.isEmpty {
+            for task in needingWake { try checkWake(task) }
+            needingWake.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// What is wrong where a job of the task should have ended and was not told of.
+    func unpaid(_ index: Int) -> Violation {
+        let task = tasks[index]
+        return violation(
+            task.owedFate == .failed ? .containment : .jobFates,
+            "\(name(index, task.job)) should have ended as \(task.owedFate), but nothing was said of it")
+    }
+
+    /// Whether everything that had to end for a cause has ended.
+    private mutating func checkCause() throws(Violation) {
+        switch cause {
+        case .none: return
+        case .timer: allNeedWake = true
+        case .cancellation(let job):
+            let isReady = tasks[job.task].isInFlight(job.sequence) && tasks[job.task].phase == .ready
+            let isThere = isReady || waiting[job.task].contains { $0.sequence == job.sequence }
+            try require(
+                !isThere, .jobFates,
+                "job \(job.sequence) of task \(job.task) was cancelled and should have been dropped")
+        case .contextLost(let context):
+            for index in tasks.indices where tasks[index].phase != .idle && tasks[index].context == context {
+                throw violation(
+                    .containment,
+                    "\(name(index, tasks[index].job)) should have failed with its context \(context), but nothing was said"
+                )
+            }
+        case .taskRemoved(let task):
+            try require(
+                waiting[task].isEmpty, .jobFates, "a release of the removed task \(task) still waits")
+        }
+    }
+
+    /// Whether jobs under `late: drop` that wait for a lane or for their predecessor are given up at their deadline: when
+    /// a timer fires no overdue one may be left, and the next wake must come in time.
+    private func checkWake(_ index: Int) throws(Violation) {
+        if tasks[index].phase == .ready { try checkWake(index, tasks[index].job) }
+        for place in waiting[index].indices { try checkWake(index, waiting[index][place]) }
+    }
+
+    private func checkWake(_ index: Int, _ job: AuditedRelease) throws(Violation) {
+        if case .timer = cause {
+            try require(
+                job.deadline > now, .jobFates, "\(name(index, job)) should have been dropped at \(job.deadline) ns")
+        }
+        try require(
+            wake <= job.deadline, .jobFates,
+            "no wake was asked for by \(job.deadline) ns, when \(name(index, job)) is due")
+    }
+
+    // MARK: - Counting and telling
+
+    mutating func countRelease() { jobs.recordRelease() }
+    mutating func countEnd(_ fate: JobFate) { jobs.recordEnd(fate) }
+
+    @inline(__always)
+    func require(
+        _ condition: Bool, _ invariant: Violation.Invariant, _ sentence: @autoclosure () -> String
+    ) throws(Violation) {
+        if !condition { throw violation(invariant, sentence()) }
+    }
+
+    @inline(never)
+    func violation(_ invariant: Violation.Invariant, _ sentence: String) -> Violation {
+        Violation(invariant: invariant, time: Nanoseconds(now), sentence: sentence)
+    }
+
+    func name(_ task: Int, _ job: AuditedRelease) -> String { "job \(job.sequence) of task \(task)" }
+    func name(_ job: JobID) -> String { "job \(job.sequence) of task \(job.task)" }
+}

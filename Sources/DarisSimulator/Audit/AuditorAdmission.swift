@@ -1,0 +1,99 @@
+import DarisCore
+
+/// The admission test and migration, from the design's words.
+extension Auditor {
+    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive.
+    private func fits(_ index: Int, _ context: Int) -> Bool {
+        let (task, account) = (tasks[index].utilisation, contexts[context])
+        return account.isAlive
+            && task + account.activeLowPriority < Int64(streams) * 1_000_000_000 - account.highPriority
+    }
+
+    /// Whether jobs of the task are admitted by the test alone.
+    private func isTested(_ index: Int) -> Bool {
+        !tasks[index].isHigh && options.policy == .daris && options.admission
+    }
+
+    func checkAdmission(_ index: Int, to context: Int, migrated: Bool) throws(Violation) {
+        let home = tasks[index].home
+        try require(
+            contexts.indices.contains(context) && contexts[context].isAlive, .admission,
+            "a job of task \(index) was admitted on context \(context), which is not there")
+        try require(
+            migrated == (context != home), .admission,
+            "a job of task \(index), whose context is \(home), was admitted on \(context) with 'migrated' \(migrated)")
+        guard isTested(index) else {
+            try require(
+                context == home, .admission,
+                "a job of task \(index), which always runs on context \(home), was admitted on \(context)")
+            return
+        }
+        try require(
+            fits(index, context), .admission, "a job of task \(index) was admitted, but \(comparison(index, context))")
+        if context == home { return }
+        try require(options.migration, .admission, "a job of task \(index) migrated, though migration is off")
+        try require(
+            !fits(index, home), .admission, "a job of task \(index) migrated, though \(comparison(index, home))")
+        if let best = target(index), best != context {
+            throw violation(
+                .admission,
+                """
+                a job of task \(index) migrated to context \(context) (done in \(predictedFinish(index, context)) ns), \
+                though context \(best) goes first (done in \(predictedFinish(index, best)) ns)
+                """)
+        }
+    }
+
+    /// Whether a job that was turned away fitted nowhere.
+    func checkRejection(_ index: Int, _ release: AuditedRelease) throws(Violation) {
+        try require(
+            isTested(index), .admission, "\(name(index, release)) was rejected, though its task needs no admission")
+        for context in contexts.indices where context == tasks[index].home || options.migration {
+            try require(
+                !fits(index, context), .admission,
+                "\(name(index, release)) was rejected, though \(comparison(index, context))")
+        }
+    }
+
+    /// The context to migrate to: the earliest predicted finish, then the least active utilisation, then the lowest.
+    private func target(_ index: Int) -> Int? {
+        var best: (finish: Int64, active: Int64, context: Int)?
+        for context in contexts.indices where context != tasks[index].home && fits(index, context) {
+            let candidate = (predictedFinish(index, context), contexts[context].activeLowPriority, context)
+            if best.map({ candidate < $0 }) ?? true { best = candidate }
+        }
+        return best?.context
+    }
+
+    private func predictedFinish(_ index: Int, _ context: Int) -> Int64 {
+        contexts[context].work / Int64(streams) + tasks[index].mret
+    }
+
+    // MARK: - Tasks that could never be admitted again
+
+    /// Whether the task would be admitted somewhere with no other LP job in flight.
+    func fitsSomewhereAlone(_ index: Int) -> Bool {
+        contexts.indices.contains { context in
+            (options.migration || context == tasks[index].home) && contexts[context].isAlive
+                && tasks[index].utilisation < Int64(streams) * 1_000_000_000 - contexts[context].highPriority
+        }
+    }
+
+    /// Forgets the oldest sample of every stage: the rule that lets such a task come back.
+    mutating func forget(_ index: Int) {
+        for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
+            tasks[index].mret += times.forgetOldest(stage: stage)
+        }
+        tasks[index].updateUtilisation()
+    }
+
+    /// The inequality as it stands, in lanes.
+    private func comparison(_ index: Int, _ context: Int) -> String {
+        let account = contexts[context]
+        func lanes(_ billionths: Int64) -> Double { Double(billionths) / 1e9 }
+        return """
+            on context \(context) \(lanes(tasks[index].utilisation)) + \(lanes(account.activeLowPriority)) is \
+            \(fits(index, context) ? "" : "not ")less than \(streams) − \(lanes(account.highPriority))
+            """
+    }
+}

@@ -1,0 +1,33 @@
+public import DarisCore
+
+/// Something a scheduler did that it must never do, found by an `Auditor`.
+public struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What a finished run must always satisfy, numbered as in the design.
+    public enum Invariant: Int, Hashable, Sendable, Codable, CaseIterable {
+        /// Released = rejected + skipped + completed + dropped + failed + in flight: every job gets the one fate that the
+        /// rules give it, at once and only once.
+        case jobFates = 1
+        /// A lane runs at most one stage; a job's stages run in order, each once, on its context.
+        case stageOrder = 2
+        /// No ready stage of its context outranks the one that is started, and no lane idles beside a ready stage.
+        case dispatchOrder = 3
+        /// LP jobs are admitted, moved and turned away by the inequality alone; HP jobs are never rejected.
+        case admission = 4
+        /// Every MRET is the maximum of the last w_s samples.
+        case executionTimes = 5
+        /// Same seed and input, same trace. It takes two runs to see, so no `Auditor` reports it.
+        case sameTrace = 6
+        /// A failing stage or a lost context hurts only the jobs it touches, and each gets the reason.
+        case containment = 7
+    }
+
+    /// Which invariant does not hold.
+    public let invariant: Invariant
+    /// The time of the event at which it was broken.
+    public let time: Nanoseconds
+    /// What happened and what would have been right.
+    public let sentence: String
+
+    /// Invariant, time and sentence.
+    public var description: String { "invariant \(invariant.rawValue), at \(time.rawValue) ns: \(sentence)" }
+}

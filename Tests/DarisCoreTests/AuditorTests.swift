@@ -1,0 +1,121 @@
+import DarisSimulator
+import Testing
+
+@testable import DarisCore
+
+@Suite("The auditor")
+struct AuditorTests {
+    /// The walk of a seed, decided by the scheduler itself; every MRET it reports is checked too.
+    private func auditScheduler(seed: UInt64, events: Int) throws -> Violation? {
+        var walk = try RandomWalk(seed: seed)
+        var auditor = Auditor(walk.configuration)
+        var scheduler = Scheduler(walk.configuration)
+        var commands = CommandBuffer()
+        func step(_ event: Event) -> Violation? {
+            let time = Nanoseconds(walk.now)
+            walk.note(event)
+            scheduler.handle(event, at: time, into: &commands)
+            for command in commands { walk.note(command) }
+            if let violation = auditor.observe(event, at: time, commands: commands) { return violation }
+            for task in walk.configuration.tasks.indices {
+                for stage in walk.configuration.tasks[task].afet.indices {
+                    let mret = scheduler.mret(of: task, stage: stage)
+                    if let violation = auditor.check(mret: mret, of: task, stage: stage) { return violation }
+                }
+            }
+            return nil
+        }
+        for _ in 0..<events {
+            walk.advance()
+            if let violation = step(walk.randomEvent()) { return violation }
+            while walk.isSimultaneous() { if let violation = step(walk.release()) { return violation } }
+        }
+        while let end = walk.nextEnd() { if let violation = step(end) { return violation } }
+        let counts = scheduler.counts
+        #expect(auditor.jobs == counts, "seed \(seed)")
+        return auditor.finish()
+    }
+
+    @Test("finds nothing wrong with the scheduler", arguments: 0..<20)
+    func sound(batch: Int) throws {
+        for index in 0..<50 {
+            let seed = UInt64(1_000_000 + batch * 50 + index)
+            let violation = try auditScheduler(seed: seed, events: 40 + index)
+            #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    /// The walk of a seed, decided by the reference scheduler with a defect. It asks for no wakes, so they are added here.
+    private func auditReference(
+        seed: UInt64, events: Int, defect: Defect?, checkingTimes: Bool = false
+    ) throws -> Violation? {
+        var walk = try RandomWalk(seed: seed)
+        var auditor = Auditor(walk.configuration)
+        var reference = ReferenceScheduler(walk.configuration, defect: defect)
+        func step(_ event: Event) -> Violation? {
+            let time = Nanoseconds(walk.now)
+            walk.note(event)
+            var commands = CommandBuffer(reference.handle(event, at: time))
+            let due = (reference.inFlight.filter { $0.lane == nil } + reference.waiting)
+                .filter { walk.configuration.tasks[$0.id.task].lateness == .drop }.map(\.deadline).min()
+            if let due, due < walk.outstandingWake ?? .max { commands.append(.wake(at: Nanoseconds(due))) }
+            for command in commands { walk.note(command) }
+            if let violation = auditor.observe(event, at: time, commands: commands) { return violation }
+            guard checkingTimes else { return nil }
+            for task in walk.configuration.tasks.indices {
+                for stage in walk.configuration.tasks[task].afet.indices {
+                    let mret = Nanoseconds(reference.mret(task, stage))
+                    if let violation = auditor.check(mret: mret, of: task, stage: stage) { return violation }
+                }
+            }
+            return nil
+        }
+        for _ in 0..<events {
+            walk.advance()
+            if let violation = step(walk.randomEvent()) { return violation }
+            while walk.isSimultaneous() { if let violation = step(walk.release()) { return violation } }
+        }
+        while let end = walk.nextEnd() { if let violation = step(end) { return violation } }
+        return auditor.finish()
+    }
+
+    @Test("finds nothing wrong with the reference scheduler")
+    func soundReference() throws {
+        for seed in UInt64(0)..<100 {
+            #expect(try auditReference(seed: seed, events: 80, defect: nil, checkingTimes: true) == nil, "seed \(seed)")
+        }
+    }
+
+    /// The first three violations of a broken scheduler in at most 300 walks.
+    private func violations(of defect: Defect, checkingTimes: Bool = false) throws -> [Violation] {
+        var found: [Violation] = []
+        var seed: UInt64 = 0
+        while found.count < 3 && seed < 300 {
+            if let violation = try auditReference(
+                seed: seed, events: 80, defect: defect, checkingTimes: checkingTimes)
+            {
+                found.append(violation)
+            }
+            seed += 1
+        }
+        return found
+    }
+
+    @Test("catches a scheduler that breaks one rule, and names the invariant", arguments: Defect.allCases)
+    func catches(defect: Defect) throws {
+        let found = try violations(of: defect)
+        #expect(found.count == 3)
+        for violation in found { #expect(defect.invariants.contains(violation.invariant), "\(violation)") }
+    }
+
+    @Test("catches wrong MRETs where they are told", arguments: Defect.allCases.filter(\.spoilsExecutionTimes))
+    func catchesExecutionTimes(defect: Defect) throws {
+        let found = try violations(of: defect, checkingTimes: true)
+        #expect(found.count == 3)
+        // Where an event brings two decisions, the second may show it first.
+        #expect(found.contains { $0.invariant == .executionTimes })
+        for violation in found {
+            #expect(defect.invariants.union([.executionTimes]).contains(violation.invariant), "\(violation)")
+        }
+    }
+}
