@@ -5,7 +5,10 @@ SWIFT ?= swift
 PYTHON ?= python3
 SOURCES = Package.swift Sources Tests Benchmarks
 
-.PHONY: demo test bench lint format build runtime clean
+SEEDS ?= 1000
+FIRST ?= 1
+
+.PHONY: demo test bench fuzz lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -23,6 +26,11 @@ bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	.build/release/daris-bench decisions
 	.build/release/daris-bench saturation
+
+# Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.
+fuzz:
+	$(SWIFT) build -c release --product daris-fuzz
+	.build/release/daris-fuzz --seeds $(SEEDS) --first $(FIRST)
 
 build: runtime
 	$(SWIFT) build -c release --product daris

@@ -90,6 +90,11 @@ let package = Package(
                 "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-bench", swiftSettings: settings),
+        // Whole systems with faults, from seeds; not a product.
+        .executableTarget(
+            name: "daris-fuzz",
+            dependencies: ["DarisSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/daris-fuzz", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
         .testTarget(
             name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings),

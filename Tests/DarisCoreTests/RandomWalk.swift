@@ -32,6 +32,7 @@ struct RandomWalk {
             flip(&options.fixedPriority)
             flip(&options.migration)
             flip(&options.admission)
+            flip(&options.forgetting)
         }
         let contexts = Int.random(in: 1...4, using: &random)
         let partition = Partition(

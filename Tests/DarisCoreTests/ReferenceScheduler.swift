@@ -235,7 +235,8 @@ struct ReferenceScheduler {
                 let fitsIdle = candidates.contains {
                     utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0)
                 }
-                if (!fitsIdle && !has(.neverForgets) || has(.alwaysForgets)) && !options.worstCaseExecutionTime {
+                let forgets = options.forgetting && !has(.neverForgets)
+                if (!fitsIdle && forgets || has(.alwaysForgets)) && !options.worstCaseExecutionTime {
                     for stage in history[task].indices {
                         let kept = history[task][stage].suffix(options.windowSize)
                         history[task][stage] = Array(kept.dropFirst())

@@ -111,7 +111,7 @@ extension Auditor {
         } else if outcome.fate == .rejected {
             try check(index, release, outcome, must: .rejected, .noContextFits)
             try checkRejection(index, release)
-            if !fitsSomewhereAlone(index) { forget(index) }
+            if options.forgetting && !fitsSomewhereAlone(index) { forget(index) }
         } else {
             throw violation(
                 outcome.fate == .failed ? .containment : .jobFates,

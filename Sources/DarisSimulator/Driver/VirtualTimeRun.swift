@@ -36,6 +36,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var startedInTime: ContiguousArray<Bool>
     private var inferencesStartedInTime = 0
     private var violation: String?
+    private var auditor: Auditor?
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
 
@@ -46,6 +47,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         arrivals = ContiguousArray(driver.arrivals)
         scheduler = Scheduler(driver.configuration)
         metrics = RunMetrics(driver.configuration)
+        auditor = driver.isAudited ? Auditor(driver.configuration) : nil
         laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
     }
@@ -65,6 +67,8 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             }
         }
         check()
+        // A run that was cut short has jobs in flight.
+        if violation == nil, let found = auditor?.finish() { violation = found.description }
         let summary = RunSummary(metrics, scheduler: scheduler, duration: driver.duration, elapsed: now)
         return VirtualTimeDriver.Result(
             metrics: metrics, summary: summary, end: now, events: events,
@@ -114,6 +118,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         scheduler.handle(event, at: told, into: &commands)
         if driver.keepsEntries { entries.append(RecordEntry(told, event)) }
         observer?(event, told, commands)
+        if let found = auditor?.observe(event, at: told, commands: commands) { violation = found.description }
         for command in commands {
             if driver.keepsEntries { entries.append(RecordEntry(told, command)) }
             obey(command)
