@@ -44,8 +44,8 @@ public struct Planner: Sendable {
     /// How long a finalist is simulated, by each of `longRuns` seeds.
     static let longRun = Nanoseconds.seconds(Int64(5))
     static let longRuns = 3
-    /// JPS within this share of each other are not told apart: simpler wins.
-    static let tolerance = 0.015
+    /// JPS within this share of the highest are not told apart, since the model is not exacter than that: fewer lanes win.
+    static let tolerance = 0.03
 
     /// A planner.
     public init(_ problem: PlanningProblem) { self.problem = problem }
@@ -64,8 +64,8 @@ public struct Planner: Sendable {
         return search.outcome()
     }
 
-    /// The better of two: feasible first, then JPS; what is within `tolerance` counts as equal, and the lower LP miss
-    /// rate, the lower oversubscription and the fewer lanes win.
+    /// Best first: feasible ones before others, then by JPS. Of those within `tolerance` of the highest JPS the one with
+    /// the fewest lanes comes first, which takes less memory and answers HP jobs sooner; of as many, the highest JPS.
     func ranked(_ figures: [CandidateFigures]) -> [CandidateFigures] {
         let byJPS = figures.sorted { a, b in
             let (first, second) = (a.isFeasible(problem.constraints), b.isFeasible(problem.constraints))
@@ -76,11 +76,8 @@ public struct Planner: Sendable {
         guard let top = byJPS.first, top.isFeasible(problem.constraints) else { return byJPS }
         let equals = byJPS.filter { $0.isFeasible(problem.constraints) && $0.jps >= top.jps * (1 - Self.tolerance) }
         let winner = equals.min { a, b in
-            let (x, y) = (a.candidate.partition, b.candidate.partition)
-            let (first, second) = ((a.lpDMR * 200).rounded(), (b.lpDMR * 200).rounded())
-            if first != second { return first < second }
-            if x.oversubscription != y.oversubscription { return x.oversubscription < y.oversubscription }
-            if x.lanes != y.lanes { return x.lanes < y.lanes }
+            let (x, y) = (a.candidate.partition.lanes, b.candidate.partition.lanes)
+            if x != y { return x < y }
             return a.jps > b.jps
         }
         return [winner ?? top] + byJPS.filter { $0.candidate != (winner ?? top).candidate }
