@@ -138,7 +138,8 @@ struct ScatterPlot {
     }
 
     private func radius(of series: ScatterChart.Series) -> Double {
-        series.points.count > 1_500 ? 2 : series.isBackground || series.points.count > 200 ? 3 : 4
+        let count = chart.series.reduce(0) { $0 + $1.points.count }
+        return count > 1_500 ? 2 : series.isBackground || series.points.count > 200 ? 3 : 4
     }
 
     private func drawLabels(on canvas: inout ChartCanvas, placement: inout LabelPlacement) {
