@@ -36,12 +36,79 @@ struct AuditorTests {
         return auditor.finish()
     }
 
-    @Test("finds nothing wrong with the scheduler", arguments: 0..<20)
+    @Test("finds nothing wrong with the scheduler", arguments: 0..<12)
     func sound(batch: Int) throws {
         for index in 0..<50 {
             let seed = UInt64(1_000_000 + batch * 50 + index)
             let violation = try auditScheduler(seed: seed, events: 40 + index)
             #expect(violation == nil, "seed \(seed)")
+        }
+    }
+
+    @Test("finds nothing wrong with a whole run in virtual time that has every kind of event in it")
+    func soundRun() throws {
+        let record = try RunRecordTests.record()
+        var auditor = Auditor(record.configuration)
+        var violation: Violation?
+        var steps: [(time: Nanoseconds, event: Event, commands: CommandBuffer)] = []
+        for entry in record.entries {
+            switch entry.content {
+            case .event(let event): steps.append((entry.time, event, []))
+            case .command(let command): steps[steps.count - 1].commands.append(command)
+            }
+        }
+        for step in steps { violation = auditor.observe(step.event, at: step.time, commands: step.commands) }
+        #expect(violation == nil)
+        #expect(auditor.finish() == nil)
+        let jobs = auditor.jobs
+        #expect(jobs.inFlight == 0 && jobs.failed > 0 && jobs.rejected > 0 && jobs.dropped > 0)
+    }
+
+    @Test("tells the first violation, and nothing else after it")
+    func first() throws {
+        let configuration = try SchedulerConfiguration(
+            partition: Partition(contexts: 1, streams: 1, oversubscription: 1), tasks: [task(.high), task(.low)])
+        var auditor = Auditor(configuration)
+        let silent = auditor.observe(.jobReleased(task: 0), at: milliseconds(3), commands: [])
+        #expect(silent?.invariant == .jobFates && silent?.time == milliseconds(3))
+        #expect(silent?.description == "invariant 1, at 3000000 ns: nothing was said of job 0 of task 0")
+        let stray = Command.dispatch(job: JobID(task: 1, sequence: 0), stage: 0, lane: 0)
+        #expect(auditor.observe(.timerFired, at: milliseconds(4), commands: [stray]) == silent)
+        #expect(auditor.finish() == silent)
+    }
+
+    @Test("commands about tasks, jobs, lanes and contexts that do not exist are violations and no crash")
+    func nonsense() throws {
+        let configuration = try SchedulerConfiguration(
+            partition: Partition(contexts: 1, streams: 1, oversubscription: 1), tasks: [task(.high)])
+        let outcome = JobOutcome(
+            job: JobID(task: 0, sequence: 0), fate: .completed, reason: .onTime, priority: .high, release: .zero,
+            deadline: .zero, finish: .zero)
+        for number in [-1, 1, Int.min, Int.max] {
+            let job = JobID(task: number, sequence: 0)
+            let known = JobID(task: 0, sequence: 0)
+            var stranger = outcome
+            stranger.job = job
+            for commands: CommandBuffer in [
+                [.admitted(job, context: 0, migrated: false)], [.admitted(known, context: number, migrated: true)],
+                [.queued(job)], [.dispatch(job: job, stage: 0, lane: 0)],
+                [.admitted(known, context: 0, migrated: false), .dispatch(job: known, stage: 0, lane: number)],
+                [.admitted(known, context: 0, migrated: false), .dispatch(job: known, stage: number, lane: 0)],
+                [.finished(stranger)], [.finished(outcome)],
+            ] {
+                var auditor = Auditor(configuration)
+                let violation = auditor.observe(.jobReleased(task: 0), at: .zero, commands: commands)
+                #expect(violation != nil, "\(commands)")
+            }
+            for event: Event in [
+                .stageCompleted(lane: number, job: job, executionTime: .zero), .stageFailed(lane: number, job: job),
+                .jobCancelled(job), .contextLost(number), .contextRestored(number), .taskRemoved(number),
+                .taskAdded(number),
+            ] {
+                var auditor = Auditor(configuration)
+                let violation = auditor.observe(event, at: .zero, commands: [])
+                #expect(violation == nil, "\(event)")
+            }
         }
     }
 

@@ -16,7 +16,7 @@ public import DarisCore
 /// lost, restored, removed or added things cost O(tasks). Nothing is allocated once lists have reached their length.
 ///
 /// It takes the homes of the configuration as given, and does not mind which of a context's idle lanes a stage goes to.
-public struct Auditor: Sendable {
+public struct Auditor: ~Copyable, Sendable {
     /// Fates of all jobs as the commands tell them.
     public private(set) var jobs = JobCounts()
 

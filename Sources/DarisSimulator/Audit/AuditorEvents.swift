@@ -118,7 +118,7 @@ extension Auditor {
         let homeless = tasks.indices.filter { tasks[$0].isIn && !contexts[tasks[$0].home].isAlive }
         guard !homeless.isEmpty else { return }
         var loads = loads()
-        for index in homeless.sorted(by: isPlacedBefore) {
+        for index in homeless.sorted(by: { isPlacedBefore($0, $1) }) {
             let context = lightest(loads)
             loads[context] += tasks[index].utilisation
             move(index, to: context)
