@@ -101,5 +101,17 @@ struct AblationReport {
 
     func write(into folder: String) throws {
         try OutputFolder.write(Data(markdown.utf8), to: "\(folder)/ablations.md")
+        try OutputFolder.write(Data(chart.svg().utf8), to: "\(folder)/ablations.svg")
+    }
+
+    private var chart: BarChart {
+        BarChart(
+            title: "What each rule is worth", subtitle: "\(title), simulated", categories: rows.map(\.name),
+            panels: [
+                .init(title: "Throughput", unit: "JPS", groups: [.init(values: rows.map(\.figures.jps))], decimals: 0),
+                .init(title: "HP DMR", unit: "%", groups: [.init(values: rows.map { $0.figures.hpDMR * 100 })]),
+                .init(title: "LP DMR", unit: "%", groups: [.init(values: rows.map { $0.figures.lpDMR * 100 })]),
+                .init(title: "HP response", unit: "ms", groups: [.init(values: rows.map(\.figures.hpResponseMs))]),
+            ], baseline: 0)
     }
 }

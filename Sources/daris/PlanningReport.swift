@@ -114,5 +114,19 @@ struct PlanningReport {
         }
     }
 
-    var paretoChart: String { "" }
+    var paretoChart: String {
+        func points(_ figures: [CandidateFigures]) -> [ScatterChart.Point] {
+            figures.map { ScatterChart.Point(x: $0.jps, y: $0.lpDMR * 100, label: $0.candidate.label) }
+        }
+        return ScatterChart(
+            title: "Throughput against missed low-priority deadlines",
+            subtitle: "\(device.title), simulated; partitions that keep the high-priority limit",
+            xTitle: "inferences a second", yTitle: "LP deadline miss rate, %",
+            series: [
+                .init(
+                    name: "partitions", points: points(all.filter { $0.hpDMR <= constraints.hpDMR }), isBackground: true),
+                .init(name: "Pareto front", points: points(front.reversed()), isConnected: true),
+            ], horizontalLines: [.init(value: constraints.lpDMR * 100, label: "limit")]
+        ).svg()
+    }
 }

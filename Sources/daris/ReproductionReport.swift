@@ -75,6 +75,22 @@ struct ReproductionReport {
 
     func write(into folder: String) throws {
         try OutputFolder.write(Data(markdown.utf8), to: "\(folder)/reproduction.md")
+        for taskSet in PaperTaskSet.allCases {
+            try OutputFolder.write(Data(chart(of: taskSet).svg().utf8), to: "\(folder)/\(taskSet.network).svg")
+        }
+    }
+
+    private func chart(of taskSet: PaperTaskSet) -> DotChart {
+        DotChart(
+            title: "\(taskSet.network): published and simulated throughput",
+            subtitle: "RTX 2080 Ti, \(taskSet.highPriority) HP and \(taskSet.lowPriority) LP tasks at "
+                + "\(Int(taskSet.rate)) Hz; contexts × streams, oversubscription",
+            valueTitle: "completed jobs a second", series: ["published", "simulated"],
+            rows: rows.filter { $0.published.taskSet == taskSet.network }.map { row in
+                DotChart.Row(
+                    name: row.published.label, values: [row.published.jps, row.jps],
+                    note: (row.relativeError >= 0 ? "+" : "") + Figure.fixed(row.relativeError * 100, decimals: 1) + " %")
+            }, noteTitle: "difference")
     }
 
     private func cells(of row: Reproduction.Row, in taskSet: PaperTaskSet) -> [String] {
