@@ -8,7 +8,7 @@ SOURCES = Package.swift Sources Tests Benchmarks
 SEEDS ?= 1000
 FIRST ?= 1
 
-.PHONY: demo test bench fuzz lint format build runtime clean
+.PHONY: demo test bench fuzz check-model lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -21,16 +21,24 @@ test: runtime
 	$(SWIFT) test --skip-build
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 
-# Decision time and its growth, hand-over, and throughput against a bare ONNX Runtime loop.
+# Decision time and simulation speed and how they grow, hand-over, and throughput against a bare ONNX Runtime loop.
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	.build/release/daris-bench decisions
+	.build/release/daris-bench simulation
 	.build/release/daris-bench saturation
 
 # Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.
 fuzz:
 	$(SWIFT) build -c release --product daris-fuzz
 	.build/release/daris-fuzz --seeds $(SEEDS) --first $(FIRST)
+
+# How far the GPU model agrees with the published measurements, against the bounds that it is known to keep; and that
+# debug and release builds of a simulated run write the same record.
+check-model:
+	$(SWIFT) build -c release --product daris
+	$(SWIFT) build --product daris
+	$(PYTHON) Tests/Model/check.py .build/release/daris .build/debug/daris
 
 build: runtime
 	$(SWIFT) build -c release --product daris

@@ -4,5 +4,7 @@ import ArgumentParser
 @main
 struct DarisBench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "daris-bench", abstract: "Measures Daris itself.", subcommands: [Decisions.self, Saturation.self])
+        commandName: "daris-bench", abstract: "Measures Daris itself.", subcommands: [
+            Decisions.self, SimulationSpeed.self, Saturation.self,
+        ])
 }

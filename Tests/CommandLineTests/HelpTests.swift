@@ -4,7 +4,9 @@ import Testing
 struct HelpTests {
     @Test(
         "every command explains itself, with an example or its exit codes",
-        arguments: [[], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"]])
+        arguments: [[], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"], ["simulate"], ["plan"], ["ablate"],
+            ["reproduce"], ["calibrate"],
+        ])
     func help(command: [String]) throws {
         let workplace = try Workplace()
         let result = try workplace.daris(command + ["--help"])

@@ -176,8 +176,8 @@ extension MalformedInput {
         .usage(
             "profle net.onnx",
             .exactly(
-                "there is no command 'profle'; did you mean 'profile'? there are run, check, profile, split, model, "
-                    + "doctor")),
+                "there is no command 'profle'; did you mean 'profile'? there are run, simulate, plan, ablate, check, "
+                    + "profile, split, model, doctor, reproduce, calibrate")),
         .usage("--frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run t.yaml --frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run", .with(["Missing expected argument '<taskset>'"])),

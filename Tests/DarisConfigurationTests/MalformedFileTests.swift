@@ -79,7 +79,7 @@ struct MalformedFileTests {
         (
             text(top: "scheduler: {migrations: false}"),
             "t.yaml:5:13: scheduler: unknown key 'migrations'; did you mean 'migration'? allowed are policy, window, "
-                + "wcet, last_stage_level, late_level, fixed_priority, migration, admission, staging"
+                + "wcet, last_stage_level, late_level, fixed_priority, migration, admission, forgetting, staging"
         ),
         (
             text(top: "run: {durration: 1 s}"),
@@ -130,12 +130,21 @@ struct MalformedFileTests {
         (text(top: "scheduler: {wcet: yes}"), "t.yaml:5:19: scheduler.wcet: 'yes' is not one of true, false"),
         (text(top: "scheduler: {policy: rms}"), "t.yaml:5:21: scheduler.policy: 'rms' is not one of daris, edf, fifo"),
         // Devices.
-        ("device: cuda", "t.yaml:1:9: device: device 'cuda' is not available in this version; use cpu"),
-        ("device: tpu", "t.yaml:1:9: device: 'tpu' is not a device; use cpu"),
+        ("device: cuda", "t.yaml:1:9: device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
+        ("device: tpu", "t.yaml:1:9: device: 'tpu' is not a device; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
         (
             "partition: {kind: green}",
             "t.yaml:1:19: partition.kind: 'green' is not a kind of partition for device cpu; device cpu has cores; "
-                + "device cuda has streams, green, mps"
+                + "GPUs have streams, mps, green"
+        ),
+        (
+            "device: h200\npartition: {kind: cores}",
+            "t.yaml:2:19: partition.kind: 'cores' is not a kind of partition for device h200; device cpu has cores; "
+                + "GPUs have streams, mps, green"
+        ),
+        (
+            "device: h200\npartition: {kind: streams, contexts: 2}",
+            "t.yaml:2:19: partition.kind: kind streams has one context, not 2; use mps or green, or 'contexts: 1'"
         ),
         // Models.
         (

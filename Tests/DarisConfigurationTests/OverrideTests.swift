@@ -35,7 +35,7 @@ struct OverrideTests {
                 device: "cpu", contexts: 6, streams: 2, oversubscription: 5.5, load: 0.8,
                 duration: .seconds(3 as Int64),
                 seed: 9, policy: .fifo, window: 7, worstCaseExecutionTime: true, lastStageLevel: false,
-                lateLevel: false, fixedPriority: false, migration: false, admission: false, staging: false))
+                lateLevel: false, fixedPriority: false, migration: false, admission: false, forgetting: false, staging: false))
         var expected = try example()
         expected.partition = Partition(contexts: 6, streams: 2, oversubscription: 5.5)
         expected.load = 0.8
@@ -48,6 +48,7 @@ struct OverrideTests {
         expected.scheduler.fixedPriority = false
         expected.scheduler.migration = false
         expected.scheduler.admission = false
+        expected.scheduler.forgetting = false
         expected.staging = false
         #expect(set == expected)
     }
@@ -58,7 +59,7 @@ struct OverrideTests {
             (\TaskSet.Overrides.worstCaseExecutionTime, \TaskSet.scheduler.worstCaseExecutionTime),
             (\.lastStageLevel, \.scheduler.lastStageLevel), (\.lateLevel, \.scheduler.lateLevel),
             (\.fixedPriority, \.scheduler.fixedPriority), (\.migration, \.scheduler.migration),
-            (\.admission, \.scheduler.admission), (\.staging, \.staging),
+            (\.admission, \.scheduler.admission), (\.forgetting, \.scheduler.forgetting), (\.staging, \.staging),
         ] as [(WritableKeyPath<TaskSet.Overrides, Bool?> & Sendable, WritableKeyPath<TaskSet, Bool> & Sendable)])
     func oneSwitch(
         override: WritableKeyPath<TaskSet.Overrides, Bool?> & Sendable,
@@ -76,7 +77,15 @@ struct OverrideTests {
     @Test(
         "a wrong value names its option",
         arguments: [
-            (TaskSet.Overrides(device: "cuda"), "--device: device 'cuda' is not available in this version; use cpu"),
+            (
+                TaskSet.Overrides(device: "h200", kind: .streams, contexts: 2),
+                "--kind: kind streams has one context, not 2; use mps or green, or 'contexts: 1'"
+            ),
+            (
+                TaskSet.Overrides(kind: .green),
+                "--kind: 'green' is not a kind of partition of device cpu; use cores"
+            ),
+            (TaskSet.Overrides(device: "cuda"), "--device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
             (TaskSet.Overrides(contexts: 0), "--contexts: 0 is outside 1 to 256"),
             (TaskSet.Overrides(contexts: 257), "--contexts: 257 is outside 1 to 256"),
             (TaskSet.Overrides(streams: 0), "--streams: 0 is outside 1 to 256"),

@@ -100,12 +100,16 @@ struct RenderingTests {
         scheduler.fixedPriority = Bool.random(using: &generator)
         scheduler.migration = Bool.random(using: &generator)
         scheduler.admission = Bool.random(using: &generator)
+        scheduler.forgetting = Bool.random(using: &generator)
         let loads = [nil, 1.5, Double.random(in: 0.01...100, using: &generator), 1.1, 0.07]
+        let device = ["cpu", "h200", String(folder) + "cards/mine.json"].randomElement(using: &generator)!
+        let kinds: [PartitionKind?] = device == "cpu" ? [nil, .cores] : [nil, .mps, .green]
         return TaskSet(
-            source: source,
+            source: source, device: device,
             partition: Partition(
                 contexts: contexts, streams: Int.random(in: Limits.streams, using: &generator),
                 oversubscription: Double.random(in: 1...Double(contexts), using: &generator)),
+            partitionKind: kinds.randomElement(using: &generator)!,
             models: models, tasks: tasks, load: loads.randomElement(using: &generator)!,
             scheduler: scheduler, staging: Bool.random(using: &generator),
             run: RunSettings(

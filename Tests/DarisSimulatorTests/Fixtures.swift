@@ -40,6 +40,13 @@ func times(
     return lanes.map { times[$0] ?? -1 }
 }
 
+extension SimulatedGPU {
+    /// Goes through everything that happens until `time`.
+    mutating func move(to time: Nanoseconds) {
+        while let next = nextHappening(), next <= time { _ = happen(at: next) }
+    }
+}
+
 /// A small planning problem on the plain device: `high` HP and `low` LP tasks of one network.
 func problem(
     high: Int = 2, low: Int = 4, periodMs: Double = 20, gpu: GPUModel = plainGPU(), memoryMiB: Double = 8000

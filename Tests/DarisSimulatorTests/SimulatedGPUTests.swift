@@ -88,6 +88,7 @@ struct SimulatedGPUTests {
     func overTime() {
         var device = SimulatedGPU(plainGPU(), partition: partition(1, 2), costs: [[stage(work: 64)]], seed: 1)
         device.start(task: 0, stage: 0, lane: 0, at: .zero)
+        device.move(to: .microseconds(500))
         device.start(task: 0, stage: 0, lane: 1, at: .microseconds(500))
         var ends: [Int: Double] = [:]
         while let next = device.nextHappening() {
@@ -101,6 +102,7 @@ struct SimulatedGPUTests {
         var device = SimulatedGPU(plainGPU(), partition: partition(1, 2), costs: [[stage(work: 64)]], seed: 1)
         device.start(task: 0, stage: 0, lane: 0, at: .zero)
         device.start(task: 0, stage: 0, lane: 1, at: .zero)
+        device.move(to: .milliseconds(1))
         device.abandon(lane: 1, at: .milliseconds(1))
         var end: Nanoseconds?
         while let next = device.nextHappening() { if device.happen(at: next) != nil { end = next } }

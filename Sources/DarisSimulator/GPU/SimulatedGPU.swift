@@ -153,6 +153,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         let span = Double((time - now).rawValue)
         guard span > 0 else { return }
         if isStale { share() }
+        assert(next.map { $0.time >= time } ?? true, "something happens before the time that the device is moved to")
         now = time
         for lane in busy { lanes[lane].left -= lanes[lane].rate * span }
     }

@@ -1,4 +1,4 @@
-import DarisCore
+public import DarisCore
 
 /// How far a plan can be pushed before it breaks its constraints.
 public struct Headroom: Hashable, Sendable, Codable {
@@ -27,10 +27,12 @@ public struct Headroom: Hashable, Sendable, Codable {
 
 extension PlanningProblem {
     /// How far a plan can be pushed: a bisection on the load, and one for each kind of LP tasks on how many are HP.
-    public func headroom(of candidate: Candidate) -> Headroom {
+    ///
+    /// - Parameter duration: how long each trial is simulated.
+    public func headroom(of candidate: Candidate, duration: Nanoseconds = .seconds(Int64(5))) -> Headroom {
         func isFeasible(rateScale: Double = 1, promoted: Set<Int> = []) -> Bool {
             figures(
-                candidate, duration: Planner.longRun, runs: 1, rateScale: rateScale, promoted: promoted
+                candidate, duration: duration, runs: 1, rateScale: rateScale, promoted: promoted
             )?.isFeasible(constraints) ?? false
         }
         var headroom = Headroom(rateScale: nil, isRateUnlimited: false, promotions: [])

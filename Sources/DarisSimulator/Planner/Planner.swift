@@ -40,10 +40,11 @@ public struct Planner: Sendable {
     public var searchesStages = false
 
     /// How long a candidate is simulated in the first round.
-    static let shortRun = Nanoseconds.seconds(Int64(2))
+    public var shortRun = Nanoseconds.seconds(Int64(2))
     /// How long a finalist is simulated, by each of `longRuns` seeds.
-    static let longRun = Nanoseconds.seconds(Int64(5))
-    static let longRuns = 3
+    public var longRun = Nanoseconds.seconds(Int64(5))
+    /// The number of seeds of the long runs.
+    public var longRuns = 3
     /// JPS within this share of the highest are not told apart, since the model is not exacter than that: fewer lanes win.
     static let tolerance = 0.03
 
@@ -162,8 +163,9 @@ private struct Search {
         let chosen = planner.ranked(order.compactMap { known[$0] }).prefix(planner.finalistCount).map(\.candidate)
         let problem = planner.problem
         tell("simulating the \(chosen.count) best for longer")
+        let (duration, runs) = (planner.longRun, planner.longRuns)
         let long = concurrentMap(Array(chosen)) {
-            problem.figures($0, duration: Planner.longRun, runs: Planner.longRuns)
+            problem.figures($0, duration: duration, runs: runs)
         }
         for case let figures? in long { known[figures.candidate] = figures }
         let finalists = planner.ranked(long.compactMap { $0 })
@@ -174,10 +176,11 @@ private struct Search {
     /// Simulates candidates that are not known yet; returns the best JPS of them, discounted where a constraint is broken.
     private mutating func merit(_ candidates: [Candidate]) -> Double {
         let problem = planner.problem
+        let duration = planner.shortRun
         let fresh = candidates.filter { candidate in
             known[candidate] == nil && problem.memoryMiB(of: candidate) <= problem.constraints.memoryMiB
         }
-        for case let figures? in concurrentMap(fresh, { problem.figures($0, duration: Planner.shortRun, runs: 1) }) {
+        for case let figures? in concurrentMap(fresh, { problem.figures($0, duration: duration, runs: 1) }) {
             known[figures.candidate] = figures
             order.append(figures.candidate)
         }

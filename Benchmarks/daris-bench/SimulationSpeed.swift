@@ -1,0 +1,55 @@
+import ArgumentParser
+import DarisCore
+import DarisSimulator
+import Foundation
+
+/// What an event costs in a simulated run, and how that grows.
+struct SimulationSpeed: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulation", abstract: "Time an event of a simulated run takes, against tasks and contexts.",
+        discussion: """
+            ResNet18 tasks on the RTX 2080 Ti model, a third of them HP, at 150 % load; every event goes through the device \
+            model, the scheduler and the auditor. 'ns/event' is the median of the rounds.
+            """)
+
+    @Option(help: "How often each run is timed.")
+    var rounds = 5
+
+    func run() throws {
+        let gpu = try GPUCatalogue.device("rtx2080ti")
+        var table = Table(header: ["tasks", "contexts × streams", "events", "ns/event", "simulated s per s"])
+        func add(tasks: Int, contexts: Int, streams: Int) throws {
+            let partition = Partition(
+                contexts: contexts, streams: streams, oversubscription: Double(contexts))
+            guard let cost = gpu.networks["resnet18"] else { return }
+            // 1,150 jobs a second are what the device can do.
+            let period = Nanoseconds.seconds(Double(tasks) / (1150 * 1.5))
+            let list = (0..<tasks).map { index in
+                SimulatedTask(
+                    TaskSpecification(
+                        name: "t\(index)", period: period, priority: index % 3 == 0 ? .high : .low, afet: []),
+                    network: "resnet18", stages: cost.stages(4, batch: 1))
+            }
+            let simulation = try Simulation(
+                list, on: gpu, partition: partition, kind: .standard(contexts: contexts), options: .init(), seed: 1)
+            let phases = simulation.randomPhases(seed: 1)
+            let duration = max(Nanoseconds.seconds(Int64(10)), Nanoseconds(2 * period.rawValue))
+            var times: [Double] = []
+            var events = 0
+            for _ in 0..<rounds {
+                let start = ContinuousClock.now
+                events = simulation.run(phases: phases, duration: duration).events
+                let span = start.duration(to: .now)
+                times.append(Double(span.components.seconds) + Double(span.components.attoseconds) / 1e18)
+            }
+            let middle = times.sorted()[times.count / 2]
+            table.rows.append([
+                tasks.grouped, "\(contexts) × \(streams)", events.grouped, Int(middle / Double(events) * 1e9).grouped,
+                Int(duration.inSeconds / middle).grouped,
+            ])
+        }
+        for tasks in [10, 48, 100, 1_000, 10_000] { try add(tasks: tasks, contexts: 6, streams: 1) }
+        for contexts in [1, 2, 4, 8, 16, 32] { try add(tasks: 100, contexts: contexts, streams: 1) }
+        print(table.text)
+    }
+}
