@@ -78,7 +78,7 @@ struct OverrideTests {
         "a wrong value names its option",
         arguments: [
             (
-                TaskSet.Overrides(device: "h200", kind: .streams, contexts: 2),
+                TaskSet.Overrides(device: "h200", kind: .streams, contexts: 2, oversubscription: 1),
                 "--kind: kind streams has one context, not 2; use mps or green, or 'contexts: 1'"
             ),
             (
@@ -104,7 +104,8 @@ struct OverrideTests {
             (TaskSet.Overrides(window: 1025), "--window: 1025 is outside 1 to 1024"),
         ])
     func wrong(overrides: TaskSet.Overrides, error: String) throws {
-        #expect(try complaint(overrides) == error)
+        let complaint = try complaint(overrides)
+        #expect(complaint == error, "\(complaint ?? "nothing")")
     }
 
     @Test("fewer contexts than the file's oversubscription need an oversubscription of their own")

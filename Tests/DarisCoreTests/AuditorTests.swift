@@ -153,11 +153,11 @@ struct AuditorTests {
         }
     }
 
-    /// The first three violations of a broken scheduler in at most 300 walks.
+    /// The first three violations of a broken scheduler in at most 1,500 walks.
     private func violations(of defect: Defect, checkingTimes: Bool = false) throws -> [Violation] {
         var found: [Violation] = []
         var seed: UInt64 = 0
-        while found.count < 3 && seed < 300 {
+        while found.count < 3 && seed < 1_500 {
             if let violation = try auditReference(
                 seed: seed, events: 80, defect: defect, checkingTimes: checkingTimes)
             {
