@@ -64,7 +64,9 @@ let package = Package(
         // The same scheduler in virtual time.
         .target(
             name: "DarisSimulator",
-            dependencies: ["DarisCore", "DarisConfiguration", .product(name: "HeapModule", package: "swift-collections")],
+            dependencies: [
+                "DarisCore", "DarisConfiguration", .product(name: "HeapModule", package: "swift-collections"),
+            ],
             resources: [
                 .embedInCode("Published/rtx2080ti-tasksets.csv"), .embedInCode("Published/rtx2080ti-batching.csv"),
                 .embedInCode("Devices/rtx2080ti.json"), .embedInCode("Devices/h200.json"),
@@ -97,7 +99,8 @@ let package = Package(
             path: "Benchmarks/daris-fuzz", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
         .testTarget(
-            name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings),
+            name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings
+        ),
         .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
         .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "CUDADriver"], swiftSettings: settings),
         .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),

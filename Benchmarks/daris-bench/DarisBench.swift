@@ -4,7 +4,8 @@ import ArgumentParser
 @main
 struct DarisBench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "daris-bench", abstract: "Measures Daris itself.", subcommands: [
+        commandName: "daris-bench", abstract: "Measures Daris itself.",
+        subcommands: [
             Decisions.self, SimulationSpeed.self, Saturation.self,
         ])
 }

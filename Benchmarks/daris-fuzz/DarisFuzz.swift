@@ -10,7 +10,9 @@ struct DarisFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daris-fuzz",
         abstract: "Drives whole systems made from seeds, with faults, and checks every event.",
-        discussion: "A failure is printed with its seed and the smallest scenario found; 'daris-fuzz --first SEED --seeds 1' repeats it.")
+        discussion:
+            "A failure is printed with its seed and the smallest scenario found; 'daris-fuzz --first SEED --seeds 1' repeats it."
+    )
 
     @Option(help: "How many seeds to try.")
     var seeds = 1_000

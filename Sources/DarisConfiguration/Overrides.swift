@@ -42,7 +42,8 @@ extension TaskSet {
 
         /// Overrides of the values given.
         public init(
-            device: String? = nil, kind: PartitionKind? = nil, contexts: Int? = nil, streams: Int? = nil, oversubscription: Double? = nil,
+            device: String? = nil, kind: PartitionKind? = nil, contexts: Int? = nil, streams: Int? = nil,
+            oversubscription: Double? = nil,
             load: Double? = nil, duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,

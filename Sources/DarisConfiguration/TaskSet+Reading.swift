@@ -44,7 +44,8 @@ extension TaskSet {
         if let field = section["load"] { load = try field.share() }
         let (scheduler, staging) = try SchedulerOptions.read(section["scheduler"])
         self.init(
-            source: root.file, device: device, partition: partition, partitionKind: partitionKind, models: models, tasks: tasks, load: load,
+            source: root.file, device: device, partition: partition, partitionKind: partitionKind, models: models,
+            tasks: tasks, load: load,
             scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]))
     }
 

@@ -83,7 +83,8 @@ struct PlanCommand: ParsableCommand {
         try Terminal.print(json ? try report.json() : report.text(styling: Terminal.styling))
         guard outcome.best != nil else {
             throw Failure(
-                message: "no partition keeps HP DMR ≤ \(hpDmr), LP DMR < \(lpDmr) and memory; lower the rates, allow more "
+                message:
+                    "no partition keeps HP DMR ≤ \(hpDmr), LP DMR < \(lpDmr) and memory; lower the rates, allow more "
                     + "misses with --hp-dmr or --lp-dmr, or take another device", exitCode: 1)
         }
     }

@@ -115,8 +115,10 @@ struct PlanningReport {
     }
 
     var paretoChart: String {
-        func points(_ figures: [CandidateFigures]) -> [ScatterChart.Point] {
-            figures.map { ScatterChart.Point(x: $0.jps, y: $0.lpDMR * 100, label: $0.candidate.label) }
+        func points(_ figures: [CandidateFigures], isNamed: Bool) -> [ScatterChart.Point] {
+            figures.map {
+                ScatterChart.Point(x: $0.jps, y: $0.lpDMR * 100, label: isNamed ? $0.candidate.label : nil)
+            }
         }
         return ScatterChart(
             title: "Throughput against missed low-priority deadlines",
@@ -124,9 +126,11 @@ struct PlanningReport {
             xTitle: "inferences a second", yTitle: "LP deadline miss rate, %",
             series: [
                 .init(
-                    name: "partitions", points: points(all.filter { $0.hpDMR <= constraints.hpDMR }), isBackground: true),
-                .init(name: "Pareto front", points: points(front.reversed()), isConnected: true),
-            ], horizontalLines: [.init(value: constraints.lpDMR * 100, label: "limit")]
+                    name: "partitions", points: points(all.filter { $0.hpDMR <= constraints.hpDMR }, isNamed: false),
+                    isBackground: true),
+                .init(name: "Pareto front", points: points(front.reversed(), isNamed: true), isConnected: true),
+            ], yRange: 0...max(1, constraints.lpDMR * 400),
+            horizontalLines: [.init(value: constraints.lpDMR * 100, label: "limit")]
         ).svg()
     }
 }

@@ -42,7 +42,8 @@ struct ReproductionReport {
         var lines = [
             "# Published configurations in the simulator", "",
             "Simulated: \(title). Published: RTX 2080 Ti, medians over the authors' runs (arXiv 2504.08795, "
-                + "github.com/AmirFB/DARIS). `?` marks rows whose published figures do not add up for the task set.", "",
+                + "github.com/AmirFB/DARIS). `?` marks rows whose published figures do not add up for the task set.",
+            "",
         ]
         lines += Self.markdownTable(
             [
@@ -89,7 +90,8 @@ struct ReproductionReport {
             rows: rows.filter { $0.published.taskSet == taskSet.network }.map { row in
                 DotChart.Row(
                     name: row.published.label, values: [row.published.jps, row.jps],
-                    note: (row.relativeError >= 0 ? "+" : "") + Figure.fixed(row.relativeError * 100, decimals: 1) + " %")
+                    note: (row.relativeError >= 0 ? "+" : "") + Figure.fixed(row.relativeError * 100, decimals: 1)
+                        + " %")
             }, noteTitle: "difference")
     }
 

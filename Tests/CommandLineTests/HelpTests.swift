@@ -4,7 +4,8 @@ import Testing
 struct HelpTests {
     @Test(
         "every command explains itself, with an example or its exit codes",
-        arguments: [[], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"], ["simulate"], ["plan"], ["ablate"],
+        arguments: [
+            [], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"], ["simulate"], ["plan"], ["ablate"],
             ["reproduce"], ["calibrate"],
         ])
     func help(command: [String]) throws {

@@ -25,7 +25,8 @@ struct SimulationTests {
         let result = try workplace.daris("simulate", "set.yaml", environment: ["DARIS_ONNXRUNTIME": "/nowhere"])
         #expect(result.exitCode == 0 && result.errors.isEmpty)
         for words in [
-            "Plan (simulated): NVIDIA GeForce RTX 2080 Ti", "Run (simulated): ", "Simulated: no high-priority job missed",
+            "Plan (simulated): NVIDIA GeForce RTX 2080 Ti", "Run (simulated): ",
+            "Simulated: no high-priority job missed",
             "68 SMs", "released ",
         ] { #expect(result.output.contains(words), "\(words)") }
     }
@@ -49,34 +50,56 @@ struct SimulationTests {
     @Test("--strict ends with 3 where high-priority jobs are late")
     func strict() throws {
         let workplace = try workplace(
-            Self.taskSet.replacingOccurrences(of: "rate: 30 Hz, priority: high, count: 2", with: "rate: 500 Hz, priority: high, count: 4"))
+            Self.taskSet.replacingOccurrences(
+                of: "rate: 30 Hz, priority: high, count: 2", with: "rate: 500 Hz, priority: high, count: 4"))
         let result = try workplace.daris("simulate", "set.yaml", "--strict")
         #expect(result.exitCode == 3 && result.errors.contains("--strict: "))
     }
 
-    @Test("what cannot be simulated or run is refused in one sentence", arguments: [
-        (["simulate", "cpu.yaml"], "error: device cpu is not simulated; choose a simulated one with --device rtx2080ti, "
-            + "--device h200, --device a100, --device orin or --device FILE.json\n"),
-        (["run", "set.yaml"], "error: device rtx2080ti can only be simulated here: use 'daris simulate', or give "
-            + "'--device cpu' to run on this machine\n"),
-        (["simulate", "set.yaml", "--device", "none.json"],
-            "error: none.json: the device file cannot be read; is it there, and a file?\n"),
-        (["simulate", "set.yaml", "--kind", "slices"],
-            "error: --kind: there is no kind 'slices'; use streams, mps, green or cores\n"),
-        (["plan", "set.yaml", "--lp-dmr", "many"],
-            "error: --lp-dmr: 'many' is not a part of a whole; write for example '2 %'\n"),
-        (["plan", "set.yaml", "--compare", "magic"],
-            "error: --compare: there is no policy 'magic'; use streams, mps, green, fifo, edf, batching\n"),
-        (["calibrate", "none.json", "--output", "x.json"],
-            "error: none.json: the profile cannot be read; is it there, and a file?\n"),
-        (["reproduce", "--device", "gtx"],
-            "error: --device: there is no simulated device 'gtx'; use rtx2080ti, h200, a100, orin, or a device file "
-                + "(NAME.json)\n"),
-    ])
+    @Test(
+        "what cannot be simulated or run is refused in one sentence",
+        arguments: [
+            (
+                ["simulate", "cpu.yaml"],
+                "error: device cpu is not simulated; choose a simulated one with --device rtx2080ti, "
+                    + "--device h200, --device a100, --device orin or --device FILE.json\n"
+            ),
+            (
+                ["run", "set.yaml"],
+                "error: device rtx2080ti can only be simulated here: use 'daris simulate', or give "
+                    + "'--device cpu' to run on this machine\n"
+            ),
+            (
+                ["simulate", "set.yaml", "--device", "none.json"],
+                "error: none.json: the device file cannot be read; is it there, and a file?\n"
+            ),
+            (
+                ["simulate", "set.yaml", "--kind", "slices"],
+                "error: --kind: there is no kind 'slices'; use streams, mps, green or cores\n"
+            ),
+            (
+                ["plan", "set.yaml", "--lp-dmr", "many"],
+                "error: --lp-dmr: 'many' is not a part of a whole; write for example '2 %'\n"
+            ),
+            (
+                ["plan", "set.yaml", "--compare", "magic"],
+                "error: --compare: there is no policy 'magic'; use streams, mps, green, fifo, edf, batching\n"
+            ),
+            (
+                ["calibrate", "none.json", "--output", "x.json"],
+                "error: none.json: the profile cannot be read; is it there, and a file?\n"
+            ),
+            (
+                ["reproduce", "--device", "gtx"],
+                "error: --device: there is no simulated device 'gtx'; use rtx2080ti, h200, a100, orin, or a device file "
+                    + "(NAME.json)\n"
+            ),
+        ])
     func refused(arguments: [String], message: String) throws {
         let workplace = try workplace()
         try workplace.write(
-            "models: {m: {builtin: resnet18}}\ntasks: [{name: a, model: m, rate: 1 Hz, priority: low}]\n", to: "cpu.yaml")
+            "models: {m: {builtin: resnet18}}\ntasks: [{name: a, model: m, rate: 1 Hz, priority: low}]\n",
+            to: "cpu.yaml")
         let limits = arguments[0] == "plan" ? ["--max-contexts", "2", "--max-streams", "2"] : []
         let result = try workplace.daris(arguments + limits, limit: 120)
         #expect(result.exitCode == (arguments[0] == "run" ? 1 : 2) && result.output.isEmpty)

@@ -130,8 +130,14 @@ struct MalformedFileTests {
         (text(top: "scheduler: {wcet: yes}"), "t.yaml:5:19: scheduler.wcet: 'yes' is not one of true, false"),
         (text(top: "scheduler: {policy: rms}"), "t.yaml:5:21: scheduler.policy: 'rms' is not one of daris, edf, fifo"),
         // Devices.
-        ("device: cuda", "t.yaml:1:9: device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
-        ("device: tpu", "t.yaml:1:9: device: 'tpu' is not a device; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
+        (
+            "device: cuda",
+            "t.yaml:1:9: device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+        ),
+        (
+            "device: tpu",
+            "t.yaml:1:9: device: 'tpu' is not a device; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+        ),
         (
             "partition: {kind: green}",
             "t.yaml:1:19: partition.kind: 'green' is not a kind of partition for device cpu; device cpu has cores; "

@@ -35,7 +35,8 @@ struct OverrideTests {
                 device: "cpu", contexts: 6, streams: 2, oversubscription: 5.5, load: 0.8,
                 duration: .seconds(3 as Int64),
                 seed: 9, policy: .fifo, window: 7, worstCaseExecutionTime: true, lastStageLevel: false,
-                lateLevel: false, fixedPriority: false, migration: false, admission: false, forgetting: false, staging: false))
+                lateLevel: false, fixedPriority: false, migration: false, admission: false, forgetting: false,
+                staging: false))
         var expected = try example()
         expected.partition = Partition(contexts: 6, streams: 2, oversubscription: 5.5)
         expected.load = 0.8
@@ -85,7 +86,10 @@ struct OverrideTests {
                 TaskSet.Overrides(kind: .green),
                 "--kind: 'green' is not a kind of partition of device cpu; use cores"
             ),
-            (TaskSet.Overrides(device: "cuda"), "--device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"),
+            (
+                TaskSet.Overrides(device: "cuda"),
+                "--device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+            ),
             (TaskSet.Overrides(contexts: 0), "--contexts: 0 is outside 1 to 256"),
             (TaskSet.Overrides(contexts: 257), "--contexts: 257 is outside 1 to 256"),
             (TaskSet.Overrides(streams: 0), "--streams: 0 is outside 1 to 256"),

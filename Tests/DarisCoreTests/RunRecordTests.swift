@@ -30,7 +30,8 @@ struct RunRecordTests {
         let result = driver.run()
         let plan = RunPlan(
             configuration, models: tasks.map(\.name), device: "virtual", unitName: "cores", units: 2,
-            kind: .cores, contextUnits: [[0], [1]], simulated: true, load: 1.25, duration: driver.duration, seed: 5, notes: ["a note"]
+            kind: .cores, contextUnits: [[0], [1]], simulated: true, load: 1.25, duration: driver.duration, seed: 5,
+            notes: ["a note"]
         )
         return RunRecord(plan: plan, configuration: configuration, entries: result.entries, end: result.end)
     }

@@ -89,7 +89,9 @@ struct CalibrationTests {
         let profile = GPUProfile(
             darisProfile: 1, title: "Mine", processors: 64, granularity: 2, memoryMiB: 8000, peakTFLOPS: 10,
             bandwidthGBs: 500,
-            networks: [.init(name: "net", memoryMiB: 100, alone: alone, loaded: [], batches: [.init(batch: 8, jps: 900)])])
+            networks: [
+                .init(name: "net", memoryMiB: 100, alone: alone, loaded: [], batches: [.init(batch: 8, jps: 900)])
+            ])
         #expect(profile.problem() == nil)
         let found = ProfileCalibration(profile).fit(from: gpu, trials: 1)
         let fitted = try #require(found.networks["net"])

@@ -48,7 +48,9 @@ struct DeviceFileTests {
         #expect(throws: GPUModelError("no/such.json: the device file cannot be read; is it there, and a file?")) {
             try GPUCatalogue.device("no/such.json")
         }
-        #expect(throws: GPUModelError("d.json: it is not JSON")) { try GPUCatalogue.read(Data("{".utf8), file: "d.json") }
+        #expect(throws: GPUModelError("d.json: it is not JSON")) {
+            try GPUCatalogue.read(Data("{".utf8), file: "d.json")
+        }
         var gpu = plainGPU()
         gpu.networks["net"]?.parallelism = 0
         #expect(throws: GPUModelError("d.json: networks.net.parallelism is 0.0; it must be from 0.1 to 4096.0")) {
@@ -62,7 +64,8 @@ struct DeviceFileTests {
         ) { try GPUCatalogue.read(Data(text.utf8), file: "d.json") }
     }
 
-    @Test("damaged device files give an error or a sound device, never a crash", arguments: 1...80 as ClosedRange<UInt64>)
+    @Test(
+        "damaged device files give an error or a sound device, never a crash", arguments: 1...80 as ClosedRange<UInt64>)
     func damaged(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var bytes = [UInt8](GPUCatalogue.encoded(plainGPU()))

@@ -58,7 +58,8 @@ func problem(
         return (0..<high + low).map { index in
             SimulatedTask(
                 TaskSpecification(
-                    name: "t\(index)", period: .seconds(periodMs / 1e3), priority: index < high ? .high : .low, afet: []),
+                    name: "t\(index)", period: .seconds(periodMs / 1e3), priority: index < high ? .high : .low, afet: []
+                ),
                 network: "net", stages: gpu.networks["net"]!.stages(stages, batch: 1))
         }
     }

@@ -109,7 +109,9 @@ struct SimulatedGPUTests {
         #expect(end.map { abs($0.inMilliseconds - 1.5) < 1e-4 } == true)
     }
 
-    @Test("random mixes: SM time is kept, no stage is faster than alone, and none is forgotten", arguments: 1...60 as ClosedRange<UInt64>)
+    @Test(
+        "random mixes: SM time is kept, no stage is faster than alone, and none is forgotten",
+        arguments: 1...60 as ClosedRange<UInt64>)
     func conservation(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let shape = partition(Int.random(in: 1...4, using: &random), Int.random(in: 1...3, using: &random))

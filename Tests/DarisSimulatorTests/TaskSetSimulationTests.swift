@@ -8,11 +8,13 @@ import Testing
 struct TaskSetSimulationTests {
     private func taskSet(
         device: String = "rtx2080ti", partition: String = "{contexts: 2, streams: 1, oversubscription: 2}",
-        task: String = "{name: a, model: m, rate: 30 Hz, priority: high}", model: String = "{builtin: resnet18, stages: 4}",
+        task: String = "{name: a, model: m, rate: 30 Hz, priority: high}",
+        model: String = "{builtin: resnet18, stages: 4}",
         rest: String = "run: {duration: 500 ms, seed: 1}"
     ) throws -> TaskSet {
         try TaskSet.parse(
-            "device: \(device)\npartition: \(partition)\nmodels: {m: \(model)}\ntasks: [\(task)]\n\(rest)\n", file: "t.yaml")
+            "device: \(device)\npartition: \(partition)\nmodels: {m: \(model)}\ntasks: [\(task)]\n\(rest)\n",
+            file: "t.yaml")
     }
 
     @Test("a simulation says what it simulates")
@@ -58,9 +60,11 @@ struct TaskSetSimulationTests {
         #expect(read.replay() == nil && read.entries.count > 500)
     }
 
-    @Test("all kinds of arrivals release jobs", arguments: [
-        "periodic", "sporadic", "poisson", "{jitter: 5 ms}", "{on: 100 ms, off: 100 ms}",
-    ])
+    @Test(
+        "all kinds of arrivals release jobs",
+        arguments: [
+            "periodic", "sporadic", "poisson", "{jitter: 5 ms}", "{on: 100 ms, off: 100 ms}",
+        ])
     func arrivals(arrival: String) throws {
         let set = try taskSet(task: "{name: a, model: m, rate: 100 Hz, priority: low, arrival: \(arrival)}")
         let result = try TaskSetSimulation(set).run()
@@ -87,7 +91,8 @@ struct TaskSetSimulationTests {
             _ = try TaskSetSimulation(try taskSet(model: "{file: x.onnx}"))
             Issue.record("a model without a cost was simulated")
         } catch let error as SimulationError {
-            #expect(error.description.hasPrefix("model 'm' has no known cost on NVIDIA GeForce RTX 2080 Ti; known are "))
+            #expect(
+                error.description.hasPrefix("model 'm' has no known cost on NVIDIA GeForce RTX 2080 Ti; known are "))
         }
     }
 }

@@ -88,7 +88,8 @@ public struct Preparation: Sendable {
                 .map { times in times.map(Executor<CPUDevice>.Arrival.clock) ?? .sporadic }
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
-                units: rights.processors.count, kind: .cores, contextUnits: device.coreSets, simulated: false, load: taskSet.load,
+                units: rights.processors.count, kind: .cores, contextUnits: device.coreSets, simulated: false,
+                load: taskSet.load,
                 duration: taskSet.run.duration, seed: taskSet.run.seed, notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: device,

@@ -8,7 +8,10 @@ public struct Ablation: Sendable {
     public let isUnstaged: Bool
     private let change: @Sendable (inout SchedulerOptions) -> Void
 
-    init(_ name: String, isUnstaged: Bool = false, _ change: @escaping @Sendable (inout SchedulerOptions) -> Void = { _ in }) {
+    init(
+        _ name: String, isUnstaged: Bool = false,
+        _ change: @escaping @Sendable (inout SchedulerOptions) -> Void = { _ in }
+    ) {
         self.name = name
         self.isUnstaged = isUnstaged
         self.change = change
@@ -57,7 +60,9 @@ public struct Ablation: Sendable {
             problem.options = ablation.applied(to: problem.options)
             var candidate = candidate
             if ablation.isUnstaged { candidate.stageScale = 0 }
-            return problem.figures(candidate, duration: duration, runs: runs).map { Row(name: ablation.name, figures: $0) }
+            return problem.figures(candidate, duration: duration, runs: runs).map {
+                Row(name: ablation.name, figures: $0)
+            }
         }.compactMap { $0 }
     }
 }

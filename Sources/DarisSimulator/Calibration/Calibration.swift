@@ -80,7 +80,9 @@ public struct Calibration: Sendable {
     /// Where to start from: what the batching table and data sheets alone suggest, with middling values for the rest.
     ///
     /// The numbers of kernels are those of the networks in PyTorch; 14 µs is what launching one takes there.
-    public static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching) -> GPUModel {
+    public static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching)
+        -> GPUModel
+    {
         let processors = 68
         let usable = 0.85 * Double(processors)
         let kernels = ["resnet18": 68.0, "resnet50": 175, "unet": 50, "inception_v3": 313]
@@ -88,7 +90,9 @@ public struct Calibration: Sendable {
         var networks: [String: NetworkCost] = [:]
         for (name, count) in kernels {
             let rates = batching.filter { $0.network == name }
-            guard let single = rates.first(where: { $0.batch == 1 })?.jps, let most = rates.map(\.jps).max() else { continue }
+            guard let single = rates.first(where: { $0.batch == 1 })?.jps, let most = rates.map(\.jps).max() else {
+                continue
+            }
             let work = usable / most * 1e3
             networks[name] = NetworkCost(
                 launchMs: count * 0.014, workSMms: work, parallelism: work * single / 1e3, batchedParallelism: usable,

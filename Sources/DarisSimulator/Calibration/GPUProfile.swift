@@ -104,14 +104,19 @@ public struct GPUProfile: Hashable, Sendable, Codable {
                 return "networks.\(network.name): every entry needs the times of the same stages"
             }
             guard Set(network.alone.map(\.processors)).count >= 2 else {
-                return "networks.\(network.name).alone: at least 2 different quotas are needed to tell work from overhead"
+                return
+                    "networks.\(network.name).alone: at least 2 different quotas are needed to tell work from overhead"
             }
             for loaded in network.loaded {
                 let partition = Partition(
                     contexts: loaded.contexts, streams: loaded.streams, oversubscription: loaded.oversubscription)
-                guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams),
+                guard (1...Partition.limit).contains(partition.contexts),
+                    (1...Partition.limit).contains(partition.streams),
                     partition.oversubscription >= 1, partition.oversubscription <= Double(partition.contexts)
-                else { return "networks.\(network.name).loaded: \(loaded.contexts) × \(loaded.streams), OS \(loaded.oversubscription) is no partition" }
+                else {
+                    return
+                        "networks.\(network.name).loaded: \(loaded.contexts) × \(loaded.streams), OS \(loaded.oversubscription) is no partition"
+                }
             }
         }
         return nil

@@ -39,6 +39,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var auditor: Auditor?
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
+    private var endedStage = 0
 
     init(_ driver: VirtualTimeDriver, device: Device, observer: VirtualTimeDriver.Observer?) {
         self.driver = driver
@@ -78,6 +79,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private mutating func stageEnded(lane: Int, executionTime: Nanoseconds) {
         guard let (job, stage) = laneJobs[lane] else { return }
         laneJobs[lane] = nil
+        endedStage = stage
         if let fails = driver.fails, fails(job, stage, lane) {
             handle(.stageFailed(lane: lane, job: job))
         } else {
@@ -127,19 +129,26 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         if driver.checkInterval > 0 && events % driver.checkInterval == 0 { check() }
     }
 
-    /// Invariants 1 to 5 and 7, from events and commands alone; MRET, which they do not tell, is asked for.
+    /// Invariants 1 to 5 and 7, from events and commands alone; MRET, which they do not tell, is asked for: of the stage
+    /// that has ended, or of all stages of a task that was turned away, which may have forgotten some.
     private mutating func audit(_ event: Event, at time: Nanoseconds) {
-        guard var found = auditor?.observe(event, at: time, commands: commands) as Violation?? else { return }
-        if found == nil, case .stageCompleted(_, let job, _) = event, job.task < driver.configuration.tasks.count {
-            for stage in driver.configuration.tasks[job.task].afet.indices {
-                if let wrong = auditor?.check(
-                    mret: scheduler.mret(of: job.task, stage: stage), of: job.task, stage: stage)
-                {
-                    found = wrong
-                }
+        if let found = auditor?.observe(event, at: time, commands: commands) {
+            violation = found.description
+            return
+        }
+        if case .stageCompleted(_, let job, _) = event { auditTimes(of: job.task, stages: endedStage..<endedStage + 1) }
+        for case .finished(let outcome) in commands where outcome.reason == .noContextFits {
+            let task = outcome.job.task
+            auditTimes(of: task, stages: driver.configuration.tasks[task].afet.indices)
+        }
+    }
+
+    private mutating func auditTimes(of task: Int, stages: Range<Int>) {
+        for stage in stages {
+            if let wrong = auditor?.check(mret: scheduler.mret(of: task, stage: stage), of: task, stage: stage) {
+                violation = wrong.description
             }
         }
-        if let found { violation = found.description }
     }
 
     private mutating func check() {

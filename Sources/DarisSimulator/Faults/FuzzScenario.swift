@@ -34,7 +34,8 @@ public struct FuzzScenario: Hashable, Sendable {
                     overrun: pick(0...1) == 0 ? .skip : .queue(limit: pick(1...4)),
                     afet: (0..<pick(1...6)).map { _ in time(0...weight * 2) }))
             let processes: [ArrivalProcess] = [
-                .periodic, .periodic, .jittered(Nanoseconds(period.rawValue / 3)), .sporadic(meanExtraGap: nil), .poisson,
+                .periodic, .periodic, .jittered(Nanoseconds(period.rawValue / 3)), .sporadic(meanExtraGap: nil),
+                .poisson,
                 .bursts(on: time(200...600), off: time(100...900)),
             ]
             arrivals.append(
@@ -85,7 +86,9 @@ public struct FuzzScenario: Hashable, Sendable {
                 + "\(task.lateness) \(task.overrun) AFET \(task.afet.map(\.rawValue)) on context \(configuration.homes[index])"
         }
         let lines =
-            ["\(partition.contexts) × \(partition.streams) lanes, for \(duration.rawValue) ns, \(configuration.options)"]
+            [
+                "\(partition.contexts) × \(partition.streams) lanes, for \(duration.rawValue) ns, \(configuration.options)"
+            ]
             + tasks + faults.map { "  fault: \($0)" }
         return lines.joined(separator: "\n")
     }

@@ -60,7 +60,7 @@ public struct GPUModel: Hashable, Sendable, Codable {
             ("bandwidthGBs", bandwidthGBs, 1e-3...1e9), ("sharing.noise", sharing.noise, 0...1),
             ("sharing.stageOverheadMs", sharing.stageOverheadMs, 0...1e4),
             ("sharing.windowOverlap", sharing.windowOverlap, 0...1), ("sharing.kernelGap", sharing.kernelGap, 0...0.9),
- ("sharing.streamInterference", sharing.streamInterference, 0...10),
+            ("sharing.streamInterference", sharing.streamInterference, 0...10),
             ("sharing.launchLanes", sharing.launchLanes, 0...1e6),
             ("sharing.launchCrowding", sharing.launchCrowding, 0...1e3),
             ("sharing.queueLanes", sharing.queueLanes, 0...1e6),
@@ -77,7 +77,8 @@ public struct GPUModel: Hashable, Sendable, Codable {
             ]
         }
         for check in checks where !check.range.contains(check.value) {
-            return "\(check.name) is \(check.value); it must be from \(check.range.lowerBound) to \(check.range.upperBound)"
+            return
+                "\(check.name) is \(check.value); it must be from \(check.range.lowerBound) to \(check.range.upperBound)"
         }
         return nil
     }

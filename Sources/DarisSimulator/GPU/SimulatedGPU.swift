@@ -211,7 +211,8 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
                 free *= 1 - used / processors
                 active += 1
             }
-            traffic += granted[context] * lanes[lane].parallelism * lanes[lane].bandwidth
+            traffic +=
+                granted[context] * lanes[lane].parallelism * lanes[lane].bandwidth
                 * (1 + sharing.streamInterference * (1 - 1 / computing[context]))
         }
         // What stages lose to their neighbours is lost to the device: they do not free bandwidth for more.

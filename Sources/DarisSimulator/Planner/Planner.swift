@@ -186,7 +186,9 @@ private struct Search {
         }
         if let last = candidates.last { tell(last.label) }
         return candidates.compactMap { known[$0] }.map { figures in
-            let excess = max(0, figures.hpDMR - problem.constraints.hpDMR) + max(0, figures.lpDMR - 2 * problem.constraints.lpDMR)
+            let excess =
+                max(0, figures.hpDMR - problem.constraints.hpDMR)
+                + max(0, figures.lpDMR - 2 * problem.constraints.lpDMR)
             return figures.jps * max(0.1, 1 - 5 * excess)
         }.max() ?? 0
     }

@@ -58,7 +58,8 @@ public struct Reproduction: Sendable {
     /// Runs one configuration with each of `seeds` seeds and takes the medians, as the published figures are medians over
     /// runs.
     public static func median(
-        _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int, duration: Nanoseconds = duration
+        _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int,
+        duration: Nanoseconds = duration
     ) -> Row {
         let runs = (1...max(1, seeds)).map { run(row, of: taskSet, on: gpu, duration: duration, seed: UInt64($0)) }
         func middle(_ value: (Row) -> Double) -> Double { DarisSimulator.median(runs.map(value)) }

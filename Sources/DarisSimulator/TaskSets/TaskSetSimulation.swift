@@ -88,10 +88,11 @@ public struct TaskSetSimulation: Sendable {
         let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
         var costs: [String: (network: String, cost: NetworkCost, stages: Int)] = [:]
         for model in taskSet.models {
-            let network = switch model.source {
-            case .builtin(let name): name
-            case .file: model.name
-            }
+            let network =
+                switch model.source {
+                case .builtin(let name): name
+                case .file: model.name
+                }
             guard let cost = gpu.networks[network] else { continue }
             let declared = stages(of: model, in: taskSet, cost: cost, quota: quota, shortestPeriod: shortest)
             let scaled = Int((Double(declared) * stageScale).rounded())
