@@ -28,6 +28,7 @@ public struct FixedTimes: VirtualDevice {
         current = ContiguousArray(repeating: nil, count: lanes)
     }
 
+    /// Starts a stage on an idle lane.
     public mutating func start(task: Int, stage: Int, lane: Int, at now: Nanoseconds) {
         start(lane: lane, time: stageTime(task: task, stage: stage, lane: lane), at: now)
     }
@@ -39,8 +40,10 @@ public struct FixedTimes: VirtualDevice {
         ends.insert(End(time: now + time, number: created, lane: lane))
     }
 
+    /// Forgets what runs on a lane.
     public mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
 
+    /// When something happens next; `nil` if nothing runs.
     public mutating func nextHappening() -> Nanoseconds? {
         while let end = ends.min {
             if current[end.lane]?.number == end.number { return end.time }
@@ -49,6 +52,7 @@ public struct FixedTimes: VirtualDevice {
         return nil
     }
 
+    /// Moves to the next happening; tells the lane whose stage has ended, if one has.
     public mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
         guard nextHappening() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
             return nil

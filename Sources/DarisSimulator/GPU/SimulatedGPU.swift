@@ -83,6 +83,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         noise = NoiseSource(sigma: gpu.sharing.noise, seed: seed)
     }
 
+    /// Starts a stage on an idle lane.
     public mutating func start(task: Int, stage: Int, lane: Int, at time: Nanoseconds) {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
         advance(to: time)
@@ -99,6 +100,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         isStale = true
     }
 
+    /// Forgets what runs on a lane.
     public mutating func abandon(lane: Int, at time: Nanoseconds) {
         guard lanes[lane].phase != .idle else { return }
         advance(to: time)
@@ -108,11 +110,13 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         isStale = true
     }
 
+    /// When something happens next; `nil` if nothing runs.
     public mutating func nextHappening() -> Nanoseconds? {
         if isStale { share() }
         return next?.time
     }
 
+    /// Moves to the next happening; tells the lane whose stage has ended, if one has.
     public mutating func happen(at time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
         if isStale { share() }
         guard let (due, lane) = next, due <= time else { return nil }
