@@ -32,6 +32,10 @@ struct ReproduceCommand: ParsableCommand {
     var trials = 400
     @Option(help: ArgumentHelp("Keep the fitted devices of --cross-validate in this folder.", valueName: "folder"))
     var keepFits: String?
+    @Option(
+        help: ArgumentHelp(
+            "Take the fits of --cross-validate from this folder instead of making them.", valueName: "folder"))
+    var useFits: String?
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
@@ -42,6 +46,9 @@ struct ReproduceCommand: ParsableCommand {
         }
         if let crossValidate, !(2...10).contains(crossValidate) {
             throw ValidationError("--cross-validate must be from 2 to 10 folds, not \(crossValidate)")
+        }
+        guard crossValidate != nil || (useFits == nil && keepFits == nil) else {
+            throw ValidationError("--use-fits and --keep-fits go with --cross-validate")
         }
     }
 
@@ -67,6 +74,11 @@ struct ReproduceCommand: ParsableCommand {
         let validation = CrossValidation(folds: folds, trials: trials)
         var rows: [Reproduction.Row] = []
         for fold in 0..<folds {
+            if let useFits {
+                let gpu = try GPUCatalogue.named("\(useFits)/fold-\(fold + 1).json")
+                rows += CrossValidation.heldOut(fold: fold, of: folds, on: gpu, seeds: seeds)
+                continue
+            }
             let result = validation.run(fold: fold, seeds: seeds) { progress in
                 Terminal.progress(
                     "fold \(fold + 1) of \(folds): trial \(progress.trial) of \(progress.trials), loss "

@@ -56,6 +56,11 @@ struct SimulateCommand: ParsableCommand {
             try Terminal.print(SummaryReport(report).text(styling: Terminal.styling))
         }
         try recording.get()
+        if let violation = result.violation {
+            throw Failure(
+                message: "this run broke a rule that must always hold, which is a defect of Daris: \(violation)",
+                exitCode: 1)
+        }
         try report.summary.checkStrictness(strict)
     }
 }

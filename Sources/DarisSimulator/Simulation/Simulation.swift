@@ -74,8 +74,12 @@ public struct Simulation: Sendable {
     }
 
     /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.
+    ///
+    /// Traps if something that must always hold did not: no figure of such a run is worth anything.
     public func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
-        VirtualTimeDriver(configuration, phases: phases, duration: duration).run(on: device)
+        let result = VirtualTimeDriver(configuration, phases: phases, duration: duration).run(on: device)
+        if let violation = result.violation { preconditionFailure("a defect of Daris: \(violation)") }
+        return result
     }
 
     /// Seeded random phases, one a task, each within its period.
