@@ -15,7 +15,8 @@ release, debug = sys.argv[1:3]
 examples = Path(__file__).resolve().parents[2] / "examples"
 failures = passed = 0
 # Held-out bounds by task set: median JPS error over STR and MPS rows, over MPS+STR rows, rank correlation.
-HELD_OUT = {"resnet18": (0.08, 0.15, 0.8), "unet": (0.08, 0.15, 0.6), "inception_v3": (0.12, 0.15, 0.6)}
+# 0.08 and 0.15 are wished for.
+HELD_OUT = {"resnet18": (0.08, 0.15, 0.85), "unet": (0.08, 0.15, 0.74), "inception_v3": (0.09, 0.15, 0.76)}
 
 
 def check(name, ok, detail):
@@ -52,16 +53,15 @@ for summary in report["summaries"]:
 
 # Every row predicted by a fit to the rows of the other folds alone.
 fits = Path(__file__).resolve().parents[2] / "docs" / "reproduction" / "fits"
-if (fits / "fold-3.json").exists():
-    held_out = json.loads(run(release, "reproduce", "--cross-validate", "3", "--use-fits", fits, "--json"))
-    for summary in held_out["summaries"]:
-        name = summary["task_set"]
-        single, mixed, rank = HELD_OUT[name]
-        check(f"{name}, held out: median JPS errors", summary["median_error_str_and_mps"] <= single
-              and summary["median_error_mixed"] <= mixed,
-              f"{summary['median_error_str_and_mps']:.3f} and {summary['median_error_mixed']:.3f} (at most {single}, {mixed})")
-        check(f"{name}, held out: rank correlation", summary["rank_correlation"] >= rank,
-              f"{summary['rank_correlation']:.3f} (at least {rank}; wished for 0.9)")
+held_out = json.loads(run(release, "reproduce", "--cross-validate", "3", "--use-fits", fits, "--json"))
+for summary in held_out["summaries"]:
+    name = summary["task_set"]
+    single, mixed, rank = HELD_OUT[name]
+    check(f"{name}, held out: median JPS errors", summary["median_error_str_and_mps"] <= single
+          and summary["median_error_mixed"] <= mixed,
+          f"{summary['median_error_str_and_mps']:.3f} and {summary['median_error_mixed']:.3f} (at most {single}, {mixed})")
+    check(f"{name}, held out: rank correlation", summary["rank_correlation"] >= rank,
+          f"{summary['rank_correlation']:.3f} (at least {rank}; wished for 0.9)")
 
 
 def best(name, policy):
