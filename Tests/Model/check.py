@@ -83,6 +83,13 @@ top = rows["resnet18", 6, 1, 6]
 check("resnet18 6×1 OS 6: HP answers at least 33 % sooner than LP", top["hp_response_ms"] <= 0.67 * top["lp_response_ms"],
       f"{top['hp_response_ms']:.1f} against {top['lp_response_ms']:.1f} ms")
 
+for name in ("unet", "inception_v3"):
+    variants = json.loads(run(release, "ablate", examples / f"paper-{name}.yaml", "--json"))["ablations"]
+    misses = {row["variant"]: row["figures"]["hp_dmr"] for row in variants}
+    rest = max(value for variant, value in misses.items() if variant != "no staging")
+    check(f"{name}: no staging costs more HP deadlines than any other ablation", misses["no staging"] > 3 * rest + 0.001,
+          f"{misses['no staging']:.2%} of them, others at most {rest:.2%}")
+
 for name in ("resnet18", "unet", "inception_v3"):
     plan = json.loads(run(release, "plan", examples / f"paper-{name}.yaml", "--kinds", "streams,mps", "--no-headroom",
                           "--json"))["best"]["candidate"]["partition"]
