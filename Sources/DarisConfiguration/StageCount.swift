@@ -4,4 +4,9 @@ public enum StageCount: Hashable, Sendable, Codable {
     case fixed(Int)
     /// As many as suit the model, chosen when it is loaded.
     case auto
+
+    /// The most stages that `auto` leads to.
+    public static let automaticLimit = 32
+    /// The share of the shortest period that one stage may take under `auto`, alone.
+    public static let automaticShare = 0.1
 }

@@ -71,3 +71,16 @@ extension TaskSet {
         }
     }
 }
+
+extension SchedulerConfiguration {
+    /// Contexts whose HP tasks alone need more lanes than there are, by AFET.
+    public var overloadedContexts: [(context: Int, utilisation: Double, tasks: [String])] {
+        (0..<partition.contexts).compactMap { context in
+            let high = tasks.indices.filter { homes[$0] == context && tasks[$0].priority == .high }
+            let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }
+            // Periods are whole nanoseconds and may be as short as 10 µs, so a load of 100 % may come out a hair above.
+            guard utilisation > Double(partition.streams) * (1 + 1e-4) else { return nil }
+            return (context, utilisation, high.map { tasks[$0].name })
+        }
+    }
+}

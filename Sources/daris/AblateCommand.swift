@@ -92,11 +92,8 @@ struct AblationReport {
             var variant: String
             var figures: CandidateFigures
         }
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let rows = rows.map { Row(variant: $0.name, figures: $0.figures) }
-        return String(decoding: try encoder.encode(["ablations": rows]), as: UTF8.self)
+        return try Terminal.json(["ablations": rows])
     }
 
     func write(into folder: String) throws {

@@ -94,14 +94,10 @@ struct PlanningReport {
             var comparison: [Comparison]
             var headroom: Headroom?
         }
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(
-            decoding: try encoder.encode(
-                Report(
-                    device: device.title, isMeasured: device.isMeasured, constraints: constraints, best: best,
-                    finalists: finalists, all: all, comparison: comparison, headroom: headroom)), as: UTF8.self)
+        return try Terminal.json(
+            Report(
+                device: device.title, isMeasured: device.isMeasured, constraints: constraints, best: best,
+                finalists: finalists, all: all, comparison: comparison, headroom: headroom))
     }
 
     /// Candidates that no other one beats in both JPS and LP DMR, by falling JPS.

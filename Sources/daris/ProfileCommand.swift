@@ -59,10 +59,7 @@ struct ProfileCommand: ParsableCommand {
                 stages: zip(prepared.models[0].stages, afet).map {
                     .init(aloneMs: $0.measured.inMilliseconds, afetMs: $1.inMilliseconds, nodes: $0.nodes)
                 })
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            try Terminal.print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            try Terminal.print(try Terminal.json(result))
             return
         }
         try Terminal.print(

@@ -75,6 +75,7 @@ struct ReproduceCommand: ParsableCommand {
         var rows: [Reproduction.Row] = []
         for fold in 0..<folds {
             if let useFits {
+                Terminal.step("predicting fold \(fold + 1) of \(folds)")
                 let gpu = try GPUCatalogue.named("\(useFits)/fold-\(fold + 1).json")
                 rows += CrossValidation.heldOut(fold: fold, of: folds, on: gpu, seeds: seeds)
                 continue

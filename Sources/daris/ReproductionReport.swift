@@ -67,11 +67,7 @@ struct ReproductionReport {
             var summaries: [ReproductionSummary]
             var rows: [Reproduction.Row]
         }
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(
-            decoding: try encoder.encode(Report(source: title, summaries: summaries, rows: rows)), as: UTF8.self)
+        return try Terminal.json(Report(source: title, summaries: summaries, rows: rows))
     }
 
     func write(into folder: String) throws {

@@ -45,7 +45,7 @@ struct SimulateCommand: ParsableCommand {
         let recorder = try record.map { path in
             try RecordWriter(path: path, plan: simulation.plan, configuration: simulation.configuration)
         }
-        let result = try simulation.runAudited(total: taskSet.run.duration) { event, time, commands in
+        let result = try simulation.runShowingProgress(total: taskSet.run.duration) { event, time, commands in
             recorder?.observe(event, time, commands)
         }
         let recording = Result { try recorder?.close(at: result.end) }
@@ -71,8 +71,8 @@ extension TaskSetSimulation {
         do { return try TaskSetSimulation(taskSet) } catch { throw Failure.usage(error) }
     }
 
-    /// Runs with a progress line, and with every event checked against what must always hold.
-    func runAudited(
+    /// Runs with a progress line.
+    func runShowingProgress(
         total: Nanoseconds, observer: @escaping VirtualTimeDriver.Observer
     ) throws -> VirtualTimeDriver.Result {
         var nextShown = ContinuousClock.now + .milliseconds(500)

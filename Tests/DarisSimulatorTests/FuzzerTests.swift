@@ -43,15 +43,20 @@ struct FuzzerTests {
         #expect(trace(11) == trace(11))
     }
 
-    @Test("a failure is made small: what it does not need is taken out")
-    func minimising() {
-        let scenario = FuzzScenario(seed: 5)
-        let variants = scenario.smaller()
-        #expect(variants.count == 1 + scenario.faults.count + scenario.arrivals.count { $0 != nil })
-        #expect(variants.allSatisfy { $0 != scenario })
-        let failure = Fuzzer.Failure(scenario: scenario, violation: "made up")
-        // Nothing is broken, so nothing smaller fails.
-        #expect(Fuzzer.minimised(failure).scenario == scenario)
-        #expect(failure.description.hasPrefix("seed 5: made up\nin the smallest scenario found:\n"))
+    @Test("a failure is made small: only what it needs is left")
+    func minimising() throws {
+        // Made up: it fails whenever a context is lost while task 0 still releases jobs, for at least 5 µs.
+        func check(_ scenario: FuzzScenario) -> String? {
+            let isLost = scenario.faults.contains { if case .lostContext = $0 { true } else { false } }
+            return isLost && scenario.arrivals[0] != nil && scenario.duration >= .microseconds(5) ? "made up" : nil
+        }
+        let scenario = try #require(
+            (1...500 as ClosedRange<UInt64>).lazy.map(FuzzScenario.init).first {
+                check($0) != nil && $0.faults.count > 3 && $0.arrivals.count > 3
+            })
+        let small = Fuzzer.minimised(Fuzzer.Failure(scenario: scenario, violation: "made up"), check: check)
+        #expect(small.scenario.faults.count == 1 && small.scenario.arrivals.count { $0 != nil } == 1)
+        #expect(small.scenario.duration < .microseconds(10) && check(small.scenario) != nil)
+        #expect(small.description.hasPrefix("seed \(scenario.seed): made up\nin the smallest scenario found:\n"))
     }
 }

@@ -70,6 +70,17 @@ struct PlannerTests {
                 && problem.memoryMiB(of: Candidate(kind: .green, partition: partition(2, 1))) == 550)
     }
 
+    @Test("no partition is larger than the limits on contexts and streams")
+    func limits() {
+        var planner = planner(problem())
+        planner.contextLimit = 3
+        planner.streamLimit = 1
+        let all = planner.search().all.map(\.candidate.partition)
+        #expect(!all.isEmpty && all.allSatisfy { $0.contexts <= 3 && $0.streams == 1 })
+        planner.contextLimit = 1
+        #expect(planner.search().all.allSatisfy { $0.candidate.partition.lanes == 1 })
+    }
+
     @Test("where HP tasks alone are too much, there is no plan")
     func infeasible() {
         let outcome = planner(problem(high: 12, low: 0, periodMs: 5)).search()

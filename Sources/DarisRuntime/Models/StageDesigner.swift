@@ -1,3 +1,4 @@
+import DarisConfiguration
 import DarisCore
 import DarisONNX
 import Foundation
@@ -16,11 +17,6 @@ public struct StageDesigner: Sendable {
         /// As few stages as keep each within this time.
         case longestStage(Nanoseconds)
     }
-
-    /// The most stages that `longestStage` leads to.
-    public static let automaticLimit = 32
-    /// The share of the shortest period that one stage may take, if the number of stages is left open.
-    public static let defaultShare = 0.1
 
     let environment: Environment
     /// Threads a stage runs on.
@@ -86,7 +82,7 @@ public struct StageDesigner: Sendable {
                 progress: progress)
         case .longestStage(let limit):
             let total = costs.reduce(0, +)
-            let most = min(Self.automaticLimit, graph.nodes.count)
+            let most = min(StageCount.automaticLimit, graph.nodes.count)
             var count = min(most, max(1, Int((Double(total) / Double(max(1, limit.rawValue))).rounded(.up))))
             var best: Design?
             while true {

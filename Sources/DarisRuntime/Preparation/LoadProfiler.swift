@@ -6,11 +6,6 @@ import Synchronization
 ///
 /// Tasks are placed on the lanes round-robin. A lane to which no other task falls stays idle.
 final class LoadProfiler<D: Device>: Sendable {
-    /// How often a stage runs before it is timed.
-    static var warmUps: Int { 5 }
-    /// How often a stage is timed.
-    static var repeats: Int { 10 }
-
     private struct State {
         var generator: SplitMix64
         var measuredLane = 0
@@ -38,7 +33,7 @@ final class LoadProfiler<D: Device>: Sendable {
     /// - Throws: what the device said, if a stage failed every time.
     func afet(of task: Int) throws(DeviceError) -> [Nanoseconds] {
         device.setHandler { self.ended($0) }
-        let lane = task % device.laneCount
+        let lane = FullLoad.lane(of: task, lanes: device.laneCount)
         state.withLock { state in
             state.measuredLane = lane
             state.isStopping = false
@@ -61,13 +56,13 @@ final class LoadProfiler<D: Device>: Sendable {
         var total = Nanoseconds.zero
         var timed = 0
         var error: DeviceError?
-        for run in 0..<Self.warmUps + Self.repeats {
+        for run in 0..<FullLoad.warmUps + FullLoad.repeats {
             device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
             measured.wait()
             let end = state.withLock { $0.lastEnd }
             if let failure = end?.error {
                 error = failure
-            } else if run >= Self.warmUps, let end {
+            } else if run >= FullLoad.warmUps, let end {
                 total += end.executionTime
                 timed += 1
             }
@@ -94,11 +89,10 @@ final class LoadProfiler<D: Device>: Sendable {
 
     /// Starts a random stage of a random task of the lane.
     private func keepBusy(_ lane: Int, _ state: inout State) {
-        let lanes = device.laneCount
-        guard lane < stageCounts.count else { return }
-        let count = (stageCounts.count - 1 - lane) / lanes + 1
-        let task = lane + lanes * Int(state.generator.next() % UInt64(count))
-        let stage = Int(state.generator.next() % UInt64(stageCounts[task]))
+        guard
+            let (task, stage) = FullLoad.stage(
+                on: lane, lanes: device.laneCount, stageCounts: stageCounts, using: &state.generator)
+        else { return }
         state.busyLanes += 1
         device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
     }

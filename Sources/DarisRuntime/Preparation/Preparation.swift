@@ -180,14 +180,9 @@ public struct Preparation: Sendable {
         } catch {
             throw .configuration(error)
         }
-        let streams = taskSet.partition.streams
-        for context in 0..<taskSet.partition.contexts {
-            let high = tasks.indices.filter { configuration.homes[$0] == context && tasks[$0].priority == .high }
-            let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }
-            // Periods are whole nanoseconds and may be as short as 10 µs, so a load of 100 % may come out a hair above.
-            guard utilisation > Double(streams) * (1 + 1e-4) else { continue }
+        for (context, utilisation, names) in configuration.overloadedContexts {
             let error = PreparationError.highPriorityDoesNotFit(
-                context: context, utilisation: utilisation, streams: streams, tasks: high.map { tasks[$0].name })
+                context: context, utilisation: utilisation, streams: taskSet.partition.streams, tasks: names)
             guard force else { throw error }
             notes.append("forced: \(error.description)")
         }
@@ -246,7 +241,7 @@ extension StageDesigner.Goal {
         switch stages {
         case .fixed(let count): self = .count(count)
         case .auto:
-            self = .longestStage(Nanoseconds(Int64(shortestPeriod.inSeconds * StageDesigner.defaultShare * 1e9)))
+            self = .longestStage(Nanoseconds(Int64(shortestPeriod.inSeconds * StageCount.automaticShare * 1e9)))
         }
     }
 }

@@ -51,8 +51,6 @@ public struct VirtualTimeDriver: Sendable {
     public var keepsEntries = false
     /// The most events; a run that has more ends with a violation. Unlimited if 0.
     public var eventLimit = 0
-    /// Whether every event and its commands are checked by an `Auditor`.
-    public var isAudited = true
     /// After how many events the scheduler's whole state is checked anew, which takes O(tasks); nothing is if 0.
     public var checkInterval: Int
 

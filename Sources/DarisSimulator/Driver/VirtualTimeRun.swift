@@ -36,7 +36,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var startedInTime: ContiguousArray<Bool>
     private var inferencesStartedInTime = 0
     private var violation: String?
-    private var auditor: Auditor?
+    private var auditor: Auditor
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
     private var endedStage = 0
@@ -48,7 +48,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         arrivals = ContiguousArray(driver.arrivals)
         scheduler = Scheduler(driver.configuration)
         metrics = RunMetrics(driver.configuration)
-        auditor = driver.isAudited ? Auditor(driver.configuration) : nil
+        auditor = Auditor(driver.configuration)
         laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
     }
@@ -68,8 +68,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             }
         }
         check()
-        // A run that was cut short has jobs in flight.
-        if violation == nil, let found = auditor?.finish() { violation = found.description }
+        if violation == nil, let found = auditor.finish() { violation = found.description }
         let summary = RunSummary(metrics, scheduler: scheduler, duration: driver.duration, elapsed: now)
         return VirtualTimeDriver.Result(
             metrics: metrics, summary: summary, end: now, events: events,
@@ -132,7 +131,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     /// Invariants 1 to 5 and 7, from events and commands alone; MRET, which they do not tell, is asked for: of the stage
     /// that has ended, or of all stages of a task that was turned away, which may have forgotten some.
     private mutating func audit(_ event: Event, at time: Nanoseconds) {
-        if let found = auditor?.observe(event, at: time, commands: commands) {
+        if let found = auditor.observe(event, at: time, commands: commands) {
             violation = found.description
             return
         }
@@ -145,7 +144,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
 
     private mutating func auditTimes(of task: Int, stages: Range<Int>) {
         for stage in stages {
-            if let wrong = auditor?.check(mret: scheduler.mret(of: task, stage: stage), of: task, stage: stage) {
+            if let wrong = auditor.check(mret: scheduler.mret(of: task, stage: stage), of: task, stage: stage) {
                 violation = wrong.description
             }
         }

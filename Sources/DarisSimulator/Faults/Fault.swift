@@ -12,7 +12,7 @@ public enum Fault: Hashable, Sendable, Codable {
     case clockStep(at: Nanoseconds, by: Nanoseconds)
     /// A task is released `count` times at once, beyond what its queue holds.
     case burst(task: Int, at: Nanoseconds, count: Int)
-    /// The job of a task that was released last is cancelled.
+    /// A job of a task is cancelled, whether it has been released, has ended or neither.
     case cancelled(task: Int, sequence: Int, at: Nanoseconds)
     /// A task is taken out, and comes back if `added` is given.
     case removedTask(Int, at: Nanoseconds, added: Nanoseconds?)

@@ -40,13 +40,17 @@ public enum Fuzzer {
     }
 
     /// The smallest scenario found that still fails: without faults, tasks or time that it does not need.
-    static func minimised(_ failure: Failure) -> Failure {
+    ///
+    /// - Parameter check: what does not hold in a scenario.
+    static func minimised(
+        _ failure: Failure, check: (FuzzScenario) -> String? = { violation(in: $0) }
+    ) -> Failure {
         var smallest = failure
         var isSmaller = true
         while isSmaller {
             isSmaller = false
             for candidate in smallest.scenario.smaller() {
-                guard let violation = violation(in: candidate) else { continue }
+                guard let violation = check(candidate) else { continue }
                 smallest = Failure(scenario: candidate, violation: violation)
                 isSmaller = true
                 break

@@ -1,14 +1,7 @@
 public import DarisCore
 
-/// Measures AFET, the average execution time of a stage under full load, on a simulated device: while a task's stages
-/// are repeated on one lane, every other lane runs stages of other tasks, picked by a seeded generator (paper section
-/// III-A). Tasks fall to the lanes round-robin; a lane to which no other task falls stays idle.
+/// Measures AFET on a simulated device by the rules of `FullLoad`.
 public struct FullLoadProfiler {
-    /// How often a stage runs before it is timed.
-    public static let warmUps = 5
-    /// How often a stage is timed.
-    public static let repeats = 10
-
     private let stageCounts: [Int]
     private let lanes: Int
 
@@ -22,11 +15,11 @@ public struct FullLoadProfiler {
     public func afet<Device: VirtualDevice>(of task: Int, on device: inout Device, seed: UInt64) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)
         var now = Nanoseconds.zero
-        let measured = task % lanes
+        let measured = FullLoad.lane(of: task, lanes: lanes)
         for lane in 0..<lanes where lane != measured { keepBusy(lane, on: &device, at: now, using: &random) }
         return (0..<stageCounts[task]).map { stage in
             var total = Nanoseconds.zero
-            for run in 0..<Self.warmUps + Self.repeats {
+            for run in 0..<FullLoad.warmUps + FullLoad.repeats {
                 device.start(task: task, stage: stage, lane: measured, at: now)
                 var isRunning = true
                 while isRunning, let next = device.nextHappening() {
@@ -34,13 +27,13 @@ public struct FullLoadProfiler {
                     guard let end = device.happen(at: now) else { continue }
                     if end.lane == measured {
                         isRunning = false
-                        if run >= Self.warmUps { total += end.executionTime }
+                        if run >= FullLoad.warmUps { total += end.executionTime }
                     } else {
                         keepBusy(end.lane, on: &device, at: now, using: &random)
                     }
                 }
             }
-            return Nanoseconds(total.rawValue / Int64(Self.repeats))
+            return Nanoseconds(total.rawValue / Int64(FullLoad.repeats))
         }
     }
 
@@ -48,9 +41,9 @@ public struct FullLoadProfiler {
     private func keepBusy<Device: VirtualDevice>(
         _ lane: Int, on device: inout Device, at now: Nanoseconds, using random: inout SplitMix64
     ) {
-        guard lane < stageCounts.count else { return }
-        let count = (stageCounts.count - 1 - lane) / lanes + 1
-        let task = lane + lanes * Int(random.next() % UInt64(count))
-        device.start(task: task, stage: Int(random.next() % UInt64(stageCounts[task])), lane: lane, at: now)
+        guard
+            let (task, stage) = FullLoad.stage(on: lane, lanes: lanes, stageCounts: stageCounts, using: &random)
+        else { return }
+        device.start(task: task, stage: stage, lane: lane, at: now)
     }
 }

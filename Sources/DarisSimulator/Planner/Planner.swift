@@ -56,7 +56,7 @@ public struct Planner: Sendable {
         var search = Search(planner: self, report: report)
         for kind in kinds {
             switch kind {
-            case .streams: search.growStreams(kind, contexts: 1, oversubscription: 1)
+            case .streams: search.growStreams()
             case .mps, .green: search.growContexts(kind)
             case .cores: break
             }
@@ -97,25 +97,23 @@ private struct Search {
         self.report = report
     }
 
-    /// Adds streams while that helps; returns the best JPS seen.
-    @discardableResult
-    mutating func growStreams(_ kind: PartitionKind, contexts: Int, oversubscription: Double) -> Double {
+    /// Adds streams to one context while that helps.
+    mutating func growStreams() {
         var best = 0.0
         var worse = 0
         for streams in 1...planner.streamLimit where worse < 2 {
-            let partition = Partition(contexts: contexts, streams: streams, oversubscription: oversubscription)
-            let value = merit([Candidate(kind: kind, partition: partition)])
+            let partition = Partition(contexts: 1, streams: streams, oversubscription: 1)
+            let value = merit([Candidate(kind: .streams, partition: partition)])
             worse = value > best * 1.005 ? 0 : worse + 1
             best = max(best, value)
         }
-        return best
     }
 
     /// Adds contexts while that helps: each with one stream at several oversubscriptions, then more streams at the best.
     mutating func growContexts(_ kind: PartitionKind) {
         var best = 0.0
         var worse = 0
-        for contexts in 2...max(2, planner.contextLimit) where worse < 3 {
+        for contexts in 1...planner.contextLimit where contexts > 1 && worse < 3 {
             let all = Double(contexts)
             let shares = Set([1, 1.5, 2, (all / 2).rounded(), all].filter { $0 >= 1 && $0 <= all }).sorted()
             let candidates = shares.map {
@@ -124,7 +122,7 @@ private struct Search {
             var value = merit(candidates)
             let top = candidates.max { (known[$0]?.jps ?? 0) < (known[$1]?.jps ?? 0) }
             if let share = top?.partition.oversubscription, contexts <= 8 {
-                for streams in 2...max(2, planner.streamLimit) {
+                for streams in 1...planner.streamLimit where streams > 1 {
                     let partition = Partition(contexts: contexts, streams: streams, oversubscription: share)
                     let next = merit([Candidate(kind: kind, partition: partition)])
                     if next < value * 1.005 { break }

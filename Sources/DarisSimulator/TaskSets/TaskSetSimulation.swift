@@ -115,7 +115,7 @@ public struct TaskSetSimulation: Sendable {
         return tasks
     }
 
-    /// `auto` is as few stages as keep each under a tenth of the shortest period when alone, up to 32, as in real runs.
+    /// The number of stages, that of `auto` by the rule of real runs.
     private static func stages(
         of model: ModelDeclaration, in taskSet: TaskSet, cost: NetworkCost, quota: Int, shortestPeriod: Nanoseconds
     ) -> Int {
@@ -124,21 +124,15 @@ public struct TaskSetSimulation: Sendable {
         case .fixed(let count): return count
         case .auto:
             let alone = cost.launchMs + cost.workSMms / min(cost.parallelism, Double(quota))
-            return min(max(1, Int((alone / (shortestPeriod.inMilliseconds / 10)).rounded(.up))), 32)
+            let longest = shortestPeriod.inMilliseconds * StageCount.automaticShare
+            return min(max(1, Int((alone / longest).rounded(.up))), StageCount.automaticLimit)
         }
     }
 
     /// Contexts whose HP tasks alone need more than it has: a real run would be refused.
     private static func overloadNotes(_ configuration: SchedulerConfiguration) -> [String] {
-        (0..<configuration.partition.contexts).compactMap { context in
-            let high = configuration.tasks.indices.filter {
-                configuration.homes[$0] == context && configuration.tasks[$0].priority == .high
-            }
-            let utilisation = high.reduce(0) {
-                $0 + configuration.tasks[$1].totalAFET.inSeconds / configuration.tasks[$1].period.inSeconds
-            }
+        configuration.overloadedContexts.map { context, utilisation, _ in
             let streams = configuration.partition.streams
-            guard utilisation > Double(streams) * (1 + 1e-4) else { return nil }
             return "the high-priority tasks of context \(context) alone need "
                 + "\(Quantity.formatNumber((utilisation * 100).rounded() / 100)) of its \(streams) "
                 + "lane\(streams == 1 ? "" : "s") by their times under full load"
