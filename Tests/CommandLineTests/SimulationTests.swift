@@ -106,7 +106,7 @@ struct SimulationTests {
         #expect(result.errors.hasSuffix(message), "\(result.errors)")
     }
 
-    @Test("a plan is printed and written, ready to be simulated", .timeLimit(.minutes(5)))
+    @Test("a plan is printed and written, ready to be simulated", .timeLimit(.minutes(15)))
     func plan() throws {
         let workplace = try workplace()
         let result = try workplace.daris(
@@ -122,7 +122,7 @@ struct SimulationTests {
         #expect(json?["simulated"] as? Bool == true && json?["best"] != nil)
     }
 
-    @Test("ablations are one table and one plot", .timeLimit(.minutes(5)))
+    @Test("ablations are one table and one plot", .timeLimit(.minutes(15)))
     func ablate() throws {
         let workplace = try workplace()
         let result = try workplace.daris(

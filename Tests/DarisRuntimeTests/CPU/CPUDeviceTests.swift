@@ -5,7 +5,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Models on the CPU", .timeLimit(.minutes(2)))
+@Suite("Models on the CPU", .timeLimit(.minutes(15)))
 struct CPUDeviceTests {
     /// The message of what preparing a model for a batch throws.
     private func refusal(

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Staged equals unstaged", .serialized, .timeLimit(.minutes(5)))
+@Suite("Staged equals unstaged", .serialized, .timeLimit(.minutes(15)))
 struct StagedEqualsUnstagedTests {
     @Test(
         "a reference network cut into stages computes what it computes whole, at batch 1 and 2",

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("A run", .timeLimit(.minutes(1)))
+@Suite("A run", .timeLimit(.minutes(15)))
 struct ExecutorRunTests {
     @Test("each stage is launched once, in order, by the thread that ended the stage before")
     func stagesInOrder() async throws {

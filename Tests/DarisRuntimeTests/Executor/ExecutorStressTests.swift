@@ -4,7 +4,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Under stress", .timeLimit(.minutes(2)))
+@Suite("Under stress", .timeLimit(.minutes(15)))
 struct ExecutorStressTests {
     private static let submitters = 4
     private static let submissions = 2_500

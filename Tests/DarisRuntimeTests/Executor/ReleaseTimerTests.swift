@@ -11,7 +11,7 @@ private enum Call: Equatable, Sendable {
     case end
 }
 
-@Suite("The release timer", .timeLimit(.minutes(1)))
+@Suite("The release timer", .timeLimit(.minutes(15)))
 struct ReleaseTimerTests {
     private static let hour = Nanoseconds.seconds(Int64(3_600))
     private let calls = Journal<Call>()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Jobs from outside", .timeLimit(.minutes(1)))
+@Suite("Jobs from outside", .timeLimit(.minutes(15)))
 struct SubmissionTests {
     @Test("inputs reach the device and its outputs come back")
     func outputs() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("The cache", .timeLimit(.minutes(1)))
+@Suite("The cache", .timeLimit(.minutes(15)))
 struct CacheFolderTests {
     private func write(_ text: String, _ path: String) throws {
         try text.write(toFile: path, atomically: false, encoding: .utf8)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Cutting and keeping models", .timeLimit(.minutes(2)))
+@Suite("Cutting and keeping models", .timeLimit(.minutes(15)))
 struct ModelStoreTests {
     private let workshop: Workshop
 

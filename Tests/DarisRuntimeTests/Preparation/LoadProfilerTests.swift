@@ -4,7 +4,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Measuring under load", .timeLimit(.minutes(1)))
+@Suite("Measuring under load", .timeLimit(.minutes(15)))
 struct LoadProfilerTests {
     /// Launches by task and stage, and the lanes each task ran on.
     private final class Record: Sendable {

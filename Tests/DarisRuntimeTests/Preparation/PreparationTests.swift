@@ -6,7 +6,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Preparing a task set", .timeLimit(.minutes(2)))
+@Suite("Preparing a task set", .timeLimit(.minutes(15)))
 struct PreparationTests {
     private let workshop: Workshop
 
