@@ -105,7 +105,7 @@ private final class Side: Contender {
     let prepared: Preparation
     let loop: BareLoop
     private(set) var handover: [Int64] = []
-    private var executor: Executor<CPUDevice>?
+    private var executor: Executor<MachineDevice>?
 
     init(_ model: String, stages: Int, cores: [Int]) throws {
         // A device takes the cores its maker may run on.

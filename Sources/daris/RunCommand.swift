@@ -45,7 +45,7 @@ struct RunCommand: ParsableCommand {
         let recorder = try record.map { path in
             try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
         }
-        var executorOptions = Executor<CPUDevice>.Options()
+        var executorOptions = Executor<MachineDevice>.Options()
         if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
         let executor = prepared.executor(options: executorOptions)
         let interruption = Interruption { executor.interrupt() }
@@ -78,7 +78,7 @@ struct RunCommand: ParsableCommand {
         try outcome.summary.checkStrictness(strict)
     }
 
-    private func showProgress(of executor: Executor<CPUDevice>, total: Nanoseconds) -> (any DispatchSourceTimer)? {
+    private func showProgress(of executor: Executor<MachineDevice>, total: Nanoseconds) -> (any DispatchSourceTimer)? {
         guard Terminal.showsProgress else { return nil }
         let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "daris-progress"))
         timer.schedule(deadline: .now() + 0.5, repeating: 0.5)

@@ -8,7 +8,7 @@ import Testing
 // begin
 /// A network that answers within 80 ms, or says why not.
 final class Classifier: Sendable {
-    private let executor: Executor<CPUDevice>
+    private let executor: Executor<MachineDevice>
 
     init() throws {
         let taskSet = try TaskSet.parse(

@@ -8,20 +8,6 @@ import Synchronization
 /// and one session a stage serves every lane; with more, each set of cores has sessions of its own, whose pool threads are
 /// tied to those cores and sleep while they have nothing to do.
 public final class CPUDevice: Device {
-    /// A task as the device sees it.
-    public struct Task: Sendable, Hashable {
-        /// Index of its model.
-        public var model: Int
-        /// Inferences a job.
-        public var batch: Int
-
-        /// A task that runs a model.
-        public init(model: Int, batch: Int) {
-            self.model = model
-            self.batch = batch
-        }
-    }
-
     /// How many lanes there are: contexts × streams, context by context.
     public let laneCount: Int
     /// The cores of each context.
@@ -48,7 +34,7 @@ public final class CPUDevice: Device {
     ///   - fifoPriority: a SCHED_FIFO priority for the lanes, or 0.
     ///   - seed: of the tensors that periodic jobs run on.
     public init(
-        tasks: [Task], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
+        tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
         fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
     ) throws(PreparationError) {
         let coreSets = CoreSets.sets(partition, processors: processors)
@@ -58,7 +44,7 @@ public final class CPUDevice: Device {
             progress("loading \(model.name)")
             loaded.append(try loader.sessions(model))
         }
-        var shapes: [Task: TensorShapes] = [:]
+        var shapes: [DeviceTask: TensorShapes] = [:]
         var taskTensors: [TaskTensors] = []
         for (index, task) in tasks.enumerated() {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }

@@ -16,6 +16,11 @@ public protocol Device: Sendable {
     /// The handler is called on the thread that saw the end, once for each launch, and may launch again from there.
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void)
 
+    /// Says whom to tell of contexts that are lost and come back, where that can happen. Called while no stage runs.
+    ///
+    /// The handler is called before the ends of the stages that a lost context was running, which follow as failed.
+    func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void)
+
     /// Starts a stage on an idle lane and returns at once.
     ///
     /// - Parameter io: the tensors of a job from outside, copied in before the first stage and out after the last;
@@ -27,6 +32,19 @@ public protocol Device: Sendable {
 
     /// Ends all threads; no stage is running.
     func shutDown()
+}
+
+extension Device {
+    /// Most devices lose no context without losing all.
+    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {}
+}
+
+/// What has become of a context.
+public enum ContextChange: Sendable {
+    /// It runs nothing any more, for this reason.
+    case lost(Int, DeviceError)
+    /// It is back, with idle lanes.
+    case restored(Int)
 }
 
 /// The end of a stage, as the device saw it.

@@ -155,6 +155,7 @@ public final class Executor<D: Device>: Sendable {
         }
         completions.start()
         device.setHandler { end in self.stageEnded(end) }
+        device.setContextHandler { change in self.contextChanged(change) }
         timer.start(
             fifoPriority: options.timerFIFOPriority,
             onRelease: { task, time in
@@ -197,7 +198,10 @@ public final class Executor<D: Device>: Sendable {
                 wasInterrupted: state.wasInterrupted, errors: state.failures)
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
-        if outcome.summary.jobs.inFlight == 0 { device.setHandler { _ in } }
+        if outcome.summary.jobs.inFlight == 0 {
+            device.setHandler { _ in }
+            device.setContextHandler { _ in }
+        }
         abandonSubmissions()
         completions.stop()
         return outcome

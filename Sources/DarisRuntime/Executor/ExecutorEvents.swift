@@ -9,12 +9,21 @@ extension Executor {
             let time = clock.now
             if let handover = end.handover { state.measurements.note(.handover(handover)) }
             if let error = end.error {
-                note(error, of: end.job, in: &state)
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
                 state.measurements.note(.stage(lane: end.lane, executionTime: end.executionTime))
                 handle(
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
+            }
+        }
+    }
+
+    func contextChanged(_ change: ContextChange) {
+        state.withLock { state in
+            guard !state.isOver else { return }
+            switch change {
+            case .lost(let context, let reason): handle(.contextLost(context), at: clock.now, error: reason, &state)
+            case .restored(let context): handle(.contextRestored(context), at: clock.now, &state)
             }
         }
     }
@@ -52,6 +61,7 @@ extension Executor {
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
         state.measurements.note(.end(outcome))
         state.lastEnd = outcome.finish
+        if outcome.fate == .failed, let error { note(error, of: outcome.job, in: &state) }
         guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else {
             return
         }

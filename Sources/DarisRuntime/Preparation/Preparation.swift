@@ -36,13 +36,13 @@ public struct Preparation: Sendable {
     /// The models, as they were cut.
     public let models: [StagedModel]
     /// The device, loaded.
-    public let device: CPUDevice
+    public let device: MachineDevice
     /// How each task's jobs arrive.
-    public let arrivals: [Executor<CPUDevice>.Arrival]
+    public let arrivals: [Executor<MachineDevice>.Arrival]
     /// The SCHED_FIFO priority of the release timer, or 0.
     public let timerFIFOPriority: Int
 
-    /// Prepares a task set for the CPU.
+    /// Prepares a task set for the device it names.
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
     public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
@@ -52,11 +52,6 @@ public struct Preparation: Sendable {
         var notes = taskSet.warnings
         let fifo = options.realTime && rights.fifo
         if options.realTime { notes += realTimeNotes(rights) }
-        if rights.processors.count < taskSet.partition.contexts {
-            notes.append(
-                "\(taskSet.partition.contexts) contexts share \(rights.processors.count) cores; their tasks slow each other down"
-            )
-        }
         let threads = CPUDevice.threads(taskSet.partition, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
         let store = ModelStore(environment: environment, cache: cache, threads: threads)
@@ -72,30 +67,29 @@ public struct Preparation: Sendable {
         }
         notes += models.flatMap(\.notes)
         let deviceTasks = taskSet.tasks.map { task in
-            CPUDevice.Task(model: used.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
+            DeviceTask(model: used.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
         }
-        let device = try CPUDevice(
-            tasks: deviceTasks, models: models, partition: taskSet.partition, processors: rights.processors,
-            environment: environment, fifoPriority: fifo ? 20 : 0, seed: taskSet.run.seed, progress: options.progress)
+        let loaded = try LoadedDevice.load(
+            taskSet, tasks: deviceTasks, models: models, environment: environment, processors: rights.processors,
+            fifoPriority: fifo ? 20 : 0, progress: options.progress)
+        notes += loaded.notes
         do {
-            let afets = try measure(
-                deviceTasks, models: models, device: device, store: store, partition: taskSet.partition,
-                progress: options.progress)
+            let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
             let specifications = try specifications(taskSet, afets: afets)
             let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
-                .map { times in times.map(Executor<CPUDevice>.Arrival.clock) ?? .sporadic }
+                .map { times in times.map(Executor<MachineDevice>.Arrival.clock) ?? .sporadic }
             let plan = RunPlan(
-                configuration, models: taskSet.tasks.map(\.model), device: "CPU (\(CPUFacts.name))", unitName: "cores",
-                units: rights.processors.count, kind: .cores, contextUnits: device.coreSets, simulated: false,
-                load: taskSet.load,
-                duration: taskSet.run.duration, seed: taskSet.run.seed, notes: notes)
+                configuration, models: taskSet.tasks.map(\.model), device: loaded.name, unitName: loaded.unitName,
+                units: loaded.units, kind: loaded.kind, contextUnits: loaded.contextUnits, quota: loaded.quota,
+                simulated: false, load: taskSet.load, duration: taskSet.run.duration, seed: taskSet.run.seed,
+                notes: notes)
             return Preparation(
-                taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: device,
+                taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: loaded.device,
                 arrivals: arrivals, timerFIFOPriority: fifo ? 30 : 0)
         } catch {
-            device.shutDown()
+            loaded.device.shutDown()
             throw error
         }
     }
@@ -105,8 +99,8 @@ public struct Preparation: Sendable {
     /// - Parameter duration: how long it releases and takes jobs, if not as long as the task set says;
     ///   `.distantFuture` for a service that runs until it is interrupted.
     public func executor(
-        duration: Nanoseconds? = nil, options: Executor<CPUDevice>.Options = .init()
-    ) -> Executor<CPUDevice> {
+        duration: Nanoseconds? = nil, options: Executor<MachineDevice>.Options = .init()
+    ) -> Executor<MachineDevice> {
         var options = options
         options.timerFIFOPriority = timerFIFOPriority
         return Executor(
@@ -115,7 +109,7 @@ public struct Preparation: Sendable {
     }
 
     /// Runs the task set for its duration and ends the device's threads.
-    public func run(options: Executor<CPUDevice>.Options = .init()) -> Executor<CPUDevice>.Outcome {
+    public func run(options: Executor<MachineDevice>.Options = .init()) -> Executor<MachineDevice>.Outcome {
         let outcome = executor(options: options).run()
         if outcome.summary.jobs.inFlight == 0 { device.shutDown() }
         return outcome
@@ -131,11 +125,10 @@ public struct Preparation: Sendable {
 
     /// AFET by task. Tasks of one model and batch share a measurement.
     private static func measure(
-        _ tasks: [CPUDevice.Task], models: [StagedModel], device: CPUDevice, store: ModelStore, partition: Partition,
-        progress: StepHandler
+        _ tasks: [DeviceTask], models: [StagedModel], on loaded: LoadedDevice, store: ModelStore, progress: StepHandler
     ) throws(PreparationError) -> [[Nanoseconds]] {
         let key = ContentHash.of(
-            store.machine, "\(partition) \(device.coreSets)",
+            store.machine, loaded.fingerprint,
             tasks.map { task in
                 "\(models[task.model].hash) \(models[task.model].stages.map { "\($0.path) \($0.nodes)" }) \(task.batch)"
             }.joined(separator: "\n"))
@@ -147,8 +140,8 @@ public struct Preparation: Sendable {
             return cached
         }
 
-        let profiler = LoadProfiler(device: device, stageCounts: counts, seed: 1)
-        var known: [CPUDevice.Task: [Nanoseconds]] = [:]
+        let profiler = LoadProfiler(device: loaded.device, stageCounts: counts, seed: 1)
+        var known: [DeviceTask: [Nanoseconds]] = [:]
         for (index, task) in tasks.enumerated() where known[task] == nil {
             let name = models[task.model].name
             progress("measuring \(name)\(task.batch > 1 ? " at batch \(task.batch)" : "") under full load")

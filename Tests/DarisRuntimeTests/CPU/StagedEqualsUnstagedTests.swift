@@ -22,7 +22,7 @@ struct StagedEqualsUnstagedTests {
         }
         #expect(models.map(\.stages.count) == stageCounts)
         let batches = [1, 2]
-        let tasks = batches.flatMap { batch in models.indices.map { CPUDevice.Task(model: $0, batch: batch) } }
+        let tasks = batches.flatMap { batch in models.indices.map { DeviceTask(model: $0, batch: batch) } }
         let bench = try await onThread { try CPUBench(workshop, models, tasks: tasks) }
         let whole = try await onThread { try store.source(declaration) { _ in }.model }
 

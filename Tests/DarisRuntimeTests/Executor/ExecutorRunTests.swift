@@ -84,6 +84,42 @@ struct ExecutorRunTests {
         #expect(result.summary.jobs.failed == 1 && result.summary.jobs.completed == 2)
     }
 
+    @Test("a lost context fails the jobs on it with the device's reason, and is used again once it is back")
+    func lostContext() async throws {
+        let bench = try Bench([Bench.task("one"), Bench.task("two")], contexts: 2)
+        let outcome = bench.start()
+        try bench.submit(task: 0, number: 0)
+        try bench.submit(task: 1, number: 1)
+        let launches = await bench.device.launches.first(2)
+        #expect(Set(launches.map(\.lane)) == [0, 1])
+
+        bench.device.change(.lost(1, DeviceError("its worker was killed")))
+        let lost = await bench.answers.first(1)[0]
+        let expected = Ending(fate: .failed, reason: .contextLost, message: "its worker was killed")
+        #expect(lost.job == launches.firstIndex { $0.lane == 1 })
+        #expect(lost.answer.ending == expected)
+        // The end of the stage that was lost: the job has been answered for.
+        let lostLaunch = launches.first { $0.lane == 1 }!
+        bench.device.end(lostLaunch, error: "its worker was killed")
+
+        // The other context takes over at once.
+        bench.device.end(launches.first { $0.lane == 0 }!)
+        try bench.submit(task: lostLaunch.job.task, number: 2)
+        #expect(await bench.device.endLaunch(3).lane == 0)
+        bench.device.change(.restored(1))
+        _ = await bench.answers.first(3)
+        try bench.submit(task: lostLaunch.job.task, number: 3)
+        #expect(await bench.device.endLaunch(4).lane == 1)
+        _ = await bench.answers.first(4)
+
+        bench.executor.interrupt()
+        let result = await outcome.value
+        #expect(bench.device.violations == [])
+        #expect(result.summary.jobs.failed == 1 && result.summary.jobs.completed == 3)
+        #expect(result.errors.map(\.message) == ["its worker was killed"])
+        #expect(result.errors.map(\.count) == [1])
+    }
+
     @Test("equal failures are counted together, and at most 100 different ones are kept")
     func failuresAreCounted() async throws {
         let bench = try Bench([Bench.task("bad")])

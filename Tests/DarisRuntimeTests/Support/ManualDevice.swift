@@ -18,6 +18,7 @@ final class ManualDevice: Device {
 
     private struct State {
         var handler: @Sendable (StageEnd) -> Void = { _ in }
+        var contextHandler: @Sendable (ContextChange) -> Void = { _ in }
         var busy: Set<Int> = []
         var terminations = 0
         var violations: [String] = []
@@ -52,6 +53,10 @@ final class ManualDevice: Device {
         }
     }
 
+    func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+        state.withLock { $0.contextHandler = handler }
+    }
+
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
         state.withLock { state in
             if !state.busy.insert(lane).inserted { state.violations.append("lane \(lane) was given two stages") }
@@ -74,6 +79,12 @@ final class ManualDevice: Device {
             StageEnd(
                 lane: launch.lane, job: launch.job, stage: launch.stage, executionTime: time,
                 error: error.map(DeviceError.init)))
+    }
+
+    /// Loses a context, or has it back, now, on this thread.
+    func change(_ change: ContextChange) {
+        let handler = state.withLock { $0.contextHandler }
+        handler(change)
     }
 
     /// Ends the `count`-th launch, counted from 1, as soon as there is one.

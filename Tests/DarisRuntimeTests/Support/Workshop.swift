@@ -70,10 +70,10 @@ struct CPUBench: Sendable {
     let executor: Executor<CPUDevice>
 
     init(
-        _ workshop: Workshop, _ models: [StagedModel], tasks: [CPUDevice.Task]? = nil,
+        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), processors: [Int]? = nil
     ) throws {
-        let tasks = tasks ?? models.indices.map { CPUDevice.Task(model: $0, batch: 1) }
+        let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         // One core unless the test says more, so that no session has threads of its own.
         let processors = processors ?? [SystemRights.allowedProcessors()[0]]
         device = try CPUDevice(

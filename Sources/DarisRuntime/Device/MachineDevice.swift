@@ -1,0 +1,57 @@
+import DarisCore
+
+/// The devices of this machine that a task set may name, as one type: an executor is made for it once, and a call costs a
+/// switch.
+public enum MachineDevice: Device {
+    /// The CPU, in this process.
+    case cpu(CPUDevice)
+
+    /// How many lanes there are.
+    public var laneCount: Int {
+        switch self {
+        case .cpu(let device): device.laneCount
+        }
+    }
+
+    /// The bytes of each input and output of a task's model.
+    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) {
+        switch self {
+        case .cpu(let device): device.tensorSizes(of: task)
+        }
+    }
+
+    /// Says whom to tell of the ends of stages.
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+        switch self {
+        case .cpu(let device): device.setHandler(handler)
+        }
+    }
+
+    /// Says whom to tell of contexts that are lost and come back.
+    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+        switch self {
+        case .cpu(let device): device.setContextHandler(handler)
+        }
+    }
+
+    /// Starts a stage on an idle lane.
+    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        switch self {
+        case .cpu(let device): device.launch(job, stage: stage, lane: lane, io: io)
+        }
+    }
+
+    /// Makes running stages end early with an error, where the device can.
+    public func terminateRunningStages() {
+        switch self {
+        case .cpu(let device): device.terminateRunningStages()
+        }
+    }
+
+    /// Ends all threads; no stage is running.
+    public func shutDown() {
+        switch self {
+        case .cpu(let device): device.shutDown()
+        }
+    }
+}
