@@ -22,6 +22,8 @@ public enum Limits {
     public static let dimensions = 64
     /// The values of a symbolic dimension.
     public static let dimension = 1...1_048_576
+    /// The numbers of GPUs.
+    public static let gpus = 0...63
     /// N_c.
     public static let contexts = 1...Partition.limit
     /// N_s.

@@ -7,6 +7,8 @@ extension TaskSet {
         public var device: String?
         /// `--kind`: how contexts get their share of the device.
         public var kind: PartitionKind?
+        /// `--isolation`: whether contexts are processes.
+        public var isolation: Isolation?
         /// `--contexts`: N_c.
         public var contexts: Int?
         /// `--streams`: N_s.
@@ -42,15 +44,16 @@ extension TaskSet {
 
         /// Overrides of the values given.
         public init(
-            device: String? = nil, kind: PartitionKind? = nil, contexts: Int? = nil, streams: Int? = nil,
-            oversubscription: Double? = nil,
-            load: Double? = nil, duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
+            device: String? = nil, kind: PartitionKind? = nil, isolation: Isolation? = nil, contexts: Int? = nil,
+            streams: Int? = nil, oversubscription: Double? = nil, load: Double? = nil, duration: Nanoseconds? = nil,
+            seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
             forgetting: Bool? = nil, staging: Bool? = nil
         ) {
             self.device = device
             self.kind = kind
+            self.isolation = isolation
             self.contexts = contexts
             self.streams = streams
             self.oversubscription = oversubscription
@@ -104,6 +107,7 @@ extension TaskSet {
             }
             result.run.duration = duration
         }
+        if let isolation = overrides.isolation { result.isolation = isolation }
         if let seed = overrides.seed { result.run.seed = seed }
         if let policy = overrides.policy { result.scheduler.policy = policy }
         if let window = overrides.window {

@@ -27,7 +27,7 @@ extension Partition {
 extension PartitionKind {
     /// The kinds that a device has.
     static func kinds(ofDevice device: String) -> [PartitionKind] {
-        TaskSet.devices.contains(device) ? [.cores] : [.streams, .mps, .green]
+        device == "cpu" ? [.cores] : [.streams, .mps, .green]
     }
 
     /// Reads the kind of `partition:`, if it is given.

@@ -29,11 +29,12 @@ extension TaskSet {
                 file: root.file, message: "the file is empty; it needs at least 'models' and 'tasks'")
         }
         let section = try Section(
-            root, keys: ["device", "partition", "models", "tasks", "load", "scheduler", "run"],
+            root, keys: ["device", "partition", "isolation", "models", "tasks", "load", "scheduler", "run"],
             example: "tasks: ...")
         let device = try TaskSet.device(section["device"])
         let partition = try Partition(section["partition"])
         let partitionKind = try PartitionKind.read(section["partition"], device: device, contexts: partition.contexts)
+        let isolation = try section["isolation"]?.choice(Isolation.allCases.map { ($0.rawValue, $0) })
         let models = try TaskSet.models(
             try section.required("models", example: "models: {net: {builtin: resnet18}}"))
         let tasks = try TaskSet.tasks(
@@ -44,20 +45,16 @@ extension TaskSet {
         if let field = section["load"] { load = try field.share() }
         let (scheduler, staging) = try SchedulerOptions.read(section["scheduler"])
         self.init(
-            source: root.file, device: device, partition: partition, partitionKind: partitionKind, models: models,
-            tasks: tasks, load: load,
+            source: root.file, device: device, partition: partition, partitionKind: partitionKind,
+            isolation: isolation ?? .none, models: models, tasks: tasks, load: load,
             scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]))
     }
 
     /// What is wrong with a device's name, if anything.
     static func problem(withDevice device: String) -> String? {
-        if devices.contains(device) || isSimulated(device: device) { return nil }
-        let remedy =
-            "use cpu, or simulate \(simulatedDevices.joined(separator: ", ")) or a device file (NAME.json)"
-        if device == "cuda" || device.hasPrefix("cuda:") {
-            return "device \(device.quoted) is not available in this version; \(remedy)"
-        }
-        return "\(device.quoted) is not a device; \(remedy)"
+        if device == "cpu" || gpuIndex(of: device) != nil || isSimulated(device: device) { return nil }
+        return "\(device.quoted) is not a device; use cpu, cuda (or cuda:1 for the second GPU), or simulate "
+            + "\(simulatedDevices.joined(separator: ", ")) or a device file (NAME.json)"
     }
 
     private static func device(_ field: Field?) throws(ConfigurationError) -> String {

@@ -22,6 +22,7 @@ extension TaskSet {
         lines.append(
             "partition: {\(kind)contexts: \(partition.contexts), streams: \(partition.streams), "
                 + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))}")
+        if isolation != .none { lines.append("isolation: \(isolation.rawValue)") }
         lines.append("models:")
         lines += models.map { "  \(YAMLText.scalar($0.name)): \(rendered($0))" }
         lines.append("tasks:")

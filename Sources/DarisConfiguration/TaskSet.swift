@@ -19,6 +19,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     public var partition: Partition
     /// How contexts get their share of the device; `nil` for what is usual on it.
     public var partitionKind: PartitionKind?
+    /// Whether the contexts are processes of their own.
+    public var isolation: Isolation
     /// The models, in the order of the file.
     public var models: [ModelDeclaration]
     /// The tasks, in the order of the file, `count` expanded.
@@ -32,8 +34,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     /// How long to run, and the seed.
     public var run: RunSettings
 
-    /// The devices this version can run on.
-    public static let devices = ["cpu"]
+    /// The devices of the machine itself: its CPU, or an NVIDIA GPU, of which `cuda:1` is the second.
+    public static let devices = ["cpu", "cuda"]
     /// The devices it can only simulate; files of the same form (`NAME.json`) are others.
     public static let simulatedDevices = ["rtx2080ti", "h200", "a100", "orin"]
 
@@ -42,17 +44,28 @@ public struct TaskSet: Hashable, Sendable, Codable {
         simulatedDevices.contains(device) || device.hasSuffix(".json")
     }
 
+    /// The number of the GPU that a device is, counted from 0 as the driver does; `nil` if it is none.
+    public static func gpuIndex(of device: String) -> Int? {
+        if device == "cuda" { return 0 }
+        guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), Limits.gpus.contains(index) else {
+            return nil
+        }
+        return index
+    }
+
     /// A task set; by default on the whole CPU as one lane, under the paper's algorithm, for 10 s.
     public init(
         source: String, device: String = "cpu",
         partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
-        partitionKind: PartitionKind? = nil, models: [ModelDeclaration], tasks: [TaskDeclaration], load: Double? = nil,
+        partitionKind: PartitionKind? = nil, isolation: Isolation = .none, models: [ModelDeclaration],
+        tasks: [TaskDeclaration], load: Double? = nil,
         scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings()
     ) {
         self.source = source
         self.device = device
         self.partition = partition
         self.partitionKind = partitionKind
+        self.isolation = isolation
         self.models = models
         self.tasks = tasks
         self.load = load

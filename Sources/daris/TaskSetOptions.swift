@@ -7,12 +7,17 @@ import Foundation
 struct TaskSetOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "cpu, or for simulations rtx2080ti, h200, a100, orin or a device file.", valueName: "name"))
+            "cpu, cuda (cuda:1 for the second GPU), or for simulations rtx2080ti, h200, a100, orin or a device file.",
+            valueName: "name"))
     var device: String?
     @Option(
         help: ArgumentHelp(
             "How a GPU's contexts get their SMs: streams, mps or green; cores on a CPU.", valueName: "kind"))
     var kind: String?
+    @Option(
+        help: ArgumentHelp(
+            "process: each context is a process of its own, which may crash alone; or none.", valueName: "kind"))
+    var isolation: String?
     @Option(help: ArgumentHelp("Number of contexts, the spatial partitions of the device.", valueName: "n"))
     var contexts: Int?
     @Option(help: ArgumentHelp("Number of streams in each context.", valueName: "n"))
@@ -76,6 +81,13 @@ struct TaskSetOptions: ParsableArguments {
                     field: "--kind", message: "there is no kind '\(kind)'; use streams, mps, green or cores")
             }
             overrides.kind = known
+        }
+        if let isolation {
+            guard let known = Isolation(rawValue: isolation) else {
+                throw ConfigurationError(
+                    field: "--isolation", message: "there is no isolation '\(isolation)'; use none or process")
+            }
+            overrides.isolation = known
         }
         if let policy {
             guard let known = SchedulingPolicy(rawValue: policy) else {

@@ -131,8 +131,8 @@ struct MalformedFileTests {
         (text(top: "scheduler: {policy: rms}"), "t.yaml:5:21: scheduler.policy: 'rms' is not one of daris, edf, fifo"),
         // Devices.
         (
-            "device: cuda",
-            "t.yaml:1:9: device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+            "device: cuda:x",
+            "t.yaml:1:9: device: 'cuda:x' is not a device; use cpu, cuda (or cuda:1 for the second GPU), or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
         ),
         (
             "device: tpu",

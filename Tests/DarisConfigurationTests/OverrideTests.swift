@@ -87,8 +87,8 @@ struct OverrideTests {
                 "--kind: 'green' is not a kind of partition of device cpu; use cores"
             ),
             (
-                TaskSet.Overrides(device: "cuda"),
-                "--device: device 'cuda' is not available in this version; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+                TaskSet.Overrides(device: "cuda:x"),
+                "--device: 'cuda:x' is not a device; use cpu, cuda (or cuda:1 for the second GPU), or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
             ),
             (TaskSet.Overrides(contexts: 0), "--contexts: 0 is outside 1 to 256"),
             (TaskSet.Overrides(contexts: 257), "--contexts: 257 is outside 1 to 256"),

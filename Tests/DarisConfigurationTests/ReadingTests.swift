@@ -54,6 +54,18 @@ struct ReadingTests {
         #expect(set.run.duration == .seconds(10 as Int64) && set.run.seed == 1)
     }
 
+    @Test("a GPU is a device by its number, and has the kinds of partition of one")
+    func gpus() throws {
+        #expect(TaskSet.gpuIndex(of: "cuda") == 0 && TaskSet.gpuIndex(of: "cuda:3") == 3)
+        for name in ["cpu", "h200", "cuda:", "cuda:-1", "cuda:64", "cuda:1x"] {
+            #expect(TaskSet.gpuIndex(of: name) == nil, "\(name)")
+        }
+        let set = try TaskSet.parse(
+            text(top: "device: cuda:1\npartition: {kind: green, contexts: 2}\nisolation: process"), file: "t.yaml")
+        #expect(set.device == "cuda:1" && set.partitionKind == .green && set.isolation == .process)
+        #expect(try TaskSet.parse(text(), file: "t.yaml").isolation == .none)
+    }
+
     @Test("a section without anything under it is as good as none")
     func emptySections() throws {
         let set = try TaskSet.parse(text(top: "partition:\nscheduler: ~\nrun: null"), file: "t.yaml")

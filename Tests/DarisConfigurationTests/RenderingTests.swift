@@ -102,7 +102,8 @@ struct RenderingTests {
         scheduler.admission = Bool.random(using: &generator)
         scheduler.forgetting = Bool.random(using: &generator)
         let loads = [nil, 1.5, Double.random(in: 0.01...100, using: &generator), 1.1, 0.07]
-        let device = ["cpu", "h200", String(folder) + "cards/mine.json"].randomElement(using: &generator)!
+        let device = ["cpu", "cuda", "cuda:3", "h200", String(folder) + "cards/mine.json"].randomElement(
+            using: &generator)!
         let kinds: [PartitionKind?] = device == "cpu" ? [nil, .cores] : [nil, .mps, .green]
         return TaskSet(
             source: source, device: device,
@@ -110,6 +111,7 @@ struct RenderingTests {
                 contexts: contexts, streams: Int.random(in: Limits.streams, using: &generator),
                 oversubscription: Double.random(in: 1...Double(contexts), using: &generator)),
             partitionKind: kinds.randomElement(using: &generator)!,
+            isolation: Isolation.allCases.randomElement(using: &generator)!,
             models: models, tasks: tasks, load: loads.randomElement(using: &generator)!,
             scheduler: scheduler, staging: Bool.random(using: &generator),
             run: RunSettings(

@@ -26,6 +26,9 @@ struct LoadedDevice {
         fifoPriority: Int, progress: StepHandler
     ) throws(PreparationError) -> LoadedDevice {
         let partition = taskSet.partition
+        guard TaskSet.gpuIndex(of: taskSet.device) == nil else {
+            throw .device(name: taskSet.device, reason: "this version runs on the CPU only; use 'device: cpu'")
+        }
         let device = try CPUDevice(
             tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,
             fifoPriority: fifoPriority, seed: taskSet.run.seed, progress: progress)

@@ -21,6 +21,8 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
     case configuration(SchedulerError)
     /// The device can only be simulated.
     case simulatedDevice(String)
+    /// The device cannot be used.
+    case device(name: String, reason: String)
     /// Nothing is left to run.
     case noLoad(String)
 
@@ -40,6 +42,7 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
         case .configuration(let error): "\(error)"
         case .simulatedDevice(let device):
             "device \(device) can only be simulated here: use 'daris simulate', or give '--device cpu' to run on this machine"
+        case .device(let name, let reason): "device \(name): \(reason)"
         case .noLoad(let reason): reason
         }
     }
