@@ -60,7 +60,7 @@ struct MalformedFileTests {
         ),
         (
             "<<: {}",
-            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, models, tasks, load, scheduler, run"
+            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, isolation, models, tasks, load, scheduler, run"
         ),
         (
             head + "- {name: a, piority: high}",
@@ -136,7 +136,7 @@ struct MalformedFileTests {
         ),
         (
             "device: tpu",
-            "t.yaml:1:9: device: 'tpu' is not a device; use cpu, or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
+            "t.yaml:1:9: device: 'tpu' is not a device; use cpu, cuda (or cuda:1 for the second GPU), or simulate rtx2080ti, h200, a100, orin or a device file (NAME.json)"
         ),
         (
             "partition: {kind: green}",
