@@ -10,15 +10,22 @@ public struct CUDADeviceFacts: Hashable, Sendable {
     public let multiprocessorCount: Int
     /// The device's memory in bytes.
     public let totalMemoryBytes: Int
+    /// The size of the cache that all SMs share, in bytes.
+    public let l2CacheBytes: Int
+    /// The device's place on the PCI bus, such as `0000:3b:00.0`, by which NVML knows it too.
+    public let busID: String
 
     /// A device with these facts.
     public init(
-        index: Int, name: String, computeCapability: CUDAVersion, multiprocessorCount: Int, totalMemoryBytes: Int
+        index: Int, name: String, computeCapability: CUDAVersion, multiprocessorCount: Int, totalMemoryBytes: Int,
+        l2CacheBytes: Int, busID: String
     ) {
         self.index = index
         self.name = name
         self.computeCapability = computeCapability
         self.multiprocessorCount = multiprocessorCount
         self.totalMemoryBytes = totalMemoryBytes
+        self.l2CacheBytes = l2CacheBytes
+        self.busID = busID
     }
 }

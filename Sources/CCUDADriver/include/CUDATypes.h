@@ -1,0 +1,111 @@
+// The types and numbers of the CUDA driver.
+
+#ifndef DARIS_CUDA_TYPES_H
+#define DARIS_CUDA_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// What a call returned; 0 is success.
+typedef int DarisCudaResult;
+/// A device's number.
+typedef int DarisCudaDevice;
+/// An address in a device's memory.
+typedef unsigned long long DarisCudaAddress;
+
+// Objects of the driver.
+typedef struct DarisCudaContext_ *DarisCudaContext;
+typedef struct DarisCudaGreenContext_ *DarisCudaGreenContext;
+typedef struct DarisCudaResourceDescription_ *DarisCudaResourceDescription;
+typedef struct DarisCudaStream_ *DarisCudaStream;
+typedef struct DarisCudaEvent_ *DarisCudaEvent;
+typedef struct DarisCudaGraph_ *DarisCudaGraph;
+typedef struct DarisCudaGraphNode_ *DarisCudaGraphNode;
+typedef struct DarisCudaExecutableGraph_ *DarisCudaExecutableGraph;
+typedef struct DarisCudaModule_ *DarisCudaModule;
+typedef struct DarisCudaFunction_ *DarisCudaFunction;
+
+/// A function that a stream calls on the host.
+typedef void (*DarisCudaHostFunction)(void *data);
+
+/// The results that are told apart.
+enum {
+    DARIS_CUDA_SUCCESS = 0,
+    DARIS_CUDA_INVALID_VALUE = 1,
+    DARIS_CUDA_OUT_OF_MEMORY = 2,
+    DARIS_CUDA_NOT_INITIALIZED = 3,
+    DARIS_CUDA_STUB_LIBRARY = 34,
+    DARIS_CUDA_DEVICE_UNAVAILABLE = 46,
+    DARIS_CUDA_NO_DEVICE = 100,
+    DARIS_CUDA_INVALID_DEVICE = 101,
+    DARIS_CUDA_INVALID_CONTEXT = 201,
+    DARIS_CUDA_NO_BINARY_FOR_GPU = 209,
+    DARIS_CUDA_ECC_UNCORRECTABLE = 214,
+    DARIS_CUDA_INVALID_PTX = 218,
+    DARIS_CUDA_JIT_COMPILER_NOT_FOUND = 221,
+    DARIS_CUDA_UNSUPPORTED_PTX_VERSION = 222,
+    DARIS_CUDA_OPERATING_SYSTEM = 304,
+    DARIS_CUDA_INVALID_HANDLE = 400,
+    DARIS_CUDA_NOT_FOUND = 500,
+    DARIS_CUDA_NOT_READY = 600,
+    DARIS_CUDA_ILLEGAL_ADDRESS = 700,
+    DARIS_CUDA_LAUNCH_FAILED = 719,
+    DARIS_CUDA_NOT_PERMITTED = 800,
+    DARIS_CUDA_NOT_SUPPORTED = 801,
+    DARIS_CUDA_SYSTEM_NOT_READY = 802,
+    DARIS_CUDA_SYSTEM_DRIVER_MISMATCH = 803,
+    DARIS_CUDA_COMPATIBILITY_NOT_SUPPORTED = 804,
+    DARIS_CUDA_MPS_CONNECTION_FAILED = 805,
+    DARIS_CUDA_MPS_RPC_FAILURE = 806,
+    DARIS_CUDA_MPS_SERVER_NOT_READY = 807,
+    DARIS_CUDA_MPS_MAX_CLIENTS = 808,
+    DARIS_CUDA_MPS_MAX_CONNECTIONS = 809,
+    DARIS_CUDA_MPS_CLIENT_TERMINATED = 810,
+    DARIS_CUDA_CAPTURE_UNSUPPORTED = 900,
+    DARIS_CUDA_CAPTURE_INVALIDATED = 901,
+    DARIS_CUDA_CAPTURE_UNMATCHED = 903,
+    DARIS_CUDA_CAPTURE_UNJOINED = 904,
+    DARIS_CUDA_CAPTURE_ISOLATION = 905,
+    DARIS_CUDA_CAPTURED_EVENT = 907,
+    DARIS_CUDA_CAPTURE_WRONG_THREAD = 908,
+    DARIS_CUDA_INVALID_RESOURCE_TYPE = 914,
+    DARIS_CUDA_INVALID_RESOURCE_CONFIGURATION = 915,
+};
+
+/// The attributes of a device that are read.
+enum {
+    DARIS_CUDA_MULTIPROCESSOR_COUNT = 16,
+    DARIS_CUDA_L2_CACHE_BYTES = 38,
+    DARIS_CUDA_COMPUTE_CAPABILITY_MAJOR = 75,
+    DARIS_CUDA_COMPUTE_CAPABILITY_MINOR = 76,
+};
+
+/// Flags and modes.
+enum {
+    DARIS_CUDA_STREAM_NON_BLOCKING = 1,
+    DARIS_CUDA_EVENT_DISABLE_TIMING = 2,
+    DARIS_CUDA_CAPTURE_THREAD_LOCAL = 1,
+    DARIS_CUDA_RESOURCE_SM = 1,
+    DARIS_CUDA_SPLIT_IGNORE_COSCHEDULING = 1,
+    DARIS_CUDA_GREEN_DEFAULT_STREAM = 1,
+    DARIS_CUDA_JIT_ERROR_LOG = 5,
+    DARIS_CUDA_JIT_ERROR_LOG_BYTES = 6,
+};
+
+/// A resource of a device: here always a set of streaming multiprocessors (SMs). 144 bytes in every version of CUDA.
+typedef struct DarisCudaResource {
+    int type;
+    unsigned char reserved[92];
+    /// The number of SMs in the set.
+    unsigned int sm_count;
+    /// From CUDA 13.0, the least SMs that a part may have; before, not meaningful.
+    unsigned int least_partition;
+    /// From CUDA 13.0, the number that SMs are parted in multiples of; before, not meaningful.
+    unsigned int alignment;
+    unsigned char rest[36];
+} DarisCudaResource;
+
+_Static_assert(sizeof(DarisCudaResource) == 144, "the size that the driver expects");
+_Static_assert(offsetof(DarisCudaResource, sm_count) == 96, "the place that the driver expects");
+
+#endif

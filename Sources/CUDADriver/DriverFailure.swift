@@ -1,5 +1,0 @@
-/// Why the driver cannot be used.
-struct DriverFailure: Error {
-    /// A sentence without a full stop.
-    let reason: String
-}

@@ -1,0 +1,40 @@
+import CCUDADriver
+
+extension CUDALibrary {
+    /// What is fixed about a device.
+    ///
+    /// - Parameter index: The device's number, as the driver counts.
+    public func facts(ofDevice index: Int) throws(CUDAError) -> CUDADeviceFacts {
+        let purpose: StaticString = "reading what a GPU is"
+        let device = try handle(ofDevice: index)
+        var name = [CChar](repeating: 0, count: 256)
+        try check(functions.device_name(&name, Int32(name.count), device), "cuDeviceGetName", purpose)
+        var bytes = 0
+        try check(functions.device_memory(&bytes, device), "cuDeviceTotalMem", purpose)
+        var busID = [CChar](repeating: 0, count: 32)
+        try check(functions.device_bus_id(&busID, Int32(busID.count), device), "cuDeviceGetPCIBusId", purpose)
+        return CUDADeviceFacts(
+            index: index, name: String(terminated: name),
+            computeCapability: CUDAVersion(
+                major: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MAJOR, of: device),
+                minor: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MINOR, of: device)),
+            multiprocessorCount: try attribute(DARIS_CUDA_MULTIPROCESSOR_COUNT, of: device), totalMemoryBytes: bytes,
+            l2CacheBytes: try attribute(DARIS_CUDA_L2_CACHE_BYTES, of: device), busID: String(terminated: busID))
+    }
+
+    /// The driver's handle of a device.
+    func handle(ofDevice index: Int) throws(CUDAError) -> DarisCudaDevice {
+        var device: DarisCudaDevice = 0
+        let result = functions.device(&device, Int32(clamping: index))
+        guard result == DARIS_CUDA_SUCCESS else { throw failure(result, "cuDeviceGet", "finding GPU \(index)") }
+        return device
+    }
+
+    private func attribute(_ attribute: Int, of device: DarisCudaDevice) throws(CUDAError) -> Int {
+        var value: Int32 = 0
+        try check(
+            functions.device_attribute(&value, Int32(attribute), device), "cuDeviceGetAttribute",
+            "reading what a GPU is")
+        return Int(value)
+    }
+}

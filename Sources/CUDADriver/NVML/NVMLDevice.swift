@@ -1,0 +1,58 @@
+import CCUDADriver
+
+/// A device as NVML sees it.
+public final class NVMLDevice: Sendable {
+    private nonisolated(unsafe) let pointer: OpaquePointer
+    private let library: NVMLLibrary
+
+    init(_ pointer: OpaquePointer, library: NVMLLibrary) {
+        self.pointer = pointer
+        self.library = library
+    }
+
+    /// The figures of this moment. What the device does not tell is `nil`.
+    public func readings() -> NVMLReadings {
+        let functions = library.functions
+        var readings = NVMLReadings()
+        var name = [CChar](repeating: 0, count: 96)
+        if functions.name?(pointer, &name, UInt32(name.count)) == 0 { readings.name = String(terminated: name) }
+        var memory = DarisNvmlMemory()
+        if functions.memory?(pointer, &memory) == 0 {
+            readings.usedMemoryBytes = Int(clamping: memory.used)
+            readings.totalMemoryBytes = Int(clamping: memory.total)
+        }
+        readings.watts = number(functions.milliwatts).map { Double($0) / 1_000 }
+        readings.joules = joules()
+        readings.celsius = number(functions.temperature, Int32(DARIS_NVML_TEMPERATURE_GPU))
+        readings.multiprocessorMegahertz = number(functions.clock, Int32(DARIS_NVML_CLOCK_SM))
+        readings.memoryMegahertz = number(functions.clock, Int32(DARIS_NVML_CLOCK_MEMORY))
+        var utilisation = DarisNvmlUtilisation()
+        if functions.utilisation?(pointer, &utilisation) == 0 {
+            readings.utilisation = Double(utilisation.gpu) / 100
+            readings.memoryUtilisation = Double(utilisation.memory) / 100
+        }
+        return readings
+    }
+
+    /// The energy that the device has used since the driver was loaded, in joules, or `nil` where it does not count it.
+    public func joules() -> Double? {
+        var millijoules: UInt64 = 0
+        guard library.functions.millijoules?(pointer, &millijoules) == 0 else { return nil }
+        return Double(millijoules) / 1_000
+    }
+
+    private func number(
+        _ read: (@convention(c) (OpaquePointer?, UnsafeMutablePointer<UInt32>?) -> DarisNvmlResult)?
+    ) -> Int? {
+        var value: UInt32 = 0
+        return read?(pointer, &value) == 0 ? Int(value) : nil
+    }
+
+    private func number(
+        _ read: (@convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<UInt32>?) -> DarisNvmlResult)?,
+        _ kind: Int32
+    ) -> Int? {
+        var value: UInt32 = 0
+        return read?(pointer, kind, &value) == 0 ? Int(value) : nil
+    }
+}
