@@ -69,6 +69,8 @@ static const Wanted wanted[] = {
     OPTIONAL(begin_capture, "cuStreamBeginCapture", "cuStreamBeginCapture_v2", 10010),
     OPTIONAL(end_capture, "cuStreamEndCapture", "cuStreamEndCapture", 10000),
     OPTIONAL(graph_nodes, "cuGraphGetNodes", "cuGraphGetNodes", 10000),
+    OPTIONAL(graph_node_type, "cuGraphNodeGetType", "cuGraphNodeGetType", 10000),
+    OPTIONAL(set_kernel_node_attribute, "cuGraphKernelNodeSetAttribute", "cuGraphKernelNodeSetAttribute", 11000),
     OPTIONAL(destroy_graph, "cuGraphDestroy", "cuGraphDestroy", 10000),
     OPTIONAL(instantiate_graph, "cuGraphInstantiateWithFlags", "cuGraphInstantiateWithFlags", 11040),
     OPTIONAL(launch_graph, "cuGraphLaunch", "cuGraphLaunch", 10000),

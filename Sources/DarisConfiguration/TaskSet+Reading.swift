@@ -29,7 +29,7 @@ extension TaskSet {
                 file: root.file, message: "the file is empty; it needs at least 'models' and 'tasks'")
         }
         let section = try Section(
-            root, keys: ["device", "partition", "isolation", "models", "tasks", "load", "scheduler", "run"],
+            root, keys: ["device", "partition", "isolation", "gpu", "models", "tasks", "load", "scheduler", "run"],
             example: "tasks: ...")
         let device = try TaskSet.device(section["device"])
         let partition = try Partition(section["partition"])
@@ -46,7 +46,8 @@ extension TaskSet {
         let (scheduler, staging) = try SchedulerOptions.read(section["scheduler"])
         self.init(
             source: root.file, device: device, partition: partition, partitionKind: partitionKind,
-            isolation: isolation ?? .none, models: models, tasks: tasks, load: load,
+            isolation: isolation ?? .none, gpu: try GPUOptions(section["gpu"]), models: models, tasks: tasks,
+            load: load,
             scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]))
     }
 

@@ -23,6 +23,8 @@ extension TaskSet {
             "partition: {\(kind)contexts: \(partition.contexts), streams: \(partition.streams), "
                 + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))}")
         if isolation != .none { lines.append("isolation: \(isolation.rawValue)") }
+        let options = renderedGPU()
+        if !options.isEmpty { lines.append("gpu: \(YAMLText.mapping(options))") }
         lines.append("models:")
         lines += models.map { "  \(YAMLText.scalar($0.name)): \(rendered($0))" }
         lines.append("tasks:")
@@ -82,6 +84,15 @@ extension TaskSet {
 
     private func rendered(path: String) -> String {
         YAMLText.scalar(SourceFolder.relativize(path, to: source, workingFolder: workingFolder))
+    }
+
+    private func renderedGPU() -> [(String, String)] {
+        let defaults = GPUOptions()
+        let switches = [
+            ("tf32", gpu.tf32, defaults.tf32), ("nhwc", gpu.nhwc, defaults.nhwc),
+            ("graphs", gpu.graphs, defaults.graphs),
+        ]
+        return switches.filter { $0.1 != $0.2 }.map { ($0.0, "\($0.1)") }
     }
 
     private func renderedScheduler() -> [(String, String)] {

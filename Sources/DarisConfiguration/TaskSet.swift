@@ -21,6 +21,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     public var partitionKind: PartitionKind?
     /// Whether the contexts are processes of their own.
     public var isolation: Isolation
+    /// How networks run on a GPU; other devices ignore it.
+    public var gpu: GPUOptions
     /// The models, in the order of the file.
     public var models: [ModelDeclaration]
     /// The tasks, in the order of the file, `count` expanded.
@@ -57,7 +59,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     public init(
         source: String, device: String = "cpu",
         partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
-        partitionKind: PartitionKind? = nil, isolation: Isolation = .none, models: [ModelDeclaration],
+        partitionKind: PartitionKind? = nil, isolation: Isolation = .none, gpu: GPUOptions = GPUOptions(),
+        models: [ModelDeclaration],
         tasks: [TaskDeclaration], load: Double? = nil,
         scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings()
     ) {
@@ -66,6 +69,7 @@ public struct TaskSet: Hashable, Sendable, Codable {
         self.partition = partition
         self.partitionKind = partitionKind
         self.isolation = isolation
+        self.gpu = gpu
         self.models = models
         self.tasks = tasks
         self.load = load

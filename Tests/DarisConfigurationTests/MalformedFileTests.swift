@@ -55,12 +55,12 @@ struct MalformedFileTests {
         // Unknown keys.
         (
             "model: {}",
-            "t.yaml:1:1: unknown key 'model'; did you mean 'models'? allowed are device, partition, models, tasks, "
+            "t.yaml:1:1: unknown key 'model'; did you mean 'models'? allowed are device, partition, isolation, gpu, models, tasks, "
                 + "load, scheduler, run"
         ),
         (
             "<<: {}",
-            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, isolation, models, tasks, load, scheduler, run"
+            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, isolation, gpu, models, tasks, load, scheduler, run"
         ),
         (
             head + "- {name: a, piority: high}",

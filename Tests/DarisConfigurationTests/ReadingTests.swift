@@ -61,8 +61,13 @@ struct ReadingTests {
             #expect(TaskSet.gpuIndex(of: name) == nil, "\(name)")
         }
         let set = try TaskSet.parse(
-            text(top: "device: cuda:1\npartition: {kind: green, contexts: 2}\nisolation: process"), file: "t.yaml")
+            text(
+                top:
+                    "device: cuda:1\npartition: {kind: green, contexts: 2}\nisolation: process\ngpu: {tf32: false, nhwc: true}"
+            ),
+            file: "t.yaml")
         #expect(set.device == "cuda:1" && set.partitionKind == .green && set.isolation == .process)
+        #expect(set.gpu == GPUOptions(tf32: false, nhwc: true, graphs: true))
         #expect(try TaskSet.parse(text(), file: "t.yaml").isolation == .none)
     }
 

@@ -112,6 +112,9 @@ struct RenderingTests {
                 oversubscription: Double.random(in: 1...Double(contexts), using: &generator)),
             partitionKind: kinds.randomElement(using: &generator)!,
             isolation: Isolation.allCases.randomElement(using: &generator)!,
+            gpu: GPUOptions(
+                tf32: Bool.random(using: &generator), nhwc: Bool.random(using: &generator),
+                graphs: Bool.random(using: &generator)),
             models: models, tasks: tasks, load: loads.randomElement(using: &generator)!,
             scheduler: scheduler, staging: Bool.random(using: &generator),
             run: RunSettings(

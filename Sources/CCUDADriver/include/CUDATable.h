@@ -65,6 +65,9 @@ typedef struct DarisCuda {
     DarisCudaResult (*begin_capture)(DarisCudaStream stream, int mode);
     DarisCudaResult (*end_capture)(DarisCudaStream stream, DarisCudaGraph *graph);
     DarisCudaResult (*graph_nodes)(DarisCudaGraph graph, DarisCudaGraphNode *nodes, size_t *count);
+    DarisCudaResult (*graph_node_type)(DarisCudaGraphNode node, int *type);
+    DarisCudaResult (*set_kernel_node_attribute)(
+        DarisCudaGraphNode node, int attribute, const DarisCudaKernelAttribute *value);
     DarisCudaResult (*destroy_graph)(DarisCudaGraph graph);
     DarisCudaResult (*instantiate_graph)(
         DarisCudaExecutableGraph *executable, DarisCudaGraph graph, unsigned long long flags);

@@ -105,6 +105,18 @@ typedef struct DarisCudaResource {
     unsigned char rest[36];
 } DarisCudaResource;
 
+/// What kinds of work a graph has, as far as Daris asks.
+enum { DARIS_CUDA_NODE_KERNEL = 0, DARIS_CUDA_NODE_HOST = 3 };
+
+/// The attribute of a kernel in a graph that is its priority, as streams have one: CUDA 11.7.
+enum { DARIS_CUDA_KERNEL_PRIORITY = 8 };
+
+/// An attribute of a kernel: 64 bytes, of which a priority takes the first four.
+typedef union DarisCudaKernelAttribute {
+    int priority;
+    unsigned char size[64];
+} DarisCudaKernelAttribute;
+
 _Static_assert(sizeof(DarisCudaResource) == 144, "the size that the driver expects");
 _Static_assert(offsetof(DarisCudaResource, sm_count) == 96, "the place that the driver expects");
 

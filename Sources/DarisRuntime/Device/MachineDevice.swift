@@ -5,11 +5,14 @@ import DarisCore
 public enum MachineDevice: Device {
     /// The CPU, in this process.
     case cpu(CPUDevice)
+    /// An NVIDIA GPU, in this process.
+    case cuda(CUDADevice)
 
     /// How many lanes there are.
     public var laneCount: Int {
         switch self {
         case .cpu(let device): device.laneCount
+        case .cuda(let device): device.laneCount
         }
     }
 
@@ -17,6 +20,7 @@ public enum MachineDevice: Device {
     public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) {
         switch self {
         case .cpu(let device): device.tensorSizes(of: task)
+        case .cuda(let device): device.tensorSizes(of: task)
         }
     }
 
@@ -24,6 +28,7 @@ public enum MachineDevice: Device {
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         switch self {
         case .cpu(let device): device.setHandler(handler)
+        case .cuda(let device): device.setHandler(handler)
         }
     }
 
@@ -31,6 +36,7 @@ public enum MachineDevice: Device {
     public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
         switch self {
         case .cpu(let device): device.setContextHandler(handler)
+        case .cuda(let device): device.setContextHandler(handler)
         }
     }
 
@@ -38,6 +44,7 @@ public enum MachineDevice: Device {
     public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
         switch self {
         case .cpu(let device): device.launch(job, stage: stage, lane: lane, io: io)
+        case .cuda(let device): device.launch(job, stage: stage, lane: lane, io: io)
         }
     }
 
@@ -45,6 +52,7 @@ public enum MachineDevice: Device {
     public func terminateRunningStages() {
         switch self {
         case .cpu(let device): device.terminateRunningStages()
+        case .cuda(let device): device.terminateRunningStages()
         }
     }
 
@@ -52,6 +60,7 @@ public enum MachineDevice: Device {
     public func shutDown() {
         switch self {
         case .cpu(let device): device.shutDown()
+        case .cuda(let device): device.shutDown()
         }
     }
 }

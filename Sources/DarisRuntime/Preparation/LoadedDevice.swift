@@ -23,11 +23,13 @@ struct LoadedDevice {
     /// Loads the models onto the device that a task set names.
     static func load(
         _ taskSet: TaskSet, tasks: [DeviceTask], models: [StagedModel], environment: Environment, processors: [Int],
-        fifoPriority: Int, progress: StepHandler
+        fifoPriority: Int, progress: @escaping StepHandler
     ) throws(PreparationError) -> LoadedDevice {
         let partition = taskSet.partition
-        guard TaskSet.gpuIndex(of: taskSet.device) == nil else {
-            throw .device(name: taskSet.device, reason: "this version runs on the CPU only; use 'device: cpu'")
+        if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
+            return try .gpu(
+                gpu, taskSet, tasks: tasks, models: models, environment: environment, fifoPriority: fifoPriority,
+                progress: progress)
         }
         let device = try CPUDevice(
             tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,

@@ -1,0 +1,100 @@
+import CUDADriver
+import DarisCore
+import ONNXRuntime
+
+/// An NVIDIA GPU as a device: contexts are streams or green contexts of one process; under MPS each is a worker with a
+/// device of this kind.
+///
+/// A stage is captured once a lane and batch size into a CUDA graph, and a launch replays it between copies to and from the
+/// lane's fixed tensors (`TensorLayout`). One thread polls for ends; a stage's execution time is what the device says
+/// between two events. A job may run any of its stages on any lane of its context, and jobs of its task on any context,
+/// since every lane has every stage loaded: migration moves nothing.
+public final class CUDADevice: Device {
+    /// How many lanes there are: contexts × streams, context by context.
+    public let laneCount: Int
+    /// The SMs of each context.
+    public let units: [[Int]]
+    /// What the user should know: stages that could not be captured, quotas that were rounded.
+    public let notes: [String]
+
+    /// A task: its memory, and which of a lane's programs it runs.
+    struct Task: Sendable {
+        var isHighPriority: Bool
+        var memory: TaskMemory
+        var program: Int
+    }
+
+    private let tasks: [Task]
+    private let lanes: [CUDALane]
+    /// By lane, then by model and batch size, then by stage.
+    private let programs: [[[LaneProgram]]]
+    private let poller: CUDAPoller
+    private let handler: Handler
+
+    /// Whom to tell of ends. Set while no stage runs, read by the poller.
+    private final class Handler: @unchecked Sendable {
+        var call: @Sendable (StageEnd) -> Void = { _ in }
+    }
+
+    /// Lanes, programs and memory, ready to run.
+    struct Parts {
+        var tasks: [Task]
+        var lanes: [CUDALane]
+        var programs: [[[LaneProgram]]]
+        var units: [[Int]]
+        var notes: [String]
+        var fifoPriority: Int
+    }
+
+    /// Starts the poller and the lanes' threads.
+    init(_ parts: Parts) {
+        tasks = parts.tasks
+        lanes = parts.lanes
+        programs = parts.programs
+        units = parts.units
+        notes = parts.notes
+        laneCount = parts.lanes.count
+        let handler = Handler()
+        self.handler = handler
+        poller = CUDAPoller(parts.lanes) { handler.call($0) }
+        poller.start(.init(name: "daris-poll", fifoPriority: parts.fifoPriority))
+        for (lane, programs) in zip(lanes, programs) {
+            let isEager = programs.joined().contains { if case .eager = $0.launch { true } else { false } }
+            if isEager {
+                lane.startThread(.init(name: "daris-\(lane.index)", fifoPriority: parts.fifoPriority))
+            }
+        }
+    }
+
+    /// The bytes of each input and output of a task's model, in the order of its graph.
+    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) {
+        let layout = tasks[task].memory.layout
+        return (layout.inputs.map(\.bytes), layout.outputs.map(\.bytes))
+    }
+
+    /// Says whom to tell of the ends of stages, while none runs.
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
+
+    /// Puts a stage on the stream of an idle lane.
+    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        let task = tasks[job.task]
+        poller.watch()
+        lanes[lane].launch(
+            .init(
+                job: job, stage: stage, io: io, isHighPriority: task.isHighPriority,
+                program: programs[lane][task.program][stage], memory: task.memory,
+                followsAtOnce: poller.isCurrentThread))
+    }
+
+    /// Work on a GPU's stream runs to its end; nothing can be done.
+    public func terminateRunningStages() {}
+
+    /// Ends all threads and releases what the GPU holds; no stage is running.
+    public func shutDown() {
+        poller.stop()
+        for lane in lanes { lane.stop() }
+    }
+
+    // Not `shutDown`, which waits: the poller may be the one that lets go of the device.
+    deinit { poller.end() }
+}

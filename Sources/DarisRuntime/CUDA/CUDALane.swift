@@ -1,0 +1,193 @@
+import CDarisSystem
+import CUDADriver
+import DarisCore
+import Synchronization
+
+/// One lane of a GPU: a stream, and the stage that is on it.
+///
+/// A launch puts events and copies around the stage's graph and returns. The poller sees the end. A stage that could not
+/// be captured is put on the stream by a thread of the lane.
+final class CUDALane: @unchecked Sendable {
+    // Unchecked: `work` and what follows it are written by whoever launches while the lane is idle, and read by the poller
+    // once `state` says that the stage is on its way.
+
+    /// A stage to run.
+    struct Work: Sendable {
+        var job: JobID
+        var stage: Int
+        var io: JobTensors?
+        var isHighPriority: Bool
+        var program: LaneProgram
+        var memory: TaskMemory
+        /// Whether it was launched from the end of the lane's stage before.
+        var followsAtOnce: Bool
+    }
+
+    /// Where the lane's stage is.
+    enum State: Int, AtomicRepresentable {
+        /// There is none.
+        case idle
+        /// The lane's thread is putting it on the stream.
+        case starting
+        /// It is on the stream, as far as it got.
+        case onStream
+    }
+
+    let index: Int
+    let stream: CUDAStream
+    let scratch: DeviceMemory
+    let state = Atomic(State.idle)
+    private let context: CUDAContext
+    private let start: CUDAEvent
+    /// Taken in turn, so that the end of the stage before is still there when this one starts.
+    private let ends: [CUDAEvent]
+    private var turn = 0
+    private var work: Work?
+    private var failure: DeviceError?
+    private var isEndRecorded = false
+    private var hasEarlierEnd = false
+    private let semaphore = Semaphore()
+    private var thread: DedicatedThread?
+
+    init(index: Int, stream: CUDAStream, context: CUDAContext, scratchBytes: Int) throws(CUDAError) {
+        self.index = index
+        self.stream = stream
+        self.context = context
+        scratch = try DeviceMemory(context: context, byteCount: max(TensorLayout.alignment, scratchBytes))
+        start = try CUDAEvent(context: context, timing: true)
+        ends = [try CUDAEvent(context: context, timing: true), try CUDAEvent(context: context, timing: true)]
+    }
+
+    /// Starts the thread for stages that could not be captured.
+    func startThread(_ attributes: DedicatedThread.Attributes) {
+        thread = DedicatedThread(attributes) { [self] in
+            while true {
+                semaphore.wait()
+                guard state.load(ordering: .acquiring) == .starting else { return }
+                enqueue()
+                state.store(.onStream, ordering: .releasing)
+            }
+        }
+    }
+
+    /// Starts a stage on the idle lane.
+    func launch(_ work: Work) {
+        self.work = work
+        if case .eager = work.program.launch, thread != nil {
+            state.store(.starting, ordering: .releasing)
+            semaphore.post()
+        } else {
+            enqueue()
+            state.store(.onStream, ordering: .releasing)
+        }
+    }
+
+    private func enqueue() {
+        failure = nil
+        isEndRecorded = false
+        guard let work else { return }
+        do throws(DeviceError) {
+            try put(work)
+        } catch {
+            failure = error
+        }
+    }
+
+    private func put(_ work: Work) throws(DeviceError) {
+        if let io = work.io, work.stage == 0 { work.memory.take(io) }
+        try cuda { () throws(CUDAError) in
+            try context.makeCurrent()
+            try start.record(on: stream)
+            try copyIn(work.program.layout.copiesIn, from: work.memory)
+        }
+        switch work.program.launch {
+        case .graph(let high, let low):
+            let graph = work.isHighPriority ? high : low
+            try cuda { () throws(CUDAError) in try graph.launch(on: stream) }
+        case .eager(let stage):
+            try stage.enqueue()
+        }
+        try cuda { () throws(CUDAError) in
+            try copyOut(work.program.layout.copiesOut, to: work.memory)
+            try ends[turn].record(on: stream)
+        }
+        isEndRecorded = true
+    }
+
+    /// Puts copies into the lane on the stream.
+    func copyIn(_ copies: [TensorLayout.Copy], from memory: TaskMemory) throws(CUDAError) {
+        for copy in copies {
+            let target = scratch.address + copy.laneOffset
+            switch copy.memory {
+            case .hostInput:
+                try stream.copy(
+                    fromHost: memory.inputs.address + copy.offset, toDevice: target, byteCount: copy.bytes)
+            case .device:
+                guard let device = memory.device else { continue }
+                try stream.copy(fromDevice: device.address + copy.offset, toDevice: target, byteCount: copy.bytes)
+            case .hostOutput:
+                continue
+            }
+        }
+    }
+
+    /// Puts copies out of the lane on the stream.
+    func copyOut(_ copies: [TensorLayout.Copy], to memory: TaskMemory) throws(CUDAError) {
+        for copy in copies {
+            let source = scratch.address + copy.laneOffset
+            switch copy.memory {
+            case .hostOutput:
+                try stream.copy(
+                    fromDevice: source, toHost: memory.outputs.address + copy.offset, byteCount: copy.bytes)
+            case .device:
+                guard let device = memory.device else { continue }
+                try stream.copy(fromDevice: source, toDevice: device.address + copy.offset, byteCount: copy.bytes)
+            case .hostInput:
+                continue
+            }
+        }
+    }
+
+    /// Whether the stage on the stream has ended, and how. The lane is idle again once this says so.
+    func poll() -> StageEnd? {
+        do throws(CUDAError) {
+            // Where the launch broke off, what it had put on the stream must still run out of the buffers.
+            guard isEndRecorded ? try ends[turn].isDone : try stream.isIdle else { return nil }
+        } catch {
+            failure = failure ?? DeviceError(error.description)
+        }
+        guard let work else { return nil }
+        var end = StageEnd(lane: index, job: work.job, stage: work.stage, executionTime: .zero, error: failure)
+        if failure == nil {
+            do throws(CUDAError) {
+                end.executionTime = .seconds(try ends[turn].seconds(since: start))
+                if work.followsAtOnce && hasEarlierEnd {
+                    end.handover = .seconds(max(0, try start.seconds(since: ends[1 - turn])))
+                }
+            } catch {
+                end.error = DeviceError(error.description)
+            }
+            if let io = work.io, work.stage == work.memory.layout.stages.count - 1, end.error == nil {
+                work.memory.give(io)
+            }
+        }
+        hasEarlierEnd = isEndRecorded
+        if isEndRecorded { turn = 1 - turn }
+        self.work = nil
+        state.store(.idle, ordering: .releasing)
+        return end
+    }
+
+    /// Ends the lane's thread, if it has one, and waits for it; no stage is running.
+    func stop() {
+        guard thread != nil else { return }
+        semaphore.post()
+        thread?.join()
+        thread = nil
+    }
+}
+
+/// Runs CUDA calls with their errors in the device's words.
+func cuda(_ body: () throws(CUDAError) -> Void) throws(DeviceError) {
+    do { try body() } catch { throw DeviceError(error.description) }
+}

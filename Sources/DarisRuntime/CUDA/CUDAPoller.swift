@@ -1,0 +1,66 @@
+import DarisCore
+import Synchronization
+
+/// The thread that sees stages end on a GPU. It asks in turn, without pause while anything is in flight, since a pause
+/// would cost every stage; with nothing in flight it sleeps.
+final class CUDAPoller: Sendable {
+    private let lanes: [CUDALane]
+    private let ended: @Sendable (StageEnd) -> Void
+    private let inFlight = Atomic(0)
+    private let isStopped = Atomic(false)
+    private let identity = ThreadIdentity()
+    private let semaphore = Semaphore()
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    /// A poller at rest. `ended` is called on its thread, may launch from there, and is told of each end once.
+    init(_ lanes: [CUDALane], ended: @escaping @Sendable (StageEnd) -> Void) {
+        self.lanes = lanes
+        self.ended = ended
+    }
+
+    /// Starts the thread.
+    func start(_ attributes: DedicatedThread.Attributes) {
+        thread.withLock {
+            $0 = DedicatedThread(attributes) {
+                self.identity.claim()
+                self.run()
+            }
+        }
+    }
+
+    /// Whether the calling thread is the poller's.
+    var isCurrentThread: Bool { identity.isCurrent }
+
+    /// Says that a stage has been launched.
+    func watch() {
+        if inFlight.add(1, ordering: .sequentiallyConsistent).oldValue == 0 { semaphore.post() }
+    }
+
+    /// Ends the thread, once the stages in flight have ended, and waits for it.
+    func stop() {
+        end()
+        thread.withLock { $0 }?.join()
+    }
+
+    /// Has the thread end once the stages in flight have ended.
+    func end() {
+        isStopped.store(true, ordering: .sequentiallyConsistent)
+        semaphore.post()
+    }
+
+    private func run() {
+        while true {
+            if inFlight.load(ordering: .sequentiallyConsistent) == 0 {
+                if isStopped.load(ordering: .sequentiallyConsistent) { return }
+                semaphore.wait()
+                continue
+            }
+            for lane in lanes where lane.state.load(ordering: .acquiring) == .onStream {
+                guard let end = lane.poll() else { continue }
+                ended(end)
+                // Only now, so that a launch from the handler does not find nothing in flight and post for nothing.
+                inFlight.subtract(1, ordering: .sequentiallyConsistent)
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import CUDADriver
+
+/// A stage as a lane runs it: its layout, and how it gets onto the stream.
+struct LaneProgram: Sendable {
+    /// How a stage gets onto the stream.
+    enum Launch: Sendable {
+        /// All at once: one graph for HP jobs and one for LP jobs, whose kernels have the priority of that.
+        case graph(high: ExecutableGraph, low: ExecutableGraph)
+        /// Call by call, from a thread of the lane, since it takes the host as long as the stage has kernels.
+        case eager(any StageWork)
+    }
+
+    let layout: TensorLayout.Stage
+    let launch: Launch
+}

@@ -1,0 +1,62 @@
+import CUDADriver
+import DarisConfiguration
+import DarisCore
+import ONNXRuntime
+
+extension LoadedDevice {
+    /// The contexts of a GPU, in this process.
+    static func gpu(
+        _ index: Int, _ taskSet: TaskSet, tasks: [DeviceTask], models: [StagedModel], environment: Environment,
+        fifoPriority: Int, progress: @escaping StepHandler
+    ) throws(PreparationError) -> LoadedDevice {
+        let engine = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
+        return try gpu(
+            index, taskSet, tasks: tasks, models: models, environment: environment, engine: engine, driver: nil,
+            fifoPriority: fifoPriority, progress: progress)
+    }
+
+    /// - Parameters:
+    ///   - engine: what runs stages.
+    ///   - driver: the driver's library; the system's if `nil`.
+    static func gpu(
+        _ index: Int, _ taskSet: TaskSet, tasks: [DeviceTask], models: [StagedModel], environment: Environment,
+        engine: any StageEngine, driver: String?, fifoPriority: Int, progress: @escaping StepHandler
+    ) throws(PreparationError) -> LoadedDevice {
+        let partition = taskSet.partition
+        let kind = taskSet.partitionKind ?? (partition.contexts == 1 ? .streams : .green)
+        let device = taskSet.device
+        progress("opening the GPU")
+        let context: CUDAContext
+        let contexts: GPUContexts
+        do {
+            // A hardware queue a lane, as far as there are any: lanes that share one wait for each other.
+            let library = try CUDALibrary.open(path: driver, maxConnections: min(32, max(8, partition.lanes)))
+            context = try CUDAContext(library: library, device: index)
+            contexts = try GPUContexts.make(partition, kind: kind, on: context)
+        } catch {
+            throw .device(name: device, reason: error.description)
+        }
+        var shapes: [DeviceTask: TensorShapes] = [:]
+        let stages = CPUStageLoader(environment: environment, coreSets: [[0]])
+        for (model, staged) in models.enumerated() {
+            progress("finding the tensors of \(staged.name)")
+            let sessions = try stages.sessions(staged).map { $0[0] }
+            for task in tasks where task.model == model && shapes[task] == nil {
+                shapes[task] = try TensorShapes.discover(staged, stages: sessions, batch: task.batch)
+            }
+        }
+        let loader = CUDALoader(
+            context: context, engine: engine, options: taskSet.gpu, name: device, fifoPriority: fifoPriority,
+            progress: progress)
+        let parts = try loader.load(
+            tasks, priorities: taskSet.tasks.map(\.priority), models: models, shapes: shapes, contexts: contexts,
+            library: environment.library,
+            seed: taskSet.run.seed)
+        let facts = context.device
+        return LoadedDevice(
+            device: .cuda(CUDADevice(parts)), name: "\(facts.name) (GPU \(index))", unitName: "SMs",
+            units: facts.multiprocessorCount, kind: kind, contextUnits: parts.units,
+            fingerprint: "\(facts.name) \(context.library.version) \(partition) \(kind) \(taskSet.gpu)",
+            notes: parts.notes)
+    }
+}
