@@ -9,4 +9,7 @@ public enum StageCount: Hashable, Sendable, Codable {
     public static let automaticLimit = 32
     /// The share of the shortest period that one stage may take under `auto`, alone.
     public static let automaticShare = 0.1
+    /// The stages of `auto` on a GPU, where models are cut in proportion to the CPU's times, which say nothing of how long
+    /// a stage takes there: as many as the paper's ResNet18 has.
+    public static let automaticOnGPU = 4
 }

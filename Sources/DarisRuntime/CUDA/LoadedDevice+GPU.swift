@@ -4,6 +4,30 @@ import DarisCore
 import ONNXRuntime
 
 extension LoadedDevice {
+    /// Finds out whether a GPU can be used as a task set wants it, before anything takes time.
+    static func checkGPU(_ index: Int, _ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
+        _ = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
+        let kind = gpuKind(taskSet)
+        do {
+            let library = try openDriver(nil, lanes: taskSet.partition.lanes)
+            _ = try library.facts(ofDevice: index)
+            if kind == .green { try library.require(.greenContexts) }
+        } catch {
+            throw .device(name: taskSet.device, reason: error.description)
+        }
+        if kind == .mps, MPSDaemon.findControl() == nil { throw MPSDaemon.missing(gpu: index) }
+    }
+
+    /// How contexts get their SMs: as the task set says, or without another process.
+    static func gpuKind(_ taskSet: TaskSet) -> PartitionKind {
+        taskSet.partitionKind ?? (taskSet.partition.contexts == 1 ? .streams : .green)
+    }
+
+    /// The driver, with a hardware queue a lane as far as there are any: lanes that share one wait for each other.
+    private static func openDriver(_ path: String?, lanes: Int) throws(CUDAError) -> CUDALibrary {
+        try CUDALibrary.open(path: path, maxConnections: min(32, max(8, lanes)))
+    }
+
     /// The contexts of a GPU, in this process.
     static func gpu(
         _ index: Int, _ taskSet: TaskSet, tasks: [DeviceTask], models: [StagedModel], environment: Environment,
@@ -23,15 +47,13 @@ extension LoadedDevice {
         engine: any StageEngine, driver: String?, fifoPriority: Int, progress: @escaping StepHandler
     ) throws(PreparationError) -> LoadedDevice {
         let partition = taskSet.partition
-        let kind = taskSet.partitionKind ?? (partition.contexts == 1 ? .streams : .green)
+        let kind = gpuKind(taskSet)
         let device = taskSet.device
         progress("opening the GPU")
         let context: CUDAContext
         let contexts: GPUContexts
         do {
-            // A hardware queue a lane, as far as there are any: lanes that share one wait for each other.
-            let library = try CUDALibrary.open(path: driver, maxConnections: min(32, max(8, partition.lanes)))
-            context = try CUDAContext(library: library, device: index)
+            context = try CUDAContext(library: try openDriver(driver, lanes: partition.lanes), device: index)
             contexts = try GPUContexts.make(partition, kind: kind, on: context)
         } catch {
             throw .device(name: device, reason: error.description)

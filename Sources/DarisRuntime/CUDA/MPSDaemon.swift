@@ -18,6 +18,14 @@ final class MPSDaemon: Sendable {
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
+    /// The error where there is no control program.
+    static func missing(gpu: Int) -> PreparationError {
+        .device(
+            name: "cuda:\(gpu)",
+            reason: "\(controlName) is not in PATH; install the NVIDIA driver's compute utilities, or use "
+                + "'partition: {kind: green}', which needs no daemon")
+    }
+
     /// Starts a daemon for one GPU.
     ///
     /// - Parameters:
@@ -26,10 +34,7 @@ final class MPSDaemon: Sendable {
     /// - Throws: `PreparationError.device` with what the control program said.
     init(gpu: Int, control: String? = nil) throws(PreparationError) {
         guard let control = control ?? Self.findControl() else {
-            throw .device(
-                name: "cuda:\(gpu)",
-                reason: "\(Self.controlName) is not in PATH; install the NVIDIA driver's compute utilities, or use "
-                    + "'partition: {kind: green}', which needs no daemon")
+            throw Self.missing(gpu: gpu)
         }
         self.control = control
         self.gpu = gpu

@@ -48,6 +48,9 @@ public struct Preparation: Sendable {
     public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
         guard !TaskSet.isSimulated(device: taskSet.device) else { throw .simulatedDevice(taskSet.device) }
         let environment = try openEnvironment()
+        if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
+            try LoadedDevice.checkGPU(gpu, taskSet, environment: environment)
+        }
         let rights = SystemRights.probe()
         var notes = taskSet.warnings
         let fifo = options.realTime && rights.fifo
@@ -119,6 +122,9 @@ public struct Preparation: Sendable {
 
     private static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
         guard taskSet.staging else { return .count(1) }
+        if model.stages == .auto, TaskSet.gpuIndex(of: taskSet.device) != nil {
+            return .count(StageCount.automaticOnGPU)
+        }
         let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
         return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
     }
