@@ -37,7 +37,7 @@ final class CUDALane: @unchecked Sendable {
     let stream: CUDAStream
     let scratch: DeviceMemory
     let state = Atomic(State.idle)
-    private let context: CUDAContext
+    let context: CUDAContext
     private let start: CUDAEvent
     /// Taken in turn, so that the end of the stage before is still there when this one starts.
     private let ends: [CUDAEvent]

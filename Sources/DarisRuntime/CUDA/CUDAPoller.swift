@@ -4,6 +4,9 @@ import Synchronization
 /// The thread that sees stages end on a GPU. It asks in turn, without pause while anything is in flight, since a pause
 /// would cost every stage; with nothing in flight it sleeps.
 final class CUDAPoller: Sendable {
+    /// How often it tries to make the context its own.
+    private static let attempts = 100
+
     private let lanes: [CUDALane]
     private let ended: @Sendable (StageEnd) -> Void
     private let inFlight = Atomic(0)
@@ -49,11 +52,18 @@ final class CUDAPoller: Sendable {
     }
 
     private func run() {
+        var attempts = 0
         while true {
             if inFlight.load(ordering: .sequentiallyConsistent) == 0 {
                 if isStopped.load(ordering: .sequentiallyConsistent) { return }
                 semaphore.wait()
                 continue
+            }
+            // Asking needs the context. If it cannot be had at all, the questions fail, and with them the stages.
+            if attempts < Self.attempts, let lane = lanes.first {
+                attempts += 1
+                guard (try? lane.context.makeCurrent()) != nil else { continue }
+                attempts = Self.attempts
             }
             for lane in lanes where lane.state.load(ordering: .acquiring) == .onStream {
                 guard let end = lane.poll() else { continue }

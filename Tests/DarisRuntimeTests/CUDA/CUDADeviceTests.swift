@@ -1,0 +1,287 @@
+import DarisConfiguration
+import DarisCore
+import DarisONNX
+import Testing
+
+@testable import CUDADriver
+@testable import DarisRuntime
+
+@Suite("Models on a GPU", .timeLimit(.minutes(15)))
+struct CUDADeviceTests {
+    private let workshop: Workshop
+
+    init() throws { workshop = try Workshop() }
+
+    /// Submits jobs of `y = (relu(x) + 1) · 2 − 3` and checks what comes back.
+    private func checkChain(_ executor: Executor<CUDADevice>, task: Int = 0, count: Int = 6) async throws {
+        for index in 0..<count {
+            let x = [Float(index), -2, 0.5]
+            let outputs = try await executor.submit(task: task, inputs: [bytes(x)])
+            #expect(floats(outputs[0]) == x.map { (max(0, $0) + 1) * 2 - 3 })
+        }
+    }
+
+    @Test("graphs replayed on streams and green contexts compute what the model computes", arguments: [1, 2, 4])
+    func computes(stages: Int) async throws {
+        for kind in [PartitionKind.streams, .green] {
+            let gpu = try FakeGPU(in: workshop.folder)
+            let model = try await onThread { try workshop.cut(SmallModels.chain, stages: stages) }
+            do {
+                let partition = Partition(
+                    contexts: kind == .green ? 3 : 1, streams: 2, oversubscription: kind == .green ? 2 : 1)
+                let bench = try await onThread {
+                    try GPUBench(
+                        workshop, [model], gpu: gpu, tasks: [.init(model: 0, batch: 1), .init(model: 0, batch: 1)],
+                        partition: partition, kind: kind)
+                }
+                #expect(bench.device.laneCount == partition.lanes)
+                let captured = gpu.calls(named: "cuGraphInstantiateWithFlags")
+                #expect(captured >= stages * partition.lanes)
+                let outcome = try await bench.run { executor in
+                    try await checkChain(executor)
+                    try await checkChain(executor, task: 1)
+                }
+                #expect(outcome.summary.jobs.completed == 12 && outcome.summary.jobs.failed == 0)
+                // Everything was replayed, nothing captured anew.
+                #expect(gpu.calls(named: "cuGraphLaunch") == 12 * stages)
+                #expect(gpu.calls(named: "cuGraphInstantiateWithFlags") == captured)
+                // Two on each lane: HP and LP.
+                #expect(!bench.notes.contains { $0.contains("call by call") })
+            }
+            #expect(await gpu.isClean())
+        }
+    }
+
+    @Test("several inputs and outputs, an output that a later stage reads, and batches", arguments: [1, 2, 3])
+    func severalInputsAndOutputs(stages: Int) async throws {
+        let gpu = try FakeGPU(in: workshop.folder)
+        let model = try await onThread { try workshop.cut(SmallModels.twoOutputs, stages: stages) }
+        do {
+            let bench = try await onThread {
+                try GPUBench(workshop, [model], gpu: gpu, tasks: [.init(model: 0, batch: 2)])
+            }
+            let sizes = bench.device.tensorSizes(of: 0)
+            #expect(sizes.inputs == [24, 24] && sizes.outputs == [24, 24])
+            let (a, b): ([Float], [Float]) = ([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])
+            _ = try await bench.run { executor in
+                for _ in 0..<3 {
+                    let outputs = try await executor.submit(task: 0, inputs: [bytes(a), bytes(b)])
+                    #expect(floats(outputs[0]) == [-35, -21, -7, 7, 21, 35])
+                    #expect(floats(outputs[1]) == [7, 7, 7, 7, 7, 7])
+                }
+            }
+        }
+        #expect(await gpu.isClean())
+    }
+
+    @Test("execution times are the device's own, and the gap between two stages of a lane is measured")
+    func times() async throws {
+        let gpu = try FakeGPU(in: workshop.folder)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 4) }
+        let bench = try await onThread {
+            try GPUBench(
+                workshop, [model], gpu: gpu, partition: Partition(contexts: 1, streams: 1, oversubscription: 1))
+        }
+        let ends = Journal<StageEnd>()
+        bench.device.setHandler { end in
+            ends.append(end)
+            if end.stage < 3 { bench.device.launch(end.job, stage: end.stage + 1, lane: 0, io: nil) }
+        }
+        bench.device.launch(JobID(task: 0, sequence: 0), stage: 0, lane: 0, io: nil)
+        let all = await ends.first(4)
+        #expect(all.map(\.stage) == [0, 1, 2, 3])
+        #expect(all.allSatisfy { $0.error == nil && $0.executionTime > .zero })
+        #expect(all.map { $0.handover != nil } == [false, true, true, true])
+        await onThread { bench.device.shutDown() }
+    }
+
+    @Test("a stage that cannot be captured is launched call by call, with a note, and computes the same")
+    func eager() async throws {
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        for how in ["switched off", "host functions", "capture fails"] {
+            let gpu = try FakeGPU(in: workshop.folder)
+            if how == "capture fails" { gpu.fail("cuStreamEndCapture", 1, with: 901) }
+            do {
+                let bench = try await onThread {
+                    try GPUBench(
+                        workshop, [model], gpu: gpu, options: GPUOptions(graphs: how != "switched off"),
+                        engine: HostEngine(workshop.environment, replaysHostFunctions: how != "host functions"))
+                }
+                let notes = bench.notes.filter { $0.contains("is launched call by call, not as a graph: ") }
+                #expect(notes.count == (how == "switched off" ? 0 : how == "capture fails" ? 1 : 2), "\(how) \(notes)")
+                let outcome = try await bench.run { try await checkChain($0) }
+                #expect(outcome.summary.jobs.completed == 6)
+            }
+            #expect(await gpu.isClean(), "\(how)")
+        }
+    }
+
+    @Test("green contexts are windows of SM groups, disjoint or overlapping, and rounding is told")
+    func greenWindows() async throws {
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 1) }
+        func bench(_ contexts: Int, _ oversubscription: Double) async throws -> GPUBench {
+            let gpu = try FakeGPU(in: workshop.folder)
+            return try await onThread {
+                try GPUBench(
+                    workshop, [model], gpu: gpu,
+                    partition: Partition(contexts: contexts, streams: 1, oversubscription: oversubscription),
+                    kind: .green)
+            }
+        }
+        let disjoint = try await bench(4, 1)
+        #expect(disjoint.units.map(\.count) == [32, 32, 32, 32])
+        #expect(Set(disjoint.units.joined()).count == 128)
+        #expect(
+            disjoint.notes == [
+                "each context has 32 SMs instead of 33, since they come in groups of 8",
+                "4 of 132 SMs are in no group of 8 and stay idle",
+            ])
+        let overlapping = try await bench(4, 2)
+        #expect(overlapping.units.map(\.count) == [64, 64, 64, 64])
+        #expect(overlapping.units[0] != overlapping.units[1])
+        #expect(Set(overlapping.units[0]).intersection(overlapping.units[1]).count == 32)
+        await onThread {
+            disjoint.device.shutDown()
+            overlapping.device.shutDown()
+        }
+    }
+
+    @Test("what does not fit into the memory is refused with the bill before anything is loaded")
+    func memory() async throws {
+        let gpu = try FakeGPU(in: workshop.folder, memoryBytes: 1 << 10)
+        let model = try await onThread { try workshop.cut(SmallModels.wide, stages: 1) }
+        let error = await #expect(throws: PreparationError.self) {
+            try await onThread { _ = try GPUBench(workshop, [model], gpu: gpu) }
+        }
+        #expect(error?.description.contains("device cuda: the task set needs ") == true, "\(error.debugDescription)")
+        #expect(gpu.calls(named: "cuMemAlloc") == 0 && gpu.live == 0)
+    }
+
+    @Test("each call that fails while the device is loaded is named in the error, and everything is released")
+    func failuresAtStart() async throws {
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let partition = Partition(contexts: 2, streams: 1, oversubscription: 1)
+        func load(_ gpu: FakeGPU) async -> Result<[String], any Error> {
+            await onThread {
+                Result {
+                    let bench = try GPUBench(workshop, [model], gpu: gpu, partition: partition, kind: .green)
+                    bench.device.shutDown()
+                    return bench.notes
+                }
+            }
+        }
+        let whole = try FakeGPU(in: workshop.folder)
+        _ = try await load(whole).get()
+        let calls = whole.calls
+        #expect(calls > 100)
+        #expect(await whole.isClean())
+        var tried = 0
+        for number in 1...calls {
+            let gpu = try FakeGPU(in: workshop.folder)
+            gpu.fail(number, with: 700)
+            let outcome = await load(gpu)
+            guard let call = gpu.failedCall else { continue }
+            tried += 1
+            switch outcome {
+            case .success(let notes):
+                // A capture may fail; what is released at the end cannot.
+                let isToldOrReleases =
+                    notes.contains { $0.contains(call) } || call.contains("Destroy") || call.contains("Free")
+                    || call.contains("Release") || call == "cuCtxSynchronize" || call.contains("Attribute")
+                    || call.contains("SetCurrent")
+                #expect(isToldOrReleases, "call \(number), \(call): no error")
+            case .failure(let error):
+                #expect("\(error)".contains(call), "call \(number), \(call): \(error)")
+                #expect("\(error)".contains("illegal"), "call \(number), \(call): \(error)")
+            }
+            #expect(await gpu.isClean(), "call \(number), \(call)")
+        }
+        #expect(tried > 100)
+    }
+
+    @Test("each call that fails in a run fails its own job with its name, and the run goes on")
+    func failuresInARun() async throws {
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)
+        var tried = 0
+        var number = 1
+        while true {
+            let gpu = try FakeGPU(in: workshop.folder)
+            var hasFailed = false
+            do {
+                let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu, partition: partition) }
+                gpu.fail(number, with: 700)
+                var failures = 0
+                let outcome = try await bench.run { executor in
+                    for index in 0..<3 {
+                        let x = [Float(index), -2, 0.5]
+                        do {
+                            let outputs = try await executor.submit(task: 0, inputs: [bytes(x)])
+                            #expect(floats(outputs[0]) == x.map { (max(0, $0) + 1) * 2 - 3 })
+                        } catch let error as SubmissionError {
+                            failures += 1
+                            let ending = Bench.Answer.failure(error).ending
+                            let call = gpu.failedCall ?? "none"
+                            #expect(ending?.fate == .failed && ending?.message?.contains(call) == true, "\(error)")
+                        }
+                    }
+                }
+                hasFailed = gpu.failedCall != nil
+                #expect(failures <= 1 && outcome.summary.jobs.failed == failures)
+                #expect(outcome.summary.jobs.completed == 3 - failures && outcome.summary.jobs.inFlight == 0)
+            }
+            #expect(await gpu.isClean(), "call \(number)")
+            guard hasFailed else { break }
+            tried += 1
+            number += 1
+            if number > 2_000 { break }
+        }
+        #expect(tried > 20)
+    }
+
+    @Test("a lost device fails every job with CUDA's words, and the run ends")
+    func lostDevice() async throws {
+        let gpu = try FakeGPU(in: workshop.folder)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        do {
+            let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu) }
+            let outcome = try await bench.run { executor in
+                try await checkChain(executor, count: 2)
+                gpu.lose(with: 700)
+                for _ in 0..<4 {
+                    let error = await #expect(throws: SubmissionError.self) {
+                        try await executor.submit(task: 0, inputs: [bytes([Float](repeating: 1, count: 3))])
+                    }
+                    let ending = error.flatMap { Bench.Answer.failure($0).ending }
+                    #expect(ending?.message?.contains("illegal") == true)
+                }
+            }
+            #expect(outcome.summary.jobs.completed == 2 && outcome.summary.jobs.failed == 4)
+        }
+        #expect(await gpu.isReleased())
+    }
+
+    @Test("periodic tasks on all lanes run without a rule of CUDA broken")
+    func underLoad() async throws {
+        let gpu = try FakeGPU(in: workshop.folder)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 3) }
+        do {
+            let tasks = (0..<12).map { _ in DeviceTask(model: 0, batch: 1) }
+            let bench = try await onThread {
+                try GPUBench(
+                    workshop, [model], gpu: gpu, tasks: tasks,
+                    priorities: tasks.indices.map { $0 % 3 == 0 ? .high : .low },
+                    partition: Partition(contexts: 2, streams: 2, oversubscription: 2), kind: .green,
+                    arrivals: tasks.map { _ in .clock(.every(.milliseconds(2))) })
+            }
+            let outcome = try await bench.run { executor in
+                while executor.snapshot().hp.counts.completed + executor.snapshot().lp.counts.completed < 100 {
+                    await Task.yield()
+                }
+            }
+            #expect(outcome.summary.jobs.failed == 0 && outcome.summary.jobs.inFlight == 0)
+            #expect(outcome.summary.jobs.completed >= 100 && outcome.summary.jobs.isBalanced)
+        }
+        #expect(await gpu.isClean())
+    }
+}

@@ -1,0 +1,231 @@
+import DarisConfiguration
+import DarisCore
+import Foundation
+import ONNXRuntime
+
+@testable import CUDADriver
+@testable import DarisRuntime
+
+/// A CUDA driver without a GPU, one of its own for each test: a copy of the fake library under another name is loaded
+/// anew, with state of its own.
+final class FakeGPU: Sendable {
+    let path: String
+    nonisolated(unsafe) private let handle: UnsafeMutableRawPointer
+
+    enum Failure: Error { case notBuilt(String), notLoadable(String), noFunction(String) }
+
+    init(in folder: TemporaryFolder, multiprocessors: Int = 132, memoryBytes: UInt64 = 1 << 34) throws {
+        let built = try Self.builtLibrary()
+        path = folder.path + "/libcuda-\(UUID().uuidString).so"
+        try FileManager.default.copyItem(atPath: built, toPath: path)
+        guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            throw Failure.notLoadable(dlerror().map { String(cString: $0) } ?? "")
+        }
+        self.handle = handle
+        try function("fake_cuda_reset", as: (@convention(c) () -> Void).self)()
+        try function("fake_cuda_set_multiprocessors", as: (@convention(c) (Int32) -> Void).self)(Int32(multiprocessors))
+        try function("fake_cuda_set_memory", as: (@convention(c) (UInt64) -> Void).self)(memoryBytes)
+    }
+
+    /// Beside the test bundle, where the build puts it.
+    private static func builtLibrary() throws -> String {
+        let executable = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+        let main = Bundle.main.executableURL?.deletingLastPathComponent().path ?? executable
+        let places: [String] = [Bundle.main.bundlePath, executable, main]
+        for place in places {
+            let path = place + "/libFakeCUDA.so"
+            if FileManager.default.fileExists(atPath: path) { return path }
+        }
+        throw Failure.notBuilt("\(places)")
+    }
+
+    private func function<Function>(_ name: String, as type: Function.Type) throws -> Function {
+        guard let symbol = dlsym(handle, name) else { throw Failure.noFunction(name) }
+        return unsafeBitCast(symbol, to: type)
+    }
+
+    private func count(_ name: String) -> Int {
+        (try? function(name, as: (@convention(c) () -> Int).self)()) ?? -1
+    }
+
+    /// Calls made so far.
+    var calls: Int { count("fake_cuda_calls") }
+    /// Objects alive, of all kinds.
+    var live: Int { count("fake_cuda_live_total") }
+
+    /// Rules that were broken.
+    var violations: [String] {
+        guard
+            let violation = try? function(
+                "fake_cuda_violation", as: (@convention(c) (Int) -> UnsafePointer<CChar>?).self)
+        else { return ["no function"] }
+        return (0..<count("fake_cuda_violations")).map { violation($0).map { String(cString: $0) } ?? "" }
+    }
+
+    /// Whether everything is released. A thread that was the last to use something may let go of it a moment later.
+    func isReleased() async -> Bool {
+        for _ in 0..<1_000_000 {
+            if live == 0 { return true }
+            await Task.yield()
+        }
+        return false
+    }
+
+    /// Whether everything is released and no rule was broken.
+    func isClean() async -> Bool {
+        let isReleased = await isReleased()
+        return isReleased && violations == []
+    }
+
+    /// The name of the call that was made to fail, or `nil` if it has not been made.
+    var failedCall: String? {
+        let name = try? function("fake_cuda_failed", as: (@convention(c) () -> UnsafePointer<CChar>?).self)()
+        return (name ?? nil).map { String(cString: $0) }
+    }
+
+    /// How often a call was made.
+    func calls(named name: String) -> Int {
+        (try? function("fake_cuda_calls_named", as: (@convention(c) (UnsafePointer<CChar>) -> Int).self)(name)) ?? -1
+    }
+
+    /// Makes the `n`-th call from now on, counted from 1, fail: 2 is out of memory, 700 an illegal address.
+    func fail(_ n: Int, with result: Int32) {
+        try? function("fake_cuda_fail", as: (@convention(c) (Int, Int32) -> Void).self)(n, result)
+    }
+
+    /// The same for calls of one name.
+    func fail(_ name: String, _ n: Int, with result: Int32) {
+        try? function("fake_cuda_fail_named", as: (@convention(c) (UnsafePointer<CChar>, Int, Int32) -> Void).self)(
+            name, n, result)
+    }
+
+    /// Makes the next work fail, and everything after it.
+    func lose(with result: Int32) {
+        try? function("fake_cuda_lose", as: (@convention(c) (Int32) -> Void).self)(result)
+    }
+}
+
+/// Runs stages with ONNX Runtime on the CPU, from within the stream: the fake device's memory is the host's.
+struct HostEngine: StageEngine {
+    let environment: Environment
+    let replaysHostFunctions: Bool
+
+    init(_ environment: Environment, replaysHostFunctions: Bool = true) {
+        self.environment = environment
+        self.replaysHostFunctions = replaysHostFunctions
+    }
+
+    func load(
+        _ stage: StagedModel.Stage, of model: StagedModel, on stream: CUDAStream
+    ) throws(PreparationError) -> any LoadedStage {
+        var options = SessionOptions()
+        options.freeDimensionOverrides = model.dimensions
+        let (environment, options_) = (environment, options)
+        let session = try runtime(model.name) { () throws(ONNXRuntimeError) in
+            try Session(environment: environment, model: .file(stage.path), options: options_)
+        }
+        return Loaded(session: session, stream: stream, model: model.name)
+    }
+
+    private struct Loaded: LoadedStage {
+        let session: Session
+        let stream: CUDAStream
+        let model: String
+
+        func bind(
+            _ layout: TensorLayout.Stage, address: UnsafeMutableRawPointer
+        ) throws(PreparationError) -> any StageWork {
+            let binding = try runtime(model) { () throws(ONNXRuntimeError) in
+                let binding = try IOBinding(session: session)
+                for slot in layout.inputs { try binding.bind(try tensor(slot, address), toInput: slot.name) }
+                for slot in layout.outputs { try binding.bind(try tensor(slot, address), toOutput: slot.name) }
+                return binding
+            }
+            return Work(binding: binding, stream: stream)
+        }
+
+        private func tensor(
+            _ slot: TensorLayout.Slot, _ address: UnsafeMutableRawPointer
+        ) throws(ONNXRuntimeError) -> Tensor {
+            try Tensor(
+                elementType: slot.elementType, shape: slot.shape,
+                over: UnsafeMutableRawBufferPointer(
+                    start: address + slot.offset, count: slot.shape.reduce(slot.elementType.byteSize ?? 0, *)),
+                in: session.environment.library.hostMemory)
+        }
+    }
+
+    private struct Work: StageWork {
+        let binding: IOBinding
+        let stream: CUDAStream
+
+        func enqueue() throws(DeviceError) {
+            try cuda { () throws(CUDAError) in
+                try stream.launchHostFunction { try? binding.session.run(binding: binding) }
+            }
+        }
+    }
+}
+
+/// Tasks on a fake GPU.
+struct GPUBench {
+    let gpu: FakeGPU
+    let device: CUDADevice
+    let notes: [String]
+    let units: [[Int]]
+    let executor: Executor<CUDADevice>
+
+    init(
+        _ workshop: Workshop, _ models: [StagedModel], gpu: FakeGPU, tasks: [DeviceTask]? = nil,
+        priorities: [Priority]? = nil,
+        partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), kind: PartitionKind? = nil,
+        options: GPUOptions = GPUOptions(), engine: HostEngine? = nil,
+        arrivals: [Executor<CUDADevice>.Arrival]? = nil, duration: Nanoseconds = Bench.endless
+    ) throws {
+        let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
+        let priorities = priorities ?? tasks.map { _ in .high }
+        let set = TaskSet(
+            source: "test", device: "cuda", partition: partition, partitionKind: kind, gpu: options,
+            models: models.map { ModelDeclaration(name: $0.name, source: .file("")) },
+            tasks: zip(tasks, priorities).enumerated().map { index, task in
+                TaskDeclaration(
+                    name: "task-\(index)", model: models[task.0.model].name, period: .milliseconds(10),
+                    priority: task.1, batch: task.0.batch)
+            })
+        let loaded = try LoadedDevice.gpu(
+            0, set, tasks: tasks, models: models, environment: workshop.environment,
+            engine: engine ?? HostEngine(workshop.environment), driver: gpu.path, fifoPriority: 0, progress: { _ in })
+        guard case .cuda(let device) = loaded.device else { preconditionFailure("a GPU was asked for") }
+        self.gpu = gpu
+        self.device = device
+        notes = loaded.notes
+        units = loaded.contextUnits
+        let specifications = tasks.enumerated().map { index, task in
+            TaskSpecification(
+                name: "task-\(index)", period: .milliseconds(10), priority: priorities[index], batch: task.batch,
+                overrun: .queue(limit: 100), afet: models[task.model].stages.map { _ in .microseconds(10) })
+        }
+        executor = Executor(
+            try SchedulerConfiguration(partition: partition, tasks: specifications), device: device,
+            arrivals: arrivals ?? tasks.map { _ in .sporadic }, duration: duration)
+    }
+
+    /// Starts a run, calls `body`, and ends the run and the device.
+    func run(_ body: (Executor<CUDADevice>) async throws -> Void) async throws -> Executor<CUDADevice>.Outcome {
+        executor.start()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(executor))
+        } catch {
+            result = .failure(error)
+        }
+        executor.interrupt()
+        let outcome = await onThread {
+            let outcome = executor.waitForEnd()
+            device.shutDown()
+            return outcome
+        }
+        try result.get()
+        return outcome
+    }
+}
