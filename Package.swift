@@ -14,6 +14,8 @@ let package = Package(
         .library(name: "DarisSimulator", targets: ["DarisSimulator"]),
         .library(name: "ONNXRuntime", targets: ["ONNXRuntime"]),
         .library(name: "DarisRuntime", targets: ["DarisRuntime", "DarisConfiguration", "DarisReport"]),
+        // For the tests, which open it at run time.
+        .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -103,6 +105,10 @@ let package = Package(
         ),
         .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
         .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime"], swiftSettings: settings),
+        // A CUDA driver without a GPU, opened at run time as the real one is.
+        .target(
+            name: "FakeCUDA", path: "Tests/Support/FakeCUDA",
+            cSettings: [.headerSearchPath("../../../Sources/CCUDADriver/include")]),
         .testTarget(name: "CUDADriverTests", dependencies: ["CUDADriver"], swiftSettings: settings),
         .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
         .testTarget(

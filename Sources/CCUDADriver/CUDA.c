@@ -116,12 +116,15 @@ DarisCudaOpening daris_cuda_open(const char *path, DarisCuda *driver, int *versi
         dlclose(handle);
         return DARIS_CUDA_NOT_A_DRIVER;
     }
-    // A driver that does not tell its version is as old as can be; what is wrong with it, starting it will tell.
-    int is_told = get_version(version) == DARIS_CUDA_SUCCESS;
-    if (is_told && *version < DARIS_CUDA_OLDEST_VERSION) {
+    DarisCudaResult told = get_version(version);
+    if (told == DARIS_CUDA_SUCCESS && *version < DARIS_CUDA_OLDEST_VERSION) {
         return DARIS_CUDA_TOO_OLD;
     }
-    int known = is_told ? *version : DARIS_CUDA_OLDEST_VERSION;
+    // A driver that does not tell its version is as old as can be; starting it may say better what is wrong with it.
+    int known = told == DARIS_CUDA_SUCCESS ? *version : DARIS_CUDA_OLDEST_VERSION;
+    if (told != DARIS_CUDA_SUCCESS) {
+        *version = -told;
+    }
     GetFunction get = NULL;
     *(void **)&get = dlsym(handle, "cuGetProcAddress_v2");
     if (get != NULL && find(handle, get, &wanted[0]) == NULL) {

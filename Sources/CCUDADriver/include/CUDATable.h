@@ -104,14 +104,14 @@ typedef enum DarisCudaOpening {
 } DarisCudaOpening;
 
 /// The earliest version of CUDA that a driver must know: 11.0, in the driver's form.
-enum { DARIS_CUDA_OLDEST_VERSION = 11000, DARIS_CUDA_GRAPH_VERSION = 11040, DARIS_CUDA_GREEN_VERSION = 12040 };
+enum { DARIS_CUDA_OLDEST_VERSION = 11000 };
 
 /// Loads the driver's library and looks its functions up; calls nothing of it but the functions that say its version
 /// and give the others.
 ///
-/// `version` becomes the version of CUDA that the driver knows, in its form, or 0. If not all needed functions are
-/// there, up to `capacity` bytes of `message` say why, always terminated. A loaded driver stays loaded until the process
-/// ends.
+/// `version` becomes the version of CUDA that the driver knows, in its form; 0 if it was not asked, and the negative
+/// result if it did not say. If not all needed functions are there, up to `capacity` bytes of `message` say why, always
+/// terminated. A loaded driver stays loaded until the process ends.
 DarisCudaOpening daris_cuda_open(const char *path, DarisCuda *driver, int *version, char *message, size_t capacity);
 
 /// Sets CUDA_DEVICE_MAX_CONNECTIONS, which a driver reads when it starts. No other thread may use the environment

@@ -51,7 +51,7 @@ public final class CUDALibrary: Sendable {
         var number: Int32 = 0
         var message = [CChar](repeating: 0, count: 512)
         let opening = daris_cuda_open(path, &functions, &number, &message, message.count)
-        let version = CUDAVersion(driverNumber: Int(number))
+        let version = CUDAVersion(driverNumber: max(0, Int(number)))
         guard opening == DARIS_CUDA_OPENED else {
             throw Self.unusable(path: path, opening: opening, version: version, reason: String(terminated: message))
         }
@@ -59,6 +59,9 @@ public final class CUDALibrary: Sendable {
         self.version = version
         self.functions = functions
         deviceCount = try Self.start(functions)
+        if number < 0 {
+            throw Self.failure(-number, "cuDriverGetVersion", "reading the CUDA driver's version", functions)
+        }
     }
 
     /// Starts the driver and counts its devices.

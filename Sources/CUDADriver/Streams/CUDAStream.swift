@@ -21,10 +21,11 @@ public final class CUDAStream: Sendable {
     ///
     /// - Parameter priority: Lower numbers go first; beyond ``CUDAContext/streamPriorityRange`` its ends hold.
     public init(context: CUDAContext, priority: Int = 0) throws(CUDAError) {
+        let functions = context.library.functions
+        let flags = UInt32(DARIS_CUDA_STREAM_NON_BLOCKING)
         try context.makeCurrent()
-        handle = try Self.make(in: context, keeping: nil) {
-            context.library.functions.create_stream(
-                $0, UInt32(DARIS_CUDA_STREAM_NON_BLOCKING), Int32(clamping: priority))
+        handle = try context.make("cuStreamCreateWithPriority", "making a stream", release: functions.destroy_stream) {
+            functions.create_stream($0, flags, Int32(clamping: priority))
         }
         self.context = context
         greenContext = nil
@@ -40,21 +41,30 @@ public final class CUDAStream: Sendable {
         let flags = UInt32(DARIS_CUDA_STREAM_NON_BLOCKING)
         try context.makeCurrent()
         if functions.create_green_stream != nil {
-            handle = try Self.make(in: context, keeping: greenContext) {
-                functions.create_green_stream($0, greenContext.pointer, flags, Int32(clamping: priority))
-            }
+            handle = try context.make(
+                "cuGreenCtxStreamCreate", "making a stream", release: functions.destroy_stream, keeping: greenContext
+            ) { functions.create_green_stream($0, greenContext.pointer, flags, Int32(clamping: priority)) }
         } else {
             // CUDA 12.4 makes a stream in whatever context is current.
+            let purpose: StaticString = "making a stream in a green context"
             var view: OpaquePointer?
             try context.library.check(
-                functions.context_from_green(&view, greenContext.pointer), "cuCtxFromGreenCtx",
-                "making a stream in a green context")
-            try context.library.check(
-                functions.set_current(view), "cuCtxSetCurrent", "making a stream in a green context")
-            defer { context.makeCurrentToRelease() }
-            handle = try Self.make(in: context, keeping: greenContext) {
-                functions.create_stream($0, flags, Int32(clamping: priority))
+                functions.context_from_green(&view, greenContext.pointer), "cuCtxFromGreenCtx", purpose)
+            try context.library.check(functions.set_current(view), "cuCtxSetCurrent", purpose)
+            let made: Result<DarisCudaStream, CUDAError>
+            do throws(CUDAError) {
+                made = .success(
+                    try context.take("cuStreamCreateWithPriority", purpose) {
+                        functions.create_stream($0, flags, Int32(clamping: priority))
+                    })
+            } catch {
+                made = .failure(error)
             }
+            // Whatever came of it, the thread must not stay in the green context.
+            let back = functions.set_current(context.pointer)
+            handle = CUDAHandle(
+                try made.get(), in: context, release: functions.destroy_stream, keeping: greenContext)
+            try context.library.check(back, "cuCtxSetCurrent", purpose)
         }
         self.context = context
         self.greenContext = greenContext
@@ -86,16 +96,5 @@ public final class CUDAStream: Sendable {
         try context.library.check(
             context.library.functions.stream_wait_event(handle.pointer, event.handle.pointer, 0), "cuStreamWaitEvent",
             "having a stream wait for an event")
-    }
-
-    private static func make(
-        in context: CUDAContext, keeping owner: GreenContext?,
-        _ create: (UnsafeMutablePointer<OpaquePointer?>) -> DarisCudaResult
-    ) throws(CUDAError) -> CUDAHandle {
-        let call: StaticString =
-            owner != nil && context.library.functions.create_green_stream != nil
-            ? "cuGreenCtxStreamCreate" : "cuStreamCreateWithPriority"
-        return try context.make(
-            call, "making a stream", release: context.library.functions.destroy_stream, keeping: owner, create)
     }
 }

@@ -1,0 +1,166 @@
+import Foundation
+import Testing
+
+@testable import CUDADriver
+
+@Suite("Graphs")
+struct GraphTests {
+    private struct Broken: Error, Equatable {}
+
+    @Test("captured work is not done, then launched as often as wanted")
+    func replay() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let memory = try DeviceMemory(context: context, byteCount: 4)
+            let source = try PinnedMemory(context: context, byteCount: 4)
+            let target = try PinnedMemory(context: context, byteCount: 4)
+            let calls = Counter()
+            let graph = try stream.capture {
+                try stream.copy(from: source, to: memory)
+                try stream.fill(device: memory.address, with: 9, byteCount: 1)
+                try stream.copy(from: memory, to: target)
+                try stream.launchHostFunction { calls.increment() }
+            }
+            #expect(graph.nodeCount == 4)
+            #expect(graph.hostFunctionCount == 1)
+            #expect(calls.value == 0)
+            let executable = try graph.instantiate()
+            for round in 1...3 {
+                source.bytes[3] = UInt8(round)
+                try executable.launch(on: stream)
+                try stream.synchronize()
+                #expect(target.bytes[0] == 9 && target.bytes[3] == UInt8(round))
+                #expect(calls.value == round)
+            }
+        }
+        fake.expectClean()
+    }
+
+    @Test("an executable graph does not need its graph, and finishes when it is dropped")
+    func lifetimes() throws {
+        let fake = try FakeDriver()
+        fake.setManual()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let calls = Counter()
+            do {
+                let executable = try stream.capture { try stream.launchHostFunction { calls.increment() } }
+                    .instantiate()
+                #expect(fake.live("graph") == 0)
+                try executable.launch(on: stream)
+            }
+            #expect(fake.live("executable graph") == 0)
+            #expect(calls.value == 1)
+        }
+        fake.expectClean()
+    }
+
+    @Test("a body that fails ends the capture, releases everything and gives its error")
+    func failingBody() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let memory = try DeviceMemory(context: context, byteCount: 4)
+            #expect(throws: Broken()) {
+                try stream.capture {
+                    try stream.fill(memory)
+                    throw Broken()
+                }
+            }
+            #expect(fake.live("graph") == 0)
+            try stream.fill(memory)
+            try stream.synchronize()
+            #expect(try stream.capture { try stream.fill(memory) }.nodeCount == 1, "it can be captured again")
+        }
+        fake.expectClean()
+    }
+
+    @Test("what cannot be captured makes a clear error")
+    func invalidated() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let error = try #require(throws: CUDAError.self) {
+                try stream.capture { try? stream.synchronize() }
+            }
+            #expect(error.isCaptureFailure && error.call == "cuStreamEndCapture" && error.number == 901)
+            #expect(error.description.contains("such as a synchronisation or an allocation"))
+            #expect(fake.violations == ["cuStreamSynchronize was called on a thread that captures"])
+            fake.forgive()
+            let allocation = try #require(throws: CUDAError.self) {
+                try stream.capture { _ = try DeviceMemory(context: context, byteCount: 1) }
+            }
+            #expect(allocation.isCaptureFailure && allocation.call == "cuMemAlloc" && allocation.number == 900)
+            fake.forgive()
+            let event = try CUDAEvent(context: context)
+            try event.record(on: stream)
+            let outside = try #require(throws: CUDAError.self) { try stream.capture { try stream.wait(for: event) } }
+            #expect(outside.number == 905 && outside.description.contains("work outside the capture"))
+            fake.forgive()
+            let captured = try #require(throws: CUDAError.self) {
+                try stream.capture {
+                    try event.record(on: stream)
+                    _ = try event.isDone
+                }
+            }
+            #expect(captured.number == 907)
+            fake.forgive()
+        }
+        fake.expectClean()
+    }
+
+    @Test("a capture holds for its thread only: others wait and allocate as they like")
+    func otherThread() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let other = try CUDAStream(context: context)
+            let graph = try stream.capture {
+                let ended = DispatchSemaphore(value: 0)
+                Thread {
+                    #expect(throws: Never.self) {
+                        let memory = try DeviceMemory(context: context, byteCount: 16)
+                        try other.fill(memory)
+                        try other.synchronize()
+                    }
+                    ended.signal()
+                }.start()
+                ended.wait()
+            }
+            #expect(graph.nodeCount == 0)
+        }
+        fake.expectClean()
+    }
+
+    @Test("kernels of a graph get a priority where the driver knows it")
+    func kernelPriority() throws {
+        let fake = try FakeDriver()
+        let context = try fake.context()
+        let stream = try CUDAStream(context: context)
+        let kernel = try CUDAModule(context: context, ptx: ".version 6.0\n.target sm_60\n.entry nothing() { ret; }")
+            .function("nothing")
+        let graph = try stream.capture {
+            try kernel.launch(grid: .init(1), block: .init(1), arguments: [], on: stream)
+        }
+        #expect(graph.setKernelPriority(-5))
+        fake.setVersion(11_060)
+        #expect(!graph.setKernelPriority(-5))
+        #expect(fake.violations.isEmpty)
+    }
+
+    @Test("a driver without graphs says so before it begins")
+    func missing() throws {
+        let fake = try FakeDriver()
+        fake.setVersion(11_030)
+        let stream = try CUDAStream(context: try fake.context())
+        let error = try #require(throws: CUDAError.self) { try stream.capture {} }
+        #expect(error.kind == .featureMissing)
+        #expect(!fake.calls.contains("cuStreamBeginCapture"))
+    }
+}

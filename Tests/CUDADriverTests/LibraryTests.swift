@@ -1,0 +1,126 @@
+import Testing
+
+@testable import CUDADriver
+
+@Suite("Opening the driver")
+struct LibraryTests {
+    @Test("the version, the devices and their facts are read", arguments: [11_080, 12_040, 12_080, 13_000])
+    func facts(version: Int) throws {
+        let fake = try FakeDriver()
+        fake.setVersion(version)
+        fake.setDevices(2)
+        let library = try fake.open()
+        #expect(library.version == CUDAVersion(driverNumber: version))
+        #expect(library.deviceCount == 2)
+        let facts = try library.facts(ofDevice: 1)
+        #expect(facts.index == 1)
+        #expect(facts.name == "Fake GPU 1")
+        #expect(facts.computeCapability == CUDAVersion(major: 9, minor: 0))
+        #expect(facts.multiprocessorCount == 132)
+        #expect(facts.totalMemoryBytes == 16 << 30)
+        #expect(facts.l2CacheBytes == 50 << 20)
+        #expect(facts.busID == "0000:02:00.0")
+        let missing = try #require(errorOf { try library.facts(ofDevice: 2) })
+        #expect(missing.call == "cuDeviceGet" && missing.number == 101)
+        #expect(missing.description.contains("finding GPU 2 failed"))
+        fake.expectClean()
+    }
+
+    @Test("a driver without a device is no error, but says so when asked for devices")
+    func noDevice() throws {
+        let fake = try FakeDriver()
+        fake.setDevices(0)
+        #expect(try fake.open().deviceCount == 0)
+        guard case .unavailable(let reason) = CUDADriver.probe(library: fake.path) else {
+            Issue.record("no device is no GPU")
+            return
+        }
+        #expect(reason.contains("the CUDA driver is there (CUDA 12.8), but it sees no device"))
+        #expect(reason.contains("CUDA_VISIBLE_DEVICES"))
+    }
+
+    @Test("devices are probed")
+    func probe() throws {
+        let fake = try FakeDriver()
+        guard case .devices(let devices, let version) = CUDADriver.probe(library: fake.path) else {
+            Issue.record("there is a device")
+            return
+        }
+        #expect(devices.map(\.name) == ["Fake GPU 0"])
+        #expect(version == CUDAVersion(major: 12, minor: 8))
+    }
+
+    @Test("a driver before CUDA 11.0 is too old, with what is needed")
+    func tooOld() throws {
+        let fake = try FakeDriver()
+        fake.setVersion(10_020)
+        let error = try #require(errorOf { try fake.open() })
+        #expect(error.kind == .driverUnusable)
+        #expect(error.description.contains("it knows CUDA 10.2, but 11.0 or later (driver 450) is needed"))
+        #expect(error.description.contains("update the NVIDIA driver"))
+    }
+
+    @Test("a library without a needed function is named with the function")
+    func missingFunction() throws {
+        let fake = try FakeDriver()
+        fake.hide("cuMemAlloc")
+        let error = try #require(errorOf { try fake.open() })
+        #expect(error.kind == .driverUnusable)
+        #expect(error.text.contains("it has no function cuMemAlloc_v2"))
+    }
+
+    @Test(
+        "a driver that does not start says why, and what would help",
+        arguments: [
+            (34, "CUDA_ERROR_STUB_LIBRARY", "the stub"), (304, "CUDA_ERROR_OPERATING_SYSTEM", "/dev/nvidia"),
+            (800, "CUDA_ERROR_NOT_PERMITTED", "no right"), (802, "CUDA_ERROR_SYSTEM_NOT_READY", "nvidia-fabricmanager"),
+            (805, "CUDA_ERROR_MPS_CONNECTION_FAILED", "nvidia-cuda-mps-control"), (12_345, "", ""),
+        ])
+    func doesNotStart(result: Int, name: String, advice: String) throws {
+        let fake = try FakeDriver()
+        fake.fail("cuInit", with: result)
+        let error = try #require(errorOf { try fake.open() })
+        #expect(error.kind == .callFailed)
+        #expect(error.call == "cuInit" && error.number == result && error.name == name)
+        #expect(error.description.hasPrefix("starting the CUDA driver failed: cuInit gave error \(result)"))
+        for text in [name, advice] where !text.isEmpty { #expect(error.description.contains(text)) }
+        #expect((error.advice == nil) == advice.isEmpty)
+    }
+
+    @Test("a driver that does not tell its version is not used")
+    func versionUntold() throws {
+        let fake = try FakeDriver()
+        fake.fail("cuDriverGetVersion", with: 34)
+        let error = try #require(errorOf { try fake.open() })
+        #expect(error.call == "cuDriverGetVersion" && error.number == 34)
+    }
+
+    @Test("features that a driver lacks are said to need a later one")
+    func features() throws {
+        let fake = try FakeDriver()
+        fake.setVersion(11_020)
+        let old = try fake.open()
+        #expect(CUDAFeature.allCases.allSatisfy { !old.supports($0) })
+        let graphs = try #require(errorOf { try old.require(.graphs) })
+        #expect(
+            graphs.description == "using CUDA graphs failed: it needs CUDA 11.4 (driver 470) or later, and this driver "
+                + "knows CUDA 11.2; update the NVIDIA driver")
+
+        fake.reset()
+        fake.setVersion(12_030)
+        let newer = try fake.open()
+        #expect(newer.supports(.graphs) && !newer.supports(.greenContexts))
+        let context = try CUDAContext(library: newer)
+        let green = try #require(errorOf { try SMResource(of: context) })
+        #expect(green.kind == .featureMissing)
+        #expect(green.description.contains("it needs CUDA 12.4 (driver 550) or later, and this driver knows CUDA 12.3"))
+
+        fake.reset()
+        fake.hide("cuGreenCtxCreate")
+        let partial = try fake.open()
+        #expect(!partial.supports(.greenContexts))
+        #expect(
+            errorOf { try partial.require(.greenContexts) }?.description.contains("of CUDA 12.8, lacks a function")
+                == true)
+    }
+}
