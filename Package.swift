@@ -109,12 +109,17 @@ let package = Package(
         .target(
             name: "FakeCUDA", path: "Tests/Support/FakeCUDA",
             cSettings: [.headerSearchPath("../../../Sources/CCUDADriver/include")]),
-        .testTarget(name: "CUDADriverTests", dependencies: ["CUDADriver"], swiftSettings: settings),
+        .target(
+            name: "FakeDriver", dependencies: ["CUDADriver"], path: "Tests/Support/FakeDriver",
+            swiftSettings: settings),
+        .testTarget(name: "CUDADriverTests", dependencies: ["CUDADriver", "FakeDriver"], swiftSettings: settings),
         .testTarget(name: "DarisConfigurationTests", dependencies: ["DarisConfiguration"], swiftSettings: settings),
         .testTarget(
             name: "DarisRuntimeTests",
-            dependencies: ["DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime"],
-            swiftSettings: settings),
+            dependencies: [
+                "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CUDADriver",
+                "FakeDriver",
+            ], swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.
         .testTarget(name: "CommandLineTests", dependencies: ["daris", "DarisCore"], swiftSettings: settings),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CUDADriver
+import DarisCore
 import DarisRuntime
 import Foundation
 import ONNXRuntime
@@ -9,9 +10,52 @@ struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Show what this machine offers, and what is missing.",
-        discussion: "Exit code 0 if task sets can be run here, 1 if not.")
+        discussion: """
+            Exit code 0 if task sets can be run here, 1 if not.
+
+            With --sm-map: parts a GPU into green contexts, shows on which SMs each runs, and proves it with a kernel. \
+            Exit code 0 if it is proven.
+            """)
+
+    @Flag(help: "Show and prove on which SMs green contexts run.")
+    var smMap = false
+    @Option(help: ArgumentHelp("With --sm-map: the number of contexts (4).", valueName: "n"))
+    var contexts: Int?
+    @Option(help: ArgumentHelp("With --sm-map: from 1, disjoint (1), to the number of contexts.", valueName: "x"))
+    var oversubscription: Double?
+    @Option(help: ArgumentHelp("With --sm-map: the GPU, as the driver counts (0).", valueName: "n"))
+    var gpu: Int?
 
     func run() throws {
+        if smMap { return try showSMMap() }
+        guard contexts == nil, oversubscription == nil, gpu == nil else {
+            throw Failure.usage("--contexts, --oversubscription and --gpu go with --sm-map")
+        }
+        try showMachine()
+    }
+
+    private func showSMMap() throws {
+        let contexts = contexts ?? 4
+        let oversubscription = oversubscription ?? 1
+        guard (1...Partition.limit).contains(contexts) else {
+            throw Failure.usage("--contexts must be from 1 to \(Partition.limit)")
+        }
+        guard (1...Double(contexts)).contains(oversubscription) else {
+            throw Failure.usage("--oversubscription must be from 1 to the number of contexts, \(contexts)")
+        }
+        let report: SMMapReport
+        do throws(CUDAError) {
+            report = try SMMapReport(
+                gpu: gpu ?? 0,
+                partition: Partition(contexts: contexts, streams: 1, oversubscription: oversubscription))
+        } catch {
+            throw Failure(message: "the SM map needs a GPU with green contexts: \(error)", exitCode: 1)
+        }
+        try Terminal.print(report.text)
+        if !report.isProven { throw ExitCode(1) }
+    }
+
+    private func showMachine() throws {
         var lines: [String] = []
         func say(_ line: String) { lines.append(line) }
 
@@ -37,18 +81,7 @@ struct DoctorCommand: ParsableCommand {
             isUsable = false
             say("ONNX Runtime   \(error)")
         }
-        switch CUDADriver.probe() {
-        case .unavailable(let reason):
-            say("GPU            none: \(reason)")
-        case .devices(let devices, let version):
-            say("GPU            CUDA driver \(version)")
-            for device in devices {
-                say(
-                    "               \(device.index): \(device.name), compute capability \(device.computeCapability), "
-                        + "\(device.multiprocessorCount) SMs, \(device.totalMemoryBytes >> 30) GiB")
-            }
-            say("               this version runs on the CPU only")
-        }
+        lines += GPUReport.lines()
         try Terminal.print(lines.joined(separator: "\n"))
         if !isUsable { throw ExitCode(1) }
     }

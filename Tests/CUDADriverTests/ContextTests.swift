@@ -1,3 +1,4 @@
+import FakeDriver
 import Foundation
 import Testing
 
@@ -27,12 +28,7 @@ struct ContextTests {
         let fake = try FakeDriver()
         nonisolated(unsafe) var stream: CUDAStream? = try CUDAStream(context: try fake.context())
         #expect(stream != nil)
-        let ended = DispatchSemaphore(value: 0)
-        Thread {
-            stream = nil
-            ended.signal()
-        }.start()
-        ended.wait()
+        onThread { stream = nil }
         #expect(fake.live("stream") == 0)
         fake.expectClean()
     }

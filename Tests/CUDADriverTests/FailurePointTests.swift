@@ -1,3 +1,4 @@
+import FakeDriver
 import Testing
 
 @testable import CUDADriver

@@ -1,3 +1,4 @@
+import FakeDriver
 import Foundation
 import Testing
 
@@ -122,16 +123,13 @@ struct GraphTests {
             let stream = try CUDAStream(context: context)
             let other = try CUDAStream(context: context)
             let graph = try stream.capture {
-                let ended = DispatchSemaphore(value: 0)
-                Thread {
+                onThread {
                     #expect(throws: Never.self) {
                         let memory = try DeviceMemory(context: context, byteCount: 16)
                         try other.fill(memory)
                         try other.synchronize()
                     }
-                    ended.signal()
-                }.start()
-                ended.wait()
+                }
             }
             #expect(graph.nodeCount == 0)
         }

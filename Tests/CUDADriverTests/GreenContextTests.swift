@@ -1,3 +1,4 @@
+import FakeDriver
 import Testing
 
 @testable import CUDADriver
@@ -31,7 +32,8 @@ struct GreenContextTests {
         #expect(twenties.groups.map(\.multiprocessorCount) == Array(repeating: 24, count: 5))
         let pairs = try resource.split(intoGroupsOf: 1, ignoringCoscheduling: true)
         #expect(pairs.groups.count == 66 && pairs.groups[0].multiprocessorCount == 2 && pairs.rest == nil)
-        #expect(errorOf { try resource.split(intoGroupsOf: 133) }?.call == "cuDevSmResourceSplitByCount")
+        let beyond = try resource.split(intoGroupsOf: 133)
+        #expect(beyond.groups.isEmpty && beyond.rest?.multiprocessorCount == 132)
         fake.reset()
         fake.setMultiprocessors(4)
         let small = try SMResource(of: try fake.context()).split(intoGroupsOf: 1)

@@ -1,3 +1,4 @@
+import FakeDriver
 import Testing
 
 @testable import CUDADriver
@@ -30,7 +31,10 @@ struct LibraryTests {
     func noDevice() throws {
         let fake = try FakeDriver()
         fake.setDevices(0)
-        #expect(try fake.open().deviceCount == 0)
+        let library = try fake.open()
+        #expect(library.deviceCount == 0)
+        let error = try #require(errorOf { try CUDAContext(library: library) })
+        #expect(error.number == 100 && error.name == "CUDA_ERROR_NO_DEVICE")
         guard case .unavailable(let reason) = CUDADriver.probe(library: fake.path) else {
             Issue.record("no device is no GPU")
             return

@@ -1,3 +1,4 @@
+import FakeDriver
 import Foundation
 import Testing
 
@@ -129,7 +130,6 @@ struct StreamTests {
             called.wait()
             try stream.synchronize()
         }
-        fake.reset()
         fake.expectClean()
     }
 
@@ -161,12 +161,7 @@ struct StreamTests {
             #expect(
                 errorOf { try stream.copy(fromHost: memory.address, toDevice: memory.address, byteCount: 1) } != nil)
             #expect(errorOf { try stream.fill(device: host.address, byteCount: 1) } != nil)
-            let ended = DispatchSemaphore(value: 0)
-            Thread {
-                _ = errorOf { try stream.synchronize() }
-                ended.signal()
-            }.start()
-            ended.wait()
+            onThread { _ = errorOf { try stream.synchronize() } }
             let free = context.library.functions.free
             let stray = try DeviceMemory(context: context, byteCount: 16)
             let freed = UInt64(UInt(bitPattern: stray.address))

@@ -62,6 +62,9 @@ final class Workplace: Sendable {
         try start(arguments, environment: environment).wait(limit: limit)
     }
 
+    /// The folder of the executable.
+    static var executableFolder: String { URL(fileURLWithPath: executable).deletingLastPathComponent().path }
+
     /// The executable, which is built into the folder of the test bundle.
     private static let executable: String = {
         let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""

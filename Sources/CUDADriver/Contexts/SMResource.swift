@@ -60,11 +60,12 @@ public struct SMResource: Sendable {
     ///   - least: The least SMs of a group.
     ///   - ignoringCoscheduling: Whether SMs need not be neighbours that can share a cluster of thread blocks. It allows
     ///     smaller groups, and costs large clusters (compute capability 9.0 and later).
-    /// - Returns: The groups, and the SMs left over, if any.
+    /// - Returns: The groups, none if the set is too small for one, and the SMs left over, if any.
     public func split(
         intoGroupsOf least: Int, ignoringCoscheduling: Bool = false
     ) throws(CUDAError) -> (groups: [SMResource], rest: SMResource?) {
         precondition(least >= 1, "a group has at least one SM")
+        guard least <= multiprocessorCount else { return ([], self) }
         let library = context.library
         let flags = ignoringCoscheduling ? UInt32(DARIS_CUDA_SPLIT_IGNORE_COSCHEDULING) : 0
         let purpose: StaticString = "parting the SMs of a GPU"

@@ -24,6 +24,10 @@ extension CUDALibrary {
 
     /// The driver's handle of a device.
     func handle(ofDevice index: Int) throws(CUDAError) -> DarisCudaDevice {
+        // Without a device the driver has not started, and would say only that.
+        guard deviceCount > 0 else {
+            throw failure(DarisCudaResult(DARIS_CUDA_NO_DEVICE), "cuInit", "finding GPU \(index)")
+        }
         var device: DarisCudaDevice = 0
         let result = functions.device(&device, Int32(clamping: index))
         guard result == DARIS_CUDA_SUCCESS else { throw failure(result, "cuDeviceGet", "finding GPU \(index)") }

@@ -35,26 +35,23 @@ struct GPUContexts: Sendable {
     private static func green(_ partition: Partition, on context: CUDAContext) throws(CUDAError) -> GPUContexts {
         let device = try SMResource(of: context)
         let groups = try device.split(intoGroupsOf: device.leastPartition).groups
-        let size = groups.first?.multiprocessorCount ?? device.leastPartition
+        guard let size = groups.first?.multiprocessorCount else {
+            throw CUDAError(
+                kind: .featureMissing, call: "cuDevSmResourceSplitByCount", number: 0, name: "",
+                text: "this GPU's \(device.multiprocessorCount) SMs cannot be parted", purpose: "making green contexts",
+                advice: "use 'partition: {kind: streams}'")
+        }
+        let windows = SMWindows(
+            partition: partition, multiprocessorCount: device.multiprocessorCount, groupSize: size,
+            groupCount: groups.count)
         var streams: [[CUDAStream]] = []
-        var units: [[Int]] = []
-        for window in partition.windows(units: groups.count * size, granularity: size) {
-            let numbers = window.lowerBound / size..<window.upperBound / size
-            let green = try GreenContext(context: context, groups: numbers.map { groups[$0] })
+        for window in windows.groups {
+            let green = try GreenContext(context: context, groups: window.map { groups[$0] })
             var row: [CUDAStream] = []
             for _ in 0..<partition.streams { row.append(try CUDAStream(greenContext: green)) }
             streams.append(row)
-            units.append(Array(window))
         }
-        let all = device.multiprocessorCount
-        var notes: [String] = []
-        let exact = partition.quota(units: all, granularity: 1)
-        if let quota = units.first?.count, quota != exact {
-            notes.append("each context has \(quota) SMs instead of \(exact), since they come in groups of \(size)")
-        }
-        if groups.count * size < all {
-            notes.append("\(all - groups.count * size) of \(all) SMs are in no group of \(size) and stay idle")
-        }
-        return GPUContexts(streams: streams, units: units, notes: notes)
+        let units = windows.groups.indices.map(windows.multiprocessors)
+        return GPUContexts(streams: streams, units: units, notes: windows.notes)
     }
 }

@@ -1,27 +1,33 @@
-import CUDADriver
+public import CUDADriver
 import Foundation
-import Testing
 
 /// The fake driver, with a state of its own: each value opens its own copy of the library.
 ///
 /// The calls that set the stage are in `Tests/Support/FakeCUDA/include/FakeCUDA.h`.
-final class FakeDriver: Sendable {
+public final class FakeDriver: Sendable {
     /// The copy of the library.
-    let path: String
+    public let path: String
     private nonisolated(unsafe) let handle: UnsafeMutableRawPointer
 
-    init() throws {
+    /// Opens a copy of the library.
+    public init() throws {
         path = NSTemporaryDirectory() + "fake-cuda-\(UUID().uuidString).so"
         try FileManager.default.copyItem(atPath: Self.original, toPath: path)
-        handle = try #require(dlopen(path, RTLD_NOW | RTLD_LOCAL), "\(String(cString: dlerror()))")
-        // Loaded is loaded: nothing needs the file any more, and a later copy may not be taken for this one.
+        guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            throw Unusable(reason: String(cString: dlerror()))
+        }
+        self.handle = handle
         reset()
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    /// Stops the fake's thread; the loaded copy stays, as a driver does.
+    deinit {
+        reset()
+        try? FileManager.default.removeItem(atPath: path)
+    }
 
     /// The library, which is built into the folder of the test bundle.
-    static let original: String = {
+    public static let original: String = {
         let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let folders = [bundle, CommandLine.arguments[0]].map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
         let places = folders.map { $0.appendingPathComponent("libFakeCUDA.so").path }
@@ -44,75 +50,91 @@ final class FakeDriver: Sendable {
 
     private func count(_ name: String) -> Int { function(name, as: (@convention(c) () -> Int).self)() }
 
-    func reset() { function("fake_cuda_reset", as: (@convention(c) () -> Void).self)() }
-    func setVersion(_ version: Int) { set("fake_cuda_set_version", version) }
-    func setDevices(_ count: Int) { set("fake_cuda_set_devices", count) }
-    func setMultiprocessors(_ count: Int) { set("fake_cuda_set_multiprocessors", count) }
-    func setMemory(_ bytes: Int) { set("fake_cuda_set_memory", bytes) }
-    func setManual(_ isManual: Bool = true) { set("fake_cuda_set_manual", isManual ? 1 : 0) }
-    func setKernelTime(nanoseconds: Int) { set("fake_cuda_set_kernel_time", nanoseconds) }
-    func hide(_ function: String) { name("fake_cuda_hide", function) }
-    func lose(_ result: Int) { set("fake_cuda_lose", result) }
+    /// Forgets everything.
+    public func reset() { function("fake_cuda_reset", as: (@convention(c) () -> Void).self)() }
+    /// The version of CUDA, in the driver's form.
+    public func setVersion(_ version: Int) { set("fake_cuda_set_version", version) }
+    /// The number of devices.
+    public func setDevices(_ count: Int) { set("fake_cuda_set_devices", count) }
+    /// The number of SMs.
+    public func setMultiprocessors(_ count: Int) { set("fake_cuda_set_multiprocessors", count) }
+    /// The device's memory in bytes.
+    public func setMemory(_ bytes: Int) { set("fake_cuda_set_memory", bytes) }
+    /// Whether work is done only when asked for or waited for.
+    public func setManual(_ isManual: Bool = true) { set("fake_cuda_set_manual", isManual ? 1 : 0) }
+    /// How long each kernel takes.
+    public func setKernelTime(nanoseconds: Int) { set("fake_cuda_set_kernel_time", nanoseconds) }
+    /// The driver, or NVML, does not have a function.
+    public func hide(_ function: String) { name("fake_cuda_hide", function) }
+    /// The next work done on the device fails, and every call after it.
+    public func lose(_ result: Int) { set("fake_cuda_lose", result) }
 
-    func setCapability(_ major: Int, _ minor: Int) {
+    /// The compute capability.
+    public func setCapability(_ major: Int, _ minor: Int) {
         function("fake_cuda_set_capability", as: (@convention(c) (Int32, Int32) -> Void).self)(
             Int32(major), Int32(minor))
     }
 
     /// Does up to so many pieces of work.
     @discardableResult
-    func advance(_ count: Int = 1_000) -> Int {
+    public func advance(_ count: Int = 1_000) -> Int {
         Int(function("fake_cuda_advance", as: (@convention(c) (Int32) -> Int32).self)(Int32(count)))
     }
 
+    /// Does up to so many pieces of work of one stream.
     @discardableResult
-    func advance(_ stream: CUDAStream, _ count: Int = 1_000) -> Int {
+    public func advance(_ stream: CUDAStream, _ count: Int = 1_000) -> Int {
         let advance = function(
             "fake_cuda_advance_stream", as: (@convention(c) (UnsafeMutableRawPointer, Int32) -> Int32).self)
         return Int(advance(stream.rawValue, Int32(count)))
     }
 
-    var pending: Int { Int(function("fake_cuda_pending", as: (@convention(c) () -> Int32).self)()) }
+    /// The pieces of work not done yet.
+    public var pending: Int { Int(function("fake_cuda_pending", as: (@convention(c) () -> Int32).self)()) }
 
     /// The n-th call from now on fails with `result`.
-    func fail(_ n: Int, with result: Int) {
+    public func fail(_ n: Int, with result: Int) {
         function("fake_cuda_fail", as: (@convention(c) (Int, Int32) -> Void).self)(n, Int32(result))
     }
 
     /// The n-th call of a name from now on fails with `result`.
-    func fail(_ call: String, _ n: Int = 1, with result: Int) {
+    public func fail(_ call: String, _ n: Int = 1, with result: Int) {
         let fail = function(
             "fake_cuda_fail_named", as: (@convention(c) (UnsafePointer<CChar>, Int, Int32) -> Void).self)
         fail(call, n, Int32(result))
     }
 
     /// The call that was made to fail.
-    var failed: String? {
+    public var failed: String? {
         function("fake_cuda_failed", as: (@convention(c) () -> UnsafePointer<CChar>?).self)().map {
             String(cString: $0)
         }
     }
 
     /// The names of all calls so far.
-    var calls: [String] { (0..<count("fake_cuda_calls")).compactMap { text("fake_cuda_call", $0) } }
+    public var calls: [String] { (0..<count("fake_cuda_calls")).compactMap { text("fake_cuda_call", $0) } }
     /// The rules of CUDA that were broken.
-    var violations: [String] { (0..<count("fake_cuda_violations")).compactMap { text("fake_cuda_violation", $0) } }
-    func forgive() { function("fake_cuda_forgive", as: (@convention(c) () -> Void).self)() }
+    public var violations: [String] {
+        (0..<count("fake_cuda_violations")).compactMap { text("fake_cuda_violation", $0) }
+    }
+    /// Forgets the violations.
+    public func forgive() { function("fake_cuda_forgive", as: (@convention(c) () -> Void).self)() }
 
     /// The number of living objects of a kind, or of all.
-    func live(_ kind: String? = nil) -> Int {
+    public func live(_ kind: String? = nil) -> Int {
         guard let kind else { return count("fake_cuda_live_total") }
         return function("fake_cuda_live", as: (@convention(c) (UnsafePointer<CChar>) -> Int).self)(kind)
     }
 
     /// Opens the driver, with the path given, so that no variable of the environment counts.
-    func open() throws(CUDAError) -> CUDALibrary { try CUDALibrary.open(path: path) }
+    public func open() throws(CUDAError) -> CUDALibrary { try CUDALibrary.open(path: path) }
 
-    func context() throws(CUDAError) -> CUDAContext { try CUDAContext(library: try open()) }
+    /// The context of the first device.
+    public func context() throws(CUDAError) -> CUDAContext { try CUDAContext(library: try open()) }
 
-    /// Fails the test if a rule was broken or something was not released.
-    func expectClean(sourceLocation: SourceLocation = #_sourceLocation) {
-        #expect(violations.isEmpty, sourceLocation: sourceLocation)
-        #expect(live() == 0, "objects are not released", sourceLocation: sourceLocation)
+    /// The library cannot be loaded.
+    public struct Unusable: Error {
+        /// What the loader says.
+        public let reason: String
     }
 }

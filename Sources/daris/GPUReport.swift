@@ -1,0 +1,60 @@
+import CUDADriver
+import DarisRuntime
+
+/// The lines of `daris doctor` about GPUs.
+enum GPUReport {
+    /// What there is, or precisely why there is none.
+    static func lines() -> [String] {
+        do throws(CUDAError) {
+            let library = try CUDALibrary.open()
+            guard library.deviceCount > 0 else {
+                guard case .unavailable(let reason) = CUDADriver.probe() else { return ["GPU            none"] }
+                return ["GPU            none: \(reason)"]
+            }
+            return try lines(library)
+        } catch {
+            return ["GPU            none: \(error)"]
+        }
+    }
+
+    private static func lines(_ library: CUDALibrary) throws(CUDAError) -> [String] {
+        let nvml = Result { () throws(NVMLError) in try NVMLLibrary.open() }
+        var driver = "GPU            CUDA \(library.version)"
+        if case .success(let nvml) = nvml, let version = nvml.driverVersion { driver += " of driver \(version)" }
+        var lines = [driver]
+        for index in 0..<library.deviceCount {
+            let device = try library.facts(ofDevice: index)
+            lines.append(
+                "               \(device.index): \(device.name), compute capability \(device.computeCapability), "
+                    + "\(device.multiprocessorCount) SMs, \(device.totalMemoryBytes >> 30) GiB, "
+                    + "L2 \(device.l2CacheBytes >> 20) MiB")
+            switch nvml {
+            case .success(let nvml): lines.append("                  \(figures(of: device, nvml))")
+            case .failure(let error): if index == 0 { lines.append("               no figures: \(error)") }
+            }
+        }
+        for (index, support) in PartitionSupport.all(of: library).enumerated() {
+            let label = index == 0 ? "partitions     " : "               "
+            lines.append(label + "\(support.kind.rawValue): \(support.obstacle.map { "no, \($0)" } ?? "yes")")
+        }
+        return lines
+    }
+
+    /// What a device does now, as far as it tells.
+    private static func figures(of device: CUDADeviceFacts, _ nvml: NVMLLibrary) -> String {
+        do throws(NVMLError) {
+            let now = try nvml.device(busID: device.busID).readings()
+            var parts: [String] = []
+            if let used = now.usedMemoryBytes { parts.append("\(used >> 20) MiB in use") }
+            if let share = now.utilisation { parts.append("\(Int((share * 100).rounded())) % busy") }
+            if let clock = now.multiprocessorMegahertz { parts.append("SMs at \(clock) MHz") }
+            if let clock = now.memoryMegahertz { parts.append("memory at \(clock) MHz") }
+            if let watts = now.watts { parts.append("\(Int(watts.rounded())) W") }
+            if let celsius = now.celsius { parts.append("\(celsius) °C") }
+            if now.joules == nil { parts.append("energy is not counted") }
+            return parts.joined(separator: ", ")
+        } catch {
+            return "no figures: \(error)"
+        }
+    }
+}

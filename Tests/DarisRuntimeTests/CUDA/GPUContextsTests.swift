@@ -1,0 +1,43 @@
+import CUDADriver
+import DarisCore
+import FakeDriver
+import Testing
+
+@testable import DarisRuntime
+
+@Suite("The contexts of a GPU")
+struct GPUContextsTests {
+    @Test("streams of green contexts run on the SMs planned", arguments: [1.0, 2.0, 3.0])
+    func green(oversubscription: Double) throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let partition = Partition(contexts: 3, streams: 2, oversubscription: oversubscription)
+            let contexts = try GPUContexts.make(partition, kind: .green, on: context)
+            #expect(contexts.streams.map(\.count) == [2, 2, 2])
+            let map = try SMMap(context: context)
+            for (streams, units) in zip(contexts.streams, contexts.units) {
+                for stream in streams { #expect(try map.multiprocessors(of: stream) == units) }
+            }
+        }
+        #expect(fake.violations.isEmpty && fake.live() == 0)
+    }
+
+    @Test("without green contexts every stream has the whole device")
+    func streams() throws {
+        let fake = try FakeDriver()
+        let partition = Partition(contexts: 1, streams: 3, oversubscription: 1)
+        let contexts = try GPUContexts.make(partition, kind: .streams, on: try fake.context())
+        #expect(contexts.units == [Array(0..<132)] && contexts.streams[0].count == 3)
+    }
+
+    @Test("SMs that cannot be parted are an error that says so")
+    func small() throws {
+        let fake = try FakeDriver()
+        fake.setMultiprocessors(4)
+        let context = try fake.context()
+        let partition = Partition(contexts: 2, streams: 1, oversubscription: 1)
+        let error = try #require(throws: CUDAError.self) { try GPUContexts.make(partition, kind: .green, on: context) }
+        #expect(error.description.contains("this GPU's 4 SMs cannot be parted"))
+    }
+}
