@@ -6,7 +6,7 @@ import ONNXRuntime
 extension LoadedDevice {
     /// Finds out whether a GPU can be used as a task set wants it, before anything takes time.
     static func checkGPU(_ index: Int, _ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
-        _ = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
+        let engine = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
         let kind = gpuKind(taskSet)
         do {
             let library = try openDriver(nil, lanes: taskSet.partition.lanes)
@@ -15,6 +15,7 @@ extension LoadedDevice {
         } catch {
             throw .device(name: taskSet.device, reason: error.description)
         }
+        try engine.loadProvider()
         if kind == .mps, MPSDaemon.findControl() == nil { throw MPSDaemon.missing(gpu: index) }
     }
 

@@ -1,5 +1,6 @@
 import CUDADriver
 import DarisConfiguration
+import Foundation
 import ONNXRuntime
 
 /// ONNX Runtime's CUDA provider, one session a stage and lane, so that each session has its lane's stream and memory of
@@ -30,6 +31,22 @@ struct ONNXRuntimeEngine: StageEngine {
                 library: environment.library, configEntries: ["disable_synchronize_execution_providers": "1"])
         } catch {
             throw .noRuntime(error)
+        }
+    }
+
+    /// Loads ONNX Runtime's CUDA provider, to see whether what it needs is there.
+    func loadProvider() throws(PreparationError) {
+        do {
+            try CUDAProvider.load(library: environment.library)
+        } catch {
+            // Its own words begin with a path in somebody's source; what the loader said comes last.
+            let words = error.description
+            let loader = words.range(of: "with error: ", options: .backwards).map { String(words[$0.upperBound...]) }
+            throw .device(
+                name: "cuda:\(gpu)",
+                reason: "ONNX Runtime's CUDA provider cannot be loaded: \(loader ?? words); it needs CUDA 13's cuBLAS, "
+                    + "cuRAND, cuFFT and runtime and cuDNN 9 where the loader finds them (LD_LIBRARY_PATH), as any CUDA 13 "
+                    + "build of PyTorch brings them")
         }
     }
 
