@@ -104,8 +104,8 @@ final class CUDALane: @unchecked Sendable {
         case .graph(let high, let low):
             let graph = work.isHighPriority ? high : low
             try cuda { () throws(CUDAError) in try graph.launch(on: stream) }
-        case .eager(let stage):
-            try stage.enqueue()
+        case .eager:
+            try work.program.work.enqueue()
         }
         try cuda { () throws(CUDAError) in
             try copyOut(work.program.layout.copiesOut, to: work.memory)

@@ -155,7 +155,7 @@ struct CUDALoader {
                     throw .unsupported(name: model.name, reason: "its stage \(index) fails on \(name): \(error)")
                 }
             }
-            var launch = LaneProgram.Launch.eager(work)
+            var launch = LaneProgram.Launch.eager
             if options.graphs {
                 switch capture(work, on: lane) {
                 case .success(let graphs): launch = graphs
@@ -166,7 +166,7 @@ struct CUDALoader {
                     try onDevice { () throws(CUDAError) in try lane.stream.synchronize() }
                 }
             }
-            programs.append(LaneProgram(layout: layout, launch: launch))
+            programs.append(LaneProgram(layout: layout, launch: launch, work: work))
         }
         return programs
     }

@@ -7,9 +7,11 @@ struct LaneProgram: Sendable {
         /// All at once: one graph for HP jobs and one for LP jobs, whose kernels have the priority of that.
         case graph(high: ExecutableGraph, low: ExecutableGraph)
         /// Call by call, from a thread of the lane, since it takes the host as long as the stage has kernels.
-        case eager(any StageWork)
+        case eager
     }
 
     let layout: TensorLayout.Stage
     let launch: Launch
+    /// The stage; a graph of it works in its memory, so it must live as long.
+    let work: any StageWork
 }

@@ -116,6 +116,21 @@ struct CUDADeviceTests {
         }
     }
 
+    @Test("stages stay loaded while their graphs are replayed, since the graphs work in their memory")
+    func lifetime() async throws {
+        let gpu = try FakeGPU(in: workshop.folder)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let engine = HostEngine(workshop.environment)
+        do {
+            let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu, engine: engine) }
+            #expect(engine.loaded.count.load(ordering: .relaxed) == 4)
+            _ = try await bench.run { try await checkChain($0) }
+            #expect(engine.loaded.count.load(ordering: .relaxed) == 4)
+        }
+        #expect(await gpu.isClean())
+        #expect(engine.loaded.count.load(ordering: .relaxed) == 0)
+    }
+
     @Test("green contexts are windows of SM groups, disjoint or overlapping, and rounding is told")
     func greenWindows() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 1) }

@@ -2,6 +2,7 @@ import DarisConfiguration
 import DarisCore
 import Foundation
 import ONNXRuntime
+import Synchronization
 
 @testable import CUDADriver
 @testable import DarisRuntime
@@ -109,6 +110,25 @@ final class FakeGPU: Sendable {
 struct HostEngine: StageEngine {
     let environment: Environment
     let replaysHostFunctions: Bool
+    /// How many stages are loaded.
+    let loaded = LoadedCount()
+
+    /// Counts what is alive.
+    final class LoadedCount: Sendable {
+        let count = Atomic(0)
+    }
+
+    /// Alive as long as the stage that has it.
+    private final class Token: Sendable {
+        private let loaded: LoadedCount
+
+        init(_ loaded: LoadedCount) {
+            self.loaded = loaded
+            loaded.count.add(1, ordering: .relaxed)
+        }
+
+        deinit { loaded.count.subtract(1, ordering: .relaxed) }
+    }
 
     init(_ environment: Environment, replaysHostFunctions: Bool = true) {
         self.environment = environment
@@ -124,13 +144,14 @@ struct HostEngine: StageEngine {
         let session = try runtime(model.name) { () throws(ONNXRuntimeError) in
             try Session(environment: environment, model: .file(stage.path), options: options_)
         }
-        return Loaded(session: session, stream: stream, model: model.name)
+        return Loaded(session: session, stream: stream, model: model.name, token: Token(loaded))
     }
 
     private struct Loaded: LoadedStage {
         let session: Session
         let stream: CUDAStream
         let model: String
+        let token: Token
 
         func bind(
             _ layout: TensorLayout.Stage, address: UnsafeMutableRawPointer
@@ -141,7 +162,7 @@ struct HostEngine: StageEngine {
                 for slot in layout.outputs { try binding.bind(try tensor(slot, address), toOutput: slot.name) }
                 return binding
             }
-            return Work(binding: binding, stream: stream)
+            return Work(binding: binding, stream: stream, token: token)
         }
 
         private func tensor(
@@ -158,6 +179,7 @@ struct HostEngine: StageEngine {
     private struct Work: StageWork {
         let binding: IOBinding
         let stream: CUDAStream
+        let token: Token
 
         func enqueue() throws(DeviceError) {
             try cuda { () throws(CUDAError) in
