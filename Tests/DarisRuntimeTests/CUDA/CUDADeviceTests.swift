@@ -3,7 +3,8 @@ import DarisCore
 import DarisONNX
 import Testing
 
-@testable import CUDADriver
+import CUDADriver
+import FakeDriver
 @testable import DarisRuntime
 
 @Suite("Models on a GPU", .timeLimit(.minutes(15)))
@@ -24,7 +25,7 @@ struct CUDADeviceTests {
     @Test("graphs replayed on streams and green contexts compute what the model computes", arguments: [1, 2, 4])
     func computes(stages: Int) async throws {
         for kind in [PartitionKind.streams, .green] {
-            let gpu = try FakeGPU(in: workshop.folder)
+            let gpu = try FakeDriver(multiprocessors: 132)
             let model = try await onThread { try workshop.cut(SmallModels.chain, stages: stages) }
             do {
                 let partition = Partition(
@@ -54,7 +55,7 @@ struct CUDADeviceTests {
 
     @Test("several inputs and outputs, an output that a later stage reads, and batches", arguments: [1, 2, 3])
     func severalInputsAndOutputs(stages: Int) async throws {
-        let gpu = try FakeGPU(in: workshop.folder)
+        let gpu = try FakeDriver(multiprocessors: 132)
         let model = try await onThread { try workshop.cut(SmallModels.twoOutputs, stages: stages) }
         do {
             let bench = try await onThread {
@@ -76,7 +77,7 @@ struct CUDADeviceTests {
 
     @Test("execution times are the device's own, and the gap between two stages of a lane is measured")
     func times() async throws {
-        let gpu = try FakeGPU(in: workshop.folder)
+        let gpu = try FakeDriver(multiprocessors: 132)
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 4) }
         let bench = try await onThread {
             try GPUBench(
@@ -99,7 +100,7 @@ struct CUDADeviceTests {
     func eager() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
         for how in ["switched off", "host functions", "capture fails"] {
-            let gpu = try FakeGPU(in: workshop.folder)
+            let gpu = try FakeDriver(multiprocessors: 132)
             if how == "capture fails" { gpu.fail("cuStreamEndCapture", 1, with: 901) }
             do {
                 let bench = try await onThread {
@@ -118,7 +119,7 @@ struct CUDADeviceTests {
 
     @Test("stages stay loaded while their graphs are replayed, since the graphs work in their memory")
     func lifetime() async throws {
-        let gpu = try FakeGPU(in: workshop.folder)
+        let gpu = try FakeDriver(multiprocessors: 132)
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
         let engine = HostEngine(workshop.environment)
         do {
@@ -135,7 +136,7 @@ struct CUDADeviceTests {
     func greenWindows() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 1) }
         func bench(_ contexts: Int, _ oversubscription: Double) async throws -> GPUBench {
-            let gpu = try FakeGPU(in: workshop.folder)
+            let gpu = try FakeDriver(multiprocessors: 132)
             return try await onThread {
                 try GPUBench(
                     workshop, [model], gpu: gpu,
@@ -163,20 +164,20 @@ struct CUDADeviceTests {
 
     @Test("what does not fit into the memory is refused with the bill before anything is loaded")
     func memory() async throws {
-        let gpu = try FakeGPU(in: workshop.folder, memoryBytes: 1 << 10)
+        let gpu = try FakeDriver(multiprocessors: 132, memoryBytes: 1 << 10)
         let model = try await onThread { try workshop.cut(SmallModels.wide, stages: 1) }
         let error = await #expect(throws: PreparationError.self) {
             try await onThread { _ = try GPUBench(workshop, [model], gpu: gpu) }
         }
         #expect(error?.description.contains("device cuda: the task set needs ") == true, "\(error.debugDescription)")
-        #expect(gpu.calls(named: "cuMemAlloc") == 0 && gpu.live == 0)
+        #expect(gpu.calls(named: "cuMemAlloc") == 0 && gpu.live() == 0)
     }
 
     @Test("each call that fails while the device is loaded is named in the error, and everything is released")
     func failuresAtStart() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
         let partition = Partition(contexts: 2, streams: 1, oversubscription: 1)
-        func load(_ gpu: FakeGPU) async -> Result<[String], any Error> {
+        func load(_ gpu: FakeDriver) async -> Result<[String], any Error> {
             await onThread {
                 Result {
                     let bench = try GPUBench(workshop, [model], gpu: gpu, partition: partition, kind: .green)
@@ -185,17 +186,17 @@ struct CUDADeviceTests {
                 }
             }
         }
-        let whole = try FakeGPU(in: workshop.folder)
+        let whole = try FakeDriver(multiprocessors: 132)
         _ = try await load(whole).get()
-        let calls = whole.calls
+        let calls = whole.calls.count
         #expect(calls > 100)
         #expect(await whole.isClean())
         var tried = 0
         for number in 1...calls {
-            let gpu = try FakeGPU(in: workshop.folder)
+            let gpu = try FakeDriver(multiprocessors: 132)
             gpu.fail(number, with: 700)
             let outcome = await load(gpu)
-            guard let call = gpu.failedCall else { continue }
+            guard let call = gpu.failed else { continue }
             tried += 1
             switch outcome {
             case .success(let notes):
@@ -209,7 +210,8 @@ struct CUDADeviceTests {
                 #expect("\(error)".contains(call), "call \(number), \(call): \(error)")
                 #expect("\(error)".contains("illegal"), "call \(number), \(call): \(error)")
             }
-            #expect(await gpu.isClean(), "call \(number), \(call)")
+            if await gpu.isReleased(), call == "cuCtxSetCurrent" { gpu.forgive() }
+            #expect(await gpu.isClean(), "call \(number), \(call): \(gpu.violations)")
         }
         #expect(tried > 100)
     }
@@ -221,7 +223,7 @@ struct CUDADeviceTests {
         var tried = 0
         var number = 1
         while true {
-            let gpu = try FakeGPU(in: workshop.folder)
+            let gpu = try FakeDriver(multiprocessors: 132)
             var hasFailed = false
             do {
                 let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu, partition: partition) }
@@ -236,16 +238,20 @@ struct CUDADeviceTests {
                         } catch let error as SubmissionError {
                             failures += 1
                             let ending = Bench.Answer.failure(error).ending
-                            let call = gpu.failedCall ?? "none"
+                            let call = gpu.failed ?? "none"
                             #expect(ending?.fate == .failed && ending?.message?.contains(call) == true, "\(error)")
                         }
                     }
                 }
-                hasFailed = gpu.failedCall != nil
+                hasFailed = gpu.failed != nil
                 #expect(failures <= 1 && outcome.summary.jobs.failed == failures)
                 #expect(outcome.summary.jobs.completed == 3 - failures && outcome.summary.jobs.inFlight == 0)
             }
-            #expect(await gpu.isClean(), "call \(number)")
+            // Where the thread's context could not be set, not even for a release, the release broke a rule for it.
+            if await gpu.isReleased(), gpu.failed == "cuCtxSetCurrent" { gpu.forgive() }
+            #expect(
+                await gpu.isClean(),
+                "call \(number), \(gpu.failed ?? "none"): \(gpu.live()) alive, \(gpu.violations)")
             guard hasFailed else { break }
             tried += 1
             number += 1
@@ -256,13 +262,13 @@ struct CUDADeviceTests {
 
     @Test("a lost device fails every job with CUDA's words, and the run ends")
     func lostDevice() async throws {
-        let gpu = try FakeGPU(in: workshop.folder)
+        let gpu = try FakeDriver(multiprocessors: 132)
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
         do {
             let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu) }
             let outcome = try await bench.run { executor in
                 try await checkChain(executor, count: 2)
-                gpu.lose(with: 700)
+                gpu.lose(700)
                 for _ in 0..<4 {
                     let error = await #expect(throws: SubmissionError.self) {
                         try await executor.submit(task: 0, inputs: [bytes([Float](repeating: 1, count: 3))])
@@ -278,7 +284,7 @@ struct CUDADeviceTests {
 
     @Test("periodic tasks on all lanes run without a rule of CUDA broken")
     func underLoad() async throws {
-        let gpu = try FakeGPU(in: workshop.folder)
+        let gpu = try FakeDriver(multiprocessors: 132)
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 3) }
         do {
             let tasks = (0..<12).map { _ in DeviceTask(model: 0, batch: 1) }

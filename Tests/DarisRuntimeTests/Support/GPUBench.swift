@@ -1,72 +1,27 @@
 import DarisConfiguration
 import DarisCore
-import Foundation
 import ONNXRuntime
 import Synchronization
 
-@testable import CUDADriver
+import CUDADriver
+import FakeDriver
 @testable import DarisRuntime
 
-/// A CUDA driver without a GPU, one of its own for each test: a copy of the fake library under another name is loaded
-/// anew, with state of its own.
-final class FakeGPU: Sendable {
-    let path: String
-    nonisolated(unsafe) private let handle: UnsafeMutableRawPointer
-
-    enum Failure: Error { case notBuilt(String), notLoadable(String), noFunction(String) }
-
-    init(in folder: TemporaryFolder, multiprocessors: Int = 132, memoryBytes: UInt64 = 1 << 34) throws {
-        let built = try Self.builtLibrary()
-        path = folder.path + "/libcuda-\(UUID().uuidString).so"
-        try FileManager.default.copyItem(atPath: built, toPath: path)
-        guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            throw Failure.notLoadable(dlerror().map { String(cString: $0) } ?? "")
-        }
-        self.handle = handle
-        try function("fake_cuda_reset", as: (@convention(c) () -> Void).self)()
-        try function("fake_cuda_set_multiprocessors", as: (@convention(c) (Int32) -> Void).self)(Int32(multiprocessors))
-        try function("fake_cuda_set_memory", as: (@convention(c) (UInt64) -> Void).self)(memoryBytes)
+extension FakeDriver {
+    /// A GPU of this many SMs and bytes.
+    convenience init(multiprocessors: Int, memoryBytes: Int = 1 << 34) throws {
+        try self.init()
+        setMultiprocessors(multiprocessors)
+        setMemory(memoryBytes)
     }
 
-    /// Beside the test bundle, where the build puts it.
-    private static func builtLibrary() throws -> String {
-        let executable = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
-        let main = Bundle.main.executableURL?.deletingLastPathComponent().path ?? executable
-        let places: [String] = [Bundle.main.bundlePath, executable, main]
-        for place in places {
-            let path = place + "/libFakeCUDA.so"
-            if FileManager.default.fileExists(atPath: path) { return path }
-        }
-        throw Failure.notBuilt("\(places)")
-    }
-
-    private func function<Function>(_ name: String, as type: Function.Type) throws -> Function {
-        guard let symbol = dlsym(handle, name) else { throw Failure.noFunction(name) }
-        return unsafeBitCast(symbol, to: type)
-    }
-
-    private func count(_ name: String) -> Int {
-        (try? function(name, as: (@convention(c) () -> Int).self)()) ?? -1
-    }
-
-    /// Calls made so far.
-    var calls: Int { count("fake_cuda_calls") }
-    /// Objects alive, of all kinds.
-    var live: Int { count("fake_cuda_live_total") }
-
-    /// Rules that were broken.
-    var violations: [String] {
-        guard
-            let violation = try? function(
-                "fake_cuda_violation", as: (@convention(c) (Int) -> UnsafePointer<CChar>?).self)
-        else { return ["no function"] }
-        return (0..<count("fake_cuda_violations")).map { violation($0).map { String(cString: $0) } ?? "" }
-    }
+    /// How often a call was made.
+    func calls(named name: String) -> Int { calls.count { $0 == name } }
 
     /// Whether everything is released. A thread that was the last to use something may let go of it a moment later.
     func isReleased() async -> Bool {
         for _ in 0..<1_000_000 {
-            if live == 0 { return true }
+            if live() == 0 { return true }
             await Task.yield()
         }
         return false
@@ -76,33 +31,6 @@ final class FakeGPU: Sendable {
     func isClean() async -> Bool {
         let isReleased = await isReleased()
         return isReleased && violations == []
-    }
-
-    /// The name of the call that was made to fail, or `nil` if it has not been made.
-    var failedCall: String? {
-        let name = try? function("fake_cuda_failed", as: (@convention(c) () -> UnsafePointer<CChar>?).self)()
-        return (name ?? nil).map { String(cString: $0) }
-    }
-
-    /// How often a call was made.
-    func calls(named name: String) -> Int {
-        (try? function("fake_cuda_calls_named", as: (@convention(c) (UnsafePointer<CChar>) -> Int).self)(name)) ?? -1
-    }
-
-    /// Makes the `n`-th call from now on, counted from 1, fail: 2 is out of memory, 700 an illegal address.
-    func fail(_ n: Int, with result: Int32) {
-        try? function("fake_cuda_fail", as: (@convention(c) (Int, Int32) -> Void).self)(n, result)
-    }
-
-    /// The same for calls of one name.
-    func fail(_ name: String, _ n: Int, with result: Int32) {
-        try? function("fake_cuda_fail_named", as: (@convention(c) (UnsafePointer<CChar>, Int, Int32) -> Void).self)(
-            name, n, result)
-    }
-
-    /// Makes the next work fail, and everything after it.
-    func lose(with result: Int32) {
-        try? function("fake_cuda_lose", as: (@convention(c) (Int32) -> Void).self)(result)
     }
 }
 
@@ -191,14 +119,14 @@ struct HostEngine: StageEngine {
 
 /// Tasks on a fake GPU.
 struct GPUBench {
-    let gpu: FakeGPU
+    let gpu: FakeDriver
     let device: CUDADevice
     let notes: [String]
     let units: [[Int]]
     let executor: Executor<CUDADevice>
 
     init(
-        _ workshop: Workshop, _ models: [StagedModel], gpu: FakeGPU, tasks: [DeviceTask]? = nil,
+        _ workshop: Workshop, _ models: [StagedModel], gpu: FakeDriver, tasks: [DeviceTask]? = nil,
         priorities: [Priority]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), kind: PartitionKind? = nil,
         options: GPUOptions = GPUOptions(), engine: HostEngine? = nil,
