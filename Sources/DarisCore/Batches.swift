@@ -185,7 +185,9 @@ struct Batches: Sendable {
 
     /// The maximum recent execution time of a batch; `nil` if the task runs no batch of this size.
     func time(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
-        guard isOn, groups[task] >= 0, let size = sizes[groups[task]].first(where: { $0.jobs == jobs }) else { return nil }
+        guard isOn, groups[task] >= 0, let size = sizes[groups[task]].first(where: { $0.jobs == jobs }) else {
+            return nil
+        }
         return times[size.firstWindow + stage]
     }
 }

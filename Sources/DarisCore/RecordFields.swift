@@ -37,7 +37,8 @@ enum RecordWord: UInt8 {
         [
             ("release", .release), ("done", .done), ("fail", .fail), ("cancel", .cancel), ("timer", .timer),
             ("lost", .lost), ("restored", .restored), ("removed", .removed), ("added", .added), ("admit", .admit),
-            ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true), ("false", .false),
+            ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true),
+            ("false", .false),
             ("HP", .high), ("LP", .low),
         ]
             + JobFate.allCases.map { ("\($0.recordName)", RecordWord(rawValue: rejected.rawValue + $0.rawValue)!) }

@@ -28,8 +28,9 @@ public struct RunMetrics: Sendable {
     public private(set) var busy: ContiguousArray<Nanoseconds>
     /// Stages that ended, of every job by itself.
     public private(set) var stages = 0
-    /// Batches of several jobs that ended, and the stages in them.
+    /// Batches of several jobs that ended.
     public private(set) var batches = 0
+    /// The stages in them.
     public private(set) var batchedStages = 0
     /// How long the scheduler took for an event.
     public private(set) var decisions = Distribution(resolution: Nanoseconds(1))

@@ -98,6 +98,13 @@ public struct RunSummary: Codable, Sendable, Hashable {
         public var meanJobs: Double
         /// The share of all stages that ran in a batch.
         public var share: Double
+
+        /// Figures of batches.
+        public init(batches: Int, meanJobs: Double, share: Double) {
+            self.batches = batches
+            self.meanJobs = meanJobs
+            self.share = share
+        }
     }
 
     /// How long jobs were released, in seconds.
@@ -200,9 +207,10 @@ extension RunSummary.Group {
 
 extension RunSummary.Batching {
     init(_ metrics: RunMetrics) {
-        batches = metrics.batches
-        meanJobs = batches == 0 ? 0 : Double(metrics.batchedStages) / Double(batches)
-        share = metrics.stages == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.stages)
+        self.init(
+            batches: metrics.batches,
+            meanJobs: metrics.batches == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.batches),
+            share: metrics.stages == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.stages))
     }
 }
 

@@ -99,7 +99,8 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
                 throw SchedulerError("task '\(task.name)': there is no batch group \(index)")
             }
             guard groups[index].sizes.allSatisfy({ $0.afet.count == task.afet.count }) else {
-                throw SchedulerError("task '\(task.name)': its batch group has other stages than its \(task.afet.count)")
+                throw SchedulerError(
+                    "task '\(task.name)': its batch group has other stages than its \(task.afet.count)")
             }
             guard batches[index] ?? task.batch == task.batch else {
                 throw SchedulerError("task '\(task.name)': its batch group has tasks of another batch")

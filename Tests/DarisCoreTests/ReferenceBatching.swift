@@ -7,7 +7,9 @@ extension ReferenceScheduler {
     /// The numbers of jobs that a task's group was measured with.
     func sizes(_ task: Int) -> [BatchGroup.Size] {
         guard let group = specifications[task].batchGroup else { return [] }
-        return configuration.batchGroups![group].sizes.filter { $0.jobs <= options.batching! || has(.ignoresLargestBatch) }
+        return configuration.batchGroups![group].sizes.filter {
+            $0.jobs <= options.batching! || has(.ignoresLargestBatch)
+        }
     }
 
     func batchTime(_ task: Int, _ size: BatchGroup.Size, _ stage: Int) -> Int64 {
@@ -63,7 +65,8 @@ extension ReferenceScheduler {
         for id in members {
             let index = inFlight.firstIndex { $0.id == id }!
             if members.count == 1 || has(.batchTimeIsMRET) { history[id.task][leader.stage].append(executionTime) }
-            costs[id.task][leader.stage].append(has(.chargesWhole) ? executionTime : executionTime / Int64(members.count))
+            costs[id.task][leader.stage].append(
+                has(.chargesWhole) ? executionTime : executionTime / Int64(members.count))
             inFlight[index].lane = nil
             inFlight[index].leader = nil
             inFlight[index].runsAlone = false

@@ -236,7 +236,9 @@ struct ReferenceScheduler {
     /// No deadline and no execution time is below zero or above a day.
     static func clamped(_ time: Nanoseconds) -> Int64 { min(max(time.rawValue, 0), 86_400_000_000_000) }
 
-    func runningJob(_ id: JobID, _ lane: Int) -> Int? { inFlight.firstIndex { $0.id == id && $0.lane == lane && $0.leader == nil } }
+    func runningJob(_ id: JobID, _ lane: Int) -> Int? {
+        inFlight.firstIndex { $0.id == id && $0.lane == lane && $0.leader == nil }
+    }
 
     mutating func overrun(_ job: Job) {
         guard case .queue(let limit) = specifications[job.id.task].overrun else {

@@ -18,7 +18,8 @@ extension Auditor {
         switch command {
         case .join(_, _, batching.joiningLane), .dispatch(_, _, batching.joiningLane): return
         default:
-            throw violation(.batching, "a batch is being put together on lane \(batching.joiningLane), and \(command) came")
+            throw violation(
+                .batching, "a batch is being put together on lane \(batching.joiningLane), and \(command) came")
         }
     }
 
@@ -55,7 +56,8 @@ extension Auditor {
                 "stage \(tasks[member].stage) of task \(member) runs with stage \(stage) of task \(leader)")
         }
         guard let time = batching.time(of: leader, jobs: jobs, stage: stage) else {
-            throw violation(.batching, "\(jobs) jobs of task \(leader) and others run together, which is no size measured")
+            throw violation(
+                .batching, "\(jobs) jobs of task \(leader) and others run together, which is no size measured")
         }
         for member in [leader] + joined {
             try require(
@@ -83,7 +85,9 @@ extension Auditor {
                 continue
             }
             var able: [Int] = []
-            for other in others where able.count < jobs - 1 && now + time <= bound(other.task) { able.append(other.task) }
+            for other in others where able.count < jobs - 1 && now + time <= bound(other.task) {
+                able.append(other.task)
+            }
             if able.count == jobs - 1 { return able }
         }
         return []

@@ -15,7 +15,9 @@ extension Auditor {
             tasks[task].released += 1
             countRelease()
         case .stageCompleted(let lane, let job, let executionTime):
-            if free(lane, of: job) { complete(job.task, lane: lane, executionTime: Self.clamped(executionTime.rawValue)) }
+            if free(lane, of: job) {
+                complete(job.task, lane: lane, executionTime: Self.clamped(executionTime.rawValue))
+            }
         case .stageFailed(let lane, let job):
             if free(lane, of: job) { fail(job.task, lane: lane) }
         case .jobCancelled(let job):

@@ -17,7 +17,8 @@ struct BatchProfile {
 
     /// Measures every batch of up to `largest` jobs that tasks could form, by the rules of `FullLoad`.
     init(
-        _ tasks: [SimulatedTask], largest: Int, on gpu: GPUModel, partition: Partition, kind: PartitionKind, seed: UInt64
+        _ tasks: [SimulatedTask], largest: Int, on gpu: GPUModel, partition: Partition, kind: PartitionKind,
+        seed: UInt64
     ) {
         groupOfTask = Array(repeating: nil, count: tasks.count)
         let members = Dictionary(grouping: tasks.indices) { index in

@@ -83,7 +83,8 @@ public struct Simulation: Sendable {
 
     /// The device at rest.
     public var device: SimulatedGPU {
-        SimulatedGPU(gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
+        SimulatedGPU(
+            gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
     }
 
     /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.
