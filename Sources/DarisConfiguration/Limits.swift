@@ -38,6 +38,8 @@ public enum Limits {
     public static let queue = 1...OverrunRule.largestQueueLimit
     /// w_s, the execution times MRET looks back on.
     public static let window = 1...SchedulerOptions.windowLimit
+    /// The most jobs that may run a stage together, where they may at all.
+    public static let batching = 2...BatchGroup.jobLimit
     /// Tᵢ: 10 µs to 1 h.
     public static let period = Nanoseconds.microseconds(10)...Nanoseconds.seconds(3_600 as Int64)
     /// Dᵢ: above zero, up to 1 h.

@@ -41,6 +41,8 @@ extension TaskSet {
         public var forgetting: Bool?
         /// Ablation: cutting models into stages.
         public var staging: Bool?
+        /// `--batching`: the most jobs that may run a stage together; 1 switches batching off.
+        public var batching: Int?
 
         /// Overrides of the values given.
         public init(
@@ -49,7 +51,7 @@ extension TaskSet {
             seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
-            forgetting: Bool? = nil, staging: Bool? = nil
+            forgetting: Bool? = nil, staging: Bool? = nil, batching: Int? = nil
         ) {
             self.device = device
             self.kind = kind
@@ -70,6 +72,7 @@ extension TaskSet {
             self.admission = admission
             self.forgetting = forgetting
             self.staging = staging
+            self.batching = batching
         }
     }
 
@@ -121,6 +124,10 @@ extension TaskSet {
         if let value = overrides.admission { result.scheduler.admission = value }
         if let value = overrides.forgetting { result.scheduler.forgetting = value }
         if let value = overrides.staging { result.staging = value }
+        if let jobs = overrides.batching {
+            let checked = try TaskSet.checked(jobs, in: 1...Limits.batching.upperBound, option: "--batching")
+            result.scheduler.batching = checked == 1 ? nil : checked
+        }
         self = result
     }
 

@@ -110,6 +110,7 @@ extension TaskSet {
             ("forgetting", scheduler.forgetting, defaults.forgetting), ("staging", staging, true),
         ]
         for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
+        if let jobs = scheduler.batching { entries.append(("batching", "\(jobs)")) }
         return entries
     }
 

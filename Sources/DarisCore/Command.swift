@@ -4,7 +4,9 @@ public enum Command: Hashable, Sendable {
     case admitted(JobID, context: Int, migrated: Bool)
     /// The job waits for its task's previous job to end (overrun rule `queue`).
     case queued(JobID)
-    /// Start a stage of a job on an idle lane, now.
+    /// The job's stage runs on this lane as part of the batch that the next `dispatch` starts there.
+    case join(job: JobID, stage: Int, lane: Int)
+    /// Start a stage of a job on an idle lane, now, and with it those of the jobs that have just joined it there.
     case dispatch(job: JobID, stage: Int, lane: Int)
     /// The job has met its fate; nothing more will be heard of it.
     case finished(JobOutcome)

@@ -17,9 +17,10 @@ public struct JobID: Hashable, Sendable, Codable {
 public enum Event: Hashable, Sendable {
     /// A job of a task is released. `relativeDeadline` overrides the task's own Dᵢ for this job.
     case jobReleased(task: Int, relativeDeadline: Nanoseconds? = nil)
-    /// The stage running on a lane has ended after `executionTime` on the device.
+    /// The stage running on a lane has ended after `executionTime` on the device. `job` is the one that was dispatched;
+    /// those that joined it have ended with it.
     case stageCompleted(lane: Int, job: JobID, executionTime: Nanoseconds)
-    /// The stage running on a lane could not be run.
+    /// The stage running on a lane could not be run. If jobs had joined, each is tried again by itself.
     case stageFailed(lane: Int, job: JobID)
     /// Nobody wants the outcome of a job any more.
     case jobCancelled(JobID)

@@ -57,6 +57,9 @@ public struct ReadyQueue: Sendable {
     /// Takes out the stage of a job that has been dropped or cancelled. O(n).
     public mutating func remove(task: Int) { heap.removeAll { $0.task == task } }
 
+    /// Takes out the stages of the tasks that a condition holds of. O(n).
+    mutating func removeAll(where condition: (Int) -> Bool) { heap.removeAll { condition($0.task) } }
+
     /// The level of a stage: HP: last and late 0, last 1, late 2, other 3; LP likewise 4 to 7.
     @inlinable
     public static func level(_ priority: Priority, isLast: Bool, isLate: Bool) -> UInt8 {

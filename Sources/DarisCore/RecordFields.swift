@@ -18,7 +18,7 @@ enum RecordKey: UInt8, CaseIterable {
 /// The words of a run record.
 enum RecordWord: UInt8 {
     case release, done, fail, cancel, timer, lost, restored, removed, added
-    case admit, queue, run, end, wake
+    case admit, queue, join, run, end, wake
     case `true`, `false`, high, low
     case rejected, skipped, completed, dropped, failed
     case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
@@ -37,7 +37,8 @@ enum RecordWord: UInt8 {
         [
             ("release", .release), ("done", .done), ("fail", .fail), ("cancel", .cancel), ("timer", .timer),
             ("lost", .lost), ("restored", .restored), ("removed", .removed), ("added", .added), ("admit", .admit),
-            ("queue", .queue), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true), ("false", .false),
+            ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true),
+            ("false", .false),
             ("HP", .high), ("LP", .low),
         ]
             + JobFate.allCases.map { ("\($0.recordName)", RecordWord(rawValue: rejected.rawValue + $0.rawValue)!) }

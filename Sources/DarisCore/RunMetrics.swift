@@ -26,13 +26,17 @@ public struct RunMetrics: Sendable {
     public private(set) var tasks: ContiguousArray<Group>
     /// Execution time of the stages that ended on each lane.
     public private(set) var busy: ContiguousArray<Nanoseconds>
-    /// Stages that ended.
+    /// Stages that ended, of every job by itself.
     public private(set) var stages = 0
+    /// Batches of several jobs that ended.
+    public private(set) var batches = 0
+    /// The stages in them.
+    public private(set) var batchedStages = 0
     /// How long the scheduler took for an event.
     public private(set) var decisions = Distribution(resolution: Nanoseconds(1))
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
     public private(set) var handovers = Distribution(resolution: Nanoseconds(1))
-    private let batches: [Int]
+    private let inferences: [Int]
     private let streams: Int
 
     /// Nothing counted yet.
@@ -40,7 +44,7 @@ public struct RunMetrics: Sendable {
         priorities = Priority.allCases.map { _ in Group() }
         tasks = ContiguousArray(repeating: Group(), count: configuration.tasks.count)
         busy = ContiguousArray(repeating: .zero, count: configuration.partition.lanes)
-        batches = configuration.tasks.map(\.batch)
+        inferences = configuration.tasks.map(\.batch)
         streams = configuration.partition.streams
     }
 
@@ -58,14 +62,18 @@ public struct RunMetrics: Sendable {
 
     /// Counts the end of a job; call it for every `Command.finished`.
     public mutating func recordEnd(_ outcome: JobOutcome) {
-        let batch = batches[outcome.job.task]
+        let batch = inferences[outcome.job.task]
         priorities[Int(outcome.priority.rawValue)].recordEnd(outcome, batch: batch)
         tasks[outcome.job.task].recordEnd(outcome, batch: batch)
     }
 
-    /// Counts a stage that ended on a lane.
-    public mutating func recordStage(lane: Int, executionTime: Nanoseconds) {
-        stages += 1
+    /// Counts a stage that ended on a lane, of one job or of `jobs` that ran it together.
+    public mutating func recordStage(lane: Int, jobs: Int = 1, executionTime: Nanoseconds) {
+        stages += jobs
+        if jobs > 1 {
+            batches += 1
+            batchedStages += jobs
+        }
         busy[lane] += executionTime
     }
 

@@ -17,7 +17,8 @@
 /// ```
 ///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
-/// `timer`, `lost`, `restored`, `removed`, `added`. Commands: `admit`, `queue`, `run`, `end`, `wake`. All times are integer nanoseconds.
+/// `timer`, `lost`, `restored`, `removed`, `added`. Commands: `admit`, `queue`, `join` (as `run`: the
+/// stage runs in the batch of the next `run` on its lane), `run`, `end`, `wake`. All times are integer nanoseconds.
 public struct RunRecordEncoder: Sendable {
     /// The text not yet taken away by `drain`.
     public private(set) var bytes: [UInt8] = []
@@ -94,11 +95,12 @@ public struct RunRecordEncoder: Sendable {
         case .queued(let id):
             text(",\"c\":\"queue\"")
             job(id)
+        case .join(let id, let stage, let lane):
+            text(",\"c\":\"join\"")
+            place(id, stage, lane)
         case .dispatch(let id, let stage, let lane):
             text(",\"c\":\"run\"")
-            job(id)
-            field(",\"stage\":", stage)
-            field(",\"lane\":", lane)
+            place(id, stage, lane)
         case .finished(let outcome):
             text(",\"c\":\"end\"")
             job(outcome.job)
@@ -114,6 +116,12 @@ public struct RunRecordEncoder: Sendable {
             text(",\"c\":\"wake\"")
             time(",\"at\":", at)
         }
+    }
+
+    private mutating func place(_ id: JobID, _ stage: Int, _ lane: Int) {
+        job(id)
+        field(",\"stage\":", stage)
+        field(",\"lane\":", lane)
     }
 
     private mutating func job(_ job: JobID) {

@@ -135,10 +135,11 @@ struct RunRecordReader {
                 try job(fields), context: try int(.context, fields),
                 migrated: try either(.true, .false, .migrated, fields))
         case .queue: return .queued(try job(fields))
+        case .join: return .join(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
         case .run: return .dispatch(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
         case .end: return .finished(try outcome(fields))
         case .wake: return .wake(at: Nanoseconds(try value(.at, fields)))
-        default: throw error("a command is admit, queue, run, end or wake")
+        default: throw error("a command is admit, queue, join, run, end or wake")
         }
     }
 

@@ -90,6 +90,23 @@ public struct RunSummary: Codable, Sendable, Hashable {
         public var utilisation: Double
     }
 
+    /// What was run together.
+    public struct Batching: Codable, Sendable, Hashable {
+        /// Batches of at least two jobs that ended.
+        public var batches: Int
+        /// Jobs a batch.
+        public var meanJobs: Double
+        /// The share of all stages that ran in a batch.
+        public var share: Double
+
+        /// Figures of batches.
+        public init(batches: Int, meanJobs: Double, share: Double) {
+            self.batches = batches
+            self.meanJobs = meanJobs
+            self.share = share
+        }
+    }
+
     /// How long jobs were released, in seconds.
     public var durationS: Double
     /// Until the last job ended, in seconds: what `jps` counts over.
@@ -106,6 +123,8 @@ public struct RunSummary: Codable, Sendable, Hashable {
     public var migrations: Int
     /// Stages that ended.
     public var stages: Int
+    /// What was run together; `nil` where batching is off.
+    public var batching: Batching?
     /// How long the scheduler took for an event.
     public var decisionNs: ShortTimes
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
@@ -139,6 +158,7 @@ public struct RunSummary: Codable, Sendable, Hashable {
         jobs = scheduler.counts
         migrations = scheduler.migrations
         stages = metrics.stages
+        batching = scheduler.configuration.options.largestBatch > 1 ? Batching(metrics) : nil
         decisionNs = ShortTimes(metrics.decisions)
         handoverNs = ShortTimes(metrics.handovers)
         tasks = []
@@ -183,6 +203,15 @@ extension RunSummary.Group {
     }
 
     private static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
+}
+
+extension RunSummary.Batching {
+    init(_ metrics: RunMetrics) {
+        self.init(
+            batches: metrics.batches,
+            meanJobs: metrics.batches == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.batches),
+            share: metrics.stages == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.stages))
+    }
 }
 
 extension RunSummary.Times {

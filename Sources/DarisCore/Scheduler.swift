@@ -44,6 +44,7 @@ public struct Scheduler: ~Copyable, Sendable {
     var dropTimers = Heap<DropTimer>()
     var dropTimerLimit: Int
     var requestedWake = Nanoseconds.distantFuture
+    var batches: Batches
 
     /// A scheduler at rest.
     ///
@@ -73,6 +74,7 @@ public struct Scheduler: ~Copyable, Sendable {
             keepsAllTimeMaximum: options.worstCaseExecutionTime)
         virtualDeadlines = ContiguousArray(repeating: .zero, count: stageCount)
         waiting = ContiguousArray(repeating: Deque(), count: tasks.count)
+        batches = Batches(configuration)
         dropTimerLimit = 2 * tasks.count + 64
         dropTimers.reserveCapacity(min(dropTimerLimit, 4096))
     }
@@ -94,6 +96,10 @@ public struct Scheduler: ~Copyable, Sendable {
             complete(lane: lane, job: job, executionTime: executionTime, into: &commands)
         case .stageFailed(let lane, let job):
             guard free(lane: lane, job: job) else { break }
+            if batches.isOn, batches.hasMembers(job.task) {
+                separate(job.task, lane: lane, into: &commands)
+                break
+            }
             finish(job.task, .failed, .stageFailed, preferring: lane, into: &commands)
             fill(lane / streams, preferring: lane, into: &commands)
         case .jobCancelled(let job):
@@ -170,6 +176,7 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks[task].context = context
         tasks[task].stage = 0
         tasks[task].isCancelled = false
+        if batches.isOn { batches.setRunsAlone(task, false) }
         if tasks[task].priority == .low { contexts[context].activeLowPriority += tasks[task].utilisation }
         shareOutDeadline(task, release)
         makeReady(task, predecessorWasLate: false)
@@ -204,8 +211,10 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func forgetOldestSamples(of index: Int) {
         for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
             tasks[index].mret += windows.expireOldest(stage: stage)
+            if batches.isOn { batches.expireOldestCost(of: index, stage: stage) }
         }
-        tasks[index].utilisation = Utilisation(executionTime: tasks[index].mret, period: tasks[index].period)
+        tasks[index].utilisation = Utilisation(
+            executionTime: batches.isOn ? batches.taskCosts[index] : tasks[index].mret, period: tasks[index].period)
     }
 
     private mutating func shareOutDeadline(_ index: Int, _ release: WaitingRelease) {
@@ -216,15 +225,19 @@ public struct Scheduler: ~Copyable, Sendable {
             virtualDeadlines[stage] = VirtualDeadlines.deadline(
                 release: release.release, relativeDeadline: release.relativeDeadline, upTo: upTo, total: total)
         }
-        contexts[tasks[index].context].work += total
+        contexts[tasks[index].context].work += batches.isOn ? batches.taskCosts[index] : total
     }
 
     // MARK: - Stages
 
-    private mutating func makeReady(_ index: Int, predecessorWasLate: Bool) {
+    mutating func makeReady(_ index: Int, predecessorWasLate: Bool) {
         tasks[index].phase = .ready
         tasks[index].predecessorWasLate = predecessorWasLate
-        queues[tasks[index].context].insert(entry(index))
+        let entry = entry(index)
+        queues[tasks[index].context].insert(entry)
+        if batches.isOn {
+            batches.insert(candidate(entry), stage: tasks[index].stage, context: tasks[index].context)
+        }
     }
 
     /// The place of a task's current stage in the order of its context.
@@ -248,7 +261,7 @@ public struct Scheduler: ~Copyable, Sendable {
 
     /// Starts ready stages while the context has a free lane; the lane that has just become free goes first, since its
     /// thread is awake.
-    private mutating func fill(_ context: Int, preferring lane: Int?, into commands: inout CommandBuffer) {
+    mutating func fill(_ context: Int, preferring lane: Int?, into commands: inout CommandBuffer) {
         guard contexts[context].isAlive else { return }
         while idleLanes[context] > 0, let next = queues[context].popFirst() {
             let chosen =
@@ -258,6 +271,7 @@ public struct Scheduler: ~Copyable, Sendable {
             idleLanes[context] -= 1
             tasks[next.task].phase = .running
             tasks[next.task].lane = chosen
+            if batches.isOn { gather(next, lane: chosen, into: &commands) }
             commands.append(
                 .dispatch(
                     job: JobID(task: next.task, sequence: tasks[next.task].sequence), stage: tasks[next.task].stage,
@@ -279,12 +293,18 @@ public struct Scheduler: ~Copyable, Sendable {
         lane: Int, job: JobID, executionTime: Nanoseconds, into commands: inout CommandBuffer
     ) {
         guard free(lane: lane, job: job) else { return }
+        if batches.isOn {
+            return completeTogether(lane: lane, leader: job.task, executionTime: executionTime, into: &commands)
+        }
         let (index, context, stage) = (job.task, tasks[job.task].context, tasks[job.task].currentStage)
         // The context's work counts the MRET from before this sample. That of the stages to come cannot change while the
         // job is in flight: only the job itself could bring new samples of them.
         contexts[context].work -= windows[stage]
         let changed = windows.record(SchedulerConfiguration.clamped(executionTime), stage: stage)
-        if changed != .zero { mretChanged(index, by: changed) }
+        if changed != .zero {
+            tasks[index].mret += changed
+            utilisationChanged(index, executionTime: tasks[index].mret)
+        }
 
         if tasks[index].isAtLastStage {
             tasks[index].stage += 1
@@ -316,10 +336,13 @@ public struct Scheduler: ~Copyable, Sendable {
         return true
     }
 
-    private mutating func mretChanged(_ index: Int, by change: Nanoseconds) {
-        tasks[index].mret += change
+    /// What a stage adds to the work of its context: its MRET, or what it costs where jobs may share that.
+    func load(of stage: Int) -> Nanoseconds { batches.isOn ? batches.costs[stage] : windows[stage] }
+
+    /// uᵢ follows the time that a job of the task in flight keeps a lane busy.
+    mutating func utilisationChanged(_ index: Int, executionTime: Nanoseconds) {
         let before = tasks[index].utilisation
-        let after = Utilisation(executionTime: tasks[index].mret, period: tasks[index].period)
+        let after = Utilisation(executionTime: executionTime, period: tasks[index].period)
         tasks[index].utilisation = after
         switch tasks[index].priority {
         case .high: if tasks[index].isIn { contexts[tasks[index].home].highPriority += after - before }
@@ -336,9 +359,15 @@ public struct Scheduler: ~Copyable, Sendable {
     mutating func finish(
         _ index: Int, _ fate: JobFate, _ reason: FateReason, preferring lane: Int?, into commands: inout CommandBuffer
     ) {
+        conclude(index, fate, reason, into: &commands)
+        startWaiting(index, preferring: lane, into: &commands)
+    }
+
+    /// Ends the job in flight of a task.
+    mutating func conclude(_ index: Int, _ fate: JobFate, _ reason: FateReason, into commands: inout CommandBuffer) {
         let context = tasks[index].context
         for stage in tasks[index].currentStage..<tasks[index].firstStage + tasks[index].stageCount {
-            contexts[context].work -= windows[stage]
+            contexts[context].work -= load(of: stage)
         }
         if tasks[index].priority == .low { contexts[context].activeLowPriority -= tasks[index].utilisation }
         tasks[index].phase = .idle
@@ -349,6 +378,10 @@ public struct Scheduler: ~Copyable, Sendable {
                     job: JobID(task: index, sequence: tasks[index].sequence), fate: fate, reason: reason,
                     priority: tasks[index].priority, release: tasks[index].release, deadline: tasks[index].deadline,
                     finish: now)))
+    }
+
+    /// Starts the release that waits behind the job that a task has just ended, if any.
+    mutating func startWaiting(_ index: Int, preferring lane: Int?, into commands: inout CommandBuffer) {
         while tasks[index].phase == .idle, let next = waiting[index].popFirst() {
             start(index, next, preferring: lane, into: &commands)
         }

@@ -8,6 +8,8 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     public var homes: [Int]
     /// Policy and ablations.
     public var options: SchedulerOptions
+    /// Which tasks may be batched together, and what batches take; `nil` where nothing is batched.
+    public var batchGroups: [BatchGroup]?
 
     /// The most tasks a scheduler takes.
     public static let taskLimit = 65_536
@@ -20,11 +22,13 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
     public init(
-        partition: Partition, tasks: [TaskSpecification], options: SchedulerOptions = SchedulerOptions()
+        partition: Partition, tasks: [TaskSpecification], options: SchedulerOptions = SchedulerOptions(),
+        batchGroups: [BatchGroup]? = nil
     ) throws(SchedulerError) {
         self.partition = partition
         self.tasks = tasks
         self.options = options
+        self.batchGroups = batchGroups
         homes = [Int](repeating: 0, count: tasks.count)
         try validate()
         homes = Placement.place(
@@ -59,10 +63,51 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
             throw SchedulerError("each task needs a context from 0 to \(partition.contexts - 1)")
         }
         for task in tasks { try validate(task) }
+        try validateBatching()
+    }
+
+    /// The AFET of a stage of a task, alone or together with jobs of others of its group, `jobs` in all; `nil` if no such
+    /// batch was measured.
+    public func afet(of task: Int, stage: Int, jobs: Int) -> Nanoseconds? {
+        if jobs == 1 { return tasks[task].afet[stage] }
+        guard let group = tasks[task].batchGroup else { return nil }
+        return batchGroups?[group].afet(jobs: jobs, stage: stage)
     }
 
     /// A time held between zero and the longest that sums can take.
     static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
+
+    private func validateBatching() throws(SchedulerError) {
+        if let limit = options.batching, !(2...BatchGroup.jobLimit).contains(limit) {
+            throw SchedulerError("a batch may have 2 to \(BatchGroup.jobLimit) jobs, not \(limit)")
+        }
+        for (index, group) in (batchGroups ?? []).enumerated() {
+            let jobs = group.sizes.map(\.jobs)
+            guard jobs.allSatisfy({ (2...BatchGroup.jobLimit).contains($0) }), jobs == Array(Set(jobs)).sorted() else {
+                throw SchedulerError(
+                    "batch group \(index): sizes must ascend from 2 to \(BatchGroup.jobLimit), not \(jobs)")
+            }
+            let times = group.sizes.flatMap(\.afet)
+            guard times.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }) else {
+                throw SchedulerError("batch group \(index): an execution time must be from 0 to a day")
+            }
+        }
+        var batches = [Int?](repeating: nil, count: batchGroups?.count ?? 0)
+        for task in tasks {
+            guard let index = task.batchGroup else { continue }
+            guard let groups = batchGroups, groups.indices.contains(index) else {
+                throw SchedulerError("task '\(task.name)': there is no batch group \(index)")
+            }
+            guard groups[index].sizes.allSatisfy({ $0.afet.count == task.afet.count }) else {
+                throw SchedulerError(
+                    "task '\(task.name)': its batch group has other stages than its \(task.afet.count)")
+            }
+            guard batches[index] ?? task.batch == task.batch else {
+                throw SchedulerError("task '\(task.name)': its batch group has tasks of another batch")
+            }
+            batches[index] = task.batch
+        }
+    }
 
     private func validate(_ task: TaskSpecification) throws(SchedulerError) {
         guard task.period > .zero, task.period <= Self.longestTime else {

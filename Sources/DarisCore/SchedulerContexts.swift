@@ -8,9 +8,15 @@ extension Scheduler {
             let index = running[lane]
             running[lane] = -1
             idleLanes[context] += 1
-            finish(index, .failed, .contextLost, preferring: nil, into: &commands)
+            var member = index
+            while member >= 0 {
+                let next = batches.isOn ? batches.leave(member) : -1
+                finish(member, .failed, .contextLost, preferring: nil, into: &commands)
+                member = next
+            }
         }
         while let entry = queues[context].popFirst() {
+            if batches.isOn { batches.remove(task: entry.task, stage: tasks[entry.task].stage, context: context) }
             finish(entry.task, .failed, .contextLost, preferring: nil, into: &commands)
         }
     }

@@ -25,6 +25,7 @@ extension Scheduler {
     /// Drops a job whose stage is ready and not running.
     private mutating func withdraw(_ index: Int, _ reason: FateReason, into commands: inout CommandBuffer) {
         queues[tasks[index].context].remove(task: index)
+        if batches.isOn { batches.remove(task: index, stage: tasks[index].stage, context: tasks[index].context) }
         finish(index, .dropped, reason, preferring: nil, into: &commands)
     }
 

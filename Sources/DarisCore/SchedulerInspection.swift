@@ -15,7 +15,22 @@ extension Scheduler {
     /// MRETᵢⱼ: the maximum recent execution time of one stage.
     public func mret(of task: Int, stage: Int) -> Nanoseconds { windows[tasks[task].firstStage + stage] }
 
-    /// uᵢ = MRETᵢ / Tᵢ.
+    /// What a stage costs a task: the most time of a lane that one of its last w_s runs took, 1/n of a batch of n. MRET
+    /// where nothing is batched.
+    public func cost(of task: Int, stage: Int) -> Nanoseconds { load(of: tasks[task].firstStage + stage) }
+
+    /// The maximum recent execution time of a batch of `jobs` jobs of the task's group; `nil` if it runs none of that size.
+    public func batchTime(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
+        batches.time(of: task, jobs: jobs, stage: stage)
+    }
+
+    /// How many jobs run together on a lane; 0 if it is idle.
+    public func jobs(on lane: Int) -> Int {
+        let leader = running[lane]
+        return leader < 0 ? 0 : batches.isOn ? batches.size(of: leader) : 1
+    }
+
+    /// uᵢ: MRETᵢ / Tᵢ, or with batching the sum of the costs of its stages over Tᵢ.
     public func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
 
     /// What the admission test reads of a context.
@@ -58,16 +73,21 @@ extension Scheduler {
 
     /// 2: a lane runs at most one stage, a stage on at most one lane.
     private func laneViolation() -> String? {
+        var onLanes = 0
         for lane in running.indices where running[lane] >= 0 {
-            let task = tasks[running[lane]]
-            if task.phase != .running || task.lane != lane || task.context != lane / streams {
-                return "lane \(lane) runs task \(running[lane]), which does not know of it"
+            var member = running[lane]
+            while member >= 0 {
+                let task = tasks[member]
+                if task.phase != .running || task.lane != lane || task.context != lane / streams {
+                    return "lane \(lane) runs task \(member), which does not know of it"
+                }
+                if task.stage != tasks[running[lane]].stage { return "lane \(lane) runs different stages" }
+                onLanes += 1
+                member = batches.isOn ? batches.member(after: member) : -1
             }
         }
-        let (onLanes, inRunning) = (
-            running.lazy.filter { $0 >= 0 }.count, tasks.lazy.filter { $0.phase == .running }.count
-        )
-        if onLanes != inRunning { return "\(inRunning) jobs are running, but \(onLanes) lanes are busy" }
+        let inRunning = tasks.lazy.filter { $0.phase == .running }.count
+        if onLanes != inRunning { return "\(inRunning) jobs are running, but \(onLanes) are on lanes" }
         for context in contexts.indices {
             let idle = running[context * streams..<(context + 1) * streams].lazy.filter { $0 < 0 }.count
             if idle != idleLanes[context] {
@@ -95,7 +115,20 @@ extension Scheduler {
             }
         }
         let ready = tasks.lazy.filter { $0.phase == .ready }.count
+        if let wrong = batchViolation() { return wrong }
         return queued == ready ? nil : "\(ready) jobs are ready, but \(queued) stages wait in queues"
+    }
+
+    /// Every ready stage that could run with others is known as such.
+    private func batchViolation() -> String? {
+        guard batches.isOn else { return nil }
+        for (index, task) in tasks.enumerated() {
+            let isListed = batches.isListed(index, stage: min(task.stage, task.stageCount - 1), context: task.context)
+            if task.phase == .ready ? isListed == false : isListed == true {
+                return "task \(index), which is \(task.phase), is \(isListed == true ? "" : "not ")listed for batching"
+            }
+        }
+        return nil
     }
 
     /// 4: what admission reads is what is there.
@@ -110,7 +143,7 @@ extension Scheduler {
             guard task.phase != .idle else { continue }
             if task.priority == .low { expected[task.context].activeLowPriority += task.utilisation }
             for stage in task.currentStage..<task.firstStage + task.stageCount {
-                expected[task.context].work += windows[stage]
+                expected[task.context].work += load(of: stage)
             }
         }
         for index in contexts.indices where contexts[index] != expected[index] {
@@ -131,8 +164,9 @@ extension Scheduler {
             if stages.reduce(.zero, { $0 + windows[$1] }) != task.mret {
                 return "the MRET of task \(index) is not its stages'"
             }
-            if Utilisation(executionTime: task.mret, period: task.period) != task.utilisation {
-                return "the utilisation of task \(index) does not follow its MRET"
+            let cost = stages.reduce(.zero) { $0 + load(of: $1) }
+            if Utilisation(executionTime: cost, period: task.period) != task.utilisation {
+                return "the utilisation of task \(index) does not follow its execution times"
             }
             for stage in stages {
                 let samples = windows.recentSamples(stage: stage)

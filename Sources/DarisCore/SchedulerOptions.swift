@@ -32,9 +32,19 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// (docs/decisions/0002).
     public var forgetting = true
 
+    /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 16; `nil` if every job runs
+    /// alone (docs/decisions/0010). The baselines never batch.
+    public var batching: Int?
+
     /// The largest `windowSize`.
     public static let windowLimit = 1024
 
+    /// The `batching` of one who does not say how large batches may be.
+    public static let usualBatching = 8
+
     /// The paper's algorithm.
     public init() {}
+
+    /// The most jobs that may run a stage together: 1 if nothing is batched.
+    public var largestBatch: Int { policy == .daris ? batching ?? 1 : 1 }
 }

@@ -46,6 +46,8 @@ public struct TaskSpecification: Hashable, Sendable, Codable {
     /// The average full-load execution time of each stage (AFET), one entry a stage; it stands in for MRET until
     /// there is history.
     public var afet: [Nanoseconds]
+    /// The tasks whose jobs its own may run with, as an index into the configuration's `batchGroups`; `nil` if none.
+    public var batchGroup: Int?
 
     /// The largest `batch`.
     public static let batchLimit = 65_536
@@ -53,7 +55,8 @@ public struct TaskSpecification: Hashable, Sendable, Codable {
     /// A task with the given times and rules; the deadline is the period if not given.
     public init(
         name: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority, batch: Int = 1,
-        lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds]
+        lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds],
+        batchGroup: Int? = nil
     ) {
         self.name = name
         self.period = period
@@ -63,5 +66,6 @@ public struct TaskSpecification: Hashable, Sendable, Codable {
         self.lateness = lateness
         self.overrun = overrun
         self.afet = afet
+        self.batchGroup = batchGroup
     }
 }

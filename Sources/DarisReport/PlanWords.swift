@@ -22,6 +22,7 @@ extension RunPlan {
             (scheduler.admission, "admission"),
         ]
         let without = switches.filter { !$0.0 }.map { "without \($0.1)" }
-        return ([scheduler.policy.rawValue, window] + without).joined(separator: ", ")
+        let batching = scheduler.batching.map { ["batches of up to \($0) jobs"] } ?? []
+        return ([scheduler.policy.rawValue, window] + without + batching).joined(separator: ", ")
     }
 }

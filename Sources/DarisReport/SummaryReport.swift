@@ -150,7 +150,16 @@ public struct SummaryReport: Sendable {
                 + "max \(Figure.nanoseconds(times.max)) (\(times.count) measured)"
         }
         return words(summary.decisionNs).labelled("Decisions") + words(summary.handoverNs).labelled("Hand-overs")
-            + "\(summary.stages)".labelled("Stages") + "\(summary.migrations)".labelled("Migrations")
+            + "\(summary.stages)".labelled("Stages") + batching
+            + "\(summary.migrations)".labelled("Migrations")
+    }
+
+    /// "81.2 % of stages, 3.1 jobs a batch".
+    private var batching: [String] {
+        guard let batching = summary.batching else { return [] }
+        guard batching.batches > 0 else { return "no batch".labelled("Batching") }
+        return "\(Figure.percent(batching.share)) % of stages, \(Figure.rate(batching.meanJobs)) jobs a batch"
+            .labelled("Batching")
     }
 
     private func errors(styling: Styling) -> [String] {

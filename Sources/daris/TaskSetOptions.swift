@@ -57,6 +57,8 @@ struct TaskSetOptions: ParsableArguments {
     var noAdmission = false
     @Flag(help: "Ablation: tasks that have become too slow to fit anywhere stay locked out.")
     var noForgetting = false
+    @Option(help: "Jobs of one model and stage run together: on, off, or the most jobs of a batch (2 to 16).")
+    var batching: String?
 
     /// The task set of a file with these options applied.
     func taskSet(_ path: String) throws -> TaskSet {
@@ -104,6 +106,7 @@ struct TaskSetOptions: ParsableArguments {
         if noMigration { overrides.migration = false }
         if noAdmission { overrides.admission = false }
         if noForgetting { overrides.forgetting = false }
+        if let batching { overrides.batching = try SchedulerOptions.batching(batching, field: "--batching") ?? 1 }
         return overrides
     }
 }

@@ -36,7 +36,7 @@ struct OverrideTests {
                 duration: .seconds(3 as Int64),
                 seed: 9, policy: .fifo, window: 7, worstCaseExecutionTime: true, lastStageLevel: false,
                 lateLevel: false, fixedPriority: false, migration: false, admission: false, forgetting: false,
-                staging: false))
+                staging: false, batching: 4))
         var expected = try example()
         expected.partition = Partition(contexts: 6, streams: 2, oversubscription: 5.5)
         expected.load = 0.8
@@ -51,6 +51,7 @@ struct OverrideTests {
         expected.scheduler.admission = false
         expected.scheduler.forgetting = false
         expected.staging = false
+        expected.scheduler.batching = 4
         #expect(set == expected)
     }
 
@@ -122,5 +123,18 @@ struct OverrideTests {
             try complaint(TaskSet.Overrides(contexts: 2, oversubscription: 3))
                 == "--oversubscription: 3 is outside 1 to 2, the number of contexts")
         #expect(try complaint(TaskSet.Overrides(contexts: 3)) == nil)
+    }
+
+    @Test("batching is overridden by a number of jobs, and switched off by 1")
+    func batching() throws {
+        var set = try example()
+        try set.apply(TaskSet.Overrides(batching: 16))
+        #expect(set.scheduler.batching == 16)
+        try set.apply(TaskSet.Overrides(batching: 1))
+        #expect(try set == example())
+        #expect(throws: ConfigurationError.self) { try set.apply(TaskSet.Overrides(batching: 17)) }
+        #expect(try SchedulerOptions.batching("ON") == SchedulerOptions.usualBatching)
+        #expect(try SchedulerOptions.batching("off") == nil)
+        #expect(try SchedulerOptions.batching("3") == 3)
     }
 }

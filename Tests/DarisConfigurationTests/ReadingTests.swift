@@ -4,6 +4,22 @@ import Testing
 
 @Suite("Reading a task set")
 struct ReadingTests {
+    @Test(
+        "batching is on, off, or the most jobs of a batch",
+        arguments: [("on", 8), ("off", nil), ("16", 16), ("2", 2)] as [(String, Int?)])
+    func batching(text: String, jobs: Int?) throws {
+        let set = try TaskSet.parse(exampleText + "\nscheduler: {batching: \(text)}\n", file: "t.yaml")
+        #expect(set.scheduler.batching == jobs)
+        #expect(try TaskSet.parse(set.rendered(), file: "t.yaml").scheduler == set.scheduler)
+    }
+
+    @Test("a batch of one job, or of more than 16, is refused", arguments: ["1", "17", "-2", "many"])
+    func wrongBatching(text: String) {
+        #expect(throws: ConfigurationError.self) {
+            try TaskSet.parse(exampleText + "\nscheduler: {batching: \(text)}\n", file: "t.yaml")
+        }
+    }
+
     @Test("the example says what it seems to say")
     func example() throws {
         let set = try TaskSet.parse(exampleText, file: "configs/overload.yaml")

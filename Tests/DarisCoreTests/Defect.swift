@@ -17,6 +17,9 @@ enum Defect: String, CaseIterable {
     case minimumTime, longWindow, shortWindow, keepsAFET, neverForgets, alwaysForgets
     // Failures.
     case lossSparesQueue, lossHitsOthers, failureHitsNeighbour, givesWrongReason
+    // Batching.
+    case mixesGroups, mixesStages, joinsAnySize, ignoresLargestBatch, ignoresBounds, ignoresLeader, joinsLastFirst
+    case forgetsFailure, failureEndsBatch, chargesWhole, batchTimeIsMRET
 
     /// The invariants that the commands of a scheduler with this defect break. A wrong MRET shows in commands only as a
     /// wrong admission or order.
@@ -36,13 +39,20 @@ enum Defect: String, CaseIterable {
         case .minimumTime, .longWindow, .shortWindow, .keepsAFET, .neverForgets, .alwaysForgets:
             [.admission, .dispatchOrder]
         case .lossSparesQueue, .lossHitsOthers, .failureHitsNeighbour, .givesWrongReason: [.containment]
+        case .mixesGroups, .joinsAnySize, .ignoresLargestBatch, .ignoresBounds, .ignoresLeader, .joinsLastFirst,
+            .forgetsFailure:
+            [.batching]
+        case .mixesStages: [.batching, .stageOrder]
+        case .failureEndsBatch: [.containment]
+        case .chargesWhole: [.admission]
+        case .batchTimeIsMRET: [.admission, .dispatchOrder, .batching]
         }
     }
 
     /// Whether the defect makes MRETs wrong.
     var spoilsExecutionTimes: Bool {
         switch self {
-        case .minimumTime, .longWindow, .shortWindow, .keepsAFET, .neverForgets, .alwaysForgets: true
+        case .minimumTime, .longWindow, .shortWindow, .keepsAFET, .neverForgets, .alwaysForgets, .batchTimeIsMRET: true
         default: false
         }
     }

@@ -38,6 +38,8 @@ struct Bench: ~Copyable {
         scheduler = Scheduler(configuration)
     }
 
+    init(_ configuration: SchedulerConfiguration) { scheduler = Scheduler(configuration) }
+
     @discardableResult
     mutating func send(_ event: Event, at time: Int64) -> [Command] {
         scheduler.handle(event, at: .milliseconds(time), into: &buffer)

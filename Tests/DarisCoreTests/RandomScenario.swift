@@ -55,6 +55,12 @@ struct RandomScenario: ~Copyable {
 
     private mutating func apply(_ event: Event) throws {
         let now = walk.now
+        if case .stageFailed(let lane, let job) = event, walk.laneJobs.indices.contains(lane),
+            let running = walk.laneJobs[lane], running.job == job, !walk.companions[lane].isEmpty
+        {
+            // Each is tried again.
+            for job in [job] + walk.companions[lane] { nextStage[job] = running.stage }
+        }
         walk.note(event)
         if Self.isVerbose { FileHandle.standardError.write(Data("\(seed) \(now) \(event)\n".utf8)) }
         scheduler.handle(event, at: Nanoseconds(now), into: &commands)
@@ -91,6 +97,12 @@ struct RandomScenario: ~Copyable {
                 nextStage[job] = stage + 1
             case .finished(let outcome):
                 try require(ended.insert(outcome.job).inserted, "\(outcome.job) ended twice")
+            case .join(let job, let stage, let lane):
+                try require(walk.laneJobs[lane] == nil, "lane \(lane) is busy")
+                try require(nextStage[job, default: 0] == stage, "\(job) runs stage \(stage) out of turn")
+                try require(!ended.contains(job), "\(job) runs though it has ended")
+                nextStage[job] = stage + 1
+                walk.note(command)
             case .admitted, .queued, .wake: break
             }
         }

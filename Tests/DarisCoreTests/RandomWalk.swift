@@ -7,6 +7,8 @@ struct RandomWalk {
     let unit: Int64
     private(set) var now: Int64 = 0
     private(set) var laneJobs: [(job: JobID, stage: Int)?]
+    /// The jobs that run with the one that was dispatched on each lane.
+    private(set) var companions: [[JobID]]
     private(set) var outstandingWake: Int64?
     private var released: [Int]
     private var random: SplitMix64
@@ -16,6 +18,7 @@ struct RandomWalk {
         unit = [Int64(1), 1000, 1_000_003].randomElement(using: &random)!
         configuration = try Self.configuration(unit: unit, using: &random)
         laneJobs = Array(repeating: nil, count: configuration.partition.lanes)
+        companions = Array(repeating: [], count: configuration.partition.lanes)
         released = Array(repeating: 0, count: configuration.tasks.count)
         self.random = random
     }
@@ -51,7 +54,47 @@ struct RandomWalk {
                     Nanoseconds(Int64.random(in: 0...heaviest, using: &random) * unit)
                 })
         }
-        return try SchedulerConfiguration(partition: partition, tasks: tasks, options: options)
+        // A walk in three has tasks that can run together.
+        guard Int.random(in: 0..<3, using: &random) == 0 else {
+            return try SchedulerConfiguration(partition: partition, tasks: tasks, options: options)
+        }
+        return try batching(tasks, partition, options, unit: unit, using: &random)
+    }
+
+    /// The same with one or two groups of tasks that may run together.
+    private static func batching(
+        _ tasks: [TaskSpecification], _ partition: Partition, _ options: SchedulerOptions, unit: Int64,
+        using random: inout SplitMix64
+    ) throws -> SchedulerConfiguration {
+        var (tasks, options) = (tasks, options)
+        options.batching = Int.random(in: 2...9, using: &random)
+        let groups = (0..<Int.random(in: 1...2, using: &random)).map { _ in
+            let stages = Int.random(in: 1...4, using: &random)
+            let sizes = [2, 3, 4, 8].filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
+            return (
+                stages: stages,
+                group: BatchGroup(
+                    sizes: sizes.map { jobs in
+                        BatchGroup.Size(
+                            jobs: jobs,
+                            afet: (0..<stages).map { _ in
+                                Nanoseconds(Int64.random(in: 0...6, using: &random) * unit * Int64(jobs) / 3)
+                            })
+                    })
+            )
+        }
+        for index in tasks.indices where Int.random(in: 0..<5, using: &random) > 0 {
+            let group = groups.indices.randomElement(using: &random)!
+            tasks[index].batchGroup = group
+            tasks[index].afet = (0..<groups[group].stages).map { _ in
+                Nanoseconds(Int64.random(in: 0...4, using: &random) * unit)
+            }
+            if Bool.random(using: &random) {
+                tasks[index].deadline = Nanoseconds(Int64.random(in: 20...200, using: &random) * unit)
+            }
+        }
+        return try SchedulerConfiguration(
+            partition: partition, tasks: tasks, options: options, batchGroups: groups.map(\.group))
     }
 
     // MARK: - Events
@@ -106,7 +149,7 @@ struct RandomWalk {
 
     mutating func completion(_ lane: Int) -> Event {
         let (job, stage) = laneJobs[lane]!
-        let afet = configuration.tasks[job.task].afet[stage].rawValue
+        let afet = configuration.afet(of: job.task, stage: stage, jobs: companions[lane].count + 1)?.rawValue ?? unit
         let time: Int64 =
             switch Int.random(in: 0..<50, using: &random) {
             case 0: .max
@@ -166,10 +209,14 @@ struct RandomWalk {
         switch event {
         case .jobReleased(let task, _): released[task] += 1
         case .stageCompleted(let lane, let job, _), .stageFailed(let lane, let job):
-            if laneJobs.indices.contains(lane), laneJobs[lane]?.job == job { laneJobs[lane] = nil }
+            if laneJobs.indices.contains(lane), laneJobs[lane]?.job == job {
+                laneJobs[lane] = nil
+                companions[lane] = []
+            }
         case .contextLost(let context):
             for lane in laneJobs.indices where lane / configuration.partition.streams == context {
                 laneJobs[lane] = nil
+                companions[lane] = []
             }
         case .timerFired: outstandingWake = nil
         default: break
@@ -179,6 +226,7 @@ struct RandomWalk {
     /// Takes note of a command.
     mutating func note(_ command: Command) {
         switch command {
+        case .join(let job, _, let lane): companions[lane].append(job)
         case .dispatch(let job, let stage, let lane): laneJobs[lane] = (job, stage)
         case .wake(let time): outstandingWake = time.rawValue
         default: break

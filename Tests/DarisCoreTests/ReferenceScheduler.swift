@@ -18,6 +18,9 @@ struct ReferenceScheduler {
         var due: [Int64] = []
         var predecessorWasLate = false
         var isCancelled = false
+        var runsAlone = false
+        /// The job that was dispatched on the lane, if this one runs with it.
+        var leader: JobID?
     }
 
     let configuration: SchedulerConfiguration
@@ -28,6 +31,12 @@ struct ReferenceScheduler {
     var waiting: [Job] = []
     /// Every execution time ever measured, by task and stage.
     var history: [[[Int64]]]
+    /// What every stage ever cost its task, in time of a lane.
+    var costs: [[[Int64]]]
+    /// Every execution time of a batch, by group, number of jobs and stage.
+    var batchHistory: [[Int]: [Int64]] = [:]
+    /// The jobs that run with one that was dispatched.
+    var companions: [JobID: [JobID]] = [:]
     var originalHomes: [Int]
     var homes: [Int]
     var isIn: [Bool]
@@ -43,6 +52,7 @@ struct ReferenceScheduler {
         self.defect = defect
         released = configuration.tasks.map { _ in 0 }
         history = configuration.tasks.map { task in task.afet.map { _ in [] } }
+        costs = history
         isAlive = Array(repeating: true, count: configuration.partition.contexts)
         originalHomes = []
         homes = configuration.tasks.map { _ in -1 }
@@ -55,23 +65,33 @@ struct ReferenceScheduler {
     // MARK: - What follows from the facts
 
     func mret(_ task: Int, _ stage: Int) -> Int64 {
-        let samples = history[task][stage]
-        if samples.isEmpty { return specifications[task].afet[stage].rawValue }
+        recent(history[task][stage], specifications[task].afet[stage].rawValue)
+    }
+
+    func recent(_ samples: [Int64], _ afet: Int64) -> Int64 {
+        if samples.isEmpty { return afet }
         var size = options.windowSize
         if has(.longWindow) { size += 1 }
         if has(.shortWindow) { size = max(1, size - 1) }
         let recent = options.worstCaseExecutionTime ? samples : Array(samples.suffix(size))
         if has(.minimumTime) { return recent.min()! }
-        return max(recent.max()!, has(.keepsAFET) ? specifications[task].afet[stage].rawValue : 0)
+        return max(recent.max()!, has(.keepsAFET) ? afet : 0)
     }
 
     func has(_ defect: Defect) -> Bool { self.defect == defect }
 
     func mret(_ task: Int) -> Int64 { specifications[task].afet.indices.reduce(0) { $0 + mret(task, $1) } }
 
+    /// What a stage counts for in utilisation and queued work.
+    func cost(_ task: Int, _ stage: Int) -> Int64 {
+        isBatching ? recent(costs[task][stage], specifications[task].afet[stage].rawValue) : mret(task, stage)
+    }
+
+    func cost(_ task: Int) -> Int64 { specifications[task].afet.indices.reduce(0) { $0 + cost(task, $1) } }
+
     /// Billionths of a lane, rounded down, at most 1000 lanes.
     func utilisation(_ task: Int) -> Int64 {
-        Int64(min(Int128(mret(task)) * 1_000_000_000 / Int128(specifications[task].period.rawValue), 1_000_000_000_000))
+        Int64(min(Int128(cost(task)) * 1_000_000_000 / Int128(specifications[task].period.rawValue), 1_000_000_000_000))
     }
 
     func isHigh(_ task: Int) -> Bool { specifications[task].priority == .high }
@@ -104,7 +124,7 @@ struct ReferenceScheduler {
     func predictedFinish(_ task: Int, _ context: Int) -> Int64 {
         var work: Int64 = 0
         for job in inFlight where job.context == context && !has(.ignoresQueuedWork) {
-            for stage in job.stage..<specifications[job.id.task].afet.count { work += mret(job.id.task, stage) }
+            for stage in job.stage..<specifications[job.id.task].afet.count { work += cost(job.id.task, stage) }
         }
         return work / Int64(streams) + mret(task)
     }
@@ -184,6 +204,11 @@ struct ReferenceScheduler {
             completeStage(index, lane, Self.clamped(executionTime))
         case .stageFailed(let lane, let id):
             guard let index = runningJob(id, lane) else { break }
+            let members = members(of: id)
+            if members.count > 1 {
+                failTogether(members, lane)
+                break
+            }
             end(index, .failed, .stageFailed, lane: lane)
             if has(.failureHitsNeighbour), let next = inFlight.firstIndex(where: { $0.lane == nil }) {
                 end(next, .failed, .stageFailed, lane: nil)
@@ -211,7 +236,9 @@ struct ReferenceScheduler {
     /// No deadline and no execution time is below zero or above a day.
     static func clamped(_ time: Nanoseconds) -> Int64 { min(max(time.rawValue, 0), 86_400_000_000_000) }
 
-    func runningJob(_ id: JobID, _ lane: Int) -> Int? { inFlight.firstIndex { $0.id == id && $0.lane == lane } }
+    func runningJob(_ id: JobID, _ lane: Int) -> Int? {
+        inFlight.firstIndex { $0.id == id && $0.lane == lane && $0.leader == nil }
+    }
 
     mutating func overrun(_ job: Job) {
         guard case .queue(let limit) = specifications[job.id.task].overrun else {
@@ -240,6 +267,7 @@ struct ReferenceScheduler {
                     for stage in history[task].indices {
                         let kept = history[task][stage].suffix(options.windowSize)
                         history[task][stage] = Array(kept.dropFirst())
+                        costs[task][stage] = Array(costs[task][stage].suffix(options.windowSize).dropFirst())
                     }
                 }
                 return tell(job, .rejected, .noContextFits)
@@ -264,6 +292,7 @@ struct ReferenceScheduler {
     mutating func completeStage(_ index: Int, _ lane: Int, _ executionTime: Int64) {
         let job = inFlight[index]
         let task = job.id.task
+        if isBatching { return completeTogether(members(of: job.id), lane, executionTime) }
         history[task][job.stage].append(executionTime)
         inFlight[index].lane = nil
         inFlight[index].stage += has(.skipsStage) && job.stage + 2 < job.due.count ? 2 : 1
@@ -291,6 +320,7 @@ struct ReferenceScheduler {
             if has(.startsElsewhere) { chosen = (chosen + streams) % configuration.partition.lanes }
             let index = inFlight.firstIndex { $0.id == next.id }!
             inFlight[index].lane = chosen
+            if isBatching { gather(index, chosen) }
             commands.append(.dispatch(job: next.id, stage: next.stage, lane: chosen))
             if has(.startsStageTwice), let other = idle.first(where: { $0 != chosen }) {
                 commands.append(.dispatch(job: next.id, stage: next.stage, lane: other))
@@ -307,11 +337,20 @@ struct ReferenceScheduler {
     }
 
     mutating func end(_ index: Int, _ fate: JobFate, _ reason: FateReason, lane: Int?) {
+        let task = inFlight[index].id.task
+        conclude(index, fate, reason)
+        startWaiting(task, lane: lane)
+    }
+
+    mutating func conclude(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
         let job = inFlight.remove(at: index)
         if !(has(.losesJob) && fate == .completed && job.id.sequence % 4 == 3) { tell(job, fate, reason) }
         if has(.endsTwice) && job.id.sequence % 4 == 3 { tell(job, fate, reason) }
-        while !inFlight.contains(where: { $0.id.task == job.id.task }),
-            let next = waiting.firstIndex(where: { $0.id.task == job.id.task })
+    }
+
+    mutating func startWaiting(_ task: Int, lane: Int?) {
+        while !inFlight.contains(where: { $0.id.task == task }),
+            let next = waiting.firstIndex(where: { $0.id.task == task })
         {
             admit(waiting.remove(at: next), lane: lane)
         }
@@ -336,10 +375,13 @@ struct ReferenceScheduler {
         guard isAlive.indices.contains(context), isAlive[context] else { return }
         isAlive[context] = false
         if !has(.keepsHomes) { placeHomeless() }
-        let onLanes = inFlight.filter { $0.context == context && $0.lane != nil }.sorted { $0.lane! < $1.lane! }
+        let onLanes = inFlight.filter { $0.context == context && $0.lane != nil && $0.leader == nil }
+            .sorted { $0.lane! < $1.lane! }.flatMap { members(of: $0.id) }
+            .compactMap { id in inFlight.first { $0.id == id } }
         let others = inFlight.filter { has(.lossHitsOthers) && $0.context != context }.prefix(1)
         for job in onLanes + (has(.lossSparesQueue) ? [] : ready(context)) + others {
             guard let index = inFlight.firstIndex(where: { $0.id == job.id }) else { continue }
+            companions[job.id] = nil
             end(index, .failed, has(.givesWrongReason) ? .stageFailed : .contextLost, lane: nil)
         }
     }

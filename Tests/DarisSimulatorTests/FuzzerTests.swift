@@ -15,7 +15,8 @@ struct FuzzerTests {
     func coverage() {
         var kinds: Set<String> = []
         var reasons: Set<FateReason> = []
-        for seed in 1...120 as ClosedRange<UInt64> {
+        var joined = 0
+        for seed in 1...300 as ClosedRange<UInt64> {
             let scenario = FuzzScenario(seed: seed)
             kinds.formUnion(scenario.faults.map { String("\($0)".prefix { $0 != "(" }) })
             var driver = VirtualTimeDriver(scenario.configuration, duration: scenario.duration)
@@ -24,10 +25,12 @@ struct FuzzerTests {
             scenario.add(to: &driver)
             _ = driver.run(on: FaultyDevice(scenario)) { _, _, commands in
                 for case .finished(let outcome) in commands { reasons.insert(outcome.reason) }
+                for case .join in commands { joined += 1 }
             }
         }
         #expect(kinds == ["slow", "failing", "lostContext", "clockStep", "burst", "cancelled", "removedTask"])
         #expect(reasons == Set(FateReason.allCases))
+        #expect(joined > 1000)
     }
 
     @Test("the same seed gives the same scenario and the same trace")

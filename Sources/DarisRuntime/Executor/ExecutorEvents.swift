@@ -40,6 +40,7 @@ extension Executor {
 
         for index in state.commands.indices {
             switch state.commands[index] {
+            case .join: preconditionFailure("a batch was started, though no device of this module runs any")
             case .dispatch(let job, let stage, let lane):
                 let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
                 device.launch(job, stage: stage, lane: lane, io: tensors)

@@ -179,6 +179,9 @@ public struct Preparation: Sendable {
         } catch {
             throw .configuration(error)
         }
+        if configuration.options.largestBatch > 1 {
+            notes.append("batching is on, but this device runs no batches yet: every job runs alone")
+        }
         for (context, utilisation, names) in configuration.overloadedContexts {
             let error = PreparationError.highPriorityDoesNotFit(
                 context: context, utilisation: utilisation, streams: taskSet.partition.streams, tasks: names)

@@ -23,6 +23,8 @@ struct AuditedTask: Sendable {
     /// Where its jobs start now.
     var home: Int
     var mret: Int64
+    /// What its stages cost: MRET, or with batching the most time of a lane that their last w_s runs took.
+    var cost: Int64
     var utilisation: Int64
     var released = 0
 
@@ -32,6 +34,10 @@ struct AuditedTask: Sendable {
     var context = 0
     var stage = 0
     var isCancelled = false
+    /// Whether a batch with the current stage has failed, so that it must run by itself.
+    var runsAlone = false
+    /// Whether the stage before missed its virtual deadline.
+    var predecessorWasLate = false
     /// Virtual deadline of the current stage.
     var due: Int64 = 0
     /// Where the current stage stands among the ready ones of its context.
@@ -51,6 +57,7 @@ struct AuditedTask: Sendable {
         place = home
         self.home = home
         mret = task.afet.reduce(0) { $0 + $1.rawValue }
+        cost = mret
         utilisation = 0
         updateUtilisation()
     }
@@ -58,13 +65,13 @@ struct AuditedTask: Sendable {
     /// Whether the job with this sequence number is the one in flight.
     func isInFlight(_ sequence: Int) -> Bool { phase != .idle && job.sequence == sequence }
 
-    /// uᵢ = MRETᵢ / Tᵢ in billionths, rounded down, at most 1000 lanes.
+    /// uᵢ: cost over Tᵢ in billionths, rounded down, at most 1000 lanes.
     mutating func updateUtilisation() {
         let most: Int64 = 1_000_000_000_000
-        let (product, overflow) = mret.multipliedReportingOverflow(by: 1_000_000_000)
+        let (product, overflow) = cost.multipliedReportingOverflow(by: 1_000_000_000)
         utilisation =
             overflow
-            ? Int64(min(Int128(mret) * 1_000_000_000 / Int128(period), Int128(most))) : min(product / period, most)
+            ? Int64(min(Int128(cost) * 1_000_000_000 / Int128(period), Int128(most))) : min(product / period, most)
     }
 
     /// r + D · `upTo` / `total`, rounded down; the deadline itself where nothing is known of execution times.

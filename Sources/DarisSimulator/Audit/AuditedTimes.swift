@@ -15,11 +15,12 @@ struct AuditedTimes: Sendable {
     private var stages: ContiguousArray<Stage>
     private var samples: ContiguousArray<Int64>
 
-    init(_ configuration: SchedulerConfiguration) {
-        size = configuration.options.windowSize
-        forgetsNothing = configuration.options.worstCaseExecutionTime
-        afet = ContiguousArray(configuration.tasks.lazy.flatMap(\.afet).map(\.rawValue))
-        stages = ContiguousArray(afet.map { Stage(mret: $0) })
+    /// The times of stages with these AFETs.
+    init(_ afet: some Sequence<Nanoseconds>, _ options: SchedulerOptions) {
+        size = options.windowSize
+        forgetsNothing = options.worstCaseExecutionTime
+        self.afet = ContiguousArray(afet.lazy.map(\.rawValue))
+        stages = ContiguousArray(self.afet.map { Stage(mret: $0) })
         samples = ContiguousArray(repeating: 0, count: forgetsNothing ? 0 : stages.count * size)
     }
 

@@ -27,6 +27,7 @@ public struct Auditor: ~Copyable, Sendable {
     /// The task whose stage runs on each lane, or -1.
     var lanes: ContiguousArray<Int>
     var times: AuditedTimes
+    var batching: AuditedBatching
     /// Sum of MRET up to each stage of the job in flight, as it was at its release.
     var sums: ContiguousArray<Int64>
     var waiting: ContiguousArray<ContiguousArray<AuditedRelease>>
@@ -80,7 +81,8 @@ public struct Auditor: ~Copyable, Sendable {
         self.tasks = tasks
         self.contexts = contexts
         lanes = ContiguousArray(repeating: -1, count: configuration.partition.lanes)
-        times = AuditedTimes(configuration)
+        times = AuditedTimes(configuration.tasks.lazy.flatMap(\.afet), options)
+        batching = AuditedBatching(configuration)
         sums = ContiguousArray(repeating: 0, count: stages)
         waiting = ContiguousArray(repeating: [], count: tasks.count)
         dropping = ContiguousArray(tasks.indices.filter { tasks[$0].dropsLateJobs })
@@ -111,10 +113,11 @@ public struct Auditor: ~Copyable, Sendable {
         if let found { return found }
         let inFlight = tasks.reduce(0) { $0 + ($1.phase == .idle ? 0 : 1) } + waiting.reduce(0) { $0 + $1.count }
         let running = tasks.reduce(0) { $0 + ($1.phase == .running ? 1 : 0) }
+        let onLanes = lanes.reduce(0) { $0 + ($1 < 0 ? 0 : 1) } + batching.followers.reduce(0) { $0 + $1.count }
         if !jobs.isBalanced || jobs.inFlight != inFlight || jobs.released != tasks.reduce(0, { $0 + $1.released }) {
             found = violation(.jobFates, "the jobs do not add up: \(jobs), and \(inFlight) are in flight")
-        } else if running != lanes.reduce(0, { $0 + ($1 < 0 ? 0 : 1) }) {
-            found = violation(.stageOrder, "\(running) jobs run, but not on as many lanes")
+        } else if running != onLanes {
+            found = violation(.stageOrder, "\(running) jobs run, but \(onLanes) are on lanes")
         }
         return found
     }
@@ -138,10 +141,41 @@ public struct Auditor: ~Copyable, Sendable {
         return found
     }
 
+    /// Compares what a scheduler reports a stage to cost its task with the maximum of the last w_s.
+    public mutating func check(cost reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
+        if let found { return found }
+        let expected = load(of: tasks[task].firstStage + stage)
+        if reported.rawValue != expected {
+            found = violation(
+                .executionTimes,
+                "stage \(stage) of task \(task) is said to cost \(reported.rawValue) ns; it costs \(expected) ns")
+        }
+        return found
+    }
+
+    /// Compares the time that a scheduler reports for a batch of `jobs` jobs of the task's group with the maximum of the
+    /// last w_s.
+    public mutating func check(
+        batchTime reported: Nanoseconds?, of task: Int, jobs: Int, stage: Int
+    ) -> Violation? {
+        if let found { return found }
+        let expected = batching.time(of: task, jobs: jobs, stage: stage)
+        if reported?.rawValue != expected {
+            found = violation(
+                .executionTimes,
+                "the time of stage \(stage) of \(jobs) jobs of task \(task) together is said to be "
+                    + "\(reported?.rawValue ?? -1) ns; it is \(expected ?? -1) ns")
+        }
+        return found
+    }
+
     // MARK: - What is true after an event
 
     private mutating func settle() throws(Violation) {
         try require(releasedTask < 0, .jobFates, "nothing was said of \(name(releasedTask, pending))")
+        try require(
+            batching.joining.isEmpty, .batching,
+            "jobs joined a batch on lane \(batching.joiningLane) that was not started")
         if owed > 0 { throw unpaid(tasks.firstIndex { $0.phase == .ending } ?? 0) }
         if stalledTasks > 0 {
             let task = tasks.indices.first { tasks[$0].phase == .idle && !waiting[$0].isEmpty } ?? -1

@@ -83,7 +83,9 @@ extension Auditor {
     mutating func forget(_ index: Int) {
         for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
             tasks[index].mret += times.forgetOldest(stage: stage)
+            if batching.isOn { tasks[index].cost += batching.costs.forgetOldest(stage: stage) }
         }
+        if !batching.isOn { tasks[index].cost = tasks[index].mret }
         tasks[index].updateUtilisation()
     }
 

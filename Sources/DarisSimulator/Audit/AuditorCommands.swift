@@ -3,9 +3,11 @@ import DarisCore
 /// Whether each command is what the rules allow at that moment, and what it changes.
 extension Auditor {
     mutating func follow(_ command: Command) throws(Violation) {
+        if !batching.joining.isEmpty { try checkJoined(before: command) }
         switch command {
         case .admitted(let job, let context, let migrated): try admit(job, to: context, migrated: migrated)
         case .queued(let job): try queue(job)
+        case .join(let job, let stage, let lane): try join(job, stage: stage, lane: lane)
         case .dispatch(let job, let stage, let lane): try dispatch(job, stage: stage, lane: lane)
         case .finished(let outcome): try end(outcome)
         case .wake(let time):
@@ -16,7 +18,8 @@ extension Auditor {
 
     // MARK: - Lanes
 
-    private mutating func dispatch(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
+    /// Whether a stage may start on a lane, whoever goes first.
+    func checkStart(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
         let index = job.task
         guard tasks.indices.contains(index), tasks[index].isInFlight(job.sequence) else {
             throw violation(.stageOrder, "a stage of \(name(job)) was started, which is not in flight")
@@ -37,7 +40,13 @@ extension Auditor {
             "\(name(job)) is on context \(context), but was started on lane \(lane)")
         try require(
             contexts[context].isAlive, .containment, "\(name(job)) was started on the lost context \(context)")
+    }
+
+    private mutating func dispatch(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
+        try checkStart(job, stage: stage, lane: lane)
+        let (index, context) = (job.task, tasks[job.task].context)
         try checkOrder(index, context)
+        if batching.isOn { try startBatch(index, lane: lane) }
 
         takeFromReady(index)
         tasks[index].phase = .running
@@ -107,7 +116,8 @@ extension Auditor {
         tasks[index].stage = 0
         tasks[index].isCancelled = false
         if !tasks[index].isHigh { contexts[context].activeLowPriority += tasks[index].utilisation }
-        contexts[context].work += tasks[index].mret
+        contexts[context].work += tasks[index].cost
+        tasks[index].runsAlone = false
         var sum: Int64 = 0
         for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
             sum += times[stage]

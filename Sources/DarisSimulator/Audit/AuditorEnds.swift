@@ -38,7 +38,7 @@ extension Auditor {
             try check(index, task.job, outcome, must: fate, reason)
             if task.phase == .ready { takeFromReady(index) }
         }
-        for stage in task.stage..<task.stageCount { contexts[task.context].work -= times[task.firstStage + stage] }
+        for stage in task.stage..<task.stageCount { contexts[task.context].work -= load(of: task.firstStage + stage) }
         if !task.isHigh { contexts[task.context].activeLowPriority -= task.utilisation }
         tasks[index].phase = .idle
         if !waiting[index].isEmpty { stalledTasks += 1 }

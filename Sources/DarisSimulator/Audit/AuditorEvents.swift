@@ -15,9 +15,11 @@ extension Auditor {
             tasks[task].released += 1
             countRelease()
         case .stageCompleted(let lane, let job, let executionTime):
-            if free(lane, of: job) { complete(job.task, executionTime: Self.clamped(executionTime.rawValue)) }
+            if free(lane, of: job) {
+                complete(job.task, lane: lane, executionTime: Self.clamped(executionTime.rawValue))
+            }
         case .stageFailed(let lane, let job):
-            if free(lane, of: job) { owe(job.task, .failed, .stageFailed) }
+            if free(lane, of: job) { fail(job.task, lane: lane) }
         case .jobCancelled(let job):
             guard tasks.indices.contains(job.task) else { return }
             if tasks[job.task].isInFlight(job.sequence) && tasks[job.task].phase == .running {
@@ -54,11 +56,21 @@ extension Auditor {
         return true
     }
 
-    private mutating func complete(_ index: Int, executionTime: Int64) {
+    private mutating func complete(_ index: Int, lane: Int, executionTime: Int64) {
+        if batching.isOn { return completeTogether(index, lane: lane, executionTime: executionTime) }
         let stage = tasks[index].firstStage + tasks[index].stage
         contexts[tasks[index].context].work -= times[stage]
         let change = times.record(executionTime, stage: stage)
-        if change != 0 { changeMRET(index, by: change) }
+        tasks[index].mret += change
+        if change != 0 { changeCost(index, by: change) }
+        passStage(index)
+    }
+
+    /// What a stage adds to the work of its context.
+    func load(of stage: Int) -> Int64 { batching.isOn ? batching.costs[stage] : times[stage] }
+
+    /// A job has a stage behind it.
+    mutating func passStage(_ index: Int) {
         let wasLate = now > tasks[index].due
         tasks[index].stage += 1
         if tasks[index].stage == tasks[index].stageCount {
@@ -72,9 +84,9 @@ extension Auditor {
         }
     }
 
-    private mutating func changeMRET(_ index: Int, by change: Int64) {
+    mutating func changeCost(_ index: Int, by change: Int64) {
         let before = tasks[index].utilisation
-        tasks[index].mret += change
+        tasks[index].cost += change
         tasks[index].updateUtilisation()
         let gained = tasks[index].utilisation - before
         if !tasks[index].isHigh {
@@ -84,7 +96,7 @@ extension Auditor {
         }
     }
 
-    private mutating func owe(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
+    mutating func owe(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
         tasks[index].phase = .ending
         tasks[index].owedFate = fate
         tasks[index].owedReason = reason
@@ -101,7 +113,10 @@ extension Auditor {
             $0.isAlive = false
             $0.idleLanes = streams
         }
-        for lane in context * streams..<(context + 1) * streams { lanes[lane] = -1 }
+        for lane in context * streams..<(context + 1) * streams {
+            lanes[lane] = -1
+            if batching.isOn { batching.followers[lane].removeAll(keepingCapacity: true) }
+        }
         placeHomeless()
     }
 
@@ -171,6 +186,7 @@ extension Auditor {
     }
 
     mutating func makeReady(_ index: Int, predecessorWasLate: Bool) {
+        tasks[index].predecessorWasLate = predecessorWasLate
         let task = tasks[index]
         if task.dropsLateJobs { needingWake.append(index) }
         var (level, due) = (0, task.job.deadline)

@@ -2,7 +2,7 @@ public import DarisCore
 
 /// Something a scheduler did that it must never do, found by an `Auditor`.
 public struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What a finished run must always satisfy, numbered as in the design.
+    /// What a finished run must always satisfy, numbered as in the design; batching is beyond it.
     public enum Invariant: Int, Hashable, Sendable, Codable, CaseIterable {
         /// Released = rejected + skipped + completed + dropped + failed + in flight: every job gets the one fate that the
         /// rules give it, at once and only once.
@@ -19,6 +19,8 @@ public struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
         case sameTrace = 6
         /// A failing stage or a lost context hurts only the jobs it touches, and each gets the reason.
         case containment = 7
+        /// Jobs run together only by the rule of batching: one group and stage, a measured size, and each within its bound.
+        case batching = 8
     }
 
     /// Which invariant does not hold.

@@ -13,24 +13,24 @@ public struct FixedTimes: VirtualDevice {
     }
 
     private let times: StageTimes
-    private let afet: [[Nanoseconds]]
+    private let configuration: SchedulerConfiguration
     private var random: SplitMix64
     private var ends = Heap<End>()
     /// The number of the end that is still valid on each lane, and when its stage started.
     private var current: ContiguousArray<(number: Int, started: Nanoseconds)?>
     private var created = 0
 
-    /// A device of `lanes` lanes for tasks with the given AFETs by stage.
-    public init(_ times: StageTimes, afet: [[Nanoseconds]], lanes: Int) {
+    /// A device for the tasks of a configuration.
+    public init(_ times: StageTimes, _ configuration: SchedulerConfiguration) {
         self.times = times
-        self.afet = afet
+        self.configuration = configuration
         random = if case .noisy(let seed, _) = times { SplitMix64(seed: seed) } else { SplitMix64(seed: 0) }
-        current = ContiguousArray(repeating: nil, count: lanes)
+        current = ContiguousArray(repeating: nil, count: configuration.partition.lanes)
     }
 
     /// Starts a stage on an idle lane.
-    public mutating func start(task: Int, stage: Int, lane: Int, at now: Nanoseconds) {
-        start(lane: lane, time: stageTime(task: task, stage: stage, lane: lane), at: now)
+    public mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds) {
+        start(lane: lane, time: stageTime(task: task, stage: stage, jobs: jobs, lane: lane), at: now)
     }
 
     /// Starts a stage that takes `time`.
@@ -61,8 +61,10 @@ public struct FixedTimes: VirtualDevice {
         return (end.lane, end.time - started)
     }
 
-    private mutating func stageTime(task: Int, stage: Int, lane: Int) -> Nanoseconds {
-        let afet = afet[task][stage]
+    private mutating func stageTime(task: Int, stage: Int, jobs: Int, lane: Int) -> Nanoseconds {
+        guard let afet = configuration.afet(of: task, stage: stage, jobs: jobs) else {
+            preconditionFailure("a batch of \(jobs) jobs of task \(task) was started, which was not measured")
+        }
         return switch times {
         case .constant: afet
         case .noisy(_, let factors):

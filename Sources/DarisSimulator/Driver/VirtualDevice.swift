@@ -5,8 +5,8 @@ public import DarisCore
 /// The driver asks for the time of the next happening on the device and moves the device there; it starts or abandons
 /// stages only when all happenings before that time have been gone through. A happening may be the end of a stage or a change that only the device sees.
 public protocol VirtualDevice {
-    /// Starts a stage on an idle lane.
-    mutating func start(task: Int, stage: Int, lane: Int, at now: Nanoseconds)
+    /// Starts a stage on an idle lane, of one job of the task or of `jobs` jobs of its batch group together.
+    mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds)
 
     /// Forgets what runs on a lane: its context has been lost.
     mutating func abandon(lane: Int, at now: Nanoseconds)

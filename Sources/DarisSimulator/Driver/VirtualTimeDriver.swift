@@ -74,9 +74,7 @@ public struct VirtualTimeDriver: Sendable {
 
     /// Runs to the end on a device whose stages take `stageTimes`.
     public func run(observer: Observer? = nil) -> Result {
-        let device = FixedTimes(
-            stageTimes, afet: configuration.tasks.map(\.afet), lanes: configuration.partition.lanes)
-        return run(on: device, observer: observer)
+        run(on: FixedTimes(stageTimes, configuration), observer: observer)
     }
 
     /// Runs to the end on a device at rest.

@@ -29,7 +29,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var created = 0
     private var now = Nanoseconds.zero
     private var wake: Nanoseconds?
+    /// What was dispatched on each lane, and the tasks whose jobs run with it.
     private var laneJobs: ContiguousArray<(job: JobID, stage: Int)?>
+    private var companions: ContiguousArray<ContiguousArray<Int>>
     private var commands = CommandBuffer()
     private var entries = ContiguousArray<RecordEntry>()
     private var events = 0
@@ -40,6 +42,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
     private var endedStage = 0
+    private var ended: ContiguousArray<Int> = []
 
     init(_ driver: VirtualTimeDriver, device: Device, observer: VirtualTimeDriver.Observer?) {
         self.driver = driver
@@ -50,6 +53,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         metrics = RunMetrics(driver.configuration)
         auditor = Auditor(driver.configuration)
         laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
+        companions = ContiguousArray(repeating: [], count: driver.configuration.partition.lanes)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
     }
 
@@ -78,11 +82,14 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private mutating func stageEnded(lane: Int, executionTime: Nanoseconds) {
         guard let (job, stage) = laneJobs[lane] else { return }
         laneJobs[lane] = nil
+        swap(&ended, &companions[lane])
+        companions[lane].removeAll(keepingCapacity: true)
+        let jobs = ended.count + 1
         endedStage = stage
         if let fails = driver.fails, fails(job, stage, lane) {
             handle(.stageFailed(lane: lane, job: job))
         } else {
-            metrics.recordStage(lane: lane, executionTime: executionTime)
+            metrics.recordStage(lane: lane, jobs: jobs, executionTime: executionTime)
             handle(.stageCompleted(lane: lane, job: job, executionTime: executionTime))
         }
     }
@@ -103,6 +110,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             for lane in context * streams..<(context + 1) * streams where laneJobs[lane] != nil {
                 device.abandon(lane: lane, at: now)
                 laneJobs[lane] = nil
+                companions[lane].removeAll(keepingCapacity: true)
             }
         default: break
         }
@@ -135,7 +143,11 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             violation = found.description
             return
         }
-        if case .stageCompleted(_, let job, _) = event { auditTimes(of: job.task, stages: endedStage..<endedStage + 1) }
+        if case .stageCompleted(_, let job, _) = event {
+            auditTimes(of: job.task, stages: endedStage..<endedStage + 1)
+            for task in ended { auditTimes(of: task, stages: endedStage..<endedStage + 1) }
+            if !ended.isEmpty { auditBatchTime(of: job.task, jobs: ended.count + 1, stage: endedStage) }
+        }
         for case .finished(let outcome) in commands where outcome.reason == .noContextFits {
             let task = outcome.job.task
             auditTimes(of: task, stages: driver.configuration.tasks[task].afet.indices)
@@ -147,6 +159,16 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             if let wrong = auditor.check(mret: scheduler.mret(of: task, stage: stage), of: task, stage: stage) {
                 violation = wrong.description
             }
+            if let wrong = auditor.check(cost: scheduler.cost(of: task, stage: stage), of: task, stage: stage) {
+                violation = wrong.description
+            }
+        }
+    }
+
+    private mutating func auditBatchTime(of task: Int, jobs: Int, stage: Int) {
+        let time = scheduler.batchTime(of: task, jobs: jobs, stage: stage)
+        if let wrong = auditor.check(batchTime: time, of: task, jobs: jobs, stage: stage) {
+            violation = wrong.description
         }
     }
 
@@ -163,9 +185,10 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 metrics.recordMigration(task: job.task, priority: driver.configuration.tasks[job.task].priority)
             }
         case .queued: break
+        case .join(let job, _, let lane): companions[lane].append(job.task)
         case .dispatch(let job, let stage, let lane):
             laneJobs[lane] = (job, stage)
-            device.start(task: job.task, stage: stage, lane: lane, at: now)
+            device.start(task: job.task, stage: stage, jobs: companions[lane].count + 1, lane: lane, at: now)
         case .finished(let outcome):
             if outcome.fate == .completed && startedInTime[outcome.job.task] {
                 inferencesStartedInTime += driver.configuration.tasks[outcome.job.task].batch

@@ -56,7 +56,17 @@ public struct FuzzScenario: Hashable, Sendable {
             flip(&options.admission)
             flip(&options.forgetting)
         }
-        do { configuration = try SchedulerConfiguration(partition: partition, tasks: tasks, options: options) } catch {
+        // Drawn apart, so that the other scenarios stay what they are.
+        var groups: [BatchGroup]?
+        if seed % 3 == 2 {
+            var drawn = SplitMix64(seed: seed ^ 0xBA7C)
+            groups = Self.group(&tasks, unit: unit, using: &drawn)
+            options.batching = Int.random(in: 2...BatchGroup.jobLimit, using: &drawn)
+        }
+        do {
+            configuration = try SchedulerConfiguration(
+                partition: partition, tasks: tasks, options: options, batchGroups: groups)
+        } catch {
             preconditionFailure("a fuzz scenario cannot be scheduled: \(error)")
         }
         self.arrivals = arrivals
@@ -75,6 +85,32 @@ public struct FuzzScenario: Hashable, Sendable {
             case 7: return .cancelled(task: task, sequence: pick(0...20), at: start)
             default: return .removedTask(task, at: start, added: later(start))
             }
+        }
+    }
+
+    /// Makes two groups of tasks that may run together of most of them.
+    private static func group(
+        _ tasks: inout [TaskSpecification], unit: Nanoseconds, using random: inout SplitMix64
+    ) -> [BatchGroup] {
+        func time(_ range: ClosedRange<Int>) -> Nanoseconds {
+            Nanoseconds(Int64(Int.random(in: range, using: &random)) * unit.rawValue)
+        }
+        let stages = [Int.random(in: 1...5, using: &random), Int.random(in: 1...5, using: &random)]
+        let alone = stages.map { count in (0..<count).map { _ in time(0...10) } }
+        for index in tasks.indices {
+            let group = Int.random(in: 0...2, using: &random)
+            guard group < 2 else { continue }
+            tasks[index].batchGroup = group
+            tasks[index].afet = alone[group]
+        }
+        return alone.map { afet in
+            let sizes = BatchGroup.measuredSizes.filter { _ in Int.random(in: 0...4, using: &random) > 0 }
+            return BatchGroup(
+                sizes: sizes.map { jobs in
+                    BatchGroup.Size(
+                        jobs: jobs,
+                        afet: afet.map { Nanoseconds($0.rawValue * Int64(2 + jobs) / 3) })
+                })
         }
     }
 

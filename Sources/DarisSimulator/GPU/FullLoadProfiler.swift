@@ -11,8 +11,11 @@ public struct FullLoadProfiler {
         self.lanes = lanes
     }
 
-    /// The AFET of each stage of a task, measured on an idle device, which is left with stages running.
-    public func afet<Device: VirtualDevice>(of task: Int, on device: inout Device, seed: UInt64) -> [Nanoseconds] {
+    /// The AFET of each stage of a task, or of a batch of `jobs` jobs of its group, measured on an idle device, which is
+    /// left with stages running.
+    public func afet<Device: VirtualDevice>(
+        of task: Int, jobs: Int = 1, on device: inout Device, seed: UInt64
+    ) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)
         var now = Nanoseconds.zero
         let measured = FullLoad.lane(of: task, lanes: lanes)
@@ -20,7 +23,7 @@ public struct FullLoadProfiler {
         return (0..<stageCounts[task]).map { stage in
             var total = Nanoseconds.zero
             for run in 0..<FullLoad.warmUps + FullLoad.repeats {
-                device.start(task: task, stage: stage, lane: measured, at: now)
+                device.start(task: task, stage: stage, jobs: jobs, lane: measured, at: now)
                 var isRunning = true
                 while isRunning, let next = device.nextHappening() {
                     now = next
@@ -44,6 +47,6 @@ public struct FullLoadProfiler {
         guard
             let (task, stage) = FullLoad.stage(on: lane, lanes: lanes, stageCounts: stageCounts, using: &random)
         else { return }
-        device.start(task: task, stage: stage, lane: lane, at: now)
+        device.start(task: task, stage: stage, jobs: 1, lane: lane, at: now)
     }
 }

@@ -34,6 +34,8 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     private let sharesLaunches: Bool
     private let stageOverhead: Double
     private let costs: ContiguousArray<StageCost>
+    /// What the stages of a task cost in batches, by number of jobs.
+    private let batched: [[Int: [StageCost]]]
     private let firstStage: ContiguousArray<Int>
     private let quota: Double
     private var lanes: ContiguousArray<Lane>
@@ -54,14 +56,19 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     ///
     /// - Parameters:
     ///   - costs: what each stage of each task asks for.
+    ///   - batched: what it asks for when several jobs run together, by task and number of jobs; empty if none ever do.
     ///   - seed: of the variation of execution times.
-    public init(_ gpu: GPUModel, partition: Partition, kind: PartitionKind = .mps, costs: [[StageCost]], seed: UInt64) {
+    public init(
+        _ gpu: GPUModel, partition: Partition, kind: PartitionKind = .mps, costs: [[StageCost]],
+        batched: [[Int: [StageCost]]] = [], seed: UInt64
+    ) {
         processors = Double(gpu.processors)
         sharing = gpu.sharing
         overlap = kind == .green ? 0 : gpu.sharing.windowOverlap
         sharesLaunches = partition.contexts > 1 && partition.streams > 1
         stageOverhead = gpu.sharing.stageOverheadMs * 1e6
         self.costs = ContiguousArray(costs.joined())
+        self.batched = batched
         var first = 0
         firstStage = ContiguousArray(
             costs.map { stages in
@@ -84,10 +91,10 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     }
 
     /// Starts a stage on an idle lane.
-    public mutating func start(task: Int, stage: Int, lane: Int, at time: Nanoseconds) {
+    public mutating func start(task: Int, stage: Int, jobs: Int = 1, lane: Int, at time: Nanoseconds) {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
         advance(to: time)
-        let cost = costs[firstStage[task] + stage]
+        let cost = cost(of: task, stage: stage, jobs: jobs)
         let factor = noise.next()
         lanes[lane].phase = .wake
         lanes[lane].left = stageOverhead * factor
@@ -98,6 +105,14 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
         lanes[lane].started = time
         busy.append(lane)
         isStale = true
+    }
+
+    private func cost(of task: Int, stage: Int, jobs: Int) -> StageCost {
+        if jobs == 1 { return costs[firstStage[task] + stage] }
+        guard let cost = batched[task][jobs]?[stage] else {
+            preconditionFailure("it is not known what a batch of \(jobs) jobs of task \(task) costs")
+        }
+        return cost
     }
 
     /// Forgets what runs on a lane.

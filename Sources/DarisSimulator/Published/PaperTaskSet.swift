@@ -35,7 +35,7 @@ public struct PaperTaskSet: Hashable, Sendable, CaseIterable {
             let specification = TaskSpecification(
                 name: isHigh ? "hp-\(index + 1)" : "lp-\(index - highPriority + 1)", period: period,
                 priority: isHigh ? .high : .low, overrun: .queue(limit: 1), afet: [])
-            return SimulatedTask(specification, network: network, stages: cost.stages(stages, batch: 1))
+            return SimulatedTask(specification, network: network, cost: cost, stages: stages)
         }
     }
 }

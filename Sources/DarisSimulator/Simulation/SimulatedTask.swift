@@ -8,11 +8,25 @@ public struct SimulatedTask: Hashable, Sendable {
     public var network: String
     /// What its stages cost.
     public var stages: [StageCost]
+    /// What its stages cost when several jobs run together, by number of jobs; none if that is not known.
+    public var batched: [Int: [StageCost]]
 
     /// A task that runs stages of these costs.
-    public init(_ specification: TaskSpecification, network: String, stages: [StageCost]) {
+    public init(
+        _ specification: TaskSpecification, network: String, stages: [StageCost], batched: [Int: [StageCost]] = [:]
+    ) {
         self.specification = specification
         self.network = network
         self.stages = stages
+        self.batched = batched
+    }
+
+    /// A task that runs a network cut into `stages`, alone or in a batch of any size that is measured.
+    public init(_ specification: TaskSpecification, network: String, cost: NetworkCost, stages: Int) {
+        let batch = specification.batch
+        self.init(
+            specification, network: network, stages: cost.stages(stages, batch: batch),
+            batched: Dictionary(
+                uniqueKeysWithValues: BatchGroup.measuredSizes.map { ($0, cost.stages(stages, batch: batch * $0)) }))
     }
 }

@@ -17,6 +17,8 @@ public struct Simulation: Sendable {
     public private(set) var configuration: SchedulerConfiguration
     /// What the stages of each task cost.
     public let costs: [[StageCost]]
+    /// What they cost in batches, by number of jobs; empty while batching is off.
+    public let batchedCosts: [[Int: [StageCost]]]
     /// The seed of execution times.
     public let seed: UInt64
 
@@ -34,22 +36,33 @@ public struct Simulation: Sendable {
             return specification
         }
         try self.init(
-            specifications, costs: tasks.map(\.stages), on: gpu, partition: partition, kind: kind, options: options,
-            seed: seed)
+            specifications, of: tasks, on: gpu, partition: partition, kind: kind, options: options, seed: seed)
     }
 
-    /// Places tasks whose AFETs are known already.
+    /// Places tasks whose AFETs are known already; what batches take is measured here, if there are to be any.
     ///
+    /// - Parameters:
+    ///   - specifications: the tasks with their AFETs.
+    ///   - tasks: what each of them costs.
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
     public init(
-        _ specifications: [TaskSpecification], costs: [[StageCost]], on gpu: GPUModel, partition: Partition,
+        _ specifications: [TaskSpecification], of tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition,
         kind: PartitionKind, options: SchedulerOptions, seed: UInt64
     ) throws(SchedulerError) {
         self.gpu = gpu
         self.kind = kind
-        self.costs = costs
+        costs = tasks.map(\.stages)
         self.seed = seed
-        configuration = try SchedulerConfiguration(partition: partition, tasks: specifications, options: options)
+        guard options.largestBatch > 1 else {
+            batchedCosts = []
+            configuration = try SchedulerConfiguration(partition: partition, tasks: specifications, options: options)
+            return
+        }
+        batchedCosts = tasks.map(\.batched)
+        let profile = BatchProfile(
+            tasks, largest: options.largestBatch, on: gpu, partition: partition, kind: kind, seed: seed)
+        configuration = try SchedulerConfiguration(
+            partition: partition, tasks: profile.grouped(specifications), options: options, batchGroups: profile.groups)
     }
 
     /// The AFET of each stage of each task. Tasks with equal stages share a measurement.
@@ -70,7 +83,8 @@ public struct Simulation: Sendable {
 
     /// The device at rest.
     public var device: SimulatedGPU {
-        SimulatedGPU(gpu, partition: configuration.partition, kind: kind, costs: costs, seed: seed)
+        SimulatedGPU(
+            gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
     }
 
     /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.

@@ -33,7 +33,7 @@ public struct TaskSetSimulation: Sendable {
         do { specifications = try taskSet.specifications(afets: afets) } catch { throw SimulationError("\(error)") }
         do {
             simulation = try Simulation(
-                specifications, costs: tasks.map(\.stages), on: gpu, partition: taskSet.partition, kind: kind,
+                specifications, of: tasks, on: gpu, partition: taskSet.partition, kind: kind,
                 options: taskSet.scheduler, seed: taskSet.run.seed)
         } catch { throw SimulationError("\(taskSet.source): \(error)") }
         self.taskSet = taskSet
@@ -109,8 +109,7 @@ public struct TaskSetSimulation: Sendable {
             let specification = TaskSpecification(
                 name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
                 batch: task.batch, lateness: task.lateness, overrun: task.overrun, afet: [])
-            tasks.append(
-                SimulatedTask(specification, network: network, stages: cost.stages(stages, batch: task.batch)))
+            tasks.append(SimulatedTask(specification, network: network, cost: cost, stages: stages))
         }
         return tasks
     }

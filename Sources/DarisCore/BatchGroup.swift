@@ -1,0 +1,33 @@
+/// Tasks of one model at one fixed batch size, whose jobs may run a stage together, and how long that takes.
+///
+/// A job of them may itself make several inferences; `jobs` counts jobs. Only sizes that were measured are ever run.
+public struct BatchGroup: Hashable, Sendable, Codable {
+    /// A size of batch that was measured.
+    public struct Size: Hashable, Sendable, Codable {
+        /// n: how many jobs run together, from 2.
+        public var jobs: Int
+        /// The average full-load execution time of each stage at this size; it stands in for the maximum recent one until
+        /// there is history, as AFET does for MRET.
+        public var afet: [Nanoseconds]
+
+        /// A size with its times by stage.
+        public init(jobs: Int, afet: [Nanoseconds]) {
+            self.jobs = jobs
+            self.afet = afet
+        }
+    }
+
+    /// The sizes, smallest first.
+    public var sizes: [Size]
+
+    /// The most jobs of one batch.
+    public static let jobLimit = 16
+    /// The sizes that are measured: one CUDA graph or one set of tensors each.
+    public static let measuredSizes = [2, 4, 8, 16]
+
+    /// The time of a stage of `jobs` jobs; `nil` if no such size was measured.
+    public func afet(jobs: Int, stage: Int) -> Nanoseconds? { sizes.first { $0.jobs == jobs }?.afet[stage] }
+
+    /// A group that can run batches of these sizes.
+    public init(sizes: [Size]) { self.sizes = sizes }
+}

@@ -1,0 +1,55 @@
+import DarisCore
+
+/// What an auditor knows of jobs that run together.
+struct AuditedBatching: Sendable {
+    /// Whether any ever may.
+    let isOn: Bool
+    private let largest: Int
+    private let groups: [BatchGroup]
+    private let groupOfTask: [Int?]
+    /// Times of batches, by group and size.
+    private var times: [[AuditedTimes]]
+    /// Time of a lane that the stages of all tasks cost.
+    var costs: AuditedTimes
+    /// By lane: the tasks that run there with the one that was dispatched.
+    var followers: [[Int]]
+    /// The tasks that have joined a batch that is still to be dispatched, and where.
+    var joining: [Int] = []
+    var joiningLane = -1
+
+    init(_ configuration: SchedulerConfiguration) {
+        let options = configuration.options
+        groups = configuration.batchGroups ?? []
+        isOn = options.policy == .daris && options.batching != nil && !groups.isEmpty
+        largest = isOn ? options.batching ?? 1 : 1
+        groupOfTask = isOn ? configuration.tasks.map(\.batchGroup) : []
+        times = groups.map { group in group.sizes.map { AuditedTimes($0.afet, options) } }
+        costs = AuditedTimes(isOn ? configuration.tasks.flatMap(\.afet) : [], options)
+        followers = Array(repeating: [], count: isOn ? configuration.partition.lanes : 0)
+    }
+
+    /// The group of a task, `nil` if it never runs with others.
+    func group(of task: Int) -> Int? { isOn ? groupOfTask[task] : nil }
+
+    /// The numbers of jobs that may run together with a task's, the largest first.
+    func sizes(of task: Int) -> [Int] {
+        guard let group = group(of: task) else { return [] }
+        return groups[group].sizes.map(\.jobs).filter { $0 <= largest }.reversed()
+    }
+
+    /// How long a batch takes; `nil` if none of that size is ever run.
+    func time(of task: Int, jobs: Int, stage: Int) -> Int64? {
+        guard jobs <= largest, let group = group(of: task),
+            let size = groups[group].sizes.firstIndex(where: { $0.jobs == jobs })
+        else { return nil }
+        return times[group][size][stage]
+    }
+
+    /// Takes in the time of a batch.
+    mutating func record(_ time: Int64, of task: Int, jobs: Int, stage: Int) {
+        guard let group = group(of: task), let size = groups[group].sizes.firstIndex(where: { $0.jobs == jobs }) else {
+            return
+        }
+        _ = times[group][size].record(time, stage: stage)
+    }
+}
