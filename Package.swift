@@ -76,12 +76,18 @@ let package = Package(
             ], swiftSettings: settings),
         // Run results for people and machines.
         .target(name: "DarisReport", dependencies: ["DarisCore"], swiftSettings: settings),
+        // What a GPU is worth to Daris, measured step by step.
+        .target(
+            name: "DarisCheck",
+            dependencies: [
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport", "CUDADriver",
+            ], swiftSettings: settings),
         // The command line.
         .executableTarget(
             name: "daris",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
-                "ONNXRuntime", "CUDADriver",
+                "DarisCheck", "ONNXRuntime", "CUDADriver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
@@ -121,6 +127,7 @@ let package = Package(
                 "FakeDriver",
             ], swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
+        .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.
         .testTarget(name: "CommandLineTests", dependencies: ["daris", "DarisCore"], swiftSettings: settings),
     ]

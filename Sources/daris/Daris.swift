@@ -28,7 +28,7 @@ struct Daris: ParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
-            ProfileCommand.self, SplitCommand.self, ModelCommand.self,
+            ProfileCommand.self, SplitCommand.self, ModelCommand.self, GPUCheckCommand.self,
             DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
         ])
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DarisCheck
 import DarisConfiguration
 import DarisCore
 import DarisReport
@@ -14,10 +15,20 @@ struct ProfileCommand: ParsableCommand {
             Full load means AFET: while a stage is repeated on one lane, every other lane runs stages of the same model \
             for other tasks.
 
-            Example: daris profile model.onnx --stages 4 --contexts 2
+            With --output the stages are measured in several partitions of the device instead, alone against the quota of SMs \
+            (or cores) and beside more and more busy neighbours, and written as a profile for 'daris calibrate'.
+
+            Examples:
+              daris profile model.onnx --stages 4 --contexts 2
+              daris profile model.onnx --stages 4 --device cuda --output profile.json
             """)
 
     @OptionGroup var arguments: ModelArguments
+    @Option(help: ArgumentHelp("cpu, or cuda (cuda:1 for the second GPU).", valueName: "name"))
+    var device = "cpu"
+    @Option(
+        help: ArgumentHelp("Measure several partitions and write a profile for 'daris calibrate'.", valueName: "file"))
+    var output: String?
     @Option(help: ArgumentHelp("Number of contexts.", valueName: "n"))
     var contexts = 2
     @Option(help: ArgumentHelp("Number of streams in each context.", valueName: "n"))
@@ -34,17 +45,18 @@ struct ProfileCommand: ParsableCommand {
     func run() throws {
         let declaration = try arguments.declaration()
         let period = try arguments.shortestPeriod()
+        guard (1...256).contains(batch) else { throw Failure.usage("--batch: \(batch) is outside 1 to 256") }
+        if let output { return try writeProfile(of: declaration, to: output) }
         var taskSet = TaskSet(
             source: "profile", partition: Partition(contexts: 1, streams: 1, oversubscription: 1),
             models: [declaration],
             tasks: [])
         do {
             try taskSet.apply(
-                .init(contexts: contexts, streams: streams, oversubscription: oversubscription))
+                .init(device: device, contexts: contexts, streams: streams, oversubscription: oversubscription))
         } catch {
             throw Failure.usage(error)
         }
-        guard (1...256).contains(batch) else { throw Failure.usage("--batch: \(batch) is outside 1 to 256") }
         taskSet.tasks = (0..<max(2, taskSet.partition.lanes)).map { index in
             TaskDeclaration(
                 name: "task-\(index)", model: declaration.name, period: period, priority: .low, batch: batch,
@@ -66,6 +78,41 @@ struct ProfileCommand: ParsableCommand {
             "\(declaration.name) on \(prepared.plan.device), \(contexts) × \(streams) lanes, batch \(batch)")
         try Terminal.print(StageTable.text(prepared.models[0], afet: afet))
         for note in prepared.plan.notes { try Terminal.print("note: \(note)") }
+    }
+
+    /// Measures the model in several partitions, as `daris gpu-check` does.
+    private func writeProfile(of model: ModelDeclaration, to path: String) throws {
+        guard device == "cpu" || TaskSet.gpuIndex(of: device) != nil else {
+            throw Failure.usage("--device: '\(device)' cannot be measured; use cpu, cuda, cuda:1, …")
+        }
+        var table = TextTable([
+            .text("partition"), .number("quota"), .number("busy neighbours"), .number("all stages, ms"),
+            .number("longest, ms"),
+        ])
+        let cache = CacheFolder.standard(isFresh: fresh)
+        let profiler = StageProfiler(device: device, batch: batch, cache: cache) { Terminal.step($0) }
+        defer { Terminal.endProgress() }
+        do {
+            let (profile, notes) = try profiler.profile(of: model) { record in
+                table.append([
+                    SweepConfiguration(record.kind, record.partition).label, "\(record.quota)", "\(record.neighbours)",
+                    Figure.milliseconds(record.stageMs.reduce(0, +)), Figure.milliseconds(record.stageMs.max() ?? 0),
+                ])
+            }
+            Terminal.endProgress()
+            try OutputFolder.write(ResultsFolder.encoded(profile), to: path)
+            if json {
+                try Terminal.print(String(decoding: ResultsFolder.encoded(profile), as: UTF8.self))
+                return
+            }
+            try Terminal.print(table.text(styling: Terminal.styling))
+            for text in notes { try Terminal.print("note: \(text)") }
+            try Terminal.print("\(path) written; 'daris calibrate \(path) --output card.json' makes a device of it")
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure.failed(error)
+        }
     }
 
     private struct ProfileResult: Encodable {

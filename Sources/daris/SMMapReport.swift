@@ -31,7 +31,8 @@ struct SMMapReport {
             let green = try GreenContext(context: context, groups: window.map { groups[$0] })
             seen.append(try map.multiprocessors(of: try CUDAStream(greenContext: green)))
         }
-        let mistakes = Self.mistakes(windows, seen)
+        let proof = SMMapProof(promised: windows.groups.indices.map(windows.multiprocessors), found: seen)
+        let mistakes = proof.problems.map { "not proven: " + $0 }
         var lines = [
             "\(context.device.name): \(whole.multiprocessorCount) SMs in \(groups.count) groups of \(size)"
                 + (whole.isGranularityTold ? "" : " (least size by rule, the driver does not tell it)")
@@ -53,27 +54,6 @@ struct SMMapReport {
             mistakes.isEmpty ? ["proven: every context runs on the SMs promised, and shares what it should"] : mistakes
         text = lines.joined(separator: "\n")
         isProven = mistakes.isEmpty
-    }
-
-    /// Where what was seen is not what was promised. The driver's numbers of SMs are its own, so that only how many there
-    /// are, and how many two contexts share, can be compared.
-    static func mistakes(_ windows: SMWindows, _ seen: [[Int]]) -> [String] {
-        var mistakes: [String] = []
-        for (index, found) in seen.enumerated() {
-            let promised = windows.groups[index].count * windows.groupSize
-            if found.count != promised {
-                mistakes.append("not proven: context \(index) was promised \(promised) SMs, but ran on \(found.count)")
-            }
-            for other in 0..<index {
-                let shared = Set(found).intersection(seen[other]).count
-                let planned = windows.shared(index, other)
-                if shared != planned {
-                    mistakes.append(
-                        "not proven: contexts \(other) and \(index) should share \(planned) SMs, but share \(shared)")
-                }
-            }
-        }
-        return mistakes
     }
 
     /// Ascending numbers, with runs as `first-last`.

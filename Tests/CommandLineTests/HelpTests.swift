@@ -6,7 +6,7 @@ struct HelpTests {
         "every command explains itself, with an example or its exit codes",
         arguments: [
             [], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"], ["simulate"], ["plan"], ["ablate"],
-            ["reproduce"], ["calibrate"],
+            ["reproduce"], ["calibrate"], ["gpu-check"],
         ])
     func help(command: [String]) throws {
         let workplace = try Workplace()

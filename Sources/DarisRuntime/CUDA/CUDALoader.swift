@@ -1,7 +1,6 @@
 import CUDADriver
 import DarisConfiguration
 import DarisCore
-import Foundation
 import ONNXRuntime
 
 /// Loads the models of a task set onto every lane of a GPU.
@@ -46,7 +45,7 @@ struct CUDALoader {
         }
         let laneCount = contexts.streams.joined().count
         let bill = MemoryBill(
-            weights: models.map(Self.fileBytes), copies: laneCount,
+            weights: models.map(\.fileBytes), copies: laneCount,
             tasks: programOfTask.reduce(0) { $0 + programs[$1].layout.deviceBytes },
             lanes: laneCount * (programs.map(\.layout.laneBytes).max() ?? 0))
         try refuse(bill)
@@ -103,14 +102,6 @@ struct CUDALoader {
 
     private func free() throws(PreparationError) -> Int {
         try onDevice { () throws(CUDAError) in try context.freeMemory().free }
-    }
-
-    /// The size of the stages' files, which is that of the weights and little more.
-    private static func fileBytes(_ model: StagedModel) -> Int {
-        model.stages.reduce(0) { sum, stage in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: stage.path)
-            return sum + ((attributes?[.size] as? Int) ?? 0)
-        }
     }
 
     private func memory(

@@ -60,7 +60,8 @@ extension LoadedDevice {
             throw .device(name: device, reason: error.description)
         }
         var shapes: [DeviceTask: TensorShapes] = [:]
-        let stages = CPUStageLoader(environment: environment, coreSets: [[0]])
+        // On all cores, since a large batch takes seconds on one.
+        let stages = CPUStageLoader(environment: environment, coreSets: [SystemRights.allowedProcessors()])
         for (model, staged) in models.enumerated() {
             progress("finding the tensors of \(staged.name)")
             let sessions = try stages.sessions(staged).map { $0[0] }

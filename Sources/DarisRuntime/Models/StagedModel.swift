@@ -51,6 +51,14 @@ public struct StagedModel: Sendable {
         }
     }
 
+    /// The size of the stages' files, which is that of the weights and little more.
+    public var fileBytes: Int {
+        stages.reduce(0) { sum, stage in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: stage.path)
+            return sum + ((attributes?[.size] as? Int) ?? 0)
+        }
+    }
+
     /// Copies the stages and `stages.json` into a folder, which is made if need be; files of the same names are replaced.
     public func copy(to folder: String) throws {
         guard let source = stages.first.map({ URL(fileURLWithPath: $0.path).deletingLastPathComponent() }) else {

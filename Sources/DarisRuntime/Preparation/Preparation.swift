@@ -55,7 +55,7 @@ public struct Preparation: Sendable {
         var notes = taskSet.warnings
         let fifo = options.realTime && rights.fifo
         if options.realTime { notes += realTimeNotes(rights) }
-        let threads = CPUDevice.threads(taskSet.partition, processors: rights.processors.count)
+        let threads = cuttingThreads(taskSet, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
         let store = ModelStore(environment: environment, cache: cache, threads: threads)
 
@@ -120,7 +120,13 @@ public struct Preparation: Sendable {
 
     // MARK: - Steps
 
-    private static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
+    /// The threads with which nodes are timed for cutting. On a GPU, whose partition says nothing of the CPU, always one, so
+    /// that a model is cut once and in the same places for every partition.
+    static func cuttingThreads(_ taskSet: TaskSet, processors: Int) -> Int {
+        TaskSet.gpuIndex(of: taskSet.device) == nil ? CPUDevice.threads(taskSet.partition, processors: processors) : 1
+    }
+
+    static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
         guard taskSet.staging else { return .count(1) }
         if model.stages == .auto, TaskSet.gpuIndex(of: taskSet.device) != nil {
             return .count(StageCount.automaticOnGPU)

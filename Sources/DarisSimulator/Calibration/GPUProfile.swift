@@ -38,6 +38,15 @@ public struct GPUProfile: Hashable, Sendable, Codable {
         public var loaded: [Loaded]
         /// Throughput alone by batch size; may be empty.
         public var batches: [Batch]
+
+        /// The measurements of one network.
+        public init(name: String, memoryMiB: Double, alone: [Alone], loaded: [Loaded], batches: [Batch]) {
+            self.name = name
+            self.memoryMiB = memoryMiB
+            self.alone = alone
+            self.loaded = loaded
+            self.batches = batches
+        }
     }
 
     /// Stage times alone in a context of so many SMs.
@@ -46,6 +55,12 @@ public struct GPUProfile: Hashable, Sendable, Codable {
         public var processors: Int
         /// Time of each stage in ms.
         public var stageMs: [Double]
+
+        /// Stage times at a quota.
+        public init(processors: Int, stageMs: [Double]) {
+            self.processors = processors
+            self.stageMs = stageMs
+        }
     }
 
     /// Stage times while every other lane runs stages of the same network.
@@ -60,6 +75,15 @@ public struct GPUProfile: Hashable, Sendable, Codable {
         public var oversubscription: Double
         /// Time of each stage in ms.
         public var stageMs: [Double]
+
+        /// Stage times in a partition.
+        public init(kind: PartitionKind, contexts: Int, streams: Int, oversubscription: Double, stageMs: [Double]) {
+            self.kind = kind
+            self.contexts = contexts
+            self.streams = streams
+            self.oversubscription = oversubscription
+            self.stageMs = stageMs
+        }
     }
 
     /// Throughput of whole batches, one after another.
@@ -68,6 +92,27 @@ public struct GPUProfile: Hashable, Sendable, Codable {
         public var batch: Int
         /// Inferences a second.
         public var jps: Double
+
+        /// Throughput at a batch size.
+        public init(batch: Int, jps: Double) {
+            self.batch = batch
+            self.jps = jps
+        }
+    }
+
+    /// A profile of version 1.
+    public init(
+        title: String, processors: Int, granularity: Int, memoryMiB: Double, peakTFLOPS: Double, bandwidthGBs: Double,
+        networks: [Network]
+    ) {
+        darisProfile = 1
+        self.title = title
+        self.processors = processors
+        self.granularity = granularity
+        self.memoryMiB = memoryMiB
+        self.peakTFLOPS = peakTFLOPS
+        self.bandwidthGBs = bandwidthGBs
+        self.networks = networks
     }
 
     /// Reads a profile file.

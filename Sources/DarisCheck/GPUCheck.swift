@@ -1,0 +1,148 @@
+import CUDADriver
+import DarisCore
+import DarisRuntime
+import Foundation
+
+/// Measures what is worth knowing of a GPU for Daris, step by step, within a time, and writes what it has found after each
+/// measurement.
+///
+/// ```swift
+/// var options = CheckOptions()
+/// options.minutes = 8
+/// let results = try GPUCheck(options, interruption: CheckInterruption()).run()
+/// ```
+public final class GPUCheck {
+    let options: CheckOptions
+    let interruption: CheckInterruption
+    let folder: ResultsFolder
+    let energy: EnergyMeter
+    /// The GPU; `nil` in a rehearsal.
+    let gpu: CUDADeviceFacts?
+    /// Its context, which is kept open, so that it is not made anew for every measurement; `nil` in a rehearsal.
+    let context: CUDAContext?
+    var results: CheckResults
+    var profileBuilder = ProfileBuilder()
+    /// When the step that runs must take no new measurements.
+    private(set) var deadline = Nanoseconds.zero
+    private let clock = MonotonicClock()
+    private let budget: Budget
+    private var step = CheckStep.facts
+
+    /// A check that has not begun; its time runs from now.
+    ///
+    /// - Throws: `CheckError` if there is no such device, and `ResultsFolder.Failure`.
+    public init(_ options: CheckOptions, interruption: CheckInterruption) throws {
+        self.options = options
+        self.interruption = interruption
+        context = options.isRehearsal ? nil : try Self.openGPU(options.gpu)
+        gpu = context?.device
+        folder = try ResultsFolder(path: options.folder)
+        energy = EnergyMeter(busID: gpu?.busID)
+        budget = Budget(total: .seconds(options.minutes * 60), start: clock.now)
+        results = CheckResults(
+            version: options.version, started: ISO8601DateFormatter().string(from: Date()), device: options.device,
+            deviceName: gpu?.name ?? "CPU (\(CPUFacts.name))", isRehearsal: options.isRehearsal,
+            minutes: options.minutes, networks: options.networks.map(\.name))
+    }
+
+    private static func openGPU(_ index: Int) throws(CheckError) -> CUDAContext {
+        let library: CUDALibrary
+        // The first to open the driver decides on the number of hardware queues.
+        do { library = try CUDALibrary.open(maxConnections: 32) } catch { throw .noGPU(error.description) }
+        guard index < library.deviceCount else {
+            throw .noGPU("the driver sees \(library.deviceCount), counted from 0")
+        }
+        do { return try CUDAContext(library: library, device: index) } catch { throw .noGPU(error.description) }
+    }
+
+    /// Runs the steps. A step that fails is noted, and the check goes on.
+    ///
+    /// - Returns: what was found.
+    /// - Throws: `ResultsFolder.Failure` if nothing can be written.
+    public func run() throws -> CheckResults {
+        try save()
+        for step in CheckStep.allCases {
+            self.step = step
+            let begin = clock.now
+            deadline = budget.deadline(of: step, at: begin)
+            if interruption.isSet {
+                results[step].state = .interrupted
+            } else if budget.remaining(at: begin) == .zero {
+                results[step].state = .cut
+            } else {
+                say("\(step.title)")
+                do {
+                    try perform(step)
+                } catch let failure as ResultsFolder.Failure {
+                    throw failure
+                } catch {
+                    note("\(error)")
+                    results[step].state = .failed
+                }
+                if interruption.isSet, results[step].state != .failed { results[step].state = .interrupted }
+                results[step].seconds = ((clock.now - begin).inSeconds * 10).rounded() / 10
+            }
+            try save()
+        }
+        return results
+    }
+
+    private func perform(_ step: CheckStep) throws {
+        switch step {
+        case .facts: readFacts()
+        case .maps: try proveMaps()
+        case .outputs: try compareOutputs()
+        case .profile: try profileStages()
+        case .batching: try measureBatching()
+        case .sweep: try sweepPartitions()
+        case .taskSets: try runTaskSets()
+        }
+    }
+
+    // MARK: - What steps use
+
+    /// Whether the step that runs must take no new measurements.
+    var isUp: Bool { interruption.isSet || clock.now >= deadline }
+
+    /// How long the step that runs still has.
+    var timeLeft: Nanoseconds { max(.zero, deadline - clock.now) }
+
+    /// Ends the step: done if all was measured, failed if nothing was though something went wrong.
+    func finish(all isComplete: Bool, measured count: Int) {
+        let hasProblems = !results[step].problems.isEmpty
+        results[step].state = count == 0 && hasProblems ? .failed : isComplete ? .done : .cut
+    }
+
+    /// Notes what went wrong or should be known.
+    func note(_ problem: String) {
+        guard !results[step].problems.contains(problem) else { return }
+        results[step].problems.append(problem)
+    }
+
+    /// Says what is measured now, with the time left.
+    func say(_ text: String) {
+        let left = Int(budget.remaining(at: clock.now).inSeconds)
+        let place = "step \(step.number) of \(CheckStep.allCases.count)"
+        options.progress("\(place), \(left / 60) min \(left % 60) s left: \(text)")
+    }
+
+    /// Writes what there is.
+    func save() throws(ResultsFolder.Failure) {
+        results.verdicts = results.judged()
+        try folder.write(results)
+    }
+}
+
+/// Why a check cannot begin.
+public enum CheckError: Error, Sendable, CustomStringConvertible {
+    /// There is no GPU to check.
+    case noGPU(String)
+
+    /// What is wrong and what would help.
+    public var description: String {
+        switch self {
+        case .noGPU(let reason):
+            "there is no GPU to check: \(reason); 'daris gpu-check --device cpu' tries the steps out on the CPU"
+        }
+    }
+}

@@ -1,0 +1,39 @@
+public import DarisConfiguration
+public import DarisCore
+public import DarisRuntime
+
+/// What a check is to do.
+public struct CheckOptions: Sendable {
+    /// The device: `cuda`, `cuda:1`, or `cpu` for a rehearsal.
+    public var device = "cuda"
+    /// How long it may take, in minutes.
+    public var minutes = 8.0
+    /// The folder for its results.
+    public var folder = "gpu-check"
+    /// The networks.
+    public var networks = CheckNetwork.builtins
+    /// How contexts may get their SMs in steps 6 and 7. `mps` belongs here once its worker processes can be measured.
+    public var kinds: [PartitionKind] = [.streams, .green]
+    /// Switches dynamic batching on in a task set; `nil` while the scheduler has none.
+    public var switchOnBatching: (@Sendable (inout TaskSet) -> Void)?
+    /// Where built networks and cuts are kept.
+    public var cache = CacheFolder.standard()
+    /// The version of Daris.
+    public var version = ""
+    /// Told of each measurement, in a line.
+    public var progress: @Sendable (String) -> Void = { _ in }
+    /// Told of what lasts within a measurement, in a line that the next one may replace.
+    public var detail: StepHandler = { _ in }
+
+    /// The defaults.
+    public init() {}
+
+    /// Whether it is a rehearsal on a CPU.
+    public var isRehearsal: Bool { device == "cpu" }
+
+    /// The number of the GPU; 0 in a rehearsal.
+    var gpu: Int { TaskSet.gpuIndex(of: device) ?? 0 }
+
+    /// The kinds of partitions that the device can have.
+    var usableKinds: [PartitionKind] { isRehearsal ? [.cores] : kinds }
+}

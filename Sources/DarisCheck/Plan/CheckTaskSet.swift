@@ -1,0 +1,99 @@
+public import DarisConfiguration
+public import DarisCore
+import DarisSimulator
+
+/// A task set of a check: the paper's numbers of tasks, at rates that follow from what batching alone makes of the device.
+public struct CheckTaskSet: Hashable, Sendable {
+    /// Tasks that run one network.
+    public struct Group: Hashable, Sendable {
+        /// The network's name.
+        public var network: String
+        /// HP tasks.
+        public var high: Int
+        /// LP tasks.
+        public var low: Int
+        /// Releases a second of each task before scaling.
+        public var rate: Double
+
+        /// Inferences a second of all of them before scaling.
+        public var demand: Double { Double(high + low) * rate }
+    }
+
+    /// Its name: the network's, or `mixed`.
+    public var name: String
+    /// Its tasks.
+    public var groups: [Group]
+
+    /// How many times what batching alone makes is asked for.
+    public static let overload = 1.5
+
+    /// The paper's four task sets.
+    public static let paper: [CheckTaskSet] =
+        PaperTaskSet.allCases.map { set in
+            CheckTaskSet(
+                name: set.network,
+                groups: [
+                    Group(network: set.network, high: set.highPriority, low: set.lowPriority, rate: set.rate)
+                ])
+        } + [
+            CheckTaskSet(
+                name: "mixed",
+                groups: [
+                    Group(network: "resnet18", high: 5, low: 11, rate: 30),
+                    Group(network: "unet", high: 2, low: 3, rate: 24),
+                    Group(network: "inception_v3", high: 3, low: 4, rate: 24),
+                ])
+        ]
+
+    /// The task sets that can be made of these networks: the paper's, and for each network that is not built in one like
+    /// ResNet18's.
+    public static func sets(of networks: [CheckNetwork]) -> [CheckTaskSet] {
+        let names = Set(networks.map(\.name))
+        let others = networks.filter { network in if case .file = network.source { true } else { false } }
+        return paper.filter { $0.groups.allSatisfy { names.contains($0.network) } }
+            + others.map { CheckTaskSet(name: $0.name, groups: [Group(network: $0.name, high: 16, low: 32, rate: 30)]) }
+    }
+
+    /// Inferences a second that batching alone makes when every network gets its share of the demand; `nil` if it is not
+    /// known of one of them.
+    ///
+    /// - Parameter best: of each network alone.
+    public func batchingThroughput(best: [String: Double]) -> Double? {
+        var seconds = 0.0
+        for group in groups {
+            guard let rate = best[group.network], rate > 0 else { return nil }
+            seconds += group.demand / rate
+        }
+        return seconds > 0 ? groups.reduce(0) { $0 + $1.demand } / seconds : nil
+    }
+
+    /// The longest time between two releases of a task in s, if all tasks together ask for `demand` inferences a second.
+    func longestPeriod(demand: Double) -> Double {
+        groups.map { 1 / ($0.rate * scale(to: demand)) }.max() ?? 0
+    }
+
+    private func scale(to demand: Double) -> Double { demand / groups.reduce(0) { $0 + $1.demand } }
+
+    /// The task set for a device, its rates scaled so that all tasks together ask for `demand` inferences a second.
+    public func taskSet(
+        _ configuration: SweepConfiguration, device: String, demand: Double, duration: Nanoseconds,
+        networks: [CheckNetwork]
+    ) -> TaskSet {
+        var tasks: [TaskDeclaration] = []
+        for group in groups {
+            let period = Nanoseconds.seconds(1 / (group.rate * scale(to: demand)))
+            for (priority, count) in [(Priority.high, group.high), (.low, group.low)] {
+                tasks += (0..<count).map { index in
+                    TaskDeclaration(
+                        name: "\(group.network)-\(priority == .high ? "hp" : "lp")-\(index + 1)", model: group.network,
+                        period: period, priority: priority, overrun: .queue(limit: 1))
+                }
+            }
+        }
+        return TaskSet(
+            source: name, device: device, partition: configuration.partition, partitionKind: configuration.kind,
+            models: networks.filter { network in groups.contains { $0.network == network.name } }
+                .map { $0.declaration() },
+            tasks: tasks, run: RunSettings(duration: duration))
+    }
+}

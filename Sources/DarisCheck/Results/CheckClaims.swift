@@ -1,0 +1,69 @@
+import DarisReport
+
+extension CheckResults {
+    /// Throughput relative to batching alone that is claimed.
+    public static let ratioClaim = 1.15
+    /// Mean response time of HP jobs relative to LP jobs that is claimed.
+    public static let responseClaim = 0.67
+    /// Host time of a dispatch in µs that is claimed.
+    public static let dispatchClaim = 10.0
+
+    /// The claims, judged by what has been measured: of each task set by one run, the best, in all claims. They are about
+    /// GPUs: a rehearsal leaves all of them open.
+    public func judged() -> [CheckVerdict] {
+        guard isRehearsal else { return claims }
+        return claims.map { verdict in
+            var verdict = verdict
+            verdict.state = .notMeasured
+            if verdict.figure != Figure.none { verdict.figure = "rehearsal on a CPU: " + verdict.figure }
+            return verdict
+        }
+    }
+
+    private var claims: [CheckVerdict] {
+        [outputClaim] + [
+            taskSetClaim("HP DMR 0 and LP DMR below 2 % on the four task sets", holds: { $0.keepsDeadlines }) { row in
+                "HP \(Figure.percent(row.hpDMR)) %, LP \(row.lpDMR.map { Figure.percent($0) + " %" } ?? Figure.none)"
+            },
+            taskSetClaim(
+                "JPS at least \(Self.ratioClaim) × the best batching on the four task sets",
+                holds: { $0.bestBatching > 0 && $0.ratio >= Self.ratioClaim }
+            ) { row in Figure.fixed(row.ratio, decimals: 3) },
+            taskSetClaim(
+                "mean response of HP jobs at most \(Self.responseClaim) of that of LP jobs on the four task sets",
+                isMeasured: { $0.responseRatio != nil }, holds: { $0.responseRatio ?? 2 <= Self.responseClaim }
+            ) { row in row.responseRatio.map { Figure.fixed($0, decimals: 3) } ?? Figure.none },
+            taskSetClaim(
+                "host time of a dispatch at most \(Figure.plain(Self.dispatchClaim)) µs (median) on the four task sets",
+                isMeasured: { $0.dispatchMicroseconds != nil },
+                holds: { $0.dispatchMicroseconds ?? .infinity <= Self.dispatchClaim }
+            ) { row in row.dispatchMicroseconds.map { Figure.fixed($0, decimals: 2) + " µs" } ?? Figure.none },
+        ]
+    }
+
+    private var outputClaim: CheckVerdict {
+        let figures = outputs.map { "\($0.network) \(CheckReport.scientific($0.relativeDifference))" }
+        let wanted = CheckNetwork.builtins.map(\.name)
+        let isComplete = wanted.allSatisfy { name in outputs.contains { $0.network == name } }
+        let state: CheckVerdict.State =
+            outputs.contains { !$0.agrees } ? .notMet : isComplete ? .met : .notMeasured
+        return CheckVerdict(
+            claim: "outputs of the four networks within \(CheckReport.scientific(OutputRecord.limit)) of the CPU's",
+            state: state, figure: figures.isEmpty ? Figure.none : figures.joined(separator: ", "))
+    }
+
+    /// A claim about the four task sets: not met if one of them breaks it, met if all of them keep it.
+    private func taskSetClaim(
+        _ claim: String, isMeasured: (CheckRow) -> Bool = { _ in true }, holds: (CheckRow) -> Bool,
+        figure: (CheckRow) -> String
+    ) -> CheckVerdict {
+        let names = CheckTaskSet.paper.map(\.name)
+        let rows = names.compactMap { best(of: $0) }.filter(isMeasured)
+        let figures = rows.map { "\($0.taskSet) \(figure($0))" }
+        let state: CheckVerdict.State =
+            rows.contains { !holds($0) } ? .notMet : rows.count == names.count ? .met : .notMeasured
+        return CheckVerdict(
+            claim: claim, state: state,
+            figure: figures.isEmpty ? Figure.none : figures.joined(separator: "; "))
+    }
+}

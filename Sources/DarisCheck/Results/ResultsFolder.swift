@@ -1,0 +1,60 @@
+import DarisSimulator
+public import Foundation
+
+/// The folder that a check writes to. Each file takes its place at once, so that whoever reads it while the check goes on,
+/// or after it was ended by force, never finds half of one.
+public struct ResultsFolder: Sendable {
+    /// The folder's path.
+    public let path: String
+
+    /// A file could not be written.
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        /// What happened and what would help.
+        public let description: String
+    }
+
+    /// The file of the stage times, for `daris calibrate`.
+    public static let profile = "profile.json"
+
+    /// The folder, which is made if need be.
+    public init(path: String) throws(Failure) {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw Failure(description: "cannot make the folder \(path): \(error.localizedDescription)")
+        }
+    }
+
+    /// Writes the results, as JSON and for people, and the plots of what there is.
+    public func write(_ results: CheckResults) throws(Failure) {
+        try write(Self.encoded(results), to: "results.json")
+        let report = CheckReport(results)
+        try write(Data(report.markdown.utf8), to: "results.md")
+        for (name, picture) in report.pictures { try write(Data(picture.utf8), to: name) }
+    }
+
+    /// Writes the stage times.
+    public func write(_ profile: GPUProfile) throws(Failure) { try write(Self.encoded(profile), to: Self.profile) }
+
+    /// The results of a folder.
+    public func read() throws -> CheckResults {
+        try JSONDecoder().decode(
+            CheckResults.self, from: try Data(contentsOf: URL(fileURLWithPath: path + "/results.json")))
+    }
+
+    private func write(_ data: Data, to name: String) throws(Failure) {
+        do { try data.write(to: URL(fileURLWithPath: path + "/" + name), options: .atomic) } catch {
+            throw Failure(description: "cannot write \(path)/\(name): \(error.localizedDescription)")
+        }
+    }
+
+    /// A value as these files have it.
+    public static func encoded(_ value: some Encodable) -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do { return try encoder.encode(value) + Data("\n".utf8) } catch {
+            preconditionFailure("a result has a number that JSON cannot say: \(error)")
+        }
+    }
+}

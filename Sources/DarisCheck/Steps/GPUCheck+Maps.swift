@@ -1,0 +1,53 @@
+import CUDADriver
+import DarisCore
+import DarisRuntime
+
+/// Step 2.
+extension GPUCheck {
+    func proveMaps() throws {
+        guard gpu != nil else {
+            note("a CPU has no SMs")
+            results[.maps].state = .skipped
+            return
+        }
+        let shapes: [(PartitionKind, Partition)] = [
+            (.streams, Partition(contexts: 1, streams: 2, oversubscription: 1)),
+            (.green, Partition(contexts: 4, streams: 1, oversubscription: 1)),
+            (.green, Partition(contexts: 4, streams: 1, oversubscription: 2)),
+            (.green, Partition(contexts: 6, streams: 1, oversubscription: 6)),
+            (.mps, Partition(contexts: 4, streams: 1, oversubscription: 1)),
+        ]
+        var count = 0
+        for (kind, partition) in shapes where !isUp {
+            say(SweepConfiguration(kind, partition).label)
+            results.maps.append(kind == .mps ? mpsMap(partition) : map(kind, partition))
+            if kind != .mps { count += 1 }
+            try save()
+        }
+        for record in results.maps where record.problem != nil {
+            note("\(SweepConfiguration(record.kind, record.partition).label): \(record.problem ?? "")")
+        }
+        finish(all: results.maps.count == shapes.count, measured: count)
+    }
+
+    private func map(_ kind: PartitionKind, _ partition: Partition) -> MapRecord {
+        do throws(CUDAError) {
+            let proof = try SMMapProof.measure(gpu: options.gpu, partition: partition, kind: kind)
+            return MapRecord(
+                kind: kind, partition: partition, promised: proof.promised.map(\.count), found: proof.found,
+                problem: proof.problems.isEmpty ? nil : proof.problems.joined(separator: ", "), isMeasured: true)
+        } catch {
+            return MapRecord(
+                kind: kind, partition: partition, promised: [], found: [], problem: error.description, isMeasured: false
+            )
+        }
+    }
+
+    /// NOT MEASURED YET. Under MPS each context is a worker process; its SMs are found by running `SMMap` on a stream of
+    /// that process, several times, since MPS bounds how many SMs a client has and not which.
+    private func mpsMap(_ partition: Partition) -> MapRecord {
+        MapRecord(
+            kind: .mps, partition: partition, promised: [], found: [],
+            problem: "not measured: it needs a worker process for each context", isMeasured: false)
+    }
+}

@@ -1,0 +1,68 @@
+import DarisCore
+import Synchronization
+
+/// A device that notes how long the host takes for each launch: what a dispatch costs besides the decision. For
+/// measurements; a launch takes two looks at the clock longer.
+public final class TimedDevice<Base: Device>: Device {
+    /// The device itself.
+    public let base: Base
+    private let clock = MonotonicClock()
+    private let launches = Mutex(Distribution(resolution: Nanoseconds(1)))
+
+    /// The device with its launches timed.
+    public init(_ base: Base) { self.base = base }
+
+    /// The times of the launches so far.
+    public var launchTimes: Distribution { launches.withLock { $0 } }
+
+    /// How many lanes there are.
+    public var laneCount: Int { base.laneCount }
+
+    /// The bytes of each input and output of a task's model.
+    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { base.tensorSizes(of: task) }
+
+    /// Says whom to tell of the ends of stages.
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
+
+    /// Says whom to tell of contexts that are lost and come back.
+    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+        base.setContextHandler(handler)
+    }
+
+    /// Starts a stage on an idle lane.
+    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        let before = clock.now
+        base.launch(job, stage: stage, lane: lane, io: io)
+        let time = clock.now - before
+        launches.withLock { $0.record(time) }
+    }
+
+    /// Makes running stages end early with an error, where the device can.
+    public func terminateRunningStages() { base.terminateRunningStages() }
+
+    /// Ends all threads; no stage is running.
+    public func shutDown() { base.shutDown() }
+}
+
+extension Preparation {
+    /// The device with its launches timed, and an executor of this task set that runs on it.
+    ///
+    /// - Parameter drainLimit: how long jobs in flight may take to end once no more are released.
+    public func timedExecutor(
+        drainLimit: Nanoseconds
+    ) -> (executor: Executor<TimedDevice<MachineDevice>>, device: TimedDevice<MachineDevice>) {
+        let timed = TimedDevice(device)
+        var options = Executor<TimedDevice<MachineDevice>>.Options()
+        options.timerFIFOPriority = timerFIFOPriority
+        options.drainLimit = drainLimit
+        let executor = Executor(
+            configuration, device: timed,
+            arrivals: arrivals.map { arrival in
+                switch arrival {
+                case .clock(let times): .clock(times)
+                case .sporadic: .sporadic
+                }
+            }, duration: taskSet.run.duration, options: options)
+        return (executor, timed)
+    }
+}

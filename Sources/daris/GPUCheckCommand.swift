@@ -1,0 +1,84 @@
+import ArgumentParser
+import DarisCheck
+import DarisConfiguration
+import DarisReport
+import DarisRuntime
+import Foundation
+
+/// `daris gpu-check`.
+struct GPUCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gpu-check",
+        abstract: "Measure what a GPU is worth to Daris, within some minutes.",
+        discussion: """
+            Device facts, SM maps, the networks' outputs against the CPU's, stage times for 'daris calibrate', batching alone, \
+            and the paper's task sets under Daris on many partitions. Results are written after each measurement \
+            (results.json, results.md, profile.json and plots), so that a check that is cut off counts as far as it got. \
+            Ctrl-C ends it with what it has. docs/gpu-check.md explains each step.
+
+            With --device cpu the steps are tried out on the CPU; that says nothing of a GPU.
+
+            Examples:
+              daris gpu-check --minutes 8 --out results/h200-2026-01-31
+              daris gpu-check --device cpu --networks resnet18 --minutes 1
+
+            Exit codes: 0 the check ran, whatever it found; 1 there is no GPU, or results cannot be written; 2 an option is \
+            wrong.
+            """)
+
+    @Option(help: ArgumentHelp("How long it may take.", valueName: "n"))
+    var minutes = 8.0
+    @Option(help: ArgumentHelp("The folder for its results; it is made if need be.", valueName: "folder"))
+    var out = "gpu-check"
+    @Option(help: ArgumentHelp("cuda, cuda:1 for the second GPU, or cpu for a rehearsal.", valueName: "name"))
+    var device = "cuda"
+    @Option(
+        help: ArgumentHelp(
+            "Networks, with commas between: built-in ones, or ONNX files, which are cut into 4 stages (default: all "
+                + "built in).",
+            valueName: "names"))
+    var networks: String?
+
+    func validate() throws {
+        guard minutes > 0, minutes <= 600 else {
+            throw ValidationError("--minutes must be above 0 and at most 600, not \(Figure.plain(minutes))")
+        }
+        guard device == "cpu" || TaskSet.gpuIndex(of: device) != nil else {
+            throw ValidationError(
+                "--device: '\(device)' cannot be checked; use cuda, cuda:1, …, or cpu for a rehearsal")
+        }
+    }
+
+    func run() throws {
+        var options = CheckOptions()
+        options.device = device
+        options.minutes = minutes
+        options.folder = out
+        options.version = Daris.version
+        options.progress = { Terminal.error($0) }
+        options.detail = { Terminal.progress($0) }
+        if let networks { options.networks = try networks.split(separator: ",").map { try Self.network(String($0)) } }
+        guard !options.networks.isEmpty else { throw Failure.usage("--networks: name at least one network") }
+        let interruption = CheckInterruption()
+        let signals = Interruption { interruption.set() }
+        defer { signals.end() }
+        let results: CheckResults
+        do {
+            results = try GPUCheck(options, interruption: interruption).run()
+        } catch { throw Failure.failed(error) }
+        Terminal.endProgress()
+        try Terminal.print(CheckReport(results).text(styling: Terminal.styling) + "\n\nwritten to \(out)/")
+    }
+
+    private static func network(_ name: String) throws(Failure) -> CheckNetwork {
+        if let builtin = CheckNetwork.builtins.first(where: { $0.name == name }) { return builtin }
+        guard FileManager.default.fileExists(atPath: name) else {
+            let known = CheckNetwork.builtins.map(\.name)
+            throw Failure.usage(
+                "--networks: there is no network '\(name)';\(Spelling.suggestion(for: name, among: known)) built in are "
+                    + "\(known.joined(separator: ", ")), and there is no such file")
+        }
+        let base = URL(fileURLWithPath: name).deletingPathExtension().lastPathComponent
+        return CheckNetwork(name: base, source: .file(name), stages: 4)
+    }
+}

@@ -1,0 +1,58 @@
+import DarisCore
+import Testing
+
+@testable import DarisCheck
+
+@Suite("The time of a check")
+struct BudgetTests {
+    private let budget = Budget(total: .seconds(Int64(100)), start: .seconds(Int64(10)))
+
+    @Test("if every step ends at its deadline, the last one ends with the budget")
+    func shares() {
+        var now = budget.start
+        var spans: [Double] = []
+        for step in CheckStep.allCases {
+            let deadline = budget.deadline(of: step, at: now)
+            #expect(deadline > now)
+            spans.append((deadline - now).inSeconds)
+            now = deadline
+        }
+        #expect(abs((now - budget.end).inSeconds) < 1e-6)
+        let total = CheckStep.allCases.reduce(0) { $0 + $1.share }
+        for (span, step) in zip(spans, CheckStep.allCases) { #expect(abs(span - 100 * step.share / total) < 1e-6) }
+    }
+
+    @Test("what a step leaves over, and what it takes too much, goes to and from the steps after it")
+    func leftOver() {
+        let onTime = budget.deadline(of: .facts, at: budget.start)
+        let usual = budget.deadline(of: .maps, at: onTime) - onTime
+        let afterNone = budget.deadline(of: .maps, at: budget.start) - budget.start
+        let late = onTime + .seconds(Int64(30))
+        let afterMuch = budget.deadline(of: .maps, at: late) - late
+        #expect(afterNone > usual && usual > afterMuch)
+        #expect(budget.deadline(of: .taskSets, at: late) == budget.end)
+    }
+
+    @Test("once it is used up nothing is left for any step")
+    func usedUp() {
+        let after = budget.end + .seconds(Int64(5))
+        #expect(budget.remaining(at: after) == .zero)
+        for step in CheckStep.allCases { #expect(budget.deadline(of: step, at: after) == after) }
+        #expect(budget.remaining(at: budget.start) == .seconds(Int64(100)))
+    }
+
+    @Test("who ends a check stops what runs, even if that began afterwards")
+    func interruption() {
+        let interruption = CheckInterruption()
+        final class Count: @unchecked Sendable { var value = 0 }
+        let count = Count()
+        interruption.during({}, stop: { count.value += 1 })
+        #expect(!interruption.isSet && count.value == 0)
+        interruption.during({ interruption.set() }, stop: { count.value += 1 })
+        #expect(interruption.isSet && count.value == 1)
+        interruption.set()
+        #expect(count.value == 1)
+        interruption.during({}, stop: { count.value += 1 })
+        #expect(count.value == 2)
+    }
+}
