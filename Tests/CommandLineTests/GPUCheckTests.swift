@@ -80,7 +80,7 @@ struct GPUCheckTests {
         let workplace = try workplace()
         let fake = Workplace.executableFolder + "/libFakeCUDA.so"
         let result = try workplace.daris(
-            ["gpu-check", "--networks", "net.onnx", "--minutes", "0.5", "--out", "out"],
+            ["gpu-check", "--networks", "net.onnx", "--minutes", "30", "--out", "out"],
             environment: ["DARIS_CUDA_DRIVER": fake, "DARIS_NVML": fake, "FAKE_CUDA_TELL": "1"], limit: 300)
         #expect(result.exitCode == 0, "\(result.errors)")
         let results = try results(workplace, "out")
