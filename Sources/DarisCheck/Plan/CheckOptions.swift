@@ -14,7 +14,8 @@ public struct CheckOptions: Sendable {
     public var networks = CheckNetwork.builtins
     /// How contexts may get their SMs in steps 6 and 7. `mps` belongs here once its worker processes can be measured.
     public var kinds: [PartitionKind] = [.streams, .green]
-    /// Switches dynamic batching on in a task set; `nil` while the scheduler has none.
+    /// Switches dynamic batching on in a task set; `nil` while no device runs batches. Once one does:
+    /// `{ $0.scheduler.batching = SchedulerOptions.usualBatching }`.
     public var switchOnBatching: (@Sendable (inout TaskSet) -> Void)?
     /// Where built networks and cuts are kept.
     public var cache = CacheFolder.standard()

@@ -10,7 +10,7 @@ extension GPUCheck {
             return
         }
         if !options.isRehearsal, !options.kinds.contains(.mps) { note("mps was not measured: no worker processes yet") }
-        if options.switchOnBatching == nil { note("dynamic batching was not measured: the scheduler has none yet") }
+        if options.switchOnBatching == nil { note("dynamic batching was not measured: no device runs batches yet") }
         var order = SweepOrder(
             kinds: options.usableKinds, batching: options.switchOnBatching != nil,
             limit: options.isRehearsal ? 4 : 16)
