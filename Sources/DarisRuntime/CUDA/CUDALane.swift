@@ -94,7 +94,7 @@ final class CUDALane: @unchecked Sendable {
     }
 
     private func put(_ work: Work) throws(DeviceError) {
-        if let io = work.io, work.stage == 0 { work.memory.take(io) }
+        if work.stage == 0 { work.memory.take(work.io) }
         try cuda { () throws(CUDAError) in
             try context.makeCurrent()
             try start.record(on: stream)
@@ -167,9 +167,7 @@ final class CUDALane: @unchecked Sendable {
             } catch {
                 end.error = DeviceError(error.description)
             }
-            if let io = work.io, work.stage == work.memory.layout.stages.count - 1, end.error == nil {
-                work.memory.give(io)
-            }
+            if work.stage == work.memory.layout.stages.count - 1, end.error == nil { work.memory.give(work.io) }
         }
         hasEarlierEnd = isEndRecorded
         if isEndRecorded { turn = 1 - turn }

@@ -27,10 +27,12 @@ struct CUDALoader {
     /// - Parameters:
     ///   - priorities: by task.
     ///   - shapes: of each different task.
+    ///   - places: memory of somebody else's for inputs and outputs, by task and name; empty for none.
     ///   - seed: of the tensors that periodic jobs run on.
     func load(
         _ tasks: [DeviceTask], priorities: [Priority], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
-        contexts: GPUContexts, library: ONNXRuntimeLibrary, seed: UInt64
+        contexts: GPUContexts, places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
+        seed: UInt64
     ) throws(PreparationError) -> CUDADevice.Parts {
         var programs: [Program] = []
         var programOfTask: [Int] = []
@@ -53,7 +55,11 @@ struct CUDALoader {
         var memories: [TaskMemory] = []
         for (index, program) in programOfTask.enumerated() {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
-            memories.append(try memory(programs[program], library: library, seed: seed &+ UInt64(index)))
+            let places = places.indices.contains(index) ? places[index] : [:]
+            memories.append(
+                try memory(
+                    programs[program], of: models[tasks[index].model], places: places, library: library,
+                    seed: seed &+ UInt64(index)))
         }
         var notes = contexts.notes
         var lanes: [CUDALane] = []
@@ -105,18 +111,18 @@ struct CUDALoader {
     }
 
     private func memory(
-        _ program: Program, library: ONNXRuntimeLibrary, seed: UInt64
+        _ program: Program, of model: StagedModel, places: [String: UnsafeMutableRawBufferPointer],
+        library: ONNXRuntimeLibrary, seed: UInt64
     ) throws(PreparationError) -> TaskMemory {
-        let memory = try onDevice { () throws(CUDAError) in try TaskMemory(program.layout, context: context) }
+        let memory = try onDevice { () throws(CUDAError) in
+            try TaskMemory(
+                program.layout, shared: .init(inputs: model.inputs, outputs: model.outputs, in: places),
+                context: context)
+        }
         let tensors = try runtime(name) { () throws(ONNXRuntimeError) in
             try InputShapes.randomTensors(program.shapes.inputs, library: library, seed: seed)
         }
-        for (port, input) in zip(program.layout.inputs, program.shapes.inputs) {
-            tensors[input.name]?.withUnsafeBytes { source in
-                guard let start = source.baseAddress else { return }
-                (memory.inputs.address + port.offset).copyMemory(from: start, byteCount: source.count)
-            }
-        }
+        memory.fill(model.inputs.map { tensors[$0] })
         return memory
     }
 

@@ -1,8 +1,23 @@
 import CUDADriver
 import DarisCore
+import ONNXRuntime
 
 /// The memory of one task on a GPU. A task has at most one job in flight, so its jobs share it.
 final class TaskMemory: Sendable {
+    /// Memory of somebody else's that inputs come from and outputs go to, where the device runs in a worker process.
+    struct Shared: @unchecked Sendable {
+        // Unchecked: the other side touches it only while no job of the task is in flight.
+        var inputs: [UnsafeMutableRawBufferPointer]
+        var outputs: [UnsafeMutableRawBufferPointer]
+
+        /// The places of a model's tensors; `nil` if there are none.
+        init?(inputs: [String], outputs: [String], in places: [String: UnsafeMutableRawBufferPointer]) {
+            guard !places.isEmpty else { return nil }
+            self.inputs = inputs.compactMap { places[$0] }
+            self.outputs = outputs.compactMap { places[$0] }
+        }
+    }
+
     /// Inputs of the job, or of the task if its jobs are periodic.
     let inputs: PinnedMemory
     /// Outputs of the job.
@@ -10,30 +25,48 @@ final class TaskMemory: Sendable {
     /// What its stages make for later ones; `nil` for a model of one stage.
     let device: DeviceMemory?
     let layout: TensorLayout
+    private let shared: Shared?
 
-    init(_ layout: TensorLayout, context: CUDAContext) throws(CUDAError) {
+    init(_ layout: TensorLayout, shared: Shared? = nil, context: CUDAContext) throws(CUDAError) {
         self.layout = layout
+        self.shared = shared
         inputs = try PinnedMemory(context: context, byteCount: max(1, layout.hostInputBytes))
         outputs = try PinnedMemory(context: context, byteCount: max(1, layout.hostOutputBytes))
         device = layout.deviceBytes == 0 ? nil : try DeviceMemory(context: context, byteCount: layout.deviceBytes)
     }
 
-    /// Takes a job's inputs over, before its first stage.
-    func take(_ io: JobTensors) {
-        for (port, bytes) in zip(layout.inputs, io.inputs) {
-            bytes.withUnsafeBytes { source in
-                guard let start = source.baseAddress else { return }
-                (inputs.address + port.offset).copyMemory(from: start, byteCount: min(port.bytes, source.count))
+    /// Sets the inputs that periodic jobs run on, in the order of the model's graph.
+    func fill(_ tensors: [Tensor?]) {
+        for (index, (port, tensor)) in zip(layout.inputs, tensors).enumerated() {
+            tensor?.withUnsafeBytes { source in
+                place(source, at: port)
+                shared?.inputs[index].copyMemory(from: source)
             }
         }
     }
 
+    /// Takes a job's inputs over, before its first stage.
+    func take(_ io: JobTensors?) {
+        if let io {
+            for (port, bytes) in zip(layout.inputs, io.inputs) { bytes.withUnsafeBytes { place($0, at: port) } }
+        } else if let shared {
+            for (port, bytes) in zip(layout.inputs, shared.inputs) { place(UnsafeRawBufferPointer(bytes), at: port) }
+        }
+    }
+
+    private func place(_ source: UnsafeRawBufferPointer, at port: TensorLayout.Port) {
+        guard let start = source.baseAddress else { return }
+        (inputs.address + port.offset).copyMemory(from: start, byteCount: min(port.bytes, source.count))
+    }
+
     /// Hands a job its outputs, after its last stage.
-    func give(_ io: JobTensors) {
+    func give(_ io: JobTensors?) {
         for (index, port) in layout.outputs.enumerated() {
-            io.outputs[index].withUnsafeMutableBytes { target in
-                target.copyMemory(
-                    from: UnsafeRawBufferPointer(start: outputs.address + port.offset, count: port.bytes))
+            let source = UnsafeRawBufferPointer(start: outputs.address + port.offset, count: port.bytes)
+            if let io {
+                io.outputs[index].withUnsafeMutableBytes { $0.copyMemory(from: source) }
+            } else if let shared {
+                shared.outputs[index].copyMemory(from: source)
             }
         }
     }

@@ -96,6 +96,51 @@ struct CUDADeviceTests {
         await onThread { bench.device.shutDown() }
     }
 
+    @Test("inputs and outputs may lie in somebody else's memory, as in a worker process")
+    func sharedMemory() async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let (x, y) = (
+            UnsafeMutableRawBufferPointer.allocate(byteCount: 12, alignment: 64),
+            UnsafeMutableRawBufferPointer.allocate(byteCount: 12, alignment: 64)
+        )
+        defer {
+            x.deallocate()
+            y.deallocate()
+        }
+        nonisolated(unsafe) let places = [["x": x, "y": y]]
+        let setup = GPUSetup(
+            index: 0, name: "cuda", partition: Partition(contexts: 1, streams: 1, oversubscription: 1), kind: .streams,
+            options: GPUOptions(), priorities: [.high], seed: 1, fifoPriority: 0)
+        do {
+            let workshop = workshop
+            let device = try await onThread {
+                let tasks = [DeviceTask(model: 0, batch: 1)]
+                let shapes = try GPUSetup.shapes(
+                    of: tasks, models: [model], environment: workshop.environment, progress: { _ in })
+                return try setup.load(
+                    tasks, models: [model], shapes: shapes, engine: HostEngine(workshop.environment), driver: gpu.path,
+                    places: places, library: workshop.environment.library, progress: { _ in }
+                ).device
+            }
+            let ends = Journal<StageEnd>()
+            device.setHandler { ends.append($0) }
+            for job in 0..<3 {
+                // The first job runs on what the device has put there.
+                if job > 0 { x.copyBytes(from: bytes([Float(job), -2, 0.5])) }
+                for stage in 0..<2 {
+                    device.launch(JobID(task: 0, sequence: job), stage: stage, lane: 0, io: nil)
+                    let end = await ends.first(job * 2 + stage + 1)[job * 2 + stage]
+                    #expect(end.error == nil)
+                }
+                let (input, output) = (floats(Array(x)), floats(Array(y)))
+                #expect(output == input.map { (max(0, $0) + 1) * 2 - 3 })
+            }
+            await onThread { device.shutDown() }
+        }
+        #expect(await gpu.isClean())
+    }
+
     @Test("a stage that cannot be captured is launched call by call, with a note, and computes the same")
     func eager() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }

@@ -1,0 +1,77 @@
+import CUDADriver
+import DarisConfiguration
+import DarisCore
+import ONNXRuntime
+
+/// What a GPU is to be for a task set, or for one worker of it.
+struct GPUSetup: Codable, Sendable, Hashable {
+    /// The GPU's number, as the driver counts.
+    var index: Int
+    /// What it is called in messages.
+    var name: String
+    var partition: Partition
+    /// `streams` or `green`.
+    var kind: PartitionKind
+    var options: GPUOptions
+    /// By task.
+    var priorities: [Priority]
+    /// Of the tensors that periodic jobs run on.
+    var seed: UInt64
+    /// A SCHED_FIFO priority for the threads, or 0.
+    var fifoPriority: Int
+
+    /// The shapes of each different task, known or found by running the models on the CPU.
+    static func shapes(
+        of tasks: [DeviceTask], models: [StagedModel], known: [DeviceTask: TensorShapes] = [:],
+        environment: Environment, progress: StepHandler
+    ) throws(PreparationError) -> [DeviceTask: TensorShapes] {
+        var shapes = known
+        // On all cores, since a large batch takes seconds on one.
+        let stages = CPUStageLoader(environment: environment, coreSets: [SystemRights.allowedProcessors()])
+        for (model, staged) in models.enumerated() {
+            let open = tasks.filter { $0.model == model && shapes[$0] == nil }
+            guard !open.isEmpty else { continue }
+            progress("finding the tensors of \(staged.name)")
+            let sessions = try stages.sessions(staged).map { $0[0] }
+            for task in open where shapes[task] == nil {
+                shapes[task] = try TensorShapes.discover(staged, stages: sessions, batch: task.batch)
+            }
+        }
+        return shapes
+    }
+
+    /// Loads a task set's models onto the GPU.
+    ///
+    /// - Parameters:
+    ///   - shapes: of each different task.
+    ///   - engine: what runs stages.
+    ///   - driver: the driver's library; the system's if `nil`.
+    ///   - places: memory of somebody else's for the inputs and outputs of tasks, by task and name; empty for none.
+    func load(
+        _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes], engine: any StageEngine,
+        driver: String?, places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
+        progress: @escaping StepHandler
+    ) throws(PreparationError) -> (device: CUDADevice, context: CUDAContext, parts: CUDADevice.Parts) {
+        progress("opening the GPU")
+        let context: CUDAContext
+        let contexts: GPUContexts
+        do {
+            context = try CUDAContext(library: try Self.openDriver(driver, lanes: partition.lanes), device: index)
+            contexts = try GPUContexts.make(partition, kind: kind, on: context)
+        } catch {
+            throw .device(name: name, reason: error.description)
+        }
+        let loader = CUDALoader(
+            context: context, engine: engine, options: options, name: name, fifoPriority: fifoPriority,
+            progress: progress)
+        let parts = try loader.load(
+            tasks, priorities: priorities, models: models, shapes: shapes, contexts: contexts, places: places,
+            library: library, seed: seed)
+        return (CUDADevice(parts), context, parts)
+    }
+
+    /// The driver, with a hardware queue a lane as far as there are any: lanes that share one wait for each other.
+    static func openDriver(_ path: String?, lanes: Int) throws(CUDAError) -> CUDALibrary {
+        try CUDALibrary.open(path: path, maxConnections: min(32, max(8, lanes)))
+    }
+}
