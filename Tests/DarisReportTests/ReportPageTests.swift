@@ -8,7 +8,7 @@ import Testing
 struct ReportPageTests {
     @Test("every key of a report is on the page, and every key of the page in a report")
     func keys() throws {
-        var report = RunReportTests.report()
+        var report = try RunReportTests.report()
         report.plan.scheduler.batching = 8
         report.summary.batching = RunSummary.Batching(batches: 1, meanJobs: 2, share: 1)
         let written = Self.paths(of: try RunReportTests.object(report), under: "")
