@@ -1,9 +1,11 @@
 /// Dynamic batching: jobs of several tasks that are at the same stage of the same model run it as one, where every one of
-/// them still meets its virtual deadline (docs/decisions/0010). Nothing of this is reached while batching is off.
+/// them still meets its virtual deadline (docs/decisions/0010). Nothing of this is reached while batching is off,
+/// and it is kept out of line so that the code of decisions stays as small as it was.
 extension Scheduler {
     /// Looks for jobs that can run with the stage that is about to start on a lane, and lets them join it there.
     ///
     /// O(k) for k ready stages of the same model, stage and context; O(ready stages of the context) if any join.
+    @inline(never)
     mutating func gather(_ leader: ReadyQueue.Entry, lane: Int, into commands: inout CommandBuffer) {
         let (context, stage) = (tasks[leader.task].context, tasks[leader.task].stage)
         guard let candidate = batches.remove(task: leader.task, stage: stage, context: context) else { return }
@@ -28,6 +30,7 @@ extension Scheduler {
     }
 
     /// A stage as one that could run with others.
+    @inline(never)
     func candidate(_ entry: ReadyQueue.Entry) -> Batches.Candidate {
         let task = tasks[entry.task]
         var latestEnd = task.deadline
@@ -37,6 +40,7 @@ extension Scheduler {
 
     /// A stage has ended on a lane, of one job or of a batch: those with stages to come become ready, then those at their
     /// end meet it, and last the releases that waited behind these start.
+    @inline(never)
     mutating func completeTogether(
         lane: Int, leader: Int, executionTime: Nanoseconds, into commands: inout CommandBuffer
     ) {
@@ -62,6 +66,7 @@ extension Scheduler {
     }
 
     /// A batch could not be run, and nobody knows for whose sake: its jobs are ready again, each to run by itself.
+    @inline(never)
     mutating func separate(_ leader: Int, lane: Int, into commands: inout CommandBuffer) {
         var member = leader
         while member >= 0 {
