@@ -50,3 +50,15 @@ struct TensorShapes: Sendable {
         }
     }
 }
+
+extension TensorShapes {
+    /// Whether `other` is the same with every first dimension twice as large.
+    func isDoubled(by other: TensorShapes) -> Bool {
+        func isDoubled(_ tensor: InputShapes.Input, by other: InputShapes.Input?) -> Bool {
+            guard let other, let first = tensor.shape.first, first > 0 else { return false }
+            return other.shape == [first * 2] + tensor.shape.dropFirst()
+        }
+        return inputs.count == other.inputs.count && zip(inputs, other.inputs).allSatisfy { isDoubled($0, by: $1) }
+            && made.allSatisfy { isDoubled($0.value, by: other.made[$0.key]) }
+    }
+}

@@ -22,6 +22,14 @@ public final class CUDADevice: Device {
         var isHighPriority: Bool
         var memory: TaskMemory
         var program: Int
+        /// The programs that run several jobs of it, and of tasks like it, together.
+        var batches: [Batch]
+    }
+
+    /// A program for several jobs.
+    struct Batch: Sendable {
+        var jobs: Int
+        var program: Int
     }
 
     private let tasks: [Task]
@@ -83,6 +91,24 @@ public final class CUDADevice: Device {
             .init(
                 job: job, stage: stage, io: io, isHighPriority: task.isHighPriority,
                 program: programs[lane][task.program][stage], memory: task.memory,
+                followsAtOnce: poller.isCurrentThread))
+    }
+
+    /// How many jobs can run a stage together with one of a task.
+    public func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
+
+    /// Puts a stage of several jobs on the stream of an idle lane.
+    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+        let task = tasks[job.task]
+        guard let batch = task.batches.first(where: { $0.jobs == others.count + 1 }) else {
+            preconditionFailure("\(others.count + 1) jobs are not a size of batch of task \(job.task)")
+        }
+        poller.watch()
+        lanes[lane].launch(
+            .init(
+                job: job, stage: stage, io: io, isHighPriority: task.isHighPriority,
+                program: programs[lane][batch.program][stage], memory: task.memory,
+                others: others.map { .init(io: $0.io, memory: tasks[$0.job.task].memory) },
                 followsAtOnce: poller.isCurrentThread))
     }
 

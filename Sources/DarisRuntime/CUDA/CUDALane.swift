@@ -19,8 +19,16 @@ final class CUDALane: @unchecked Sendable {
         var isHighPriority: Bool
         var program: LaneProgram
         var memory: TaskMemory
+        /// Jobs that run the stage together with `job`, whose tensors lie behind its own.
+        var others: [Member] = []
         /// Whether it was launched from the end of the lane's stage before.
         var followsAtOnce: Bool
+    }
+
+    /// A further job of a batch.
+    struct Member: Sendable {
+        var io: JobTensors?
+        var memory: TaskMemory
     }
 
     /// Where the lane's stage is.
@@ -94,11 +102,18 @@ final class CUDALane: @unchecked Sendable {
     }
 
     private func put(_ work: Work) throws(DeviceError) {
-        if work.stage == 0 { work.memory.take(work.io) }
+        if work.stage == 0 {
+            work.memory.take(work.io)
+            for member in work.others { member.memory.take(member.io) }
+        }
         try cuda { () throws(CUDAError) in
             try context.makeCurrent()
             try start.record(on: stream)
-            try copyIn(work.program.layout.copiesIn, from: work.memory)
+            let copies = work.program.layout.copiesIn
+            try copyIn(copies, from: work.memory)
+            for (index, member) in work.others.enumerated() {
+                try copyIn(copies, from: member.memory, place: index + 1)
+            }
         }
         switch work.program.launch {
         case .graph(let high, let low):
@@ -108,16 +123,20 @@ final class CUDALane: @unchecked Sendable {
             try work.program.work.enqueue()
         }
         try cuda { () throws(CUDAError) in
-            try copyOut(work.program.layout.copiesOut, to: work.memory)
+            let copies = work.program.layout.copiesOut
+            try copyOut(copies, to: work.memory)
+            for (index, member) in work.others.enumerated() {
+                try copyOut(copies, to: member.memory, place: index + 1)
+            }
             try ends[turn].record(on: stream)
         }
         isEndRecorded = true
     }
 
-    /// Puts copies into the lane on the stream.
-    func copyIn(_ copies: [TensorLayout.Copy], from memory: TaskMemory) throws(CUDAError) {
+    /// Puts copies into the lane on the stream, for the job at a place of a batch.
+    func copyIn(_ copies: [TensorLayout.Copy], from memory: TaskMemory, place: Int = 0) throws(CUDAError) {
         for copy in copies {
-            let target = scratch.address + copy.laneOffset
+            let target = scratch.address + copy.laneOffset + place * copy.bytes
             switch copy.memory {
             case .hostInput:
                 try stream.copy(
@@ -131,10 +150,10 @@ final class CUDALane: @unchecked Sendable {
         }
     }
 
-    /// Puts copies out of the lane on the stream.
-    func copyOut(_ copies: [TensorLayout.Copy], to memory: TaskMemory) throws(CUDAError) {
+    /// Puts copies out of the lane on the stream, for the job at a place of a batch.
+    func copyOut(_ copies: [TensorLayout.Copy], to memory: TaskMemory, place: Int = 0) throws(CUDAError) {
         for copy in copies {
-            let source = scratch.address + copy.laneOffset
+            let source = scratch.address + copy.laneOffset + place * copy.bytes
             switch copy.memory {
             case .hostOutput:
                 try stream.copy(
@@ -157,7 +176,9 @@ final class CUDALane: @unchecked Sendable {
             failure = failure ?? DeviceError(error.description)
         }
         guard let work else { return nil }
-        var end = StageEnd(lane: index, job: work.job, stage: work.stage, executionTime: .zero, error: failure)
+        var end = StageEnd(
+            lane: index, job: work.job, stage: work.stage, jobs: work.others.count + 1, executionTime: .zero,
+            error: failure)
         if failure == nil {
             do throws(CUDAError) {
                 end.executionTime = .seconds(try ends[turn].seconds(since: start))
@@ -167,7 +188,10 @@ final class CUDALane: @unchecked Sendable {
             } catch {
                 end.error = DeviceError(error.description)
             }
-            if work.stage == work.memory.layout.stages.count - 1, end.error == nil { work.memory.give(work.io) }
+            if work.stage == work.memory.layout.stages.count - 1, end.error == nil {
+                work.memory.give(work.io)
+                for member in work.others { member.memory.give(member.io) }
+            }
         }
         hasEarlierEnd = isEndRecorded
         if isEndRecorded { turn = 1 - turn }

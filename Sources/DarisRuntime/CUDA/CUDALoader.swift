@@ -15,11 +15,14 @@ struct CUDALoader {
     /// Runs of a stage before it is captured: the first makes ONNX Runtime choose algorithms and take memory.
     static let warmUps = 2
 
-    /// A task with the shapes of its model at its batch size.
+    /// A model at a batch size, for one job or several together.
     struct Program {
         var task: DeviceTask
-        var shapes: TensorShapes
+        /// How many jobs run together.
+        var jobs: Int
         var layout: TensorLayout
+        /// The tasks whose jobs it may run; at least `jobs`.
+        var members: [Int]
     }
 
     /// Loads everything, or releases what it has loaded.
@@ -27,55 +30,51 @@ struct CUDALoader {
     /// - Parameters:
     ///   - priorities: by task.
     ///   - shapes: of each different task.
+    ///   - batches: sizes of batch, smallest first, by those tasks whose jobs may run together.
     ///   - places: memory of somebody else's for inputs and outputs, by task and name; empty for none.
     ///   - seed: of the tensors that periodic jobs run on.
     func load(
         _ tasks: [DeviceTask], priorities: [Priority], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
-        contexts: GPUContexts, places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
-        seed: UInt64
+        batches: [DeviceTask: [Int]] = [:], contexts: GPUContexts,
+        places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary, seed: UInt64
     ) throws(PreparationError) -> CUDADevice.Parts {
-        var programs: [Program] = []
-        var programOfTask: [Int] = []
-        for task in tasks {
-            if let known = programs.firstIndex(where: { $0.task == task }) {
-                programOfTask.append(known)
-            } else if let shapes = shapes[task] {
-                programOfTask.append(programs.count)
-                let layout = TensorLayout(models[task.model], shapes: shapes)
-                programs.append(Program(task: task, shapes: shapes, layout: layout))
-            }
-        }
+        let programs = Self.programs(tasks, models: models, shapes: shapes, batches: batches)
+        let programOfTask = tasks.map { task in programs.firstIndex { $0.task == task && $0.jobs == 1 } ?? 0 }
         let laneCount = contexts.streams.joined().count
-        let bill = MemoryBill(
-            weights: models.map(\.fileBytes), copies: laneCount,
-            tasks: programOfTask.reduce(0) { $0 + programs[$1].layout.deviceBytes },
-            lanes: laneCount * (programs.map(\.layout.laneBytes).max() ?? 0))
-        try refuse(bill)
+        let scratchBytes = programs.map(\.layout.laneBytes).max() ?? 0
+        try refuse(
+            MemoryBill(
+                weights: models.map(\.fileBytes), copies: laneCount,
+                tasks: programOfTask.reduce(0) { $0 + programs[$1].layout.deviceBytes },
+                lanes: laneCount * scratchBytes))
 
         var memories: [TaskMemory] = []
-        for (index, program) in programOfTask.enumerated() {
+        for (index, task) in tasks.enumerated() {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
-            let places = places.indices.contains(index) ? places[index] : [:]
             memories.append(
                 try memory(
-                    programs[program], of: models[tasks[index].model], places: places, library: library,
+                    programs[programOfTask[index]].layout, shapes: shapes[task], of: models[task.model],
+                    places: places.indices.contains(index) ? places[index] : [:], library: library,
                     seed: seed &+ UInt64(index)))
         }
         var notes = contexts.notes
         var lanes: [CUDALane] = []
         var loaded: [[[LaneProgram]]] = []
-        let scratchBytes = programs.map(\.layout.laneBytes).max() ?? 0
         for (index, stream) in contexts.streams.joined().enumerated() {
             let before = try free()
             let lane = try onDevice { () throws(CUDAError) in
                 try CUDALane(index: index, stream: stream, context: context, scratchBytes: scratchBytes)
             }
-            var row: [[LaneProgram]] = []
-            for (number, program) in programs.enumerated() {
-                let model = models[program.task.model]
+            var row = [[LaneProgram]](repeating: [], count: programs.count)
+            for (number, model) in models.enumerated() {
                 progress("loading \(model.name) onto lane \(index + 1) of \(laneCount)")
-                let memory = memories[programOfTask.firstIndex(of: number) ?? 0]
-                row.append(try stages(of: model, program, on: lane, memory: memory, notes: &notes))
+                // Once for all batch sizes: what runs on one lane runs one after another.
+                var stages: [any LoadedStage] = []
+                for stage in model.stages { stages.append(try engine.load(stage, of: model, on: stream)) }
+                for (place, program) in programs.enumerated() where program.task.model == number {
+                    let members = program.members.prefix(program.jobs).map { memories[$0] }
+                    row[place] = try ready(stages, of: model, program, on: lane, members: members, notes: &notes)
+                }
             }
             lanes.append(lane)
             loaded.append(row)
@@ -84,9 +83,26 @@ struct CUDALoader {
         return CUDADevice.Parts(
             tasks: tasks.indices.map { index in
                 .init(
-                    isHighPriority: priorities[index] == .high, memory: memories[index], program: programOfTask[index])
-            }, lanes: lanes,
-            programs: loaded, units: contexts.units, notes: notes, fifoPriority: fifoPriority)
+                    isHighPriority: priorities[index] == .high, memory: memories[index], program: programOfTask[index],
+                    batches: programs.indices.filter { programs[$0].task == tasks[index] && programs[$0].jobs > 1 }
+                        .map { .init(jobs: programs[$0].jobs, program: $0) })
+            }, lanes: lanes, programs: loaded, units: contexts.units, notes: notes, fifoPriority: fifoPriority)
+    }
+
+    /// What a lane must be able to run: each different task alone, and in batches of as many as there are.
+    private static func programs(
+        _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes], batches: [DeviceTask: [Int]]
+    ) -> [Program] {
+        var programs: [Program] = []
+        for (index, task) in tasks.enumerated() where tasks.firstIndex(of: task) == index {
+            guard let shapes = shapes[task] else { continue }
+            let members = tasks.indices.filter { tasks[$0] == task }
+            for jobs in [1] + (batches[task] ?? []).filter({ $0 <= members.count }) {
+                let layout = TensorLayout(models[task.model], shapes: shapes, jobs: jobs)
+                programs.append(Program(task: task, jobs: jobs, layout: layout, members: members))
+            }
+        }
+        return programs
     }
 
     // MARK: - Memory
@@ -111,16 +127,16 @@ struct CUDALoader {
     }
 
     private func memory(
-        _ program: Program, of model: StagedModel, places: [String: UnsafeMutableRawBufferPointer],
-        library: ONNXRuntimeLibrary, seed: UInt64
+        _ layout: TensorLayout, shapes: TensorShapes?, of model: StagedModel,
+        places: [String: UnsafeMutableRawBufferPointer], library: ONNXRuntimeLibrary, seed: UInt64
     ) throws(PreparationError) -> TaskMemory {
         let memory = try onDevice { () throws(CUDAError) in
             try TaskMemory(
-                program.layout, shared: .init(inputs: model.inputs, outputs: model.outputs, in: places),
+                layout, shared: .init(inputs: model.inputs, outputs: model.outputs, in: places),
                 context: context)
         }
         let tensors = try runtime(name) { () throws(ONNXRuntimeError) in
-            try InputShapes.randomTensors(program.shapes.inputs, library: library, seed: seed)
+            try InputShapes.randomTensors(shapes?.inputs ?? [], library: library, seed: seed)
         }
         memory.fill(model.inputs.map { tensors[$0] })
         return memory
@@ -128,24 +144,28 @@ struct CUDALoader {
 
     // MARK: - Stages
 
-    /// Loads the stages of a model onto a lane, runs them on a task's tensors, and captures them.
-    private func stages(
-        of model: StagedModel, _ program: Program, on lane: CUDALane, memory: TaskMemory, notes: inout [String]
+    /// Runs the stages of a model on tasks' tensors and captures them.
+    private func ready(
+        _ stages: [any LoadedStage], of model: StagedModel, _ program: Program, on lane: CUDALane,
+        members: [TaskMemory], notes: inout [String]
     ) throws(PreparationError) -> [LaneProgram] {
         var programs: [LaneProgram] = []
-        for (index, stage) in model.stages.enumerated() {
+        for (index, stage) in stages.enumerated() {
             let layout = program.layout.stages[index]
-            let loaded = try engine.load(stage, of: model, on: lane.stream)
-            let work = try loaded.bind(layout, address: lane.scratch.address)
+            let work = try stage.bind(layout, address: lane.scratch.address)
             for _ in 0..<Self.warmUps {
                 do throws(DeviceError) {
                     try cuda { () throws(CUDAError) in
                         try context.makeCurrent()
-                        try lane.copyIn(layout.copiesIn, from: memory)
+                        for (place, memory) in members.enumerated() {
+                            try lane.copyIn(layout.copiesIn, from: memory, place: place)
+                        }
                     }
                     try work.enqueue()
                     try cuda { () throws(CUDAError) in
-                        try lane.copyOut(layout.copiesOut, to: memory)
+                        for (place, memory) in members.enumerated() {
+                            try lane.copyOut(layout.copiesOut, to: memory, place: place)
+                        }
                         try lane.stream.synchronize()
                     }
                 } catch {

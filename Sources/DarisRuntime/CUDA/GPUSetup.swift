@@ -15,6 +15,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
     var options: GPUOptions
     /// By task.
     var priorities: [Priority]
+    /// The most jobs that may run a stage together; 1 for none.
+    var largestBatch = 1
     /// Of the tensors that periodic jobs run on.
     var seed: UInt64
     /// A SCHED_FIFO priority for the threads, or 0.
@@ -40,16 +42,43 @@ struct GPUSetup: Codable, Sendable, Hashable {
         return shapes
     }
 
+    /// The sizes of batch of the tasks whose jobs can run together: those whose every tensor has the batch as its first
+    /// dimension, which is found out by running the models at twice the batch size.
+    func batches(
+        of tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes], environment: Environment,
+        progress: StepHandler, notes: inout [String]
+    ) -> [DeviceTask: [Int]] {
+        guard largestBatch > 1 else { return [:] }
+        var batches: [DeviceTask: [Int]] = [:]
+        for task in Set(tasks).sorted(by: { ($0.model, $0.batch) < ($1.model, $1.batch) }) {
+            let count = tasks.count { $0 == task }
+            let sizes = BatchGroup.measuredSizes.filter { $0 <= min(largestBatch, count) }
+            guard !sizes.isEmpty else { continue }
+            let doubled = DeviceTask(model: task.model, batch: task.batch * 2)
+            let found = try? Self.shapes(of: [doubled], models: models, environment: environment, progress: progress)
+            if let shapes = shapes[task], let twice = found?[doubled], shapes.isDoubled(by: twice) {
+                batches[task] = sizes
+            } else {
+                notes.append(
+                    "jobs of model '\(models[task.model].name)' run alone, since not all of its tensors have the batch as "
+                        + "their first dimension")
+            }
+        }
+        return batches
+    }
+
     /// Loads a task set's models onto the GPU.
     ///
     /// - Parameters:
     ///   - shapes: of each different task.
+    ///   - batches: sizes of batch by those tasks whose jobs may run together.
     ///   - engine: what runs stages.
     ///   - driver: the driver's library; the system's if `nil`.
     ///   - places: memory of somebody else's for the inputs and outputs of tasks, by task and name; empty for none.
     func load(
-        _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes], engine: any StageEngine,
-        driver: String?, places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
+        _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
+        batches: [DeviceTask: [Int]] = [:], engine: any StageEngine, driver: String?,
+        places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
         progress: @escaping StepHandler
     ) throws(PreparationError) -> (device: CUDADevice, context: CUDAContext, parts: CUDADevice.Parts) {
         progress("opening the GPU")
@@ -65,7 +94,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
             context: context, engine: engine, options: options, name: name, fifoPriority: fifoPriority,
             progress: progress)
         let parts = try loader.load(
-            tasks, priorities: priorities, models: models, shapes: shapes, contexts: contexts, places: places,
+            tasks, priorities: priorities, models: models, shapes: shapes, batches: batches,
+            contexts: contexts, places: places,
             library: library, seed: seed)
         return (CUDADevice(parts), context, parts)
     }

@@ -45,16 +45,21 @@ extension LoadedDevice {
         let kind = gpuKind(taskSet)
         let setup = GPUSetup(
             index: index, name: taskSet.device, partition: taskSet.partition, kind: kind, options: taskSet.gpu,
-            priorities: taskSet.tasks.map(\.priority), seed: taskSet.run.seed, fifoPriority: fifoPriority)
+            priorities: taskSet.tasks.map(\.priority), largestBatch: taskSet.scheduler.largestBatch,
+            seed: taskSet.run.seed, fifoPriority: fifoPriority)
         let shapes = try GPUSetup.shapes(of: tasks, models: models, environment: environment, progress: progress)
+        var notes: [String] = []
+        let batches = setup.batches(
+            of: tasks, models: models, shapes: shapes, environment: environment, progress: progress, notes: &notes)
         let loaded = try setup.load(
-            tasks, models: models, shapes: shapes, engine: engine, driver: driver, library: environment.library,
+            tasks, models: models, shapes: shapes, batches: batches, engine: engine, driver: driver,
+            library: environment.library,
             progress: progress)
         let facts = loaded.context.device
         return LoadedDevice(
             device: .cuda(loaded.device), name: "\(facts.name) (GPU \(index))", unitName: "SMs",
             units: facts.multiprocessorCount, kind: kind, contextUnits: loaded.parts.units,
             fingerprint: "\(facts.name) \(loaded.context.library.version) \(taskSet.partition) \(kind) \(taskSet.gpu)",
-            notes: loaded.parts.notes)
+            notes: notes + loaded.parts.notes)
     }
 }

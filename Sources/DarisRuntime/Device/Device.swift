@@ -27,6 +27,15 @@ public protocol Device: Sendable {
     ///   `nil` for a periodic job, which runs on the task's own tensors.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?)
 
+    /// How many jobs can run a stage together with one of a task, where the others are of tasks of the same model and batch
+    /// size: at least 2 each, the smallest first; empty if none can.
+    func batchSizes(of task: Int) -> [Int]
+
+    /// Starts a stage of several jobs together on an idle lane and returns at once. The one end is told of `job`.
+    ///
+    /// - Parameter others: as many as make one of `batchSizes`.
+    func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?)
+
     /// Makes running stages, and those launched later, end early with an error, where the device can.
     func terminateRunningStages()
 
@@ -37,6 +46,28 @@ public protocol Device: Sendable {
 extension Device {
     /// Most devices lose no context without losing all.
     public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {}
+
+    /// Most devices run jobs one by one.
+    public func batchSizes(of task: Int) -> [Int] { [] }
+
+    /// Not called where there are no sizes.
+    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+        preconditionFailure("this device runs jobs one by one")
+    }
+}
+
+/// A job that runs a stage together with others.
+public struct BatchMember: Sendable {
+    /// The job.
+    public var job: JobID
+    /// Its tensors, if it came from outside.
+    public var io: JobTensors?
+
+    /// A member of a batch.
+    public init(job: JobID, io: JobTensors?) {
+        self.job = job
+        self.io = io
+    }
 }
 
 /// What has become of a context.
@@ -55,6 +86,8 @@ public struct StageEnd: Sendable {
     public var job: JobID
     /// Its number in the job.
     public var stage: Int
+    /// How many jobs ran it together.
+    public var jobs: Int
     /// Its execution time on the device.
     public var executionTime: Nanoseconds
     /// The lane's idle time before it, if it was launched from the end of the lane's stage before; else `nil`.
@@ -64,12 +97,13 @@ public struct StageEnd: Sendable {
 
     /// The end of a stage.
     public init(
-        lane: Int, job: JobID, stage: Int, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
+        lane: Int, job: JobID, stage: Int, jobs: Int = 1, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
         error: DeviceError? = nil
     ) {
         self.lane = lane
         self.job = job
         self.stage = stage
+        self.jobs = jobs
         self.executionTime = executionTime
         self.handover = handover
         self.error = error

@@ -48,6 +48,22 @@ public enum MachineDevice: Device {
         }
     }
 
+    /// How many jobs can run a stage together with one of a task.
+    public func batchSizes(of task: Int) -> [Int] {
+        switch self {
+        case .cpu(let device): device.batchSizes(of: task)
+        case .cuda(let device): device.batchSizes(of: task)
+        }
+    }
+
+    /// Starts a stage of several jobs together.
+    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+        switch self {
+        case .cpu(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
+        case .cuda(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
+        }
+    }
+
     /// Makes running stages end early with an error, where the device can.
     public func terminateRunningStages() {
         switch self {

@@ -82,6 +82,8 @@ public final class Executor<D: Device>: Sendable {
         var measurements: Measurements
         var commands = CommandBuffer()
         var submissions: [JobID: Submission] = [:]
+        /// The jobs of the batch that is about to be dispatched.
+        var joined: [BatchMember] = []
         var failures: [FailureCount] = []
         var takesJobs = false
         var hasStarted = false

@@ -11,7 +11,7 @@ extension Executor {
             if let error = end.error {
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
-                state.measurements.note(.stage(lane: end.lane, executionTime: end.executionTime))
+                state.measurements.note(.stage(lane: end.lane, jobs: end.jobs, executionTime: end.executionTime))
                 handle(
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
             }
@@ -40,10 +40,17 @@ extension Executor {
 
         for index in state.commands.indices {
             switch state.commands[index] {
-            case .join: preconditionFailure("a batch was started, though no device of this module runs any")
+            case .join(let job, _, _):
+                let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
+                state.joined.append(BatchMember(job: job, io: tensors))
             case .dispatch(let job, let stage, let lane):
                 let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
-                device.launch(job, stage: stage, lane: lane, io: tensors)
+                if state.joined.isEmpty {
+                    device.launch(job, stage: stage, lane: lane, io: tensors)
+                } else {
+                    device.launch(job, with: state.joined, stage: stage, lane: lane, io: tensors)
+                    state.joined = []
+                }
             case .finished(let outcome):
                 finish(outcome, error: error, &state)
             case .admitted(let job, _, let migrated):

@@ -9,7 +9,7 @@ struct Measurements: Sendable {
         case release(task: Int, Priority)
         case migration(task: Int, Priority)
         case end(JobOutcome)
-        case stage(lane: Int, executionTime: Nanoseconds)
+        case stage(lane: Int, jobs: Int, executionTime: Nanoseconds)
         case decision(Nanoseconds)
         case handover(Nanoseconds)
     }
@@ -44,7 +44,8 @@ struct Measurements: Sendable {
             case .release(let task, let priority): metrics.recordRelease(task: task, priority: priority)
             case .migration(let task, let priority): metrics.recordMigration(task: task, priority: priority)
             case .end(let outcome): metrics.recordEnd(outcome)
-            case .stage(let lane, let time): metrics.recordStage(lane: lane, executionTime: time)
+            case .stage(let lane, let jobs, let time):
+                metrics.recordStage(lane: lane, jobs: jobs, executionTime: time)
             case .decision(let time): metrics.recordDecision(time)
             case .handover(let time): metrics.recordHandover(time)
             }

@@ -37,6 +37,17 @@ public final class TimedDevice<Base: Device>: Device {
         launches.withLock { $0.record(time) }
     }
 
+    /// How many jobs can run a stage together with one of a task.
+    public func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
+
+    /// Starts a stage of several jobs together.
+    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+        let before = clock.now
+        base.launch(job, with: others, stage: stage, lane: lane, io: io)
+        let time = clock.now - before
+        launches.withLock { $0.record(time) }
+    }
+
     /// Makes running stages end early with an error, where the device can.
     public func terminateRunningStages() { base.terminateRunningStages() }
 

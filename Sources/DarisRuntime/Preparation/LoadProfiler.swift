@@ -30,8 +30,10 @@ final class LoadProfiler<D: Device>: Sendable {
 
     /// The AFET of each stage of a task.
     ///
+    /// - Parameter others: tasks whose jobs run every stage together with the task's; as many as make a size of batch that
+    ///   the device has.
     /// - Throws: what the device said, if a stage failed every time.
-    func afet(of task: Int) throws(DeviceError) -> [Nanoseconds] {
+    func afet(of task: Int, with others: [Int] = []) throws(DeviceError) -> [Nanoseconds] {
         device.setHandler { self.ended($0) }
         let lane = FullLoad.lane(of: task, lanes: device.laneCount)
         state.withLock { state in
@@ -48,16 +50,24 @@ final class LoadProfiler<D: Device>: Sendable {
             device.setHandler { _ in }
         }
         var afet: [Nanoseconds] = []
-        for stage in 0..<stageCounts[task] { afet.append(try time(task, stage: stage, lane: lane)) }
+        for stage in 0..<stageCounts[task] {
+            afet.append(try time(task, with: others, stage: stage, lane: lane))
+        }
         return afet
     }
 
-    private func time(_ task: Int, stage: Int, lane: Int) throws(DeviceError) -> Nanoseconds {
+    private func time(_ task: Int, with others: [Int], stage: Int, lane: Int) throws(DeviceError) -> Nanoseconds {
         var total = Nanoseconds.zero
         var timed = 0
         var error: DeviceError?
         for run in 0..<FullLoad.warmUps + FullLoad.repeats {
-            device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
+            let job = JobID(task: task, sequence: 0)
+            if others.isEmpty {
+                device.launch(job, stage: stage, lane: lane, io: nil)
+            } else {
+                let members = others.map { BatchMember(job: JobID(task: $0, sequence: 0), io: nil) }
+                device.launch(job, with: members, stage: stage, lane: lane, io: nil)
+            }
             measured.wait()
             let end = state.withLock { $0.lastEnd }
             if let failure = end?.error {

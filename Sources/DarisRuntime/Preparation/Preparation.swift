@@ -78,8 +78,11 @@ public struct Preparation: Sendable {
         notes += loaded.notes
         do {
             let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
-            let specifications = try specifications(taskSet, afets: afets)
-            let configuration = try configuration(taskSet, specifications, force: options.force, notes: &notes)
+            let batches = try BatchMeasurement.measure(
+                deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
+            let specifications = batches.grouped(try specifications(taskSet, afets: afets))
+            let configuration = try configuration(
+                taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
                 .map { times in times.map(Executor<MachineDevice>.Arrival.clock) ?? .sporadic }
@@ -176,17 +179,22 @@ public struct Preparation: Sendable {
     }
 
     static func configuration(
-        _ taskSet: TaskSet, _ tasks: [TaskSpecification], force: Bool, notes: inout [String]
+        _ taskSet: TaskSet, _ tasks: [TaskSpecification], batchGroups: [BatchGroup] = [], force: Bool,
+        notes: inout [String]
     ) throws(PreparationError) -> SchedulerConfiguration {
         let configuration: SchedulerConfiguration
         do {
             configuration = try SchedulerConfiguration(
-                partition: taskSet.partition, tasks: tasks, options: taskSet.scheduler)
+                partition: taskSet.partition, tasks: tasks, options: taskSet.scheduler,
+                batchGroups: batchGroups.isEmpty ? nil : batchGroups)
         } catch {
             throw .configuration(error)
         }
-        if configuration.options.largestBatch > 1 {
-            notes.append("batching is on, but this device runs no batches yet: every job runs alone")
+        if configuration.options.largestBatch > 1 && batchGroups.isEmpty {
+            notes.append(
+                TaskSet.gpuIndex(of: taskSet.device) == nil || taskSet.isolation == .process
+                    ? "batching is on, but this device runs no batches: every job runs alone"
+                    : "batching is on, but no two tasks can run together: every job runs alone")
         }
         for (context, utilisation, names) in configuration.overloadedContexts {
             let error = PreparationError.highPriorityDoesNotFit(

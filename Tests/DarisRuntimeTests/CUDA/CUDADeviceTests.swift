@@ -96,6 +96,75 @@ struct CUDADeviceTests {
         await onThread { bench.device.shutDown() }
     }
 
+    @Test("jobs that run together compute what each computes alone", arguments: [1, 3])
+    func batches(stages: Int) async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let model = try await onThread { try workshop.cut(SmallModels.twoOutputs, stages: stages) }
+        let tasks = (0..<9).map { _ in DeviceTask(model: 0, batch: 2) }
+        do {
+            let bench = try await onThread {
+                try GPUBench(
+                    workshop, [model], gpu: gpu, tasks: tasks,
+                    partition: Partition(contexts: 1, streams: 1, oversubscription: 1), batching: 8)
+            }
+            #expect(bench.device.batchSizes(of: 0) == [2, 4, 8])
+            // Measured as preparation measures them, while no run goes on.
+            let afet = await onThread {
+                Result {
+                    try LoadProfiler(device: bench.device, stageCounts: tasks.map { _ in stages }, seed: 1)
+                        .afet(of: 0, with: [1, 2, 3])
+                }
+            }
+            #expect(try afet.get().count == stages && afet.get().allSatisfy { $0 > .zero })
+            let outcome = try await bench.run { executor in
+                let answers = Journal<(a: [Float], b: [Float], answer: Result<[[UInt8]], SubmissionError>)>()
+                for round in 0..<20 {
+                    for task in tasks.indices {
+                        let a = (0..<6).map { Float($0 + task + round) }
+                        let b = (0..<6).map { Float(6 - $0) * Float(task) }
+                        try executor.submit(task: task, inputs: [bytes(a), bytes(b)]) { answers.append((a, b, $0)) }
+                    }
+                    for (a, b, answer) in await answers.first((round + 1) * tasks.count).suffix(tasks.count) {
+                        let outputs = try answer.get()
+                        #expect(floats(outputs[0]) == zip(a, b).map { ($0 + $1) * ($0 - $1) })
+                        #expect(floats(outputs[1]) == zip(a, b).map { $0 + $1 })
+                    }
+                }
+            }
+            #expect(outcome.summary.jobs.failed == 0 && outcome.summary.jobs.completed == 20 * tasks.count)
+            #expect((outcome.summary.batching?.batches ?? 0) > 0)
+        }
+        #expect(await gpu.isClean())
+    }
+
+    @Test("a batch that fails is run again job by job, so that nobody suffers for another")
+    func failedBatch() async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 1) }
+        let tasks = (0..<5).map { _ in DeviceTask(model: 0, batch: 1) }
+        do {
+            let bench = try await onThread {
+                try GPUBench(
+                    workshop, [model], gpu: gpu, tasks: tasks,
+                    partition: Partition(contexts: 1, streams: 1, oversubscription: 1), batching: 4)
+            }
+            // The first launch is of one job, the second of the four that came meanwhile.
+            gpu.setManual()
+            gpu.fail("cuGraphLaunch", 2, with: 700)
+            let outcome = try await bench.run { executor in
+                let answers = Journal<Result<[[UInt8]], SubmissionError>>()
+                for task in tasks.indices {
+                    try executor.submit(task: task, inputs: [bytes([Float(task), -2, 0.5])]) { answers.append($0) }
+                }
+                gpu.setManual(false)
+                for answer in await answers.first(5) { #expect((try? answer.get()) != nil) }
+            }
+            #expect(gpu.failed == "cuGraphLaunch")
+            #expect(outcome.summary.jobs.completed == 5 && outcome.summary.jobs.failed == 0)
+        }
+        #expect(await gpu.isClean())
+    }
+
     @Test("inputs and outputs may lie in somebody else's memory, as in a worker process")
     func sharedMemory() async throws {
         let gpu = try FakeDriver(multiprocessors: 132)

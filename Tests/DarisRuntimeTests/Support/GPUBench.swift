@@ -130,7 +130,7 @@ struct GPUBench {
         priorities: [Priority]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), kind: PartitionKind? = nil,
         options: GPUOptions = GPUOptions(), engine: HostEngine? = nil,
-        arrivals: [Executor<CUDADevice>.Arrival]? = nil, duration: Nanoseconds = Bench.endless
+        batching: Int? = nil, arrivals: [Executor<CUDADevice>.Arrival]? = nil, duration: Nanoseconds = Bench.endless
     ) throws {
         let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         let priorities = priorities ?? tasks.map { _ in .high }
@@ -142,8 +142,12 @@ struct GPUBench {
                     name: "task-\(index)", model: models[task.0.model].name, period: .milliseconds(10),
                     priority: task.1, batch: task.0.batch)
             })
+        var scheduler = SchedulerOptions()
+        scheduler.batching = batching
+        var batchSet = set
+        batchSet.scheduler = scheduler
         let loaded = try LoadedDevice.gpu(
-            0, set, tasks: tasks, models: models, environment: workshop.environment,
+            0, batchSet, tasks: tasks, models: models, environment: workshop.environment,
             engine: engine ?? HostEngine(workshop.environment), driver: gpu.path, fifoPriority: 0, progress: { _ in })
         guard case .cuda(let device) = loaded.device else { preconditionFailure("a GPU was asked for") }
         self.gpu = gpu
@@ -153,10 +157,16 @@ struct GPUBench {
         let specifications = tasks.enumerated().map { index, task in
             TaskSpecification(
                 name: "task-\(index)", period: .milliseconds(10), priority: priorities[index], batch: task.batch,
-                overrun: .queue(limit: 100), afet: models[task.model].stages.map { _ in .microseconds(10) })
+                overrun: .queue(limit: 100), afet: models[task.model].stages.map { _ in .microseconds(10) },
+                batchGroup: batching == nil ? nil : 0)
+        }
+        let groups = device.batchSizes(of: 0).map { jobs in
+            BatchGroup.Size(jobs: jobs, afet: models[0].stages.map { _ in .microseconds(12) })
         }
         executor = Executor(
-            try SchedulerConfiguration(partition: partition, tasks: specifications), device: device,
+            try SchedulerConfiguration(
+                partition: partition, tasks: specifications, options: scheduler,
+                batchGroups: batching == nil ? nil : [BatchGroup(sizes: groups)]), device: device,
             arrivals: arrivals ?? tasks.map { _ in .sporadic }, duration: duration)
     }
 
