@@ -1,4 +1,4 @@
-public import DarisConfiguration
+internal import DarisConfiguration
 public import DarisCore
 public import DarisRuntime
 
@@ -14,9 +14,6 @@ public struct CheckOptions: Sendable {
     public var networks = CheckNetwork.builtins
     /// How contexts may get their SMs in steps 6 and 7. `mps` belongs here once its worker processes can be measured.
     public var kinds: [PartitionKind] = [.streams, .green]
-    /// Switches dynamic batching on in a task set; `nil` while no device runs batches. Once one does:
-    /// `{ $0.scheduler.batching = SchedulerOptions.usualBatching }`.
-    public var switchOnBatching: (@Sendable (inout TaskSet) -> Void)?
     /// Where built networks and cuts are kept.
     public var cache = CacheFolder.standard()
     /// The version of Daris.
@@ -34,6 +31,9 @@ public struct CheckOptions: Sendable {
 
     /// The number of the GPU; 0 in a rehearsal.
     var gpu: Int { TaskSet.gpuIndex(of: device) ?? 0 }
+
+    /// Whether the device runs several jobs in one launch, so that partitions are measured both ways.
+    var batches: Bool { !isRehearsal }
 
     /// The kinds of partitions that the device can have.
     var usableKinds: [PartitionKind] { isRehearsal ? [.cores] : kinds }

@@ -10,10 +10,9 @@ extension GPUCheck {
             return
         }
         if !options.isRehearsal, !options.kinds.contains(.mps) { note("mps was not measured: no worker processes yet") }
-        if options.switchOnBatching == nil { note("dynamic batching was not measured: no device runs batches yet") }
+        if !options.batches { note("dynamic batching was not measured: a CPU runs jobs one by one") }
         var order = SweepOrder(
-            kinds: options.usableKinds, batching: options.switchOnBatching != nil,
-            limit: options.isRehearsal ? 4 : 16)
+            kinds: options.usableKinds, batching: options.batches, limit: options.isRehearsal ? 4 : 16)
         let duration = duration(of: set, capacity: capacity, share: timeLeft.inSeconds / 12, most: 2)
         while !isUp, let next = order.next(best: bestConfigurations(of: set.name).first) {
             if let row = try run(set, next, capacity: capacity, duration: duration) {
@@ -83,7 +82,7 @@ extension GPUCheck {
         let demand = CheckTaskSet.overload * capacity
         var taskSet = set.taskSet(
             configuration, device: options.device, demand: demand, duration: duration, networks: options.networks)
-        if configuration.isBatching { options.switchOnBatching?(&taskSet) }
+        if configuration.isBatching { taskSet.scheduler.batching = SchedulerOptions.usualBatching }
         do {
             var preparation = Preparation.Options()
             preparation.force = true
