@@ -21,12 +21,15 @@ test: runtime
 	$(SWIFT) test --skip-build
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 
-# Decision time and simulation speed and how they grow, hand-over, and throughput against a bare ONNX Runtime loop.
+# Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, and what
+# worker processes cost.
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
+	$(SWIFT) build -c release --product daris
 	.build/release/daris-bench decisions
 	.build/release/daris-bench simulation
 	.build/release/daris-bench saturation
+	.build/release/daris-bench isolation
 
 # Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.
 fuzz:

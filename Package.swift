@@ -124,7 +124,7 @@ let package = Package(
             name: "DarisRuntimeTests",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CUDADriver",
-                "FakeDriver",
+                "FakeDriver", "CDarisSystem", "daris",
             ], swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),

@@ -6,6 +6,6 @@ struct DarisBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daris-bench", abstract: "Measures Daris itself.",
         subcommands: [
-            Decisions.self, SimulationSpeed.self, Saturation.self,
+            Decisions.self, SimulationSpeed.self, Saturation.self, Isolated.self,
         ])
 }

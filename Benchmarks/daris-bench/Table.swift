@@ -15,6 +15,9 @@ struct Table {
     }
 }
 
+/// The median, the upper one of an even number of values.
+func median<Value: Comparable>(_ values: [Value]) -> Value { values.sorted()[values.count / 2] }
+
 extension BinaryInteger {
     /// With a comma every three digits.
     var grouped: String {

@@ -32,6 +32,10 @@ public struct RunMetrics: Sendable {
     public private(set) var batches = 0
     /// The stages in them.
     public private(set) var batchedStages = 0
+    /// How often each context was lost.
+    public private(set) var losses: ContiguousArray<Int>
+    /// How often each context came back.
+    public private(set) var restores: ContiguousArray<Int>
     /// How long the scheduler took for an event.
     public private(set) var decisions = Distribution(resolution: Nanoseconds(1))
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
@@ -45,6 +49,8 @@ public struct RunMetrics: Sendable {
         tasks = ContiguousArray(repeating: Group(), count: configuration.tasks.count)
         busy = ContiguousArray(repeating: .zero, count: configuration.partition.lanes)
         inferences = configuration.tasks.map(\.batch)
+        losses = ContiguousArray(repeating: 0, count: configuration.partition.contexts)
+        restores = losses
         streams = configuration.partition.streams
     }
 
@@ -76,6 +82,12 @@ public struct RunMetrics: Sendable {
         }
         busy[lane] += executionTime
     }
+
+    /// Counts that a context was lost.
+    public mutating func recordLoss(of context: Int) { losses[context] += 1 }
+
+    /// Counts that a lost context came back.
+    public mutating func recordRestore(of context: Int) { restores[context] += 1 }
 
     /// Counts how long a decision took.
     public mutating func recordDecision(_ time: Nanoseconds) { decisions.record(time) }

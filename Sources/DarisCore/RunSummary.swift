@@ -88,6 +88,10 @@ public struct RunSummary: Codable, Sendable, Hashable {
         public var context: Int
         /// Share of its lanes' time in which a stage ran.
         public var utilisation: Double
+        /// How often it was lost.
+        public var losses: Int
+        /// How often it came back after that.
+        public var restores: Int
     }
 
     /// What was run together.
@@ -173,7 +177,9 @@ public struct RunSummary: Codable, Sendable, Hashable {
         contexts = (0..<partition.contexts).map { context in
             let lanes = context * partition.streams..<(context + 1) * partition.streams
             let busy = metrics.busy[lanes].reduce(Nanoseconds.zero, +)
-            return Context(context: context, utilisation: busy.inSeconds / seconds / Double(partition.streams))
+            return Context(
+                context: context, utilisation: busy.inSeconds / seconds / Double(partition.streams),
+                losses: metrics.losses[context], restores: metrics.restores[context])
         }
     }
 }

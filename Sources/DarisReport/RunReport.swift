@@ -38,19 +38,23 @@ public struct RunReport: Codable, Sendable, Hashable {
     public var interrupted: Bool
     /// What failed on the way.
     public var errors: [TaskError]
+    /// What else happened on the way that the user should know.
+    public var notes: [String]
 
     /// Whether the device was a model of one.
     public var simulated: Bool { plan.simulated }
 
     /// A report on a run.
     public init(
-        summary: RunSummary, plan: RunPlan, version: String, interrupted: Bool = false, errors: [TaskError] = []
+        summary: RunSummary, plan: RunPlan, version: String, interrupted: Bool = false, errors: [TaskError] = [],
+        notes: [String] = []
     ) {
         self.summary = summary
         self.plan = plan
         self.version = version
         self.interrupted = interrupted
         self.errors = errors
+        self.notes = notes
     }
 
     /// The report that `json()` wrote.
@@ -72,6 +76,7 @@ public struct RunReport: Codable, Sendable, Hashable {
         version = try container.decode(String.self, forKey: .daris)
         interrupted = try container.decode(Bool.self, forKey: .interrupted)
         errors = try container.decode([TaskError].self, forKey: .errors)
+        notes = try container.decode([String].self, forKey: .notes)
     }
 
     /// Writes the keys of `RunSummary` and those of the report into one object.
@@ -83,6 +88,7 @@ public struct RunReport: Codable, Sendable, Hashable {
         try container.encode(simulated, forKey: .simulated)
         try container.encode(interrupted, forKey: .interrupted)
         try container.encode(errors, forKey: .errors)
+        try container.encode(notes, forKey: .notes)
     }
 
     /// The report as JSON: indented, keys sorted, the same bytes for equal reports; no line break at the end.
@@ -97,6 +103,6 @@ public struct RunReport: Codable, Sendable, Hashable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case plan, daris, simulated, interrupted, errors
+        case plan, daris, simulated, interrupted, errors, notes
     }
 }

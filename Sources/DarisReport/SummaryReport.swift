@@ -13,31 +13,38 @@ public struct SummaryReport: Sendable {
     private let plan: RunPlan
     private let interrupted: Bool
     private let errors: [RunReport.TaskError]
+    private let notes: [String]
 
     /// A report on a run.
     ///
     /// - Parameters:
     ///   - interrupted: whether the run was stopped before its time.
     ///   - errors: what failed on the way.
+    ///   - notes: what else happened on the way.
     public init(
-        _ summary: RunSummary, plan: RunPlan, interrupted: Bool = false, errors: [RunReport.TaskError] = []
+        _ summary: RunSummary, plan: RunPlan, interrupted: Bool = false, errors: [RunReport.TaskError] = [],
+        notes: [String] = []
     ) {
         self.summary = summary
         self.plan = plan
         self.interrupted = interrupted
         self.errors = errors
+        self.notes = notes
     }
 
     /// A report on the run that a JSON report tells of.
     public init(_ report: RunReport) {
-        self.init(report.summary, plan: report.plan, interrupted: report.interrupted, errors: report.errors)
+        self.init(
+            report.summary, plan: report.plan, interrupted: report.interrupted, errors: report.errors,
+            notes: report.notes)
     }
 
     /// The report in lines of at most `TextTable.pageWidth` columns, without a line break at the end.
     public func text(styling: Styling) -> String {
         let sections = [
             heading(styling: styling), priorities(styling: styling), rates(styling: styling), tasks(styling: styling),
-            contexts(styling: styling), scheduling(styling: styling), errors(styling: styling), balance,
+            contexts(styling: styling), scheduling(styling: styling), errors(styling: styling),
+            notes.flatMap { "note: \($0.printable)".wrapped(indent: 2) }, balance,
             verdict(styling: styling),
         ]
         return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")

@@ -1,5 +1,5 @@
 /// What a tensor's elements are. The numbers are ONNX's.
-public enum ElementType: Int32, CaseIterable, Sendable {
+public enum ElementType: Int32, CaseIterable, Sendable, Codable {
     /// 32-bit floating point.
     case float32 = 1
     /// 8-bit unsigned integer.

@@ -30,6 +30,7 @@ struct Daris: ParsableCommand {
             RunCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
             ProfileCommand.self, SplitCommand.self, ModelCommand.self, GPUCheckCommand.self,
             DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
+            WorkerCommand.self,
         ])
 
     static func main() {
@@ -65,9 +66,11 @@ struct Daris: ParsableCommand {
         let names = configuration.subcommands.compactMap { $0.configuration.commandName }
         // 'help' is the parser's own.
         guard word != "help", !names.contains(word) else { return }
+        let shown = configuration.subcommands.filter { $0.configuration.shouldDisplay }
+            .compactMap { $0.configuration.commandName }
         throw .usage(
-            "there is no command '\(word)';\(Spelling.suggestion(for: word, among: names)) there are "
-                + names.joined(separator: ", "))
+            "there is no command '\(word)';\(Spelling.suggestion(for: word, among: shown)) there are "
+                + shown.joined(separator: ", "))
     }
 }
 

@@ -55,13 +55,16 @@ struct RunCommand: ParsableCommand {
         Terminal.endProgress()
         interruption.end()
         // A lane that hangs in a stage cannot be joined; the process ends with it.
-        if outcome.summary.jobs.inFlight == 0 { prepared.device.shutDown() }
+        if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
+            prepared.device.shutDown()
+        }
 
         // Closed before anything can go wrong with printing, and told of after it.
         let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
-            errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) })
+            errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) },
+            notes: prepared.device.notes)
         if json {
             try Terminal.print(String(decoding: try report.json(), as: UTF8.self))
         } else {

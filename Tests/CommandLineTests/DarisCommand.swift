@@ -114,6 +114,9 @@ struct RunningCommand {
         return false
     }
 
+    /// The process's number.
+    var processIdentifier: Int32 { process.processIdentifier }
+
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 }
 
@@ -133,7 +136,9 @@ struct CommandResult {
 
     /// Standard error without the steps of the way.
     var errorLines: [String] {
-        let steps = ["reading", "inspecting", "building", "timing", "cutting", "loading", "preparing", "measuring"]
+        let steps = [
+            "reading", "inspecting", "building", "timing", "cutting", "loading", "preparing", "measuring", "starting",
+        ]
         return errors.split(separator: "\n").map(String.init).filter { line in
             !steps.contains { line.hasPrefix($0 + " ") }
         }

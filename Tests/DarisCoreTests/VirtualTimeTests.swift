@@ -79,6 +79,7 @@ struct VirtualTimeTests {
         }
         #expect(failedOtherwise.count <= 8, "two lanes and a short queue")
         #expect(failedOtherwise.allSatisfy { $0.time == .milliseconds(300) })
+        #expect(summary.contexts.allSatisfy { $0.losses == ($0.context == 1 ? 1 : 0) && $0.restores == $0.losses })
     }
 
     @Test("stages run one at a time on a lane, for as long as they take")

@@ -79,7 +79,7 @@ struct RunReportTests {
         #expect(try Self.report().json() == Data(text.utf8))
         let top = text.split(separator: "\n").filter { $0.hasPrefix("  \"") }
             .compactMap { $0.split(separator: "\"").dropFirst().first.map(String.init) }
-        #expect(top.count == 17)
+        #expect(top.count == 18)
         #expect(top == top.sorted())
     }
 

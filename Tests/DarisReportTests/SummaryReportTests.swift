@@ -59,17 +59,19 @@ struct SummaryReportTests {
         #expect(text.contains("\n\nSimulated: no high-priority job missed its deadline (of 300); "))
     }
 
-    @Test("an interrupted run says so, and errors are listed")
+    @Test("an interrupted run says so, and errors and notes are listed")
     func interrupted() throws {
         let errors = (1...12).map { RunReport.TaskError(task: "side-\($0)", message: "out of memory\n", count: $0) }
         let report = RunReport(
             summary: try Fixtures.cameraSummary(), plan: try Fixtures.cameraPlan(), version: "0", interrupted: true,
-            errors: errors)
+            errors: errors, notes: ["context 1 was lost once\n"])
         let text = SummaryReport(report).text(styling: .plain)
         #expect(text.hasPrefix("Run (interrupted): "))
         #expect(text.contains("\n\nInterrupted: no high-priority job missed"))
         #expect(text.contains("error: task 'side-1': out of memory\u{FFFD} (1 time)\n"))
         #expect(text.contains("(10 times)\n… 2 more errors, see --json"))
+        #expect(text.contains("\n\nnote: context 1 was lost once\u{FFFD}\n\n"))
+        #expect(try RunReport(json: report.json()) == report)
     }
 
     @Test("a run without jobs tells nothing where there is nothing to tell")

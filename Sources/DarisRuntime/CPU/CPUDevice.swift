@@ -1,3 +1,4 @@
+import CDarisSystem
 import DarisCore
 import ONNXRuntime
 import Synchronization
@@ -18,6 +19,8 @@ public final class CPUDevice: Device {
     private let runOptions: RunOptions
     private let handler = Handler()
     private let streams: Int
+    /// Where the tensors are not the device's own; kept because it owns them.
+    private let hosting: Hosting?
 
     /// Whom to tell of ends. Set while no stage runs, read by lanes that were launched afterwards.
     private final class Handler: @unchecked Sendable {
@@ -33,9 +36,20 @@ public final class CPUDevice: Device {
     ///   - processors: the cores that may be used.
     ///   - fifoPriority: a SCHED_FIFO priority for the lanes, or 0.
     ///   - seed: of the tensors that periodic jobs run on.
-    public init(
+    public convenience init(
         tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
         fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
+    ) throws(PreparationError) {
+        try self.init(
+            tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,
+            fifoPriority: fifoPriority, seed: seed, progress: progress, hosting: nil)
+    }
+
+    /// The same, in a worker process if `hosting` is given: then there are no threads, and a stage runs on the thread that
+    /// launches it.
+    init(
+        tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
+        fifoPriority: Int = 0, seed: UInt64, progress: StepHandler, hosting: Hosting?
     ) throws(PreparationError) {
         let coreSets = CoreSets.sets(partition, processors: processors)
         let loader = CPUStageLoader(environment: environment, coreSets: coreSets)
@@ -44,20 +58,24 @@ public final class CPUDevice: Device {
             progress("loading \(model.name)")
             loaded.append(try loader.sessions(model))
         }
-        var shapes: [DeviceTask: TensorShapes] = [:]
+        var shapes = hosting?.shapes ?? [:]
+        for task in tasks where shapes[task] == nil {
+            progress("inspecting \(models[task.model].name)")
+            shapes[task] = try TensorShapes.discover(
+                models[task.model], stages: loaded[task.model].map { $0[0] }, batch: task.batch)
+        }
+        let places = try hosting?.place(tasks, models, shapes)
         var taskTensors: [TaskTensors] = []
+        var warm: Set<DeviceTask> = []
         for (index, task) in tasks.enumerated() {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
-            let model = models[task.model]
-            if shapes[task] == nil {
-                shapes[task] = try TensorShapes.discover(
-                    model, stages: loaded[task.model].map { $0[0] }, batch: task.batch)
-            }
-            let sessions = loaded[task.model]
-            let known = shapes[task]!
+            let (model, sessions, known) = (models[task.model], loaded[task.model], shapes[task]!)
+            let isFirst = warm.insert(task).inserted
             taskTensors.append(
                 try runtime(model.name) { () throws(ONNXRuntimeError) in
-                    try TaskTensors(model, shapes: known, sessions: sessions, seed: seed &+ UInt64(index))
+                    try TaskTensors(
+                        model, shapes: known, sessions: sessions, seed: seed &+ UInt64(index),
+                        places: places?[index] ?? [:], warmsUp: isFirst || hosting?.isRestart != true)
                 })
         }
         do {
@@ -70,7 +88,8 @@ public final class CPUDevice: Device {
         self.tasks = prepared
         streams = partition.streams
         laneCount = partition.lanes
-        lanes = (0..<partition.lanes).map(CPULane.init)
+        self.hosting = hosting
+        lanes = hosting == nil ? (0..<partition.lanes).map(CPULane.init) : []
         let (options, handler, streams) = (runOptions, handler, streams)
         for (index, lane) in lanes.enumerated() {
             lane.start(
@@ -101,7 +120,13 @@ public final class CPUDevice: Device {
 
     /// Wakes an idle lane to run a stage.
     public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
-        lanes[lane].launch(.init(job: job, stage: stage, io: io))
+        guard hosting != nil else { return lanes[lane].launch(.init(job: job, stage: stage, io: io)) }
+        let start = daris_monotonic_nanoseconds()
+        let error = tasks[job.task].run(stage: stage, context: lane / streams, io: io, options: runOptions)
+        handler.call(
+            StageEnd(
+                lane: lane, job: job, stage: stage,
+                executionTime: Nanoseconds(daris_monotonic_nanoseconds() - start), error: error))
     }
 
     /// Asks ONNX Runtime to end runs between two operators, with an error.

@@ -11,11 +11,29 @@ final class TaskTensors: Sendable {
 
     /// Allocates the tensors, fills the inputs with seeded random numbers, binds every stage for every context, and runs
     /// each stage once.
-    init(_ model: StagedModel, shapes: TensorShapes, sessions: [[Session]], seed: UInt64) throws(ONNXRuntimeError) {
+    ///
+    /// - Parameters:
+    ///   - places: memory for some of the tensors, by name; whoever owns it keeps it as long as the tensors.
+    ///   - warmsUp: whether to run the stages.
+    init(
+        _ model: StagedModel, shapes: TensorShapes, sessions: [[Session]], seed: UInt64,
+        places: [String: UnsafeMutableRawBufferPointer] = [:], warmsUp: Bool = true
+    ) throws(ONNXRuntimeError) {
         let library = sessions[0][0].environment.library
         var tensors = try InputShapes.randomTensors(shapes.inputs, library: library, seed: seed)
         for (name, type) in shapes.made {
-            tensors[name] = try Tensor(library: library, elementType: type.elementType, shape: type.shape)
+            if let place = places[name] {
+                tensors[name] = try Tensor(
+                    elementType: type.elementType, shape: type.shape, over: place, in: library.hostMemory)
+            } else {
+                tensors[name] = try Tensor(library: library, elementType: type.elementType, shape: type.shape)
+            }
+        }
+        for input in shapes.inputs {
+            guard let place = places[input.name], let random = tensors[input.name] else { continue }
+            random.withUnsafeBytes { place.copyMemory(from: $0) }
+            tensors[input.name] = try Tensor(
+                elementType: input.elementType, shape: input.shape, over: place, in: library.hostMemory)
         }
         var bindings: [[IOBinding]] = []
         for (stage, contexts) in zip(model.stages, sessions) {
@@ -25,7 +43,7 @@ final class TaskTensors: Sendable {
                 let key = ObjectIdentifier(session)
                 if bySession[key] == nil {
                     let binding = try Self.bind(stage, session, tensors)
-                    try session.run(binding: binding)
+                    if warmsUp { try session.run(binding: binding) }
                     bySession[key] = binding
                 }
                 row.append(bySession[key]!)

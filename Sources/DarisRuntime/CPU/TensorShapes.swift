@@ -1,7 +1,7 @@
 import ONNXRuntime
 
 /// Type and shape of every tensor that goes into, between and out of the stages of a model at one batch size.
-struct TensorShapes: Sendable {
+struct TensorShapes: Sendable, Codable {
     /// The model's inputs, in the order of its graph.
     var inputs: [InputShapes.Input]
     /// What the stages make, by name.

@@ -7,12 +7,15 @@ public enum MachineDevice: Device {
     case cpu(CPUDevice)
     /// An NVIDIA GPU, in this process.
     case cuda(CUDADevice)
+    /// Either of them, each context in a worker process.
+    case workers(WorkerDevice)
 
     /// How many lanes there are.
     public var laneCount: Int {
         switch self {
         case .cpu(let device): device.laneCount
         case .cuda(let device): device.laneCount
+        case .workers(let device): device.laneCount
         }
     }
 
@@ -21,6 +24,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.tensorSizes(of: task)
         case .cuda(let device): device.tensorSizes(of: task)
+        case .workers(let device): device.tensorSizes(of: task)
         }
     }
 
@@ -29,6 +33,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.setHandler(handler)
         case .cuda(let device): device.setHandler(handler)
+        case .workers(let device): device.setHandler(handler)
         }
     }
 
@@ -37,6 +42,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.setContextHandler(handler)
         case .cuda(let device): device.setContextHandler(handler)
+        case .workers(let device): device.setContextHandler(handler)
         }
     }
 
@@ -45,6 +51,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.launch(job, stage: stage, lane: lane, io: io)
         case .cuda(let device): device.launch(job, stage: stage, lane: lane, io: io)
+        case .workers(let device): device.launch(job, stage: stage, lane: lane, io: io)
         }
     }
 
@@ -53,6 +60,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.batchSizes(of: task)
         case .cuda(let device): device.batchSizes(of: task)
+        case .workers(let device): device.batchSizes(of: task)
         }
     }
 
@@ -61,6 +69,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
         case .cuda(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
+        case .workers(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
         }
     }
 
@@ -69,6 +78,7 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.terminateRunningStages()
         case .cuda(let device): device.terminateRunningStages()
+        case .workers(let device): device.terminateRunningStages()
         }
     }
 
@@ -77,6 +87,23 @@ public enum MachineDevice: Device {
         switch self {
         case .cpu(let device): device.shutDown()
         case .cuda(let device): device.shutDown()
+        case .workers(let device): device.shutDown()
+        }
+    }
+
+    /// Whether `shutDown` ends even a stage that hangs: a process can be killed, a thread cannot.
+    public var canShutDownWhileHanging: Bool {
+        switch self {
+        case .cpu, .cuda: false
+        case .workers: true
+        }
+    }
+
+    /// What became of the device on the way, in words, where that is worth a line.
+    public var notes: [String] {
+        switch self {
+        case .cpu, .cuda: []
+        case .workers(let device): device.notes
         }
     }
 }

@@ -22,8 +22,12 @@ extension Executor {
         state.withLock { state in
             guard !state.isOver else { return }
             switch change {
-            case .lost(let context, let reason): handle(.contextLost(context), at: clock.now, error: reason, &state)
-            case .restored(let context): handle(.contextRestored(context), at: clock.now, &state)
+            case .lost(let context, let reason):
+                state.measurements.note(.loss(context: context))
+                handle(.contextLost(context), at: clock.now, error: reason, &state)
+            case .restored(let context):
+                state.measurements.note(.restore(context: context))
+                handle(.contextRestored(context), at: clock.now, &state)
             }
         }
     }

@@ -12,6 +12,8 @@ struct Measurements: Sendable {
         case stage(lane: Int, jobs: Int, executionTime: Nanoseconds)
         case decision(Nanoseconds)
         case handover(Nanoseconds)
+        case loss(context: Int)
+        case restore(context: Int)
     }
 
     private var entries = ContiguousArray<Entry>()
@@ -48,6 +50,8 @@ struct Measurements: Sendable {
                 metrics.recordStage(lane: lane, jobs: jobs, executionTime: time)
             case .decision(let time): metrics.recordDecision(time)
             case .handover(let time): metrics.recordHandover(time)
+            case .loss(let context): metrics.recordLoss(of: context)
+            case .restore(let context): metrics.recordRestore(of: context)
             }
         }
         entries.removeAll(keepingCapacity: true)

@@ -45,9 +45,11 @@ public final class StageBench: Sendable {
         let tasks = taskSet.tasks.map { task in
             DeviceTask(model: taskSet.models.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
         }
+        var options = Preparation.Options()
+        options.progress = progress
         let loaded = try LoadedDevice.load(
             taskSet, tasks: tasks, models: models, environment: environment, processors: processors, fifoPriority: 0,
-            progress: progress)
+            options: options)
         device = loaded.device
         name = loaded.name
         units = loaded.units

@@ -5,7 +5,7 @@ import ONNXRuntime
 /// The shapes of a model's inputs once the batch and the other symbolic dimensions have values.
 struct InputShapes {
     /// A name and what a tensor for it must be.
-    struct Input: Hashable, Sendable {
+    struct Input: Hashable, Sendable, Codable {
         var name: String
         var elementType: ElementType
         var shape: [Int]

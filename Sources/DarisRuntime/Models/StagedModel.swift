@@ -3,9 +3,9 @@ import DarisONNX
 import Foundation
 
 /// A model cut into stages, each a file that ONNX Runtime can load.
-public struct StagedModel: Sendable {
+public struct StagedModel: Sendable, Codable {
     /// A stage.
-    public struct Stage: Sendable, Hashable {
+    public struct Stage: Sendable, Hashable, Codable {
         /// Its ONNX file.
         public var path: String
         /// Names of the tensors it reads.

@@ -23,20 +23,28 @@ struct LoadedDevice {
     /// Loads the models onto the device that a task set names.
     static func load(
         _ taskSet: TaskSet, tasks: [DeviceTask], models: [StagedModel], environment: Environment, processors: [Int],
-        fifoPriority: Int, progress: @escaping StepHandler
+        fifoPriority: Int, options: Preparation.Options
     ) throws(PreparationError) -> LoadedDevice {
+        let progress = options.progress
         let partition = taskSet.partition
         if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
             return try .gpu(
                 gpu, taskSet, tasks: tasks, models: models, environment: environment, fifoPriority: fifoPriority,
                 progress: progress)
         }
-        let device = try CPUDevice(
-            tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,
-            fifoPriority: fifoPriority, seed: taskSet.run.seed, progress: progress)
-        var loaded = LoadedDevice(
-            device: .cpu(device), name: "CPU (\(CPUFacts.name))", unitName: "cores", units: processors.count,
-            kind: .cores, contextUnits: device.coreSets, fingerprint: "\(partition) \(device.coreSets)")
+        var loaded: LoadedDevice
+        if taskSet.isolation == .process {
+            loaded = try .cpuWorkers(
+                taskSet, tasks: tasks, models: models, library: environment.library.path, processors: processors,
+                fifoPriority: fifoPriority, options: options)
+        } else {
+            let device = try CPUDevice(
+                tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,
+                fifoPriority: fifoPriority, seed: taskSet.run.seed, progress: progress)
+            loaded = LoadedDevice(
+                device: .cpu(device), name: "CPU (\(CPUFacts.name))", unitName: "cores", units: processors.count,
+                kind: .cores, contextUnits: device.coreSets, fingerprint: "\(partition) \(device.coreSets)")
+        }
         if processors.count < partition.contexts {
             loaded.notes.append(
                 "\(partition.contexts) contexts share \(processors.count) cores; their tasks slow each other down")

@@ -20,6 +20,9 @@ public struct Preparation: Sendable {
         public var realTime = false
         /// Where to keep what was built and measured.
         public var cache: CacheFolder?
+        /// The program that worker processes run under `isolation: process`: `daris`. If `nil`, this process's own if it
+        /// is that, else the one beside it, else the one in `PATH`.
+        public var workerExecutable: String?
         /// Told of each step.
         public var progress: StepHandler = { _ in }
 
@@ -74,7 +77,7 @@ public struct Preparation: Sendable {
         }
         let loaded = try LoadedDevice.load(
             taskSet, tasks: deviceTasks, models: models, environment: environment, processors: rights.processors,
-            fifoPriority: fifo ? 20 : 0, progress: options.progress)
+            fifoPriority: fifo ? 20 : 0, options: options)
         notes += loaded.notes
         do {
             let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
@@ -117,7 +120,7 @@ public struct Preparation: Sendable {
     /// Runs the task set for its duration and ends the device's threads.
     public func run(options: Executor<MachineDevice>.Options = .init()) -> Executor<MachineDevice>.Outcome {
         let outcome = executor(options: options).run()
-        if outcome.summary.jobs.inFlight == 0 { device.shutDown() }
+        if outcome.summary.jobs.inFlight == 0 || device.canShutDownWhileHanging { device.shutDown() }
         return outcome
     }
 

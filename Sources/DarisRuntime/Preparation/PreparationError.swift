@@ -23,6 +23,8 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
     case simulatedDevice(String)
     /// The device cannot be used.
     case device(name: String, reason: String)
+    /// The worker process of a context does not start.
+    case worker(context: Int, reason: String)
     /// Nothing is left to run.
     case noLoad(String)
 
@@ -43,6 +45,7 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
         case .simulatedDevice(let device):
             "device \(device) can only be simulated here: use 'daris simulate', or give '--device cpu' to run on this machine"
         case .device(let name, let reason): "device \(name): \(reason)"
+        case .worker(let context, let reason): "the worker process of context \(context) does not start: \(reason)"
         case .noLoad(let reason): reason
         }
     }

@@ -107,11 +107,15 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         case .contextLost(let context):
             let streams = driver.configuration.partition.streams
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
+            metrics.recordLoss(of: context)
             for lane in context * streams..<(context + 1) * streams where laneJobs[lane] != nil {
                 device.abandon(lane: lane, at: now)
                 laneJobs[lane] = nil
                 companions[lane].removeAll(keepingCapacity: true)
             }
+        case .contextRestored(let context):
+            guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
+            metrics.recordRestore(of: context)
         default: break
         }
         handle(next.event)

@@ -1,0 +1,150 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisRuntime
+import Foundation
+import Synchronization
+
+/// What worker processes cost: throughput and hand-over beside those of one process, and how long a killed one is missed.
+struct Isolated: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "isolation",
+        abstract: "Throughput and hand-over of worker processes, and how long a killed one is missed.",
+        discussion: """
+            Throughput: Daris with each context in a worker process, and Daris in one process, at once, each on half of \
+            the cores, asked for twice what they can give. Sides are swapped within each turn. Needs 'daris' beside this \
+            program.
+            """)
+
+    @Option(help: "A built-in network.")
+    var model = "resnet18"
+    @Option(help: "Stages.")
+    var stages = 4
+    @Option(help: "Seconds a turn.")
+    var seconds = 2.0
+    @Option(help: "Turns; in each both sides of the machine have been the workers' once.")
+    var rounds = 7
+    @Option(help: "Workers killed for each set of networks: at most 5, which is how often one is started again in a minute.")
+    var kills = 5
+
+    func run() throws {
+        let cores = SystemRights.allowedProcessors()
+        guard cores.count >= 2 else { throw ValidationError("two cores are needed, to run both side by side") }
+        try compare(cores)
+        guard kills > 0 else { return }
+        for network in ["resnet18", "unet", "inception_v3"] {
+            try kill(models: "\(network): {builtin: \(network), stages: 4}", tasks: [(network, 8)], name: network)
+        }
+        try kill(
+            models: "resnet18: {builtin: resnet18, stages: 4}, unet: {builtin: unet, stages: 14}, "
+                + "inception_v3: {builtin: inception_v3, stages: 6}",
+            tasks: [("resnet18", 19), ("unet", 5), ("inception_v3", 6)], name: "examples/overload.yaml, 30 tasks")
+    }
+
+    private func compare(_ cores: [Int]) throws {
+        let half = cores.count / 2
+        let sides = [Array(cores.prefix(half)), Array(cores.dropFirst(half).prefix(half))]
+        let workers = try sides.map { try SaturatedSide(model, stages: stages, cores: $0, isolation: .process) }
+        let inside = try sides.map { try SaturatedSide(model, stages: stages, cores: $0) }
+        var ratios: [Double] = []
+        var rates: [(workers: Double, inside: Double)] = []
+        for _ in 0..<rounds {
+            var ratio = 1.0
+            for side in 0...1 {
+                let (x, y) = race(workers[side], inside[1 - side], seconds: seconds)
+                rates.append((x, y))
+                ratio *= x / y
+            }
+            ratios.append(ratio.squareRoot())
+        }
+        for side in workers + inside { side.prepared.device.shutDown() }
+        var table = Table(header: ["\(model), \(stages) stages, \(half) threads each", "JPS", "hand-over ns"])
+        for (name, rate, sides) in [
+            ("in one process", median(rates.map(\.inside)), inside),
+            ("worker processes", median(rates.map(\.workers)), workers),
+        ] {
+            let handover = median(sides.flatMap(\.handover))
+            table.rows.append([name, String(format: "%.1f", rate), Int(handover).grouped])
+        }
+        print("Saturated CPU, side by side, \(rounds) turns")
+        print(table.text)
+        print(
+            String(
+                format: "throughput of workers over that of one process: median %.3f, %.3f to %.3f\n", median(ratios),
+                ratios.min() ?? 0, ratios.max() ?? 0))
+    }
+
+    /// Kills workers of an overloaded run one after another, and prints how long each context was lost.
+    private func kill(models: String, tasks: [(model: String, count: Int)], name: String) throws {
+        let lines = tasks.map {
+            "  - {name: \($0.model), model: \($0.model), rate: 10 Hz, priority: low, count: \($0.count)}"
+        }
+        let taskSet = try TaskSet.parse(
+            """
+            partition: {contexts: 2, streams: 1, oversubscription: 1}
+            isolation: process
+            models: {\(models)}
+            tasks:
+            \(lines.joined(separator: "\n"))
+            load: 150 %
+            run: {duration: 1 h}
+            """, file: "bench")
+        let prepared = try Preparation.prepare(taskSet, options: .init())
+        let changes = Changes()
+        var options = Executor<MachineDevice>.Options()
+        options.observer = { event, time, _ in
+            switch event {
+            case .contextLost: changes.lost(at: time)
+            case .contextRestored: changes.restored(at: time)
+            default: break
+            }
+        }
+        let executor = prepared.executor(options: options)
+        executor.start()
+        for kill in 0..<min(kills, 5) {
+            Thread.sleep(forTimeInterval: 1)
+            let victims = Self.workers()
+            Glibc.kill(victims[kill % victims.count], SIGKILL)
+            changes.waitForRestore()
+        }
+        executor.interrupt()
+        let outcome = executor.waitForEnd()
+        prepared.device.shutDown()
+        let times = changes.times
+        print(
+            String(
+                format:
+                    "\(name): a killed worker is back after %.0f ms (median of %d, longest %.0f ms), %d jobs failed",
+                median(times), times.count, times.max() ?? 0, outcome.summary.jobs.failed))
+    }
+
+    /// The workers of this process, by their numbers.
+    private static func workers() -> [pid_t] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { pid_t($0) }.filter { process in
+            let status = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+            // After the name in parentheses: the state, then the parent.
+            let fields = status.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 1 && fields[0] != "Z" && pid_t(fields[1]) == getpid()
+        }.sorted()
+    }
+}
+
+/// When contexts were lost and came back.
+private final class Changes: Sendable {
+    private let state = Mutex<(lost: Nanoseconds, times: [Double])>((.zero, []))
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func lost(at time: Nanoseconds) { state.withLock { $0.lost = time } }
+
+    func restored(at time: Nanoseconds) {
+        state.withLock { $0.times.append((time - $0.lost).inMilliseconds) }
+        semaphore.signal()
+    }
+
+    /// Waits at most a minute.
+    func waitForRestore() { _ = semaphore.wait(timeout: .now() + 60) }
+
+    /// Milliseconds from each loss to the return.
+    var times: [Double] { state.withLock { $0.times } }
+}

@@ -1,0 +1,119 @@
+import CDarisSystem
+import DarisCore
+import Foundation
+import ONNXRuntime
+import Synchronization
+
+/// A worker process from the inside: `daris worker`, which `WorkerDevice` starts.
+///
+/// It is told all it needs by three open files: 3 is the memory to share, 4 the socket to its parent, 5 its
+/// specification. It lives until the parent hangs up.
+public enum Worker {
+    private static let memoryFile: Int32 = 3
+    private static let socket: Int32 = 4
+    private static let specificationFile: Int32 = 5
+
+    /// Serves until the parent hangs up. Call it in a process that does nothing else.
+    ///
+    /// - Returns: the exit code, where nobody has started this process as a worker.
+    public static func serve() -> Int32 {
+        var facts = stat()
+        let isWorker = fstat(socket, &facts) == 0 && facts.st_mode & S_IFMT == S_IFSOCK
+        guard isWorker, fstat(specificationFile, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return 2 }
+        // Signals of the terminal are for the parent to decide on.
+        signal(SIGINT, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
+        _ = daris_die_with_parent()
+        do throws(PreparationError) {
+            let specification = try readSpecification(byteCount: Int(facts.st_size))
+            try serve(specification)
+        } catch {
+            send(.failed(error.description))
+        }
+        // Without tidying up: a lane may be in the midst of a stage, or hang in it.
+        _exit(0)
+    }
+
+    private static func readSpecification(byteCount: Int) throws(PreparationError) -> WorkerSpecification {
+        var bytes = [UInt8](repeating: 0, count: byteCount)
+        guard pread(specificationFile, &bytes, byteCount, 0) == byteCount,
+            let specification = try? JSONDecoder().decode(WorkerSpecification.self, from: Data(bytes)),
+            specification.version == WorkerSpecification.currentVersion
+        else {
+            throw .device(
+                name: "worker",
+                reason: "the program that workers run is of another version of Daris than the one that starts them")
+        }
+        close(specificationFile)
+        return specification
+    }
+
+    private static func serve(_ specification: WorkerSpecification) throws(PreparationError) {
+        if specification.locksMemory { _ = SystemRights.lockMemory() }
+        switch specification.device {
+        case .cpu(let cores):
+            // All threads to come, those that load the models too, stay off the cores of other contexts.
+            _ = daris_set_affinity(cores.map(Int32.init), Int32(cores.count))
+            let environment = try openEnvironment(specification)
+            let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
+            let device = try CPUDevice(
+                tasks: specification.tasks, models: specification.models,
+                partition: Partition(contexts: 1, streams: specification.streams, oversubscription: 1),
+                processors: cores, environment: environment, seed: specification.seed,
+                progress: { send(.progress($0)) }, hosting: hosting)
+            try run(device, specification, hosting, processors: cores)
+        case .cuda:
+            throw .device(name: "cuda", reason: "this version has no worker processes for GPUs")
+        }
+    }
+
+    private static func openEnvironment(
+        _ specification: WorkerSpecification
+    ) throws(PreparationError) -> ONNXRuntime.Environment {
+        do {
+            let search = LibrarySearch(override: specification.library)
+            return try Environment(library: try ONNXRuntimeLibrary.open(searching: search), severity: .fatal)
+        } catch {
+            throw .noRuntime(error)
+        }
+    }
+
+    /// Serves the lanes of a device until the parent hangs up.
+    private static func run<D: Device>(
+        _ device: D, _ specification: WorkerSpecification, _ hosting: Hosting, processors: [Int]
+    ) throws(PreparationError) {
+        let (memory, readiness) = try hosting.readiness()
+        let server = WorkerServer(device, memory: memory, lanes: specification.streams)
+        server.start { lane in
+            DedicatedThread.Attributes(
+                name: "daris-\(specification.context).\(lane)", processors: processors,
+                fifoPriority: specification.fifoPriority)
+        }
+        do {
+            send(.ready(try JSONEncoder().encode(readiness)))
+        } catch {
+            throw .device(name: "worker", reason: "\(error)")
+        }
+        var byte: UInt8 = 0
+        while true {
+            let count = read(socket, &byte, 1)
+            if count == 0 || (count < 0 && errno != EINTR) { return }
+            server.heedTermination()
+        }
+    }
+
+    /// Sends a message; a parent that is gone is no one to tell, so the process ends.
+    private static func send(_ message: WorkerMessage) {
+        let bytes = message.encoded
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { write(socket, $0.baseAddress! + sent, bytes.count - sent) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                _exit(1)
+            }
+            sent += count
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import CDarisSystem
+import Synchronization
+
+/// A worker that is ready, as the threads see it that send it stages and hear of their ends: its memory and what is where.
+final class WorkerAttachment: Sendable {
+    let memory: SharedMemory
+    /// The process's number, for messages and tests.
+    let process: Int32
+    private let tasks: [WorkerReadiness.Places]
+    private let closed = Atomic<Bool>(false)
+    private let fault = Mutex<String?>(nil)
+
+    init(memory: SharedMemory, process: Int32, tasks: [WorkerReadiness.Places]) {
+        self.memory = memory
+        self.process = process
+        self.tasks = tasks
+    }
+
+    /// What was impossible about what the worker wrote, if anything.
+    var violation: String? { fault.withLock { $0 } }
+
+    func note(violation: String) { fault.withLock { $0 = $0 ?? violation } }
+
+    /// Whether the worker is to be watched no more.
+    var isClosed: Bool { closed.load(ordering: .acquiring) }
+
+    /// Ends the watching.
+    func close() {
+        closed.store(true, ordering: .releasing)
+        stir()
+    }
+
+    /// Has the watching thread look again, whatever the worker says of its sleeping.
+    func stir() {
+        daris_increment(memory.endings)
+        daris_wake(memory.endings)
+    }
+
+    /// Copies a job's inputs to where the worker reads them.
+    func copyIn(_ io: JobTensors, task: Int) {
+        for (place, bytes) in zip(tasks[task].inputs, io.inputs) {
+            let target = UnsafeMutableRawBufferPointer(start: memory.base + place.offset, count: place.bytes)
+            target.copyBytes(from: bytes.prefix(place.bytes))
+        }
+    }
+
+    /// Copies a job's outputs from where the worker wrote them.
+    func copyOut(_ io: JobTensors, task: Int) {
+        for (index, place) in tasks[task].outputs.enumerated() where index < io.outputs.count {
+            io.outputs[index].withUnsafeMutableBytes { target in
+                target.copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        start: memory.base + place.offset, count: min(place.bytes, target.count)))
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import CDarisSystem
+import DarisCore
+import Glibc
+import Synchronization
+
+/// One context whose stages run in a worker process, as the parent sees it.
+///
+/// Three kinds of threads meet here: those that launch, under the scheduler's lock, a watching thread that lives as long
+/// as a worker and tells of ends (`WorkerContext+Ends.swift`), and a keeper that starts workers and notices their ends
+/// (`WorkerContext+Life.swift`).
+final class WorkerContext: Sendable {
+    /// What stays the same from worker to worker.
+    struct Settings: Sendable {
+        var index: Int
+        var program: WorkerProgram
+        var specification: WorkerSpecification
+        /// Where the watching thread runs: with the worker's lanes, since it works while one of them waits.
+        var processors: [Int]
+        /// How long a worker may take until it is ready.
+        var startLimit: Nanoseconds
+        var budget: RestartBudget
+        var handlers: WorkerHandlers
+        var progress: StepHandler
+
+        var streams: Int { specification.streams }
+        /// Above the lanes', for one that runs a stage must not keep the ends of others from being heard.
+        var watchingPriority: Int { specification.fifoPriority > 0 ? specification.fifoPriority + 1 : 0 }
+    }
+
+    /// What has been launched on a lane.
+    struct Lane {
+        var job = JobID(task: 0, sequence: 0)
+        var stage = 0
+        var io: JobTensors?
+        /// Of the last command to the present worker.
+        var sequence: UInt32 = 0
+        /// A stage has been launched whose end has not been told.
+        var isBusy = false
+        /// The watching thread is to copy the job's inputs before the worker hears of it.
+        var waitsForInputs = false
+    }
+
+    struct State {
+        var lanes: ContiguousArray<Lane>
+        /// The worker; `nil` while there is none.
+        var attachment: WorkerAttachment?
+        var isTerminating = false
+        var isStopping = false
+        /// Tensor sizes by task, once the first worker is ready.
+        var sizes: [(inputs: [Int], outputs: [Int])] = []
+        var record = WorkerRecord()
+    }
+
+    let settings: Settings
+    let state: Mutex<State>
+    /// Stirs the keeper.
+    let event: Descriptor
+    let firstStart = FirstStart()
+    let watcher = ThreadIdentity()
+    let handled = HandledLane()
+    private let keeper = Mutex<DedicatedThread?>(nil)
+
+    /// The lane whose end is being told; touched by the watching thread alone.
+    final class HandledLane: @unchecked Sendable {
+        var lane = -1
+    }
+
+    init(_ settings: Settings) throws(DeviceError) {
+        self.settings = settings
+        event = try Descriptor(daris_event(), "an event")
+        state = Mutex(State(lanes: ContiguousArray(repeating: Lane(), count: settings.streams)))
+    }
+
+    /// Starts the keeper, which starts a worker; `firstStart` tells how that went.
+    func start() {
+        keeper.withLock { keeper in
+            keeper = DedicatedThread(.init(name: "daris-keep.\(settings.index)")) { self.keep() }
+        }
+    }
+
+    /// Starts a stage on an idle lane, counted within the context, and returns at once: writes a command and wakes the
+    /// worker. A job's inputs are copied by the watching thread.
+    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        let followsEnd = watcher.isCurrent && handled.lane == lane
+        enum Next {
+            case wake(WorkerAttachment)
+            case stir(WorkerAttachment)
+            case fail
+        }
+        let next: Next = state.withLock { state in
+            state.lanes[lane].job = job
+            state.lanes[lane].stage = stage
+            state.lanes[lane].io = io
+            state.lanes[lane].isBusy = true
+            guard let attachment = state.attachment else { return .fail }
+            if io != nil && stage == 0 {
+                state.lanes[lane].waitsForInputs = true
+                return .stir(attachment)
+            }
+            state.lanes[lane].command(attachment.memory.slot(lane), followsEnd: followsEnd)
+            return .wake(attachment)
+        }
+        switch next {
+        case .wake(let attachment): attachment.memory.slot(lane).wakeWorker()
+        case .stir(let attachment): if !watcher.isCurrent { attachment.stir() }
+        case .fail: stirKeeper()
+        }
+    }
+
+    /// The bytes of each input and output of a task's model.
+    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { state.withLock { $0.sizes[task] } }
+
+    /// Has stages end early, or takes that back.
+    func terminate(_ isTerminating: Bool) {
+        let attachment = state.withLock { state in
+            state.isTerminating = isTerminating
+            return state.attachment
+        }
+        guard let attachment else { return }
+        daris_store(attachment.memory.termination, isTerminating ? 1 : 0)
+        if isTerminating { stirKeeper() }
+    }
+
+    /// Has the worker and the threads end; does not wait.
+    func end() {
+        state.withLock { $0.isStopping = true }
+        stirKeeper()
+    }
+
+    /// Waits until the worker and the threads have ended.
+    func join() { keeper.withLock { $0 }?.join() }
+
+    func stirKeeper() {
+        var one: UInt64 = 1
+        write(event.number, &one, 8)
+    }
+}
+
+extension WorkerContext.Lane {
+    /// Writes the command for what has been launched.
+    mutating func command(_ slot: LaneSlot, followsEnd: Bool) {
+        sequence &+= 1
+        waitsForInputs = false
+        slot.write(.init(job: job, stage: stage, followsEnd: followsEnd), sequence: sequence)
+    }
+}

@@ -1,0 +1,107 @@
+import DarisCore
+
+/// A device each of whose contexts is a worker process, which may crash alone: its running jobs fail with the reason, the
+/// other contexts go on, and another worker takes its place.
+///
+/// Stages and their ends go through memory that both sides have mapped, and so do inputs and outputs, which the worker's
+/// tensors lie in. A worker holds a device of its own, with one context: see `WorkerSpecification.Kind`.
+public final class WorkerDevice: Device {
+    /// How many lanes there are: contexts × streams, context by context.
+    public let laneCount: Int
+    let contexts: [WorkerContext]
+    private let handlers: WorkerHandlers
+    private let streams: Int
+
+    /// What to start for a context.
+    struct ContextPlan: Sendable {
+        var specification: WorkerSpecification
+        /// Variables for this worker beside those of this process.
+        var environment: [String: String] = [:]
+        /// Where to hear of the ends of its stages; empty for anywhere.
+        var processors: [Int] = []
+    }
+
+    /// Starts a worker for each context, side by side, and waits until all are ready.
+    ///
+    /// - Parameters:
+    ///   - plans: one a context, with equally many streams.
+    ///   - program: what a worker runs.
+    ///   - startLimit: how long a worker may take until it is ready.
+    ///   - budget: how often a context's worker may be started again.
+    init(
+        _ plans: [ContextPlan], program: String, startLimit: Nanoseconds = WorkerLimits.start,
+        budget: RestartBudget = RestartBudget(), progress: @escaping StepHandler
+    ) throws(PreparationError) {
+        let handlers = WorkerHandlers()
+        self.handlers = handlers
+        streams = plans.first?.specification.streams ?? 1
+        laneCount = plans.count * streams
+        var contexts: [WorkerContext] = []
+        for (index, plan) in plans.enumerated() {
+            // All load the same; one of them is enough to hear of.
+            let steps: StepHandler = { step in if index == 0 { progress(step) } }
+            let settings = WorkerContext.Settings(
+                index: index, program: WorkerProgram(path: program, environment: plan.environment),
+                specification: plan.specification, processors: plan.processors, startLimit: startLimit,
+                budget: budget, handlers: handlers, progress: steps)
+            do throws(DeviceError) {
+                contexts.append(try WorkerContext(settings))
+            } catch {
+                throw .worker(context: index, reason: error.description)
+            }
+        }
+        self.contexts = contexts
+        for context in contexts { context.start() }
+        for (index, context) in contexts.enumerated() {
+            do throws(DeviceError) {
+                try context.firstStart.wait()
+            } catch {
+                for context in contexts { context.end() }
+                for context in contexts { context.join() }
+                throw .worker(context: index, reason: error.description)
+            }
+        }
+    }
+
+    /// The bytes of each input and output of a task's model, in the order of its graph.
+    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { contexts[0].tensorSizes(of: task) }
+
+    /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
+    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+        handlers.setStageHandler(handler)
+        for context in contexts { context.terminate(false) }
+    }
+
+    /// Says whom to tell of contexts that are lost and come back; it hears of those that are lost now at once.
+    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+        handlers.setContextHandler(handler)
+    }
+
+    /// Has a worker's lane run a stage. All stages of a job must be launched on the same context.
+    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+        contexts[lane / streams].launch(job, stage: stage, lane: lane % streams, io: io)
+    }
+
+    /// Has the workers end their stages early.
+    public func terminateRunningStages() {
+        for context in contexts { context.terminate(true) }
+    }
+
+    /// Ends the workers, by force if they take long, and all threads.
+    public func shutDown() {
+        for context in contexts { context.end() }
+        for context in contexts { context.join() }
+    }
+
+    /// What has become of the workers, in words, where that is worth a line.
+    public var notes: [String] {
+        contexts.enumerated().compactMap { index, context in
+            context.state.withLock { $0.record }.note(context: index)
+        }
+    }
+
+    // Not `shutDown`, which waits: a keeper may be the one that lets go of the device.
+    deinit {
+        for context in contexts { context.end() }
+    }
+}

@@ -1,0 +1,28 @@
+import DarisCore
+
+/// The bounds of everything that a worker process may take or say.
+enum WorkerLimits {
+    /// How long a worker may take from its start until it is ready.
+    static let start = Nanoseconds.seconds(Int64(120))
+    /// How long a worker may take to end when it is told to; then it is killed.
+    static let stop = Nanoseconds.seconds(Int64(2))
+    /// The starts in a minute before a context is given up.
+    static let startsPerMinute = 5
+    /// How long the first start again waits; each one within the same minute waits twice as long as the one before.
+    static let firstDelay = Nanoseconds.milliseconds(20)
+    /// Between failing the launches on a lost context and looking for the next ones.
+    static let failurePause = Nanoseconds.milliseconds(1)
+    /// The pieces in which the thread that hears of ends asks for a processor, so that it need not wait for one that
+    /// computes; the shortest that Linux grants.
+    static let watchingSlice = Nanoseconds.microseconds(100)
+    /// The largest message of a worker, in bytes: 16 MiB.
+    static let messageBytes = 16 << 20
+    /// The largest specification of a worker, in bytes: 256 MiB.
+    static let specificationBytes = 256 << 20
+    /// The most memory that a worker may share, in bytes: 1 TiB.
+    static let sharedBytes = 1 << 40
+    /// The longest words for a failed stage, in bytes; the rest is cut off.
+    static let errorBytes = 768
+    /// The longest execution time or hand-over that is believed.
+    static let longestTime = Nanoseconds.seconds(Int64(86_400))
+}

@@ -1,0 +1,6 @@
+/// What a worker process runs.
+struct WorkerProgram: Sendable {
+    var path: String
+    /// Variables beside those of this process.
+    var environment: [String: String]
+}

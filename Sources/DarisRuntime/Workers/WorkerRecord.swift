@@ -1,0 +1,29 @@
+/// What has become of a context's workers.
+struct WorkerRecord: Sendable, Hashable {
+    /// Workers that ended without being told to.
+    private(set) var losses = 0
+    /// Workers that took their place.
+    private(set) var restarts = 0
+    /// Why the last one ended.
+    private(set) var lastReason: String?
+    /// Why no other one is started any more.
+    private(set) var givenUp: String?
+
+    mutating func lost(_ reason: String) {
+        losses += 1
+        lastReason = reason
+    }
+
+    mutating func restarted() { restarts += 1 }
+
+    mutating func gaveUp(_ reason: String) { givenUp = reason }
+
+    /// In words for a report; `nil` if there is nothing to say.
+    func note(context: Int) -> String? {
+        guard losses > 0, let lastReason else { return nil }
+        func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
+        let lost =
+            "context \(context) was lost \(times(losses)) and came back \(restarts == 0 ? "never" : times(restarts)): \(lastReason)"
+        return givenUp.map { "\(lost); \($0)" } ?? lost
+    }
+}

@@ -1,0 +1,80 @@
+import CDarisSystem
+import DarisCore
+import Synchronization
+
+/// The lanes of a worker: each has a thread that waits in shared memory for a stage and hands it to the device, whose
+/// handler writes the end back.
+final class WorkerServer<D: Device>: Sendable {
+    private let device: D
+    private let memory: SharedMemory
+    private let lanes: [Lane]
+    private let threads = Mutex<[DedicatedThread]>([])
+    private let isTerminating = Mutex(false)
+    private let hasTerminated = Atomic<Bool>(false)
+
+    /// What a lane's thread and the device's handler hand to each other with each stage.
+    private final class Lane: @unchecked Sendable {
+        // Unchecked: written by the lane's thread before a launch, by the handler at its end, never both at once.
+        var sequence: UInt32 = 0
+        var followsEnd = false
+        var lastEnd: Int64 = 0
+    }
+
+    init(_ device: D, memory: SharedMemory, lanes count: Int) {
+        self.device = device
+        self.memory = memory
+        lanes = (0..<count).map { _ in Lane() }
+    }
+
+    /// Starts the threads.
+    func start(_ attributes: (Int) -> DedicatedThread.Attributes) {
+        device.setHandler { self.ended($0) }
+        threads.withLock { threads in
+            threads = lanes.indices.map { lane in DedicatedThread(attributes(lane)) { self.serve(lane) } }
+        }
+    }
+
+    /// Has the device terminate its stages, or takes that back, as the shared memory says.
+    func heedTermination() {
+        isTerminating.withLock { isTerminating in
+            let wanted = daris_load(memory.termination) == 1
+            guard wanted != isTerminating else { return }
+            isTerminating = wanted
+            if wanted { device.terminateRunningStages() } else { device.setHandler { self.ended($0) } }
+            hasTerminated.store(wanted, ordering: .relaxed)
+        }
+    }
+
+    private func serve(_ lane: Int) {
+        let slot = memory.slot(lane)
+        var last: UInt32 = 0
+        while true {
+            let sequence = daris_load(slot.commanded)
+            if sequence == last {
+                daris_store(slot.workerSleeps, 1)
+                daris_wait_for_change(slot.commanded, last)
+                daris_store(slot.workerSleeps, 0)
+                continue
+            }
+            last = sequence
+            if (daris_load(memory.termination) == 1) != hasTerminated.load(ordering: .relaxed) { heedTermination() }
+            let command = slot.command
+            lanes[lane].sequence = sequence
+            lanes[lane].followsEnd = command.followsEnd
+            device.launch(command.job, stage: command.stage, lane: lane, io: nil)
+        }
+    }
+
+    private func ended(_ end: StageEnd) {
+        let lane = lanes[end.lane]
+        let now = daris_monotonic_nanoseconds()
+        let handover = lane.followsEnd ? max(0, now - end.executionTime.rawValue - lane.lastEnd) : nil
+        lane.lastEnd = now
+        memory.slot(end.lane).write(
+            .init(
+                executionTime: end.executionTime, handover: end.handover ?? handover.map { Nanoseconds($0) },
+                error: end.error?.description), sequence: lane.sequence)
+        daris_increment(memory.endings)
+        if daris_load(memory.parentSleeps) != 0 { daris_wake(memory.endings) }
+    }
+}

@@ -1,0 +1,172 @@
+import CDarisSystem
+import DarisCore
+import Foundation
+import Glibc
+import Testing
+
+@testable import DarisRuntime
+
+@Suite("What workers and their parent say to each other", .timeLimit(.minutes(15)))
+struct WorkerProtocolTests {
+    private static func memory(lanes: Int) throws -> SharedMemory {
+        let file = try Descriptor(daris_memory_file("daris-test"), "memory")
+        let bytes = SharedMemory.tensorStart(lanes: lanes)
+        #expect(ftruncate(file.number, bytes) == 0)
+        return try SharedMemory(file: file.number, byteCount: bytes)
+    }
+
+    @Test("commands and completions come out of shared memory as they went in")
+    func slots() throws {
+        let memory = try Self.memory(lanes: 3)
+        for lane in 0..<3 {
+            let slot = memory.slot(lane)
+            let command = LaneSlot.Command(
+                job: JobID(task: 7 + lane, sequence: 1 << 40), stage: 3, followsEnd: lane == 1)
+            slot.write(command, sequence: 5)
+            #expect(slot.command == command && daris_load(slot.commanded) == 5)
+        }
+        let completions = [
+            LaneSlot.Completion(executionTime: .milliseconds(3), handover: .microseconds(7), error: nil),
+            LaneSlot.Completion(executionTime: .zero, handover: nil, error: "it does not — work"),
+            LaneSlot.Completion(executionTime: .zero, handover: nil, error: ""),
+        ]
+        for (lane, completion) in completions.enumerated() {
+            memory.slot(lane).write(completion, sequence: 9)
+            #expect(try memory.slot(lane).completion() == completion)
+            #expect(daris_load(memory.slot(lane).completed) == 9)
+        }
+        memory.slot(0).write(.init(executionTime: .zero, error: String(repeating: "x", count: 5_000)), sequence: 10)
+        #expect(try memory.slot(0).completion().error == String(repeating: "x", count: WorkerLimits.errorBytes))
+        #expect(memory.slot(1).command.job.task == 8, "a long error must not run into the next lane")
+    }
+
+    @Test("whatever is scribbled on shared memory, only what was launched is told, once, with believable times")
+    func fuzz() async throws {
+        for seed in 0..<200 as Range<UInt64> {
+            var generator = SplitMix64(seed: seed)
+            let lanes = 4
+            let memory = try Self.memory(lanes: lanes)
+            let handlers = WorkerHandlers()
+            let ends = Journal<StageEnd>()
+            handlers.setStageHandler { ends.append($0) }
+            let specification = WorkerSpecification(
+                context: 0, device: .cpu(cores: [0]), streams: lanes, tasks: [], models: [], seed: 0, fifoPriority: 0,
+                locksMemory: false, library: "")
+            let context = try WorkerContext(
+                .init(
+                    index: 0, program: .init(path: "", environment: [:]), specification: specification, processors: [],
+                    startLimit: .zero, budget: RestartBudget(), handlers: handlers, progress: { _ in }))
+            let attachment = WorkerAttachment(memory: memory, process: 0, tasks: [])
+            context.state.withLock { $0.attachment = attachment }
+            for lane in 0..<lanes { context.launch(JobID(task: lane, sequence: 3), stage: lane, lane: lane, io: nil) }
+            let watching = DedicatedThread(.init(name: "test")) { context.watch(attachment) }
+            for _ in 0..<20 {
+                let slot = memory.slot(Int(generator.next() % UInt64(lanes)))
+                // Mostly where something is read, mostly small numbers.
+                let offsets = [0, 64, 128, 132, 136, 144, 152, Int(generator.next() % 256) * 4]
+                let value = generator.next()
+                slot.base.storeBytes(
+                    of: UInt32(truncatingIfNeeded: value % 3 == 0 ? value >> 8 : value >> 8 & 1),
+                    toByteOffset: offsets[Int(generator.next() % UInt64(offsets.count))], as: UInt32.self)
+                attachment.stir()
+            }
+            attachment.close()
+            await onThread { watching.join() }
+            let told = ends.entries
+            #expect(Set(told.map(\.lane)).count == told.count, "seed \(seed)")
+            for end in told {
+                #expect(end.job == JobID(task: end.lane, sequence: 3) && end.stage == end.lane, "seed \(seed)")
+                #expect((.zero...WorkerLimits.longestTime).contains(end.executionTime), "seed \(seed)")
+            }
+        }
+    }
+
+    @Test("messages come whole, however they were cut on the way")
+    func messages() throws {
+        let sent: [WorkerMessage] = [.progress("loading"), .ready(Data([1, 2, 3])), .failed(""), .progress("ü")]
+        let bytes = sent.flatMap(\.encoded)
+        for size in 1...bytes.count {
+            var received: [UInt8] = []
+            var texts: [String] = []
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                received += bytes[start..<min(start + size, bytes.count)]
+                while let message = try WorkerMessage.take(from: &received) { texts.append("\(message)") }
+            }
+            #expect(texts == sent.map { "\($0)" } && received.isEmpty)
+        }
+    }
+
+    @Test("a message that is too long, or of no kind, is refused before it has arrived")
+    func impossibleMessages() {
+        var long: [UInt8] = [UInt8(ascii: "p"), 1, 0, 0, 1]
+        #expect(throws: DeviceError.self) { try WorkerMessage.take(from: &long) }
+        var unknown: [UInt8] = [0, 1, 0, 0, 0]
+        #expect(throws: DeviceError.self) { try WorkerMessage.take(from: &unknown) }
+    }
+
+    @Test("what a worker says of its memory must lie in its memory")
+    func readiness() throws {
+        let start = SharedMemory.tensorStart(lanes: 1)
+        func check(
+            _ place: WorkerReadiness.Place, byteCount: Int = start + 100, file: Int = start + 100, tasks: Int = 1
+        ) throws(DeviceError) {
+            try WorkerReadiness(
+                byteCount: byteCount, tasks: [.init(inputs: [], outputs: [place])], shapes: []
+            ).check(taskCount: tasks, lanes: 1, fileBytes: file)
+        }
+        try check(.init(offset: start, bytes: 100))
+        try check(.init(offset: start + 100, bytes: 0))
+        for place: WorkerReadiness.Place in [
+            .init(offset: start, bytes: 101), .init(offset: start - 1, bytes: 1), .init(offset: start, bytes: -1),
+            .init(offset: .max, bytes: .max), .init(offset: start + 1, bytes: .max), .init(offset: -5, bytes: 5),
+        ] {
+            #expect(throws: DeviceError.self) { try check(place) }
+        }
+        let place = WorkerReadiness.Place(offset: start, bytes: 1)
+        #expect(throws: DeviceError.self) { try check(place, tasks: 2) }
+        #expect(throws: DeviceError.self) { try check(place, file: start + 50) }
+        #expect(throws: DeviceError.self) { try check(.init(offset: start, bytes: 0), byteCount: 0, file: 0) }
+        #expect(throws: DeviceError.self) { try check(place, byteCount: .max, file: .max) }
+    }
+
+    @Test("starts come ever later, and end after five in a minute")
+    func budget() {
+        var budget = RestartBudget()
+        let second = Nanoseconds.seconds(Int64(1))
+        let delays = (0..<5).map { budget.take(at: Nanoseconds(second.rawValue * Int64($0))) }
+        #expect(delays == [20, 40, 80, 160, 320].map { .milliseconds($0) })
+        #expect(budget.take(at: .seconds(Int64(59))) == nil)
+        // The first is a minute old.
+        #expect(budget.take(at: .seconds(Int64(60))) == .milliseconds(320))
+        #expect(budget.take(at: .seconds(Int64(60))) == nil)
+        #expect(budget.take(at: .seconds(Int64(200))) == .milliseconds(20))
+    }
+
+    @Test("workers run the program that was chosen, else this one if it is daris, else the one beside it or in PATH")
+    func executable() throws {
+        let folder = try TemporaryFolder()
+        for name in ["a", "b"] {
+            try FileManager.default.createDirectory(
+                atPath: folder.path + "/" + name, withIntermediateDirectories: true)
+        }
+        let inPath = folder.path + "/b/daris"
+        let beside = folder.path + "/a/daris"
+        func find(_ chosen: String? = nil, running: String?) throws -> String {
+            try WorkerExecutable.find(chosen, running: running, searchPath: ":relative:\(folder.path)/b")
+        }
+        func make(_ path: String) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o755])
+        }
+        let own = folder.path + "/a/robot"
+        let error = #expect(throws: DeviceError.self) { try find(running: own) }
+        #expect(error?.description.contains("neither beside this program nor in PATH") == true)
+        make(inPath)
+        #expect(try find(running: own) == inPath)
+        make(beside)
+        #expect(try find(running: own) == beside)
+        #expect(try find(running: "/usr/bin/daris") == "/proc/self/exe")
+        #expect(try find(running: "/usr/bin/daris (deleted)") == "/proc/self/exe")
+        #expect(try find(inPath, running: own) == inPath)
+        #expect(throws: DeviceError.self) { try find(folder.path + "/none", running: own) }
+    }
+}
