@@ -24,7 +24,9 @@ struct Isolated: ParsableCommand {
     var seconds = 2.0
     @Option(help: "Turns; in each both sides of the machine have been the workers' once.")
     var rounds = 7
-    @Option(help: "Workers killed for each set of networks: at most 5, which is how often one is started again in a minute.")
+    @Option(
+        help: "Workers killed for each set of networks: at most 5, which is how often one is started again in a minute."
+    )
     var kills = 5
 
     func run() throws {

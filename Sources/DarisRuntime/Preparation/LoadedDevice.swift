@@ -28,6 +28,11 @@ struct LoadedDevice {
         let progress = options.progress
         let partition = taskSet.partition
         if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
+            if taskSet.isolation == .process || gpuKind(taskSet) == .mps {
+                return try .gpuWorkers(
+                    gpu, taskSet, tasks: tasks, models: models, library: environment.library.path,
+                    fifoPriority: fifoPriority, options: options)
+            }
             return try .gpu(
                 gpu, taskSet, tasks: tasks, models: models, environment: environment, fifoPriority: fifoPriority,
                 progress: progress)

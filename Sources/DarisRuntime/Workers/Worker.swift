@@ -63,8 +63,19 @@ public enum Worker {
                 processors: cores, environment: environment, seed: specification.seed,
                 progress: { send(.progress($0)) }, hosting: hosting)
             try run(device, specification, hosting, processors: cores)
-        case .cuda:
-            throw .device(name: "cuda", reason: "this version has no worker processes for GPUs")
+        case .gpu(let setup):
+            let environment = try openEnvironment(specification)
+            let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
+            let engine = try ONNXRuntimeEngine(environment: environment, gpu: setup.index, options: setup.options)
+            let progress: StepHandler = { send(.progress($0)) }
+            let shapes = try GPUSetup.shapes(
+                of: specification.tasks, models: specification.models, known: hosting.shapes, environment: environment,
+                progress: progress)
+            let places = try hosting.place(specification.tasks, specification.models, shapes)
+            let loaded = try setup.load(
+                specification.tasks, models: specification.models, shapes: shapes, engine: engine, driver: nil,
+                places: places, library: environment.library, progress: progress)
+            try run(loaded.device, specification, hosting, processors: SystemRights.allowedProcessors())
         }
     }
 

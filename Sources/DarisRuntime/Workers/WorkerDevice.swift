@@ -11,6 +11,7 @@ public final class WorkerDevice: Device {
     let contexts: [WorkerContext]
     private let handlers: WorkerHandlers
     private let streams: Int
+    private let whenEnded: @Sendable () -> Void
 
     /// What to start for a context.
     struct ContextPlan: Sendable {
@@ -26,14 +27,17 @@ public final class WorkerDevice: Device {
     /// - Parameters:
     ///   - plans: one a context, with equally many streams.
     ///   - program: what a worker runs.
+    ///   - whenEnded: called once all workers have ended at the shut-down, or could not be started.
     ///   - startLimit: how long a worker may take until it is ready.
     ///   - budget: how often a context's worker may be started again.
     init(
-        _ plans: [ContextPlan], program: String, startLimit: Nanoseconds = WorkerLimits.start,
+        _ plans: [ContextPlan], program: String, whenEnded: @escaping @Sendable () -> Void = {},
+        startLimit: Nanoseconds = WorkerLimits.start,
         budget: RestartBudget = RestartBudget(), progress: @escaping StepHandler
     ) throws(PreparationError) {
         let handlers = WorkerHandlers()
         self.handlers = handlers
+        self.whenEnded = whenEnded
         streams = plans.first?.specification.streams ?? 1
         laneCount = plans.count * streams
         var contexts: [WorkerContext] = []
@@ -58,6 +62,7 @@ public final class WorkerDevice: Device {
             } catch {
                 for context in contexts { context.end() }
                 for context in contexts { context.join() }
+                whenEnded()
                 throw .worker(context: index, reason: error.description)
             }
         }
@@ -91,6 +96,7 @@ public final class WorkerDevice: Device {
     public func shutDown() {
         for context in contexts { context.end() }
         for context in contexts { context.join() }
+        whenEnded()
     }
 
     /// What has become of the workers, in words, where that is worth a line.

@@ -6,8 +6,8 @@ struct WorkerSpecification: Codable, Sendable {
     enum Kind: Codable, Sendable, Hashable {
         /// These cores.
         case cpu(cores: [Int])
-        /// A GPU by its number, of whose SMs the process may use a share, in percent.
-        case cuda(index: Int, threadPercentage: Int?)
+        /// A GPU, of which the process has one context; under MPS the environment says of how many SMs.
+        case gpu(GPUSetup)
     }
 
     /// Goes up whenever the two sides would not understand each other.
