@@ -16,7 +16,7 @@ struct FuzzerTests {
         var kinds: Set<String> = []
         var reasons: Set<FateReason> = []
         var joined = 0
-        for seed in 1...300 as ClosedRange<UInt64> {
+        for seed in 1...120 as ClosedRange<UInt64> {
             let scenario = FuzzScenario(seed: seed)
             kinds.formUnion(scenario.faults.map { String("\($0)".prefix { $0 != "(" }) })
             var driver = VirtualTimeDriver(scenario.configuration, duration: scenario.duration)

@@ -21,7 +21,7 @@ public struct FuzzScenario: Hashable, Sendable {
         let unit = Nanoseconds([1, 1_000, 100_003].randomElement(using: &random) ?? 1_000)
         func time(_ range: ClosedRange<Int>) -> Nanoseconds { Nanoseconds(Int64(pick(range)) * unit.rawValue) }
         let contexts = pick(1...5)
-        let partition = Partition(contexts: contexts, streams: pick(1...4), oversubscription: 1)
+        var partition = Partition(contexts: contexts, streams: pick(1...4), oversubscription: 1)
         let weight = pick(1...8)
         var tasks: [TaskSpecification] = []
         var arrivals: [ArrivalSequence?] = []
@@ -56,12 +56,15 @@ public struct FuzzScenario: Hashable, Sendable {
             flip(&options.admission)
             flip(&options.forgetting)
         }
-        // Drawn apart, so that the other scenarios stay what they are.
+        // Drawn apart, so that the other scenarios stay what they are. Few lanes, so that jobs wait and can run together.
         var groups: [BatchGroup]?
+        var drawn = SplitMix64(seed: seed ^ 0xBA7C)
         if seed % 3 == 2 {
-            var drawn = SplitMix64(seed: seed ^ 0xBA7C)
             groups = Self.group(&tasks, unit: unit, using: &drawn)
             options.batching = Int.random(in: 2...BatchGroup.jobLimit, using: &drawn)
+            if Bool.random(using: &drawn) { options.admission = false }
+            partition.contexts = min(contexts, 2)
+            partition.streams = min(partition.streams, 2)
         }
         do {
             configuration = try SchedulerConfiguration(
@@ -86,6 +89,7 @@ public struct FuzzScenario: Hashable, Sendable {
             default: return .removedTask(task, at: start, added: later(start))
             }
         }
+        if groups != nil { faults += Self.cancellations(tasks, using: &drawn) }
     }
 
     /// Makes two groups of tasks that may run together of most of them.
@@ -96,21 +100,34 @@ public struct FuzzScenario: Hashable, Sendable {
             Nanoseconds(Int64(Int.random(in: range, using: &random)) * unit.rawValue)
         }
         let stages = [Int.random(in: 1...5, using: &random), Int.random(in: 1...5, using: &random)]
-        let alone = stages.map { count in (0..<count).map { _ in time(0...10) } }
+        let alone = stages.map { count in (0..<count).map { _ in time(0...15) } }
         for index in tasks.indices {
-            let group = Int.random(in: 0...2, using: &random)
-            guard group < 2 else { continue }
+            let draw = Int.random(in: 0...7, using: &random)
+            guard draw < 7 else { continue }
+            let group = draw < 5 ? 0 : 1
             tasks[index].batchGroup = group
             tasks[index].afet = alone[group]
+            tasks[index].deadline = max(tasks[index].deadline, time(200...600))
         }
         return alone.map { afet in
-            let sizes = BatchGroup.measuredSizes.filter { _ in Int.random(in: 0...4, using: &random) > 0 }
+            let sizes = BatchGroup.measuredSizes.filter { $0 == 2 || Int.random(in: 0...4, using: &random) > 0 }
             return BatchGroup(
                 sizes: sizes.map { jobs in
                     BatchGroup.Size(
                         jobs: jobs,
                         afet: afet.map { Nanoseconds($0.rawValue * Int64(2 + jobs) / 3) })
                 })
+        }
+    }
+
+    /// Cancellations at about the time at which the jobs are in flight.
+    private static func cancellations(_ tasks: [TaskSpecification], using random: inout SplitMix64) -> [Fault] {
+        (0..<8).map { _ in
+            let task = Int.random(in: tasks.indices, using: &random)
+            let sequence = Int.random(in: 0...3, using: &random)
+            let period = tasks[task].period.rawValue
+            let at = Int64(sequence) * period + Int64.random(in: 0...2 * period, using: &random)
+            return .cancelled(task: task, sequence: sequence, at: Nanoseconds(at))
         }
     }
 
