@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,22 +40,6 @@ int daris_set_affinity(const int *processors, int count) {
 int daris_set_fifo_priority(int priority) {
     struct sched_param parameters = {.sched_priority = priority};
     return pthread_setschedparam(pthread_self(), priority > 0 ? SCHED_FIFO : SCHED_OTHER, &parameters);
-}
-
-int daris_set_time_slice(int64_t nanoseconds) {
-    if (sched_getscheduler(0) != SCHED_OTHER) return EINVAL;
-    // struct sched_attr, which older C libraries do not have.
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime = (uint64_t)nanoseconds};
-    errno = 0;
-    int nice = getpriority(PRIO_PROCESS, 0);
-    if (errno == 0) attributes.nice = nice;
-    return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
 }
 
 void daris_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

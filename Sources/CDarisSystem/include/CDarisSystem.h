@@ -21,10 +21,6 @@ int daris_set_affinity(const int *processors, int count);
 /// Gives this thread SCHED_FIFO with a priority (1 to 99), or SCHED_OTHER with 0.
 int daris_set_fifo_priority(int priority);
 
-/// Asks for time on a processor in short pieces for this thread: it then goes before those that ask for longer ones when
-/// it wakes (Linux 6.12 and newer; before, nothing comes of it). A thread that is not SCHED_OTHER stays as it is: EINVAL.
-int daris_set_time_slice(int64_t nanoseconds);
-
 /// Names this thread for debuggers and top: at most 15 bytes are kept.
 void daris_name_thread(const char *name);
 

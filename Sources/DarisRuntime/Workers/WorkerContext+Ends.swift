@@ -13,16 +13,11 @@ extension WorkerContext {
     /// Tells of ends until the attachment is closed or the worker has written what cannot be. Runs on a thread of its own.
     func watch(_ attachment: WorkerAttachment) {
         watcher.claim()
-        if settings.specification.fifoPriority == 0 {
-            _ = daris_set_time_slice(WorkerLimits.watchingSlice.rawValue)
-        }
         let memory = attachment.memory
         while !attachment.isClosed {
             let seen = daris_load(memory.endings)
-            var hasWorked = false
             for lane in 0..<settings.streams {
                 guard let step = step(lane, attachment) else { continue }
-                hasWorked = true
                 switch step {
                 case .copyInputs(let io, let task):
                     attachment.copyIn(io, task: task)
@@ -32,13 +27,16 @@ extension WorkerContext {
                     handled.lane = lane
                     settings.handlers.tell(end)
                     handled.lane = -1
+                    // Only now: the lane may take the processor from the one that wakes it, which held a lock before.
+                    if handled.isLaunched { memory.slot(lane).wakeWorker() }
+                    handled.isLaunched = false
                 case .violation(let reason):
                     attachment.note(violation: reason)
                     stirKeeper()
                     return
                 }
             }
-            if hasWorked { continue }
+            // What has ended since the look at it, and inputs to copy, have changed the word.
             daris_store(memory.parentSleeps, 1)
             daris_wait_for_change(memory.endings, seen)
             daris_store(memory.parentSleeps, 0)

@@ -60,9 +60,11 @@ final class WorkerContext: Sendable {
     let handled = HandledLane()
     private let keeper = Mutex<DedicatedThread?>(nil)
 
-    /// The lane whose end is being told; touched by the watching thread alone.
+    /// The lane whose end is being told, or -1, and whether it has been launched from there; touched by the watching
+    /// thread alone.
     final class HandledLane: @unchecked Sendable {
         var lane = -1
+        var isLaunched = false
     }
 
     init(_ settings: Settings) throws(DeviceError) {
@@ -101,8 +103,9 @@ final class WorkerContext: Sendable {
             return .wake(attachment)
         }
         switch next {
+        case .wake where followsEnd: handled.isLaunched = true
         case .wake(let attachment): attachment.memory.slot(lane).wakeWorker()
-        case .stir(let attachment): if !watcher.isCurrent { attachment.stir() }
+        case .stir(let attachment): attachment.stir()
         case .fail: stirKeeper()
         }
     }

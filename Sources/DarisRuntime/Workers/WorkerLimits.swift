@@ -12,9 +12,6 @@ enum WorkerLimits {
     static let firstDelay = Nanoseconds.milliseconds(20)
     /// Between failing the launches on a lost context and looking for the next ones.
     static let failurePause = Nanoseconds.milliseconds(1)
-    /// The pieces in which the thread that hears of ends asks for a processor, so that it need not wait for one that
-    /// computes; the shortest that Linux grants.
-    static let watchingSlice = Nanoseconds.microseconds(100)
     /// The largest message of a worker, in bytes: 16 MiB.
     static let messageBytes = 16 << 20
     /// The largest specification of a worker, in bytes: 256 MiB.
