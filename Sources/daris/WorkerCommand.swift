@@ -1,4 +1,5 @@
 import ArgumentParser
+import DarisCore
 import DarisRuntime
 import Foundation
 
@@ -14,7 +15,21 @@ struct WorkerCommand: ParsableCommand {
             Exit codes: 0 told to end; 2 not started by daris.
             """, shouldDisplay: false)
 
+    @Option(help: ArgumentHelp("Print the SMs that this process reaches on a GPU, and end.", valueName: "n"))
+    var smMap: Int?
+
     func run() throws {
+        if let smMap {
+            guard smMap >= 0 else { throw Failure.usage("--sm-map: \(smMap) is not the number of a GPU") }
+            let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)
+            let found: [[Int]]
+            do {
+                found = try SMMapProof.measure(gpu: smMap, partition: partition, kind: .streams).found
+            } catch {
+                throw Failure.failed(error)
+            }
+            return try Terminal.print(found[0].map(String.init).joined(separator: " "))
+        }
         _ = Worker.serve()
         throw Failure.usage("'daris worker' is started by daris itself, for 'isolation: process'")
     }

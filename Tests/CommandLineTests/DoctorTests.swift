@@ -26,6 +26,16 @@ struct DoctorTests {
         }
     }
 
+    @Test("a process for one context tells on which SMs it runs, as the map under MPS asks it to")
+    func processMap() throws {
+        let environment = ["DARIS_CUDA_DRIVER": Self.fake, "FAKE_CUDA_TELL": "1"]
+        let result = try Workplace().daris(["worker", "--sm-map", "0"], environment: environment)
+        #expect(result.exitCode == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(result.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) } == Array(0..<132))
+        let none = try Workplace().daris(["worker", "--sm-map", "9"], environment: environment)
+        #expect(none.exitCode == 1 && none.errors.hasPrefix("error: "), "\(none.errors)")
+    }
+
     @Test("without NVML the GPU is shown nevertheless")
     func noNVML() throws {
         let result = try doctor([], ["DARIS_NVML": "libnvidia-ml-of-nobody.so.1"])

@@ -12,8 +12,8 @@ public struct CheckOptions: Sendable {
     public var folder = "gpu-check"
     /// The networks.
     public var networks = CheckNetwork.builtins
-    /// How contexts may get their SMs in steps 6 and 7. `mps` belongs here once its worker processes can be measured.
-    public var kinds: [PartitionKind] = [.streams, .green]
+    /// How contexts may get their SMs in steps 6 and 7.
+    public var kinds: [PartitionKind] = [.streams, .green, .mps]
     /// Where built networks and cuts are kept.
     public var cache = CacheFolder.standard()
     /// The version of Daris.

@@ -26,7 +26,8 @@ public struct SweepOrder: Sendable {
         for place in 0..<(lists.map(\.count).max() ?? 0) {
             for list in lists where place < list.count {
                 seeds.append(list[place])
-                if batching {
+                // Worker processes run jobs one by one.
+                if batching, list[place].kind != .mps {
                     var other = list[place]
                     other.isBatching = true
                     seeds.append(other)

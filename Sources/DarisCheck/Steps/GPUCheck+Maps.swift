@@ -20,8 +20,9 @@ extension GPUCheck {
         var count = 0
         for (kind, partition) in shapes where !isUp {
             say(SweepConfiguration(kind, partition).label)
-            results.maps.append(kind == .mps ? mpsMap(partition) : map(kind, partition))
-            if kind != .mps { count += 1 }
+            let record = kind == .mps ? mpsMap(partition) : map(kind, partition)
+            results.maps.append(record)
+            if record.isMeasured { count += 1 }
             try save()
         }
         for record in results.maps where record.problem != nil {
@@ -43,11 +44,16 @@ extension GPUCheck {
         }
     }
 
-    /// NOT MEASURED YET. Under MPS each context is a worker process; its SMs are found by running `SMMap` on a stream of
-    /// that process, several times, since MPS bounds how many SMs a client has and not which.
+    /// Under MPS each context is a process, which may use so many SMs at once, whichever they are.
     private func mpsMap(_ partition: Partition) -> MapRecord {
-        MapRecord(
-            kind: .mps, partition: partition, promised: [], found: [],
-            problem: "not measured: it needs a worker process for each context", isMeasured: false)
+        do {
+            let proof = try SMMapProof.measureUnderMPS(gpu: options.gpu, partition: partition)
+            return MapRecord(
+                kind: .mps, partition: partition, promised: proof.promised.map(\.count), found: proof.found,
+                problem: proof.exceeded.isEmpty ? nil : proof.exceeded.joined(separator: ", "), isMeasured: true)
+        } catch {
+            return MapRecord(
+                kind: .mps, partition: partition, promised: [], found: [], problem: "\(error)", isMeasured: false)
+        }
     }
 }

@@ -9,7 +9,6 @@ extension GPUCheck {
             results[.sweep].state = .failed
             return
         }
-        if !options.isRehearsal, !options.kinds.contains(.mps) { note("mps was not measured: no worker processes yet") }
         if !options.batches { note("dynamic batching was not measured: a CPU runs jobs one by one") }
         var order = SweepOrder(
             kinds: options.usableKinds, batching: options.batches, limit: options.isRehearsal ? 4 : 16)

@@ -90,16 +90,15 @@ final class MPSDaemon: Sendable {
         let words = FileHandle(forWritingAtPath: output)
         process.standardOutput = words ?? FileHandle.nullDevice
         process.standardError = words ?? FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardInput = input == nil ? FileHandle.nullDevice : pipe
+        // A file here too: writing to a control program that has ended would end this process.
+        let commands = folder + "/input.txt"
+        if let input { _ = FileManager.default.createFile(atPath: commands, contents: Data(input.utf8)) }
+        process.standardInput =
+            (input == nil ? nil : FileHandle(forReadingAtPath: commands)) ?? FileHandle.nullDevice
         do {
             try process.run()
         } catch {
             throw .device(name: "cuda:\(gpu)", reason: "\(control) cannot be run: \(error.localizedDescription)")
-        }
-        if let input {
-            try? pipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-            try? pipe.fileHandleForWriting.close()
         }
         process.waitUntilExit()
         guard process.terminationStatus != 0 else { return }

@@ -1,5 +1,6 @@
 import CUDADriver
 import DarisCore
+import Foundation
 
 /// On which SMs the contexts of a GPU really run, beside what their partition promises.
 public struct SMMapProof: Hashable, Sendable {
@@ -28,6 +29,54 @@ public struct SMMapProof: Hashable, Sendable {
         var found: [[Int]] = []
         for streams in contexts.streams { found.append(try map.multiprocessors(of: streams[0])) }
         return SMMapProof(promised: contexts.units, found: found)
+    }
+
+    /// Runs the kernel in a process for each context under an MPS daemon of our own, one after another. MPS bounds how many
+    /// SMs a context has at once, not which: `promised` numbers them from 0 in each.
+    ///
+    /// - Parameters:
+    ///   - program: `daris`; the one of this process, beside it or in `PATH` if `nil`.
+    ///   - control: MPS's control program; the one in `PATH` if `nil`.
+    ///   - driver: the driver's library; the system's if `nil`.
+    public static func measureUnderMPS(
+        gpu: Int, partition: Partition, program: String? = nil, control: String? = nil, driver: String? = nil
+    ) throws -> SMMapProof {
+        let program = try WorkerExecutable.find(program)
+        let all = try CUDALibrary.open(path: driver).facts(ofDevice: gpu).multiprocessorCount
+        let daemon = try MPSDaemon(gpu: gpu, control: control)
+        defer { daemon.stop() }
+        let percentage = MPSDaemon.percentage(partition, multiprocessors: all)
+        let environment = daemon.environment(percentage: percentage)
+        var found: [[Int]] = []
+        for _ in 0..<partition.contexts {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: program)
+            process.arguments = ["worker", "--sm-map", "\(gpu)"]
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            let (output, errors) = (Pipe(), Pipe())
+            process.standardOutput = output
+            process.standardError = errors
+            try process.run()
+            let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            guard process.terminationStatus == 0 else {
+                throw PreparationError.device(
+                    name: "cuda:\(gpu)",
+                    reason: "a process under MPS found no SMs: \(said.trimmingCharacters(in: .whitespacesAndNewlines))")
+            }
+            found.append(printed.split(whereSeparator: \.isWhitespace).compactMap { Int($0) })
+        }
+        let bound = min(all, (all * percentage + 99) / 100)
+        return SMMapProof(promised: found.map { _ in Array(0..<bound) }, found: found)
+    }
+
+    /// Contexts that ran on more SMs than they were bounded to; two more are MPS's rounding.
+    public var exceeded: [String] {
+        zip(promised, found).enumerated().compactMap { context, pair in
+            pair.1.count <= pair.0.count + 2
+                ? nil : "context \(context) is bounded to \(pair.0.count) SMs, but ran on \(pair.1.count)"
+        }
     }
 
     /// What differs from the promise: contexts that ran on more or fewer SMs, and pairs that share more or fewer. The
