@@ -12,7 +12,7 @@ struct Isolated: ParsableCommand {
         abstract: "Throughput and hand-over of worker processes, and how long a killed one is missed.",
         discussion: """
             Throughput: Daris with each context in a worker process, and Daris in one process, at once, each on half of \
-            the cores, asked for twice what they can give. Sides are swapped within each turn. Needs 'daris' beside this \
+            the cores, asked for more than they can give. Sides are swapped within each turn. Needs 'daris' beside this \
             program.
             """)
 
@@ -29,9 +29,19 @@ struct Isolated: ParsableCommand {
     )
     var kills = 5
 
+    @Flag(help: "Ask for SCHED_FIFO, which keeps other programs out of the measurement.")
+    var realtime = false
+
+    private var preparing: Preparation.Options {
+        var options = Preparation.Options()
+        options.realTime = realtime
+        return options
+    }
+
     func run() throws {
         let cores = SystemRights.allowedProcessors()
         guard cores.count >= 2 else { throw ValidationError("two cores are needed, to run both side by side") }
+        try handOver()
         try compare(cores)
         guard kills > 0 else { return }
         for network in ["resnet18", "unet", "inception_v3"] {
@@ -43,11 +53,47 @@ struct Isolated: ParsableCommand {
             tasks: [("resnet18", 19), ("unet", 5), ("inception_v3", 6)], name: "examples/overload.yaml, 30 tasks")
     }
 
+    /// Prints the hand-over between stages of a few nodes, which leave the caches as they are.
+    private func handOver() throws {
+        let file = NSTemporaryDirectory() + "/daris-bench-\(UUID().uuidString).onnx"
+        try Self.tinyModel.write(to: URL(fileURLWithPath: file))
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        print("Hand-over between stages of one node each, \(rounds) runs of \(seconds) s")
+        var times: [Isolation: [Int64]] = [:]
+        for _ in 0..<rounds {
+            for isolation in Isolation.allCases {
+                let taskSet = TaskSet(
+                    source: "bench", partition: Partition(contexts: 1, streams: 1, oversubscription: 1),
+                    isolation: isolation,
+                    models: [ModelDeclaration(name: "tiny", source: .file(file), stages: .fixed(4))],
+                    tasks: [
+                        TaskDeclaration(
+                            name: "task", model: "tiny", period: .microseconds(250), priority: .high, arrival: .periodic
+                        )
+                    ], run: RunSettings(duration: .seconds(seconds), seed: 1))
+                let prepared = try Preparation.prepare(taskSet, options: preparing)
+                times[isolation, default: []].append(prepared.run().summary.handoverNs.p50)
+            }
+        }
+        for (isolation, name) in [(Isolation.none, "in one process"), (.process, "worker process")] {
+            print("\(name): median \(median(times[isolation] ?? [0]).grouped) ns")
+        }
+        print("")
+    }
+
+    /// An ONNX model of four nodes in a row: Relu, Neg, Exp, Exp of 1 × 4 numbers.
+    private static let tinyModel = Data(
+        base64Encoded:
+            "CAg6cQoPCgF4EgFhGgFhIgRSZWx1Cg4KAWESAWIaAWIiA05lZwoOCgFiEgFjGgFjIgNFeHAKDgoBYxIBeRoBeSIDRXhwWhMK"
+            + "AXgSDgoMCAESCAoCCAEKAggEYhMKAXkSDgoMCAESCAoCCAEKAggEEgR0ZXN0QgQKABAR")!
+
     private func compare(_ cores: [Int]) throws {
         let half = cores.count / 2
         let sides = [Array(cores.prefix(half)), Array(cores.dropFirst(half).prefix(half))]
-        let workers = try sides.map { try SaturatedSide(model, stages: stages, cores: $0, isolation: .process) }
-        let inside = try sides.map { try SaturatedSide(model, stages: stages, cores: $0) }
+        let workers = try sides.map {
+            try SaturatedSide(model, stages: stages, cores: $0, isolation: .process, realTime: realtime)
+        }
+        let inside = try sides.map { try SaturatedSide(model, stages: stages, cores: $0, realTime: realtime) }
         var ratios: [Double] = []
         var rates: [(workers: Double, inside: Double)] = []
         for _ in 0..<rounds {
@@ -91,7 +137,7 @@ struct Isolated: ParsableCommand {
             load: 150 %
             run: {duration: 1 h}
             """, file: "bench")
-        let prepared = try Preparation.prepare(taskSet, options: .init())
+        let prepared = try Preparation.prepare(taskSet, options: preparing)
         let changes = Changes()
         var options = Executor<MachineDevice>.Options()
         options.observer = { event, time, _ in

@@ -4,13 +4,14 @@ import DarisCore
 import DarisRuntime
 import Foundation
 
-/// A model on some cores under Daris, asked for twice what they can give.
+/// A model on some cores under Daris, asked for four times what they can give by the measured times, so that they
+/// are saturated even if the machine was busy when these were measured.
 final class SaturatedSide: Contender {
     let prepared: Preparation
     private(set) var handover: [Int64] = []
     private var executor: Executor<MachineDevice>?
 
-    init(_ model: String, stages: Int, cores: [Int], isolation: Isolation = .none) throws {
+    init(_ model: String, stages: Int, cores: [Int], isolation: Isolation = .none, realTime: Bool = false) throws {
         // A device takes the cores its maker may run on.
         let all = SystemRights.allowedProcessors().map(Int32.init)
         let own = cores.map(Int32.init)
@@ -23,13 +24,15 @@ final class SaturatedSide: Contender {
         // Without the admission test, which would leave gaps: what is asked here is what scheduling costs.
         var scheduler = SchedulerOptions()
         scheduler.admission = false
+        var options = Preparation.Options()
+        options.realTime = realTime
         prepared = try Preparation.prepare(
             TaskSet(
                 source: "bench", partition: Partition(contexts: cores.count, streams: 1, oversubscription: 1),
                 isolation: isolation,
                 models: [ModelDeclaration(name: model, source: .builtin(model), stages: .fixed(stages))], tasks: tasks,
-                load: 2, scheduler: scheduler, run: RunSettings(duration: .seconds(Int64(3600)), seed: 1)),
-            options: .init())
+                load: 4, scheduler: scheduler, run: RunSettings(duration: .seconds(Int64(3600)), seed: 1)),
+            options: options)
     }
 
     func start() {

@@ -13,7 +13,7 @@ struct Saturation: ParsableCommand {
         abstract: "Throughput against a bare ONNX Runtime loop, and the hand-over between stages.",
         discussion: """
             Both run in this process at once, each on half of the cores: threads that run the whole model in a loop and \
-            do nothing else, and Daris with the model in stages, asked for twice what the cores can give and admitting \
+            do nothing else, and Daris with the model in stages, asked for more than the cores can give and admitting \
             it all. Sides are swapped within each turn.
             """)
 
