@@ -22,8 +22,8 @@ struct WorkerRecord: Sendable, Hashable {
     func note(context: Int) -> String? {
         guard losses > 0, let lastReason else { return nil }
         func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
-        let lost =
-            "context \(context) was lost \(times(losses)) and came back \(restarts == 0 ? "never" : times(restarts)): \(lastReason)"
+        let back = restarts == 0 ? "never" : times(restarts)
+        let lost = "context \(context) was lost \(times(losses)) and came back \(back): \(lastReason)"
         return givenUp.map { "\(lost); \($0)" } ?? lost
     }
 }
