@@ -177,7 +177,7 @@ extension MalformedInput {
             "profle net.onnx",
             .exactly(
                 "there is no command 'profle'; did you mean 'profile'? there are run, simulate, plan, ablate, check, "
-                    + "profile, split, model, doctor, reproduce, calibrate")),
+                    + "profile, split, model, gpu-check, doctor, reproduce, calibrate")),
         .usage("--frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run t.yaml --frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run", .with(["Missing expected argument '<taskset>'"])),
