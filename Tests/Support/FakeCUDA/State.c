@@ -211,7 +211,8 @@ void fake_cuda_set_devices(int count) { SET(configuration.devices = count); }
 void fake_cuda_set_multiprocessors(int count) { SET(configuration.multiprocessors = count); }
 void fake_cuda_set_capability(int major, int minor) { SET(configuration.major = major; configuration.minor = minor); }
 void fake_cuda_set_memory(unsigned long long bytes) { SET(configuration.memory = bytes); }
-void fake_cuda_set_manual(int is_manual) { SET(configuration.is_manual = is_manual); }
+// The thread that does work by itself may wait because it was not to.
+void fake_cuda_set_manual(int is_manual) { SET(configuration.is_manual = is_manual; pthread_cond_broadcast(&changed)); }
 void fake_cuda_set_kernel_time(unsigned long long nanoseconds) { SET(configuration.kernel_time = nanoseconds); }
 void fake_cuda_lose(int result) { SET(configuration.lost_result = result); }
 
