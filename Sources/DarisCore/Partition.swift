@@ -41,14 +41,24 @@ public struct Partition: Hashable, Sendable, Codable {
         return min(units, (share + granularity - 1) / granularity * granularity)
     }
 
-    /// The units of each context where they are fixed (green contexts): windows of the quota, spread evenly over the
-    /// device, that overlap where the quotas add up to more than it has.
-    public func windows(units: Int, granularity: Int) -> [Range<Int>] {
-        let quota = quota(units: units, granularity: granularity)
-        return (0..<contexts).map { context in
-            let start = context * units / contexts / granularity * granularity
-            let first = min(start, units - quota)
-            return first..<first + quota
+    /// The groups of units of each context where they are fixed (green contexts), ascending, at least one each.
+    ///
+    /// At OS = 1 contexts are disjoint and share the groups out, sizes differing by one group at most, so that none stays
+    /// idle; where there are more contexts than groups, some share one. Beyond, every context gets a window of its quota
+    /// (paper equation 9), rounded up to whole groups; windows start evenly spread and go round the end of the device, so
+    /// that every group serves about as many contexts as another.
+    ///
+    /// - Parameters:
+    ///   - groupCount: how many groups the device has, numbered from 0.
+    ///   - groupSize: the units of a group.
+    public func windows(groupCount: Int, groupSize: Int) -> [[Int]] {
+        (0..<contexts).map { context in
+            let start = context * groupCount / contexts
+            guard oversubscription > 1 || contexts > groupCount else {
+                return Array(start..<(context + 1) * groupCount / contexts)
+            }
+            let size = quota(units: groupCount * groupSize, granularity: groupSize) / groupSize
+            return (start..<start + max(1, size)).map { $0 % groupCount }.sorted()
         }
     }
 }

@@ -1,7 +1,7 @@
 import CUDADriver
 
-/// A stage as a lane runs it: its layout, and how it gets onto the stream.
-struct LaneProgram: Sendable {
+/// A stage as a lane runs it: its layout, and how it gets onto the stream. A class, so that a launch copies one reference.
+final class LaneProgram: Sendable {
     /// How a stage gets onto the stream.
     enum Launch: Sendable {
         /// All at once: one graph for HP jobs and one for LP jobs, whose kernels have the priority of that.
@@ -14,4 +14,10 @@ struct LaneProgram: Sendable {
     let launch: Launch
     /// The stage; a graph of it works in its memory, so it must live as long.
     let work: any StageWork
+
+    init(layout: TensorLayout.Stage, launch: Launch, work: any StageWork) {
+        self.layout = layout
+        self.launch = launch
+        self.work = work
+    }
 }

@@ -2,10 +2,7 @@ public import DarisCore
 
 /// Which groups of SMs each green context of a partition gets.
 ///
-/// The driver gives SMs in groups of one size, numbered here from 0. At OS = 1 contexts are disjoint and share the groups
-/// out, sizes differing by one group at most, so that none stays idle. Beyond, every context gets a window of its quota
-/// (paper equation 9), rounded up to whole groups; windows start evenly spread and go round the end of the device, so
-/// that every group serves about as many contexts as another.
+/// The driver gives SMs in groups of one size, numbered here from 0; `Partition.windows` is the rule.
 public struct SMWindows: Hashable, Sendable {
     /// The SMs in a group.
     public let groupSize: Int
@@ -19,8 +16,6 @@ public struct SMWindows: Hashable, Sendable {
     private let partition: Partition
 
     /// The windows of a partition.
-    ///
-    /// Where there are more contexts than groups, some share a group even at OS = 1.
     public init(partition: Partition, multiprocessorCount: Int, groupSize: Int, groupCount: Int) {
         precondition(groupSize >= 1 && groupCount >= 1, "there is at least one group of one SM")
         precondition(groupSize * groupCount <= multiprocessorCount, "the groups are of the device's SMs")
@@ -28,15 +23,7 @@ public struct SMWindows: Hashable, Sendable {
         self.multiprocessorCount = multiprocessorCount
         self.groupSize = groupSize
         self.groupCount = groupCount
-        let contexts = partition.contexts
-        groups = (0..<contexts).map { context in
-            let start = context * groupCount / contexts
-            guard partition.oversubscription > 1 || contexts > groupCount else {
-                return Array(start..<(context + 1) * groupCount / contexts)
-            }
-            let size = partition.quota(units: groupCount * groupSize, granularity: groupSize) / groupSize
-            return (start..<start + max(1, size)).map { $0 % groupCount }.sorted()
-        }
+        groups = partition.windows(groupCount: groupCount, groupSize: groupSize)
     }
 
     /// The SMs of a context, numbered by groups.

@@ -42,7 +42,9 @@ public struct TaskSetSimulation: Sendable {
         arrivals = taskSet.arrivalSequences(
             periods: configuration.tasks.map(\.period), generatingSporadic: true)
         let partition = taskSet.partition
-        let windows = partition.windows(units: gpu.processors, granularity: gpu.granularity).map { Array($0) }
+        let size = gpu.granularity
+        let windows = partition.windows(groupCount: gpu.processors / size, groupSize: size)
+            .map { groups in groups.flatMap { $0 * size..<($0 + 1) * size } }
         plan = RunPlan(
             configuration, models: taskSet.tasks.map(\.model),
             device: gpu.title + (gpu.isMeasured ? "" : ", a prediction"), unitName: "SMs", units: gpu.processors,

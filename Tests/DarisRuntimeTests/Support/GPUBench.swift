@@ -134,6 +134,8 @@ struct GPUBench {
     ) throws {
         let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         let priorities = priorities ?? tasks.map { _ in .high }
+        var scheduler = SchedulerOptions()
+        scheduler.batching = batching
         let set = TaskSet(
             source: "test", device: "cuda", partition: partition, partitionKind: kind, gpu: options,
             models: models.map { ModelDeclaration(name: $0.name, source: .file("")) },
@@ -141,13 +143,9 @@ struct GPUBench {
                 TaskDeclaration(
                     name: "task-\(index)", model: models[task.0.model].name, period: .milliseconds(10),
                     priority: task.1, batch: task.0.batch)
-            })
-        var scheduler = SchedulerOptions()
-        scheduler.batching = batching
-        var batchSet = set
-        batchSet.scheduler = scheduler
+            }, scheduler: scheduler)
         let loaded = try LoadedDevice.gpu(
-            0, batchSet, tasks: tasks, models: models, environment: workshop.environment,
+            0, set, tasks: tasks, models: models, environment: workshop.environment,
             engine: engine ?? HostEngine(workshop.environment), driver: gpu.path, fifoPriority: 0, progress: { _ in })
         guard case .cuda(let device) = loaded.device else { preconditionFailure("a GPU was asked for") }
         self.gpu = gpu
@@ -172,20 +170,6 @@ struct GPUBench {
 
     /// Starts a run, calls `body`, and ends the run and the device.
     func run(_ body: (Executor<CUDADevice>) async throws -> Void) async throws -> Executor<CUDADevice>.Outcome {
-        executor.start()
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(executor))
-        } catch {
-            result = .failure(error)
-        }
-        executor.interrupt()
-        let outcome = await onThread {
-            let outcome = executor.waitForEnd()
-            device.shutDown()
-            return outcome
-        }
-        try result.get()
-        return outcome
+        try await executor.run(body)
     }
 }

@@ -92,21 +92,7 @@ struct CPUBench: Sendable {
 
     /// Starts a run, calls `body`, and ends the run and the device.
     func run(_ body: (Executor<CPUDevice>) async throws -> Void) async throws -> Executor<CPUDevice>.Outcome {
-        executor.start()
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(executor))
-        } catch {
-            result = .failure(error)
-        }
-        executor.interrupt()
-        let outcome = await onThread {
-            let outcome = executor.waitForEnd()
-            device.shutDown()
-            return outcome
-        }
-        try result.get()
-        return outcome
+        try await executor.run(body)
     }
 }
 

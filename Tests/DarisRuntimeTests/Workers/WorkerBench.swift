@@ -91,20 +91,6 @@ struct WorkerBench: Sendable {
     /// Starts a run, calls `body`, and ends the run and the device.
     @discardableResult
     func run(_ body: (Executor<WorkerDevice>) async throws -> Void) async throws -> Executor<WorkerDevice>.Outcome {
-        executor.start()
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(executor))
-        } catch {
-            result = .failure(error)
-        }
-        executor.interrupt()
-        let outcome = await onThread {
-            let outcome = executor.waitForEnd()
-            device.shutDown()
-            return outcome
-        }
-        try result.get()
-        return outcome
+        try await executor.run(body)
     }
 }
