@@ -33,7 +33,8 @@ struct TaskSetSimulationTests {
             try taskSet(partition: "{kind: green, contexts: 4, streams: 1, oversubscription: 1}")
         ).plan
         let units = disjoint.contexts.map(\.units)
-        #expect(units.map(\.count) == [18, 18, 18, 18] && units[0].first == 0 && units[3].last == 67)
+        #expect(units.map(\.count) == [16, 18, 16, 18] && units.flatMap { $0 } == Array(0..<68))
+        #expect(disjoint.contexts.map(\.quota) == [16, 18, 16, 18])
         let whole = try TaskSetSimulation(
             try taskSet(partition: "{kind: green, contexts: 4, streams: 1, oversubscription: 4}")
         ).plan

@@ -49,7 +49,8 @@ public struct TaskSetSimulation: Sendable {
             configuration, models: taskSet.tasks.map(\.model),
             device: gpu.title + (gpu.isMeasured ? "" : ", a prediction"), unitName: "SMs", units: gpu.processors,
             kind: kind, contextUnits: kind == .green ? windows : windows.map { _ in [] },
-            quota: partition.quota(units: gpu.processors, granularity: gpu.granularity), simulated: true,
+            quota: kind == .green ? nil : partition.quota(units: gpu.processors, granularity: gpu.granularity),
+            simulated: true,
             load: taskSet.load, duration: taskSet.run.duration, seed: taskSet.run.seed,
             notes: ["the device is simulated: \(gpu.source)"] + taskSet.warnings + taskSet.notes(on: configuration)
                 + Self.overloadNotes(configuration))
