@@ -13,12 +13,7 @@ import Synchronization
 /// ```
 public final class Executor<D: Device>: Sendable {
     /// How a task's jobs come about.
-    public enum Arrival: Sendable, Hashable {
-        /// The executor releases a job at each of these times.
-        case clock(ArrivalSequence)
-        /// Jobs come from `submit`.
-        case sporadic
-    }
+    public typealias Arrival = JobArrival
 
     /// Limits and rights.
     public struct Options: Sendable {

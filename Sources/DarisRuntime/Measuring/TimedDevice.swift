@@ -67,13 +67,7 @@ extension Preparation {
         options.timerFIFOPriority = timerFIFOPriority
         options.drainLimit = drainLimit
         let executor = Executor(
-            configuration, device: timed,
-            arrivals: arrivals.map { arrival in
-                switch arrival {
-                case .clock(let times): .clock(times)
-                case .sporadic: .sporadic
-                }
-            }, duration: taskSet.run.duration, options: options)
+            configuration, device: timed, arrivals: arrivals, duration: taskSet.run.duration, options: options)
         return (executor, timed)
     }
 }

@@ -41,7 +41,7 @@ public struct Preparation: Sendable {
     /// The device, loaded.
     public let device: MachineDevice
     /// How each task's jobs arrive.
-    public let arrivals: [Executor<MachineDevice>.Arrival]
+    public let arrivals: [JobArrival]
     /// The SCHED_FIFO priority of the release timer, or 0.
     public let timerFIFOPriority: Int
 
@@ -88,7 +88,7 @@ public struct Preparation: Sendable {
                 taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
-                .map { times in times.map(Executor<MachineDevice>.Arrival.clock) ?? .sporadic }
+                .map { times in times.map(JobArrival.clock) ?? .sporadic }
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: loaded.name, unitName: loaded.unitName,
                 units: loaded.units, kind: loaded.kind, contextUnits: loaded.contextUnits, quota: loaded.quota,

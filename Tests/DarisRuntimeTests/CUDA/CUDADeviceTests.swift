@@ -13,15 +13,6 @@ struct CUDADeviceTests {
 
     init() throws { workshop = try Workshop() }
 
-    /// Submits jobs of `y = (relu(x) + 1) · 2 − 3` and checks what comes back.
-    private func checkChain(_ executor: Executor<CUDADevice>, task: Int = 0, count: Int = 6) async throws {
-        for index in 0..<count {
-            let x = [Float(index), -2, 0.5]
-            let outputs = try await executor.submit(task: task, inputs: [bytes(x)])
-            #expect(floats(outputs[0]) == x.map { (max(0, $0) + 1) * 2 - 3 })
-        }
-    }
-
     @Test("graphs replayed on streams and green contexts compute what the model computes", arguments: [1, 2, 4])
     func computes(stages: Int) async throws {
         for kind in [PartitionKind.streams, .green] {
@@ -285,115 +276,6 @@ struct CUDADeviceTests {
         }
         #expect(error?.description.contains("device cuda: the task set needs ") == true, "\(error.debugDescription)")
         #expect(gpu.calls(named: "cuMemAlloc") == 0 && gpu.live() == 0)
-    }
-
-    @Test("each call that fails while the device is loaded is named in the error, and everything is released")
-    func failuresAtStart() async throws {
-        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
-        let partition = Partition(contexts: 2, streams: 1, oversubscription: 1)
-        func load(_ gpu: FakeDriver) async -> Result<[String], any Error> {
-            await onThread {
-                Result {
-                    let bench = try GPUBench(workshop, [model], gpu: gpu, partition: partition, kind: .green)
-                    bench.device.shutDown()
-                    return bench.notes
-                }
-            }
-        }
-        let whole = try FakeDriver(multiprocessors: 132)
-        _ = try await load(whole).get()
-        let calls = whole.calls.count
-        #expect(calls > 100)
-        #expect(await whole.isClean())
-        var tried = 0
-        for number in 1...calls {
-            let gpu = try FakeDriver(multiprocessors: 132)
-            gpu.fail(number, with: 700)
-            let outcome = await load(gpu)
-            guard let call = gpu.failed else { continue }
-            tried += 1
-            switch outcome {
-            case .success(let notes):
-                // A capture may fail; what is released at the end cannot.
-                let isToldOrReleases =
-                    notes.contains { $0.contains(call) } || call.contains("Destroy") || call.contains("Free")
-                    || call.contains("Release") || call == "cuCtxSynchronize" || call.contains("Attribute")
-                    || call.contains("SetCurrent")
-                #expect(isToldOrReleases, "call \(number), \(call): no error")
-            case .failure(let error):
-                #expect("\(error)".contains(call), "call \(number), \(call): \(error)")
-                #expect("\(error)".contains("illegal"), "call \(number), \(call): \(error)")
-            }
-            if await gpu.isReleased(), call == "cuCtxSetCurrent" { gpu.forgive() }
-            #expect(await gpu.isClean(), "call \(number), \(call): \(gpu.violations)")
-        }
-        #expect(tried > 100)
-    }
-
-    @Test("each call that fails in a run fails its own job with its name, and the run goes on")
-    func failuresInARun() async throws {
-        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
-        let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)
-        var tried = 0
-        var number = 1
-        while true {
-            let gpu = try FakeDriver(multiprocessors: 132)
-            var hasFailed = false
-            do {
-                let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu, partition: partition) }
-                gpu.fail(number, with: 700)
-                var failures = 0
-                let outcome = try await bench.run { executor in
-                    for index in 0..<3 {
-                        let x = [Float(index), -2, 0.5]
-                        do {
-                            let outputs = try await executor.submit(task: 0, inputs: [bytes(x)])
-                            #expect(floats(outputs[0]) == x.map { (max(0, $0) + 1) * 2 - 3 })
-                        } catch let error as SubmissionError {
-                            failures += 1
-                            let ending = Bench.Answer.failure(error).ending
-                            let call = gpu.failed ?? "none"
-                            #expect(ending?.fate == .failed && ending?.message?.contains(call) == true, "\(error)")
-                        }
-                    }
-                }
-                hasFailed = gpu.failed != nil
-                #expect(failures <= 1 && outcome.summary.jobs.failed == failures)
-                #expect(outcome.summary.jobs.completed == 3 - failures && outcome.summary.jobs.inFlight == 0)
-            }
-            // Where the thread's context could not be set, not even for a release, the release broke a rule for it.
-            if await gpu.isReleased(), gpu.failed == "cuCtxSetCurrent" { gpu.forgive() }
-            #expect(
-                await gpu.isClean(),
-                "call \(number), \(gpu.failed ?? "none"): \(gpu.live()) alive, \(gpu.violations)")
-            guard hasFailed else { break }
-            tried += 1
-            number += 1
-            if number > 2_000 { break }
-        }
-        #expect(tried > 20)
-    }
-
-    @Test("a lost device fails every job with CUDA's words, and the run ends")
-    func lostDevice() async throws {
-        let gpu = try FakeDriver(multiprocessors: 132)
-        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
-        do {
-            let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu) }
-            let outcome = try await bench.run { executor in
-                try await checkChain(executor, count: 2)
-                gpu.lose(700)
-                for _ in 0..<4 {
-                    let error = await #expect(throws: SubmissionError.self) {
-                        try await executor.submit(task: 0, inputs: [bytes([Float](repeating: 1, count: 3))])
-                    }
-                    let ending = error.flatMap { Bench.Answer.failure($0).ending }
-                    #expect(ending?.message?.contains("illegal") == true)
-                }
-            }
-            #expect(outcome.summary.jobs.completed == 2 && outcome.summary.jobs.failed == 4)
-        }
-        #expect(await gpu.isReleased())
     }
 
     @Test("periodic tasks on all lanes run without a rule of CUDA broken")
