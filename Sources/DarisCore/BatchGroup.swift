@@ -31,3 +31,14 @@ public struct BatchGroup: Hashable, Sendable, Codable {
     /// A group that can run batches of these sizes.
     public init(sizes: [Size]) { self.sizes = sizes }
 }
+
+extension [TaskSpecification] {
+    /// The tasks with their batch groups, one entry a task.
+    public func grouped(_ groups: [Int?]) -> [TaskSpecification] {
+        zip(self, groups).map { task, group in
+            var task = task
+            task.batchGroup = group
+            return task
+        }
+    }
+}

@@ -5,7 +5,7 @@ struct BatchMeasurement: Sendable {
     /// The groups, each of at least two tasks.
     private(set) var groups: [BatchGroup] = []
     /// The group of each task.
-    private var groupOfTask: [Int?]
+    private(set) var groupOfTask: [Int?]
 
     /// Measures every size of batch that the device has, from the cache if it has been measured on the same machine.
     static func measure(
@@ -45,14 +45,5 @@ struct BatchMeasurement: Sendable {
             result.groups.append(group)
         }
         return result
-    }
-
-    /// The tasks with their groups.
-    func grouped(_ tasks: [TaskSpecification]) -> [TaskSpecification] {
-        zip(tasks, groupOfTask).map { task, group in
-            var task = task
-            task.batchGroup = group
-            return task
-        }
     }
 }

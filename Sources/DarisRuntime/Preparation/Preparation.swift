@@ -83,7 +83,7 @@ public struct Preparation: Sendable {
             let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
             let batches = try BatchMeasurement.measure(
                 deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
-            let specifications = batches.grouped(try specifications(taskSet, afets: afets))
+            let specifications = try specifications(taskSet, afets: afets).grouped(batches.groupOfTask)
             let configuration = try configuration(
                 taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)

@@ -13,7 +13,7 @@ struct BatchProfile {
     /// The groups of at least two tasks.
     private(set) var groups: [BatchGroup] = []
     /// The group of each task.
-    private var groupOfTask: [Int?]
+    private(set) var groupOfTask: [Int?]
 
     /// Measures every batch of up to `largest` jobs that tasks could form, by the rules of `FullLoad`.
     init(
@@ -40,15 +40,6 @@ struct BatchProfile {
                         return BatchGroup.Size(
                             jobs: jobs, afet: profiler.afet(of: members[0], jobs: jobs, on: &device, seed: seed))
                     }))
-        }
-    }
-
-    /// The tasks with their groups.
-    func grouped(_ tasks: [TaskSpecification]) -> [TaskSpecification] {
-        zip(tasks, groupOfTask).map { task, group in
-            var task = task
-            task.batchGroup = group
-            return task
         }
     }
 }

@@ -62,7 +62,8 @@ public struct Simulation: Sendable {
         let profile = BatchProfile(
             tasks, largest: options.largestBatch, on: gpu, partition: partition, kind: kind, seed: seed)
         configuration = try SchedulerConfiguration(
-            partition: partition, tasks: profile.grouped(specifications), options: options, batchGroups: profile.groups)
+            partition: partition, tasks: specifications.grouped(profile.groupOfTask), options: options,
+            batchGroups: profile.groups)
     }
 
     /// The AFET of each stage of each task. Tasks with equal stages share a measurement.
