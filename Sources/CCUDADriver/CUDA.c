@@ -70,6 +70,8 @@ static const Wanted wanted[] = {
     OPTIONAL(end_capture, "cuStreamEndCapture", "cuStreamEndCapture", 10000),
     OPTIONAL(graph_nodes, "cuGraphGetNodes", "cuGraphGetNodes", 10000),
     OPTIONAL(graph_node_type, "cuGraphNodeGetType", "cuGraphNodeGetType", 10000),
+    OPTIONAL(graph_node_dependents, "cuGraphNodeGetDependentNodes", "cuGraphNodeGetDependentNodes", 10000),
+    OPTIONAL(destroy_graph_node, "cuGraphDestroyNode", "cuGraphDestroyNode", 10000),
     OPTIONAL(set_kernel_node_attribute, "cuGraphKernelNodeSetAttribute", "cuGraphKernelNodeSetAttribute", 11000),
     OPTIONAL(destroy_graph, "cuGraphDestroy", "cuGraphDestroy", 10000),
     OPTIONAL(instantiate_graph, "cuGraphInstantiateWithFlags", "cuGraphInstantiateWithFlags", 11040),

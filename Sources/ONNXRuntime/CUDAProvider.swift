@@ -16,13 +16,6 @@ public struct CUDAProvider: Sendable {
         self.stream = stream
     }
 
-    /// Loads the provider and the libraries of CUDA that it needs, to see whether they are there. It starts nothing.
-    public static func load(library: ONNXRuntimeLibrary) throws(ONNXRuntimeError) {
-        var options = SessionOptions()
-        options.cuda = CUDAProvider()
-        _ = try options.makeNative(api: library.api, subject: "the CUDA provider")
-    }
-
     /// Adds the provider to a session's options.
     func append(to sessionOptions: OpaquePointer, api: API, subject: String) throws(ONNXRuntimeError) {
         let table = api.table

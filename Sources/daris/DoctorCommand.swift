@@ -69,20 +69,20 @@ struct DoctorCommand: ParsableCommand {
                 + (rights.fifo ? "SCHED_FIFO is allowed" : "no right to SCHED_FIFO (CAP_SYS_NICE or 'ulimit -r')"))
         say("memory lock    " + (rights.memoryLock ? "allowed" : "limited (CAP_IPC_LOCK or 'ulimit -l unlimited')"))
         say("cache          \(CacheFolder.standard().path)")
-        var isUsable = true
+        var runtime: ONNXRuntimeLibrary?
         do throws(ONNXRuntimeError) {
             let library = try ONNXRuntimeLibrary.open()
+            runtime = library
             say("ONNX Runtime   \(library.version) from \(library.path)")
             say("               providers: \(library.providers.joined(separator: ", "))")
             if library.version != ONNXRuntimeLibrary.testedVersion {
                 say("               Daris is tested with \(ONNXRuntimeLibrary.testedVersion)")
             }
         } catch {
-            isUsable = false
             say("ONNX Runtime   \(error)")
         }
-        lines += GPUReport.lines()
+        lines += GPUReport.lines(runtime: runtime)
         try Terminal.print(lines.joined(separator: "\n"))
-        if !isUsable { throw ExitCode(1) }
+        if runtime == nil { throw ExitCode(1) }
     }
 }

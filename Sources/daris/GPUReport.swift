@@ -1,17 +1,20 @@
 import CUDADriver
 import DarisRuntime
+import ONNXRuntime
 
 /// The lines of `daris doctor` about GPUs.
 enum GPUReport {
     /// What there is, or precisely why there is none.
-    static func lines() -> [String] {
+    ///
+    /// - Parameter runtime: ONNX Runtime, if there is one.
+    static func lines(runtime: ONNXRuntimeLibrary?) -> [String] {
         do throws(CUDAError) {
             let library = try CUDALibrary.open()
             guard library.deviceCount > 0 else {
                 guard case .unavailable(let reason) = CUDADriver.probe() else { return ["GPU            none"] }
                 return ["GPU            none: \(reason)"]
             }
-            return try lines(library)
+            return try lines(library) + provider(runtime, driver: library.version)
         } catch {
             return ["GPU            none: \(error)"]
         }
@@ -38,6 +41,20 @@ enum GPUReport {
             lines.append(label + "\(support.kind.rawValue): \(support.obstacle.map { "no, \($0)" } ?? "yes")")
         }
         return lines
+    }
+
+    /// Whether ONNX Runtime can use the GPUs.
+    private static func provider(_ runtime: ONNXRuntimeLibrary?, driver: CUDAVersion) -> [String] {
+        guard let runtime else { return [] }
+        let obstacle =
+            if !runtime.providers.contains("CUDAExecutionProvider") {
+                "it was built without CUDA; fetch the build that has it with 'Scripts/fetch-onnxruntime --gpu'"
+            } else if let needs = CUDAProviderNeeds(of: runtime) {
+                needs.problem(driver: driver)
+            } else {
+                "there is no libonnxruntime_providers_cuda.so beside it; fetch it with 'Scripts/fetch-onnxruntime --gpu'"
+            }
+        return ["ONNX Runtime   " + (obstacle.map { "cannot use them: \($0)" } ?? "can use them")]
     }
 
     /// What a device does now, as far as it tells.

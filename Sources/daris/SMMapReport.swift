@@ -15,27 +15,19 @@ struct SMMapReport {
     /// - Throws: `CUDAError` without a GPU, or on one whose driver has no green contexts.
     init(gpu: Int, partition: Partition) throws(CUDAError) {
         let context = try CUDAContext(library: try CUDALibrary.open(), device: gpu)
-        let whole = try SMResource(of: context)
-        let (groups, _) = try whole.split(intoGroupsOf: whole.leastPartition)
-        guard let size = groups.first?.multiprocessorCount else {
-            text = "\(whole.multiprocessorCount) SMs, which the driver does not part"
-            isProven = false
-            return
-        }
-        let windows = SMWindows(
-            partition: partition, multiprocessorCount: whole.multiprocessorCount, groupSize: size,
-            groupCount: groups.count)
+        let green = try GreenPartition(partition, on: context)
+        let windows = green.windows
         let map = try SMMap(context: context)
         var seen: [[Int]] = []
-        for window in windows.groups {
-            let green = try GreenContext(context: context, groups: window.map { groups[$0] })
-            seen.append(try map.multiprocessors(of: try CUDAStream(greenContext: green)))
+        for context in green.contexts {
+            seen.append(try map.multiprocessors(of: try CUDAStream(greenContext: context)))
         }
         let proof = SMMapProof(promised: windows.groups.indices.map(windows.multiprocessors), found: seen)
         let mistakes = proof.problems.map { "not proven: " + $0 }
         var lines = [
-            "\(context.device.name): \(whole.multiprocessorCount) SMs in \(groups.count) groups of \(size)"
-                + (whole.isGranularityTold ? "" : " (least size by rule, the driver does not tell it)")
+            "\(context.device.name): \(windows.multiprocessorCount) SMs in \(windows.groupCount) groups of "
+                + "\(windows.groupSize)"
+                + (green.device.isGranularityTold ? "" : " (least size by rule, the driver does not tell it)")
         ]
         lines += windows.notes
         lines.append("")
@@ -44,7 +36,7 @@ struct SMMapReport {
         ])
         for (index, window) in windows.groups.enumerated() {
             table.append([
-                "\(index)", Self.ranges(window), "\(window.count * size)", "\(seen[index].count)",
+                "\(index)", Self.ranges(window), "\(windows.multiprocessors(of: index).count)", "\(seen[index].count)",
                 Self.ranges(seen[index]),
             ])
         }

@@ -105,8 +105,9 @@ struct FailurePointTests {
                 try kernel.launch(grid: .init(2), block: .init(32), arguments: [], on: stream)
                 try stream.launchHostFunction { calls.increment() }
             }
-            _ = graph.setKernelPriority(-1)
-            let executable = try graph.instantiate()
+            let isPrioritised = graph.setKernelPriority(-1)
+            try graph.dropFinalHostFunctions()
+            let executable = try graph.instantiate(usingKernelPriorities: isPrioritised)
             try executable.launch(on: stream)
             try stream.synchronize()
             _ = try map.multiprocessors(of: stream)

@@ -147,9 +147,51 @@ struct GraphTests {
             try kernel.launch(grid: .init(1), block: .init(1), arguments: [], on: stream)
         }
         #expect(graph.setKernelPriority(-5))
+        try graph.instantiate().launch(on: stream)
+        try stream.synchronize()
+        #expect(fake.kernelPriority == 0, "that of the stream")
+        try graph.instantiate(usingKernelPriorities: true).launch(on: stream)
+        try stream.synchronize()
+        #expect(fake.kernelPriority == -5)
         fake.setVersion(11_060)
         #expect(!graph.setKernelPriority(-5))
         #expect(fake.violations.isEmpty)
+    }
+
+    @Test("calls of the host at the end can be taken out, those in between cannot")
+    func finalHostFunctions() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let memory = try DeviceMemory(context: context, byteCount: 4)
+            let calls = Counter()
+            let graph = try stream.capture {
+                try stream.fill(memory)
+                for _ in 0..<3 { try stream.launchHostFunction { calls.increment() } }
+            }
+            #expect(graph.hostFunctionCount == 3)
+            try graph.dropFinalHostFunctions()
+            #expect(graph.hostFunctionCount == 0)
+            let executable = try graph.instantiate()
+            for _ in 0..<2 { try executable.launch(on: stream) }
+            try stream.synchronize()
+            #expect(calls.value == 0)
+
+            let mixed = try stream.capture {
+                try stream.launchHostFunction { calls.increment() }
+                try stream.fill(memory)
+                try stream.launchHostFunction { calls.increment() }
+            }
+            try mixed.dropFinalHostFunctions()
+            #expect(mixed.hostFunctionCount == 1)
+
+            fake.fail("cuGraphDestroyNode", with: 801)
+            let kept = try stream.capture { try stream.launchHostFunction { calls.increment() } }
+            let error = try #require(throws: CUDAError.self) { try kept.dropFinalHostFunctions() }
+            #expect(error.call == "cuGraphDestroyNode" && kept.hostFunctionCount == 1)
+        }
+        fake.expectClean()
     }
 
     @Test("a driver without graphs says so before it begins")

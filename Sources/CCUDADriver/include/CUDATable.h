@@ -66,6 +66,8 @@ typedef struct DarisCuda {
     DarisCudaResult (*end_capture)(DarisCudaStream stream, DarisCudaGraph *graph);
     DarisCudaResult (*graph_nodes)(DarisCudaGraph graph, DarisCudaGraphNode *nodes, size_t *count);
     DarisCudaResult (*graph_node_type)(DarisCudaGraphNode node, int *type);
+    DarisCudaResult (*graph_node_dependents)(DarisCudaGraphNode node, DarisCudaGraphNode *dependents, size_t *count);
+    DarisCudaResult (*destroy_graph_node)(DarisCudaGraphNode node);
     DarisCudaResult (*set_kernel_node_attribute)(
         DarisCudaGraphNode node, int attribute, const DarisCudaKernelAttribute *value);
     DarisCudaResult (*destroy_graph)(DarisCudaGraph graph);

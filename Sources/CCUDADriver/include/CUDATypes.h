@@ -111,6 +111,9 @@ enum { DARIS_CUDA_NODE_KERNEL = 0, DARIS_CUDA_NODE_HOST = 3 };
 /// The attribute of a kernel in a graph that is its priority, as streams have one: CUDA 11.7.
 enum { DARIS_CUDA_KERNEL_PRIORITY = 8 };
 
+/// Makes an executable graph's kernels go by their own priorities, not by that of the stream: CUDA 11.7.
+enum { DARIS_CUDA_USE_NODE_PRIORITY = 8 };
+
 /// An attribute of a kernel: 64 bytes, of which a priority takes the first four.
 typedef union DarisCudaKernelAttribute {
     int priority;

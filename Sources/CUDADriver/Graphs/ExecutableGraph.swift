@@ -10,13 +10,13 @@ public final class ExecutableGraph: Sendable {
     private let handle: CUDAHandle
     private let hostFunctions: [HostFunction]
 
-    init(_ graph: CUDAGraph) throws(CUDAError) {
+    init(_ graph: CUDAGraph, flags: UInt64) throws(CUDAError) {
         let context = graph.context
         let functions = context.library.functions
         try context.makeCurrent()
         handle = try context.make(
             "cuGraphInstantiateWithFlags", "making a graph executable", release: functions.destroy_executable_graph
-        ) { functions.instantiate_graph($0, graph.handle.pointer, 0) }
+        ) { functions.instantiate_graph($0, graph.handle.pointer, flags) }
         self.context = context
         hostFunctions = graph.hostFunctions
     }

@@ -105,8 +105,9 @@ public final class CUDALibrary: Sendable {
         switch feature {
         case .graphs:
             functions.begin_capture != nil && functions.end_capture != nil && functions.graph_nodes != nil
-                && functions.graph_node_type != nil
-                && functions.destroy_graph != nil && functions.instantiate_graph != nil
+                && functions.graph_node_type != nil && functions.graph_node_dependents != nil
+                && functions.destroy_graph_node != nil && functions.destroy_graph != nil
+                && functions.instantiate_graph != nil
                 && functions.launch_graph != nil && functions.destroy_executable_graph != nil
         case .greenContexts:
             functions.device_resource != nil && functions.split_resource != nil

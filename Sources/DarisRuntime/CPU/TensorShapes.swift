@@ -1,7 +1,7 @@
 import ONNXRuntime
 
 /// Type and shape of every tensor that goes into, between and out of the stages of a model at one batch size.
-struct TensorShapes: Sendable, Codable {
+struct TensorShapes: Hashable, Sendable, Codable {
     /// The model's inputs, in the order of its graph.
     var inputs: [InputShapes.Input]
     /// What the stages make, by name.
@@ -52,6 +52,16 @@ struct TensorShapes: Sendable, Codable {
 }
 
 extension TensorShapes {
+    /// The same with every first dimension so many times as large.
+    func scaled(by factor: Int) -> TensorShapes {
+        func scaled(_ tensor: InputShapes.Input) -> InputShapes.Input {
+            var tensor = tensor
+            tensor.shape[0] *= factor
+            return tensor
+        }
+        return TensorShapes(inputs: inputs.map(scaled), made: made.mapValues(scaled))
+    }
+
     /// Whether `other` is the same with every first dimension twice as large.
     func isDoubled(by other: TensorShapes) -> Bool {
         func isDoubled(_ tensor: InputShapes.Input, by other: InputShapes.Input?) -> Bool {

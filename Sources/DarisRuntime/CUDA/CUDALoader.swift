@@ -153,7 +153,7 @@ struct CUDALoader {
         for (index, stage) in stages.enumerated() {
             let layout = program.layout.stages[index]
             let work = try stage.bind(layout, address: lane.scratch.address)
-            for _ in 0..<Self.warmUps {
+            func warmUp() throws(PreparationError) {
                 do throws(DeviceError) {
                     try cuda { () throws(CUDAError) in
                         try context.makeCurrent()
@@ -172,9 +172,10 @@ struct CUDALoader {
                     throw .unsupported(name: model.name, reason: "its stage \(index) fails on \(name): \(error)")
                 }
             }
+            for _ in 0..<Self.warmUps { try warmUp() }
             var launch = LaneProgram.Launch.eager
             if options.graphs {
-                switch capture(work, on: lane) {
+                switch capture(work, on: lane, warmUp: warmUp, notes: &notes) {
                 case .success(let graphs): launch = graphs
                 case .failure(let reason):
                     let note =
@@ -188,22 +189,44 @@ struct CUDALoader {
         return programs
     }
 
-    private func capture(_ work: any StageWork, on lane: CUDALane) -> Result<LaneProgram.Launch, DeviceError> {
+    /// Captures a stage once for LP jobs and, where kernels can have priorities, once for HP jobs: work that allocates
+    /// memory, as cuBLAS may, has one executable form a capture.
+    private func capture(
+        _ work: any StageWork, on lane: CUDALane, warmUp: () throws -> Void, notes: inout [String]
+    ) -> Result<LaneProgram.Launch, DeviceError> {
         do {
-            let graph = try lane.stream.capture { try work.enqueue() }
-            guard engine.replaysHostFunctions || graph.hostFunctionCount == 0 else {
+            guard let low = try captured(work, on: lane) else {
                 return .failure(DeviceError("it calls the host in between"))
             }
+            let ready = try low.instantiate()
             // Lower numbers go first.
             let priorities = context.streamPriorityRange
-            let low = try graph.instantiate()
-            guard priorities.count > 1, graph.setKernelPriority(priorities.lowerBound) else {
-                return .success(.graph(high: low, low: low))
+            guard priorities.count > 1, low.setKernelPriority(priorities.upperBound) else {
+                return .success(.graph(high: ready, low: ready))
             }
-            return .success(.graph(high: try graph.instantiate(), low: low))
+            // What the first capture took from the engine's buffers must be there once more.
+            try warmUp()
+            do {
+                guard let high = try captured(work, on: lane), high.setKernelPriority(priorities.lowerBound) else {
+                    return .success(.graph(high: ready, low: ready))
+                }
+                return .success(.graph(high: try high.instantiate(usingKernelPriorities: true), low: ready))
+            } catch {
+                notes.append("HP jobs have no priority on the GPU at a stage that was captured only once: \(error)")
+                try lane.stream.synchronize()
+                return .success(.graph(high: ready, low: ready))
+            }
         } catch {
             return .failure(DeviceError("\(error)"))
         }
+    }
+
+    /// A graph that can be launched again and again, or `nil` if it calls the host where it must not.
+    private func captured(_ work: any StageWork, on lane: CUDALane) throws -> CUDAGraph? {
+        let graph = try lane.stream.capture { try work.enqueue() }
+        guard engine.hostFunctions == .releases else { return graph }
+        try graph.dropFinalHostFunctions()
+        return graph.hostFunctionCount == 0 ? graph : nil
     }
 
     private func onDevice<Result>(_ body: () throws(CUDAError) -> Result) throws(PreparationError) -> Result {

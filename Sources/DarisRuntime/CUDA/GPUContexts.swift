@@ -26,32 +26,14 @@ struct GPUContexts: Sendable {
             let all = Array(0..<context.device.multiprocessorCount)
             return GPUContexts(streams: streams, units: streams.map { _ in all }, notes: [])
         }
-        return try green(partition, on: context)
-    }
-
-    /// Green contexts: windows of SM groups that overlap where the quotas add up to more than the device has.
-    ///
-    /// The groups are the smallest that the driver gives, so that quotas are rounded as little as can be.
-    private static func green(_ partition: Partition, on context: CUDAContext) throws(CUDAError) -> GPUContexts {
-        let device = try SMResource(of: context)
-        let groups = try device.split(intoGroupsOf: device.leastPartition).groups
-        guard let size = groups.first?.multiprocessorCount else {
-            throw CUDAError(
-                kind: .featureMissing, call: "cuDevSmResourceSplitByCount", number: 0, name: "",
-                text: "this GPU's \(device.multiprocessorCount) SMs cannot be parted", purpose: "making green contexts",
-                advice: "use 'partition: {kind: streams}'")
-        }
-        let windows = SMWindows(
-            partition: partition, multiprocessorCount: device.multiprocessorCount, groupSize: size,
-            groupCount: groups.count)
+        let green = try GreenPartition(partition, on: context)
         var streams: [[CUDAStream]] = []
-        for window in windows.groups {
-            let green = try GreenContext(context: context, groups: window.map { groups[$0] })
+        for context in green.contexts {
             var row: [CUDAStream] = []
-            for _ in 0..<partition.streams { row.append(try CUDAStream(greenContext: green)) }
+            for _ in 0..<partition.streams { row.append(try CUDAStream(greenContext: context)) }
             streams.append(row)
         }
-        let units = windows.groups.indices.map(windows.multiprocessors)
-        return GPUContexts(streams: streams, units: units, notes: windows.notes)
+        let units = green.windows.groups.indices.map(green.windows.multiprocessors)
+        return GPUContexts(streams: streams, units: units, notes: green.windows.notes)
     }
 }

@@ -28,15 +28,26 @@ struct GPUSetup: Codable, Sendable, Hashable {
         environment: Environment, progress: StepHandler
     ) throws(PreparationError) -> [DeviceTask: TensorShapes] {
         var shapes = known
-        // On all cores, since a large batch takes seconds on one.
         let stages = CPUStageLoader(environment: environment, coreSets: [SystemRights.allowedProcessors()])
         for (model, staged) in models.enumerated() {
             let open = tasks.filter { $0.model == model && shapes[$0] == nil }
             guard !open.isEmpty else { continue }
             progress("finding the tensors of \(staged.name)")
             let sessions = try stages.sessions(staged).map { $0[0] }
+            func found(_ batch: Int) throws(PreparationError) -> TensorShapes {
+                let task = DeviceTask(model: model, batch: batch)
+                if let known = shapes[task] { return known }
+                let found = try TensorShapes.discover(staged, stages: sessions, batch: batch)
+                shapes[task] = found
+                return found
+            }
             for task in open where shapes[task] == nil {
-                shapes[task] = try TensorShapes.discover(staged, stages: sessions, batch: task.batch)
+                // A large batch takes the CPU long, and most models only have it as a first dimension throughout.
+                if task.batch > 2, let one = try? found(1), let two = try? found(2), one.isDoubled(by: two) {
+                    shapes[task] = one.scaled(by: task.batch)
+                } else {
+                    shapes[task] = try found(task.batch)
+                }
             }
         }
         return shapes
@@ -55,7 +66,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
             let sizes = BatchGroup.measuredSizes.filter { $0 <= min(largestBatch, count) }
             guard !sizes.isEmpty else { continue }
             let doubled = DeviceTask(model: task.model, batch: task.batch * 2)
-            let found = try? Self.shapes(of: [doubled], models: models, environment: environment, progress: progress)
+            let found = try? Self.shapes(
+                of: [doubled], models: models, known: shapes, environment: environment, progress: progress)
             if let shapes = shapes[task], let twice = found?[doubled], shapes.isDoubled(by: twice) {
                 batches[task] = sizes
             } else {

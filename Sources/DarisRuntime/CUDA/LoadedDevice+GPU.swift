@@ -8,14 +8,15 @@ extension LoadedDevice {
     static func checkGPU(_ index: Int, _ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
         let engine = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
         let kind = gpuKind(taskSet)
+        let library: CUDALibrary
         do {
-            let library = try GPUSetup.openDriver(nil, lanes: taskSet.partition.lanes)
+            library = try GPUSetup.openDriver(nil, lanes: taskSet.partition.lanes)
             _ = try library.facts(ofDevice: index)
             if kind == .green { try library.require(.greenContexts) }
         } catch {
             throw .device(name: taskSet.device, reason: error.description)
         }
-        try engine.loadProvider()
+        try engine.check(driver: library.version)
         if kind == .mps, MPSDaemon.findControl() == nil { throw MPSDaemon.missing(gpu: index) }
     }
 

@@ -11,7 +11,7 @@ struct ONNXRuntimeEngine: StageEngine {
     let options: GPUOptions
     let memory: MemoryInfo
     let runOptions: RunOptions
-    var replaysHostFunctions: Bool { false }
+    var hostFunctions: HostFunctions { .releases }
 
     /// An engine for the GPU with this number.
     init(environment: Environment, gpu: Int, options: GPUOptions) throws(PreparationError) {
@@ -34,20 +34,16 @@ struct ONNXRuntimeEngine: StageEngine {
         }
     }
 
-    /// Loads ONNX Runtime's CUDA provider, to see whether what it needs is there.
-    func loadProvider() throws(PreparationError) {
-        do {
-            try CUDAProvider.load(library: environment.library)
-        } catch {
-            // Its own words begin with a path in somebody's source; what the loader said comes last.
-            let words = error.description
-            let loader = words.range(of: "with error: ", options: .backwards).map { String(words[$0.upperBound...]) }
+    /// Finds out whether ONNX Runtime's CUDA provider can work here, before it is loaded.
+    func check(driver: CUDAVersion) throws(PreparationError) {
+        guard let needs = CUDAProviderNeeds(of: environment.library) else {
             throw .device(
                 name: "cuda:\(gpu)",
-                reason: "ONNX Runtime's CUDA provider cannot be loaded: \(loader ?? words); it needs CUDA 13's cuBLAS, "
-                    + "cuRAND, cuFFT and runtime and cuDNN 9 where the loader finds them (LD_LIBRARY_PATH), as any CUDA 13 "
-                    + "build of PyTorch brings them")
+                reason:
+                    "beside ONNX Runtime at \(environment.library.path) there is no libonnxruntime_providers_cuda.so "
+                    + "that tells its CUDA; fetch both with 'Scripts/fetch-onnxruntime --gpu'")
         }
+        if let problem = needs.problem(driver: driver) { throw .device(name: "cuda:\(gpu)", reason: problem) }
     }
 
     func load(
@@ -90,7 +86,7 @@ struct ONNXRuntimeEngine: StageEngine {
                     try binding.bind(try tensor(slot, address), toInput: slot.name)
                 }
                 for slot in layout.outputs { try binding.bind(try tensor(slot, address), toOutput: slot.name) }
-                return Work(binding: binding, runOptions: runOptions)
+                return Work(binding: binding, runOptions: runOptions, stream: stream)
             }
             return work
         }
@@ -110,6 +106,8 @@ struct ONNXRuntimeEngine: StageEngine {
     private struct Work: StageWork {
         let binding: IOBinding
         let runOptions: RunOptions
+        /// Released after the session, which still uses it then.
+        let stream: CUDAStream
 
         func enqueue() throws(DeviceError) {
             do {
@@ -117,6 +115,23 @@ struct ONNXRuntimeEngine: StageEngine {
             } catch {
                 throw DeviceError(error.description)
             }
+        }
+    }
+}
+
+extension CUDAProviderNeeds {
+    /// Why the provider cannot work on this machine, with what would be right, or `nil` if it can.
+    ///
+    /// - Parameter driver: the CUDA of the driver.
+    public func problem(driver: CUDAVersion) -> String? {
+        guard driver.major >= majorVersion else {
+            return
+                "ONNX Runtime's CUDA provider was built for CUDA \(majorVersion), and the driver is of CUDA \(driver); "
+                + "update the NVIDIA driver" + (majorVersion == 13 ? " to 580 or later" : "")
+        }
+        return missingLibrary().map {
+            "ONNX Runtime's CUDA provider cannot be loaded: \($0); it needs \(libraries.joined(separator: ", ")) where the "
+                + "loader finds them (LD_LIBRARY_PATH), as any CUDA \(majorVersion) build of PyTorch brings them"
         }
     }
 }

@@ -12,6 +12,8 @@ public struct SMWindows: Hashable, Sendable {
     public let multiprocessorCount: Int
     /// The groups of each context, ascending; at least one each.
     public let groups: [[Int]]
+    /// Whether a context that has all groups also has the SMs that are in none.
+    public var includesRest = true
 
     private let partition: Partition
 
@@ -26,27 +28,31 @@ public struct SMWindows: Hashable, Sendable {
         groups = partition.windows(groupCount: groupCount, groupSize: groupSize)
     }
 
-    /// The SMs of a context, numbered by groups.
+    /// Whether a context has all of the device.
+    public func isWhole(_ context: Int) -> Bool { includesRest && groups[context].count == groupCount }
+
+    /// The SMs of a context, numbered by groups, and those in no group behind them.
     public func multiprocessors(of context: Int) -> [Int] {
-        groups[context].flatMap { Array($0 * groupSize..<($0 + 1) * groupSize) }
+        if isWhole(context) { return Array(0..<multiprocessorCount) }
+        return groups[context].flatMap { Array($0 * groupSize..<($0 + 1) * groupSize) }
     }
 
     /// The SMs that two contexts share.
     public func shared(_ first: Int, _ second: Int) -> Int {
-        Set(groups[first]).intersection(groups[second]).count * groupSize
+        Set(multiprocessors(of: first)).intersection(multiprocessors(of: second)).count
     }
 
     /// What rounding to groups has changed, in sentences without a full stop; none if nothing.
     public var notes: [String] {
         var notes: [String] = []
         let exact = partition.quota(units: multiprocessorCount, granularity: 1)
-        let sizes = Set(groups.map { $0.count * groupSize }).sorted()
+        let sizes = Set(groups.indices.map { multiprocessors(of: $0).count }).sorted()
         if sizes != [exact] {
             let given = sizes.map(String.init).joined(separator: " or ")
             notes.append("each context has \(given) SMs instead of \(exact), since they come in groups of \(groupSize)")
         }
         let rest = multiprocessorCount - groupCount * groupSize
-        if rest > 0 {
+        if rest > 0, !groups.indices.contains(where: isWhole) {
             notes.append("\(rest) of \(multiprocessorCount) SMs are in no group of \(groupSize) and stay idle")
         }
         if partition.oversubscription == 1, partition.contexts > groupCount {

@@ -8,9 +8,17 @@ protocol StageEngine: Sendable {
         _ stage: StagedModel.Stage, of model: StagedModel, on stream: CUDAStream
     ) throws(PreparationError) -> any LoadedStage
 
-    /// Whether work of this engine that calls functions on the host may be replayed as a graph. ONNX Runtime's may not:
-    /// it frees buffers in such functions, once.
-    var replaysHostFunctions: Bool { get }
+    /// What the functions on the host are for that work of this engine calls.
+    var hostFunctions: HostFunctions { get }
+}
+
+/// What the functions on the host are for that captured work calls.
+enum HostFunctions: Sendable {
+    /// They are a part of the work, as good every time.
+    case work
+    /// They free the work's own buffers, which must not happen twice. Those at its end may be left out: the buffers then
+    /// stay as long as the stage, as a graph that reads them needs. Work that goes on after one is not replayed.
+    case releases
 }
 
 /// A stage on a lane.

@@ -87,6 +87,20 @@ struct CUDADeviceTests {
         await onThread { bench.device.shutDown() }
     }
 
+    @Test("shapes at a large batch are worked out as a run would find them")
+    func largeBatch() async throws {
+        let (workshop, environment) = (workshop, workshop.environment)
+        try await onThread {
+            let model = try workshop.cut(SmallModels.twoOutputs, stages: 3)
+            let task = DeviceTask(model: 0, batch: 12)
+            let shapes = try GPUSetup.shapes(of: [task], models: [model], environment: environment, progress: { _ in })
+            let sessions = try CPUStageLoader(environment: environment, coreSets: [[0]]).sessions(model).map { $0[0] }
+            let found = try TensorShapes.discover(model, stages: sessions, batch: 12)
+            #expect(shapes[task] == found && found.made.allSatisfy { $0.value.shape[0] == 12 })
+            #expect(shapes.keys.map(\.batch).sorted() == [1, 2, 12])
+        }
+    }
+
     @Test("jobs that run together compute what each computes alone", arguments: [1, 3])
     func batches(stages: Int) async throws {
         let gpu = try FakeDriver(multiprocessors: 132)
@@ -211,7 +225,8 @@ struct CUDADeviceTests {
                 let bench = try await onThread {
                     try GPUBench(
                         workshop, [model], gpu: gpu, options: GPUOptions(graphs: how != "switched off"),
-                        engine: HostEngine(workshop.environment, replaysHostFunctions: how != "host functions"))
+                        engine: HostEngine(
+                            workshop.environment, hostFunctions: how == "host functions" ? .releases : .work))
                 }
                 let notes = bench.notes.filter { $0.contains("is launched call by call, not as a graph: ") }
                 #expect(notes.count == (how == "switched off" ? 0 : how == "capture fails" ? 1 : 2), "\(how) \(notes)")

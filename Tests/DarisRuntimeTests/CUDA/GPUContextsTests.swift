@@ -23,6 +23,20 @@ struct GPUContextsTests {
         #expect(fake.violations.isEmpty && fake.live() == 0)
     }
 
+    @Test("a context of all groups has the SMs in none of them too, unless the driver will not have it")
+    func whole() throws {
+        let partition = Partition(contexts: 3, streams: 1, oversubscription: 3)
+        let fake = try FakeDriver()
+        let contexts = try GPUContexts.make(partition, kind: .green, on: try fake.context())
+        #expect(contexts.units == Array(repeating: Array(0..<132), count: 3) && contexts.notes == [])
+
+        let other = try FakeDriver()
+        other.fail("cuGreenCtxCreate", with: 1)
+        let groups = try GPUContexts.make(partition, kind: .green, on: try other.context())
+        #expect(groups.units == Array(repeating: Array(0..<128), count: 3))
+        #expect(groups.notes.last == "4 of 132 SMs are in no group of 8 and stay idle")
+    }
+
     @Test("without green contexts every stream has the whole device")
     func streams() throws {
         let fake = try FakeDriver()

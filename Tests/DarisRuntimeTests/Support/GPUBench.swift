@@ -37,7 +37,7 @@ extension FakeDriver {
 /// Runs stages with ONNX Runtime on the CPU, from within the stream: the fake device's memory is the host's.
 struct HostEngine: StageEngine {
     let environment: Environment
-    let replaysHostFunctions: Bool
+    let hostFunctions: HostFunctions
     /// How many stages are loaded.
     let loaded = LoadedCount()
 
@@ -58,9 +58,9 @@ struct HostEngine: StageEngine {
         deinit { loaded.count.subtract(1, ordering: .relaxed) }
     }
 
-    init(_ environment: Environment, replaysHostFunctions: Bool = true) {
+    init(_ environment: Environment, hostFunctions: HostFunctions = .work) {
         self.environment = environment
-        self.replaysHostFunctions = replaysHostFunctions
+        self.hostFunctions = hostFunctions
     }
 
     func load(
@@ -72,7 +72,9 @@ struct HostEngine: StageEngine {
         let session = try runtime(model.name) { () throws(ONNXRuntimeError) in
             try Session(environment: environment, model: .file(stage.path), options: options_)
         }
-        return Loaded(session: session, stream: stream, model: model.name, token: Token(loaded))
+        return Loaded(
+            session: session, stream: stream, model: model.name, token: Token(loaded),
+            goesOn: hostFunctions == .releases)
     }
 
     private struct Loaded: LoadedStage {
@@ -80,6 +82,8 @@ struct HostEngine: StageEngine {
         let stream: CUDAStream
         let model: String
         let token: Token
+        /// Whether device work comes after the function on the host.
+        let goesOn: Bool
 
         func bind(
             _ layout: TensorLayout.Stage, address: UnsafeMutableRawPointer
@@ -90,7 +94,8 @@ struct HostEngine: StageEngine {
                 for slot in layout.outputs { try binding.bind(try tensor(slot, address), toOutput: slot.name) }
                 return binding
             }
-            return Work(binding: binding, stream: stream, token: token)
+            let copied = goesOn ? layout.outputs.first.map { address + $0.offset } : nil
+            return Work(binding: binding, stream: stream, token: token, copied: copied)
         }
 
         private func tensor(
@@ -108,10 +113,13 @@ struct HostEngine: StageEngine {
         let binding: IOBinding
         let stream: CUDAStream
         let token: Token
+        /// A byte that is copied onto itself in the end.
+        nonisolated(unsafe) let copied: UnsafeMutableRawPointer?
 
         func enqueue() throws(DeviceError) {
             try cuda { () throws(CUDAError) in
                 try stream.launchHostFunction { try? binding.session.run(binding: binding) }
+                if let copied { try stream.copy(fromDevice: copied, toDevice: copied, byteCount: 1) }
             }
         }
     }

@@ -95,6 +95,7 @@ typedef struct Work {
     unsigned int blocks;
     Point *point;
     struct Executable *executable;
+    int priority;
     struct Work *next;
 } Work;
 
@@ -112,6 +113,7 @@ typedef struct Graph {
 typedef struct Executable {
     Object object;
     WorkList works;
+    int uses_priorities;
 } Executable;
 
 typedef struct Stream {

@@ -133,6 +133,52 @@ int cuGraphNodeGetType(Work *node, int *type) {
     return end(DARIS_CUDA_SUCCESS);
 }
 
+// Works of a capture are in one line, so that each has one dependent, the next.
+int cuGraphNodeGetDependentNodes(Work *node, Work **dependents, size_t *count) {
+    int result = begin("cuGraphNodeGetDependentNodes");
+    if (result != DARIS_CUDA_SUCCESS) {
+        return end(result);
+    }
+    Work *found = find_node(node, "cuGraphNodeGetDependentNodes");
+    if (found == NULL) {
+        return end(DARIS_CUDA_INVALID_VALUE);
+    }
+    size_t there = found->next != NULL;
+    if (dependents != NULL && there > 0 && *count > 0) {
+        dependents[0] = found->next;
+    }
+    *count = there;
+    return end(DARIS_CUDA_SUCCESS);
+}
+
+int cuGraphDestroyNode(Work *node) {
+    int result = begin("cuGraphDestroyNode");
+    if (result != DARIS_CUDA_SUCCESS) {
+        return end(result);
+    }
+    for (Object *object = objects; object != NULL; object = object->next) {
+        if (object->kind != KIND_GRAPH || !object->is_alive) {
+            continue;
+        }
+        Graph *graph = (Graph *)object;
+        Work *previous = NULL;
+        for (Work *work = graph->works.first; work != NULL; previous = work, work = work->next) {
+            if (work != node) {
+                continue;
+            }
+            *(previous == NULL ? &graph->works.first : &previous->next) = work->next;
+            if (graph->works.last == work) {
+                graph->works.last = previous;
+            }
+            graph->count--;
+            free(work);
+            return end(DARIS_CUDA_SUCCESS);
+        }
+    }
+    note_violation("cuGraphDestroyNode was given a node of no living graph");
+    return end(DARIS_CUDA_INVALID_VALUE);
+}
+
 int cuGraphKernelNodeSetAttribute(Work *node, int attribute, const DarisCudaKernelAttribute *value) {
     const char *call = "cuGraphKernelNodeSetAttribute";
     int result = begin(call);
@@ -148,6 +194,7 @@ int cuGraphKernelNodeSetAttribute(Work *node, int attribute, const DarisCudaKern
         note_violation("%s was given a priority beyond the range", call);
         return end(DARIS_CUDA_INVALID_VALUE);
     }
+    found->priority = value->priority;
     return end(DARIS_CUDA_SUCCESS);
 }
 
@@ -170,7 +217,8 @@ int cuGraphInstantiateWithFlags(Executable **executable, Graph *graph, unsigned 
         return end(result);
     }
     Graph *found = find_object(graph, KIND_GRAPH, call);
-    result = found == NULL || flags != 0 ? DARIS_CUDA_INVALID_VALUE : need_context_of(found, call);
+    int is_known = flags == 0 || (flags == DARIS_CUDA_USE_NODE_PRIORITY && configuration.version >= 11070);
+    result = found == NULL || !is_known ? DARIS_CUDA_INVALID_VALUE : need_context_of(found, call);
     if (result == DARIS_CUDA_SUCCESS) {
         result = is_capturing(call);
     }
@@ -178,6 +226,7 @@ int cuGraphInstantiateWithFlags(Executable **executable, Graph *graph, unsigned 
         return end(result);
     }
     *executable = add_object(sizeof(Executable), KIND_EXECUTABLE, found->object.context);
+    (*executable)->uses_priorities = flags == DARIS_CUDA_USE_NODE_PRIORITY;
     for (const Work *work = found->works.first; work != NULL; work = work->next) {
         append(&(*executable)->works, *work);
     }

@@ -9,6 +9,8 @@
 
 static pthread_t worker;
 static int has_worker, is_stopping;
+// Of the last kernel.
+static int kernel_priority;
 
 void append(WorkList *list, Work work) {
     Work *added = malloc(sizeof work);
@@ -75,6 +77,7 @@ static void run(Stream *stream, const Work *work) {
         break;
     case WORK_KERNEL:
         run_kernel(stream, work);
+        kernel_priority = stream->priority;
         stream->clock += configuration.kernel_time;
         break;
     case WORK_RECORD:
@@ -87,6 +90,9 @@ static void run(Stream *stream, const Work *work) {
     case WORK_GRAPH:
         for (const Work *part = work->executable->works.first; part != NULL; part = part->next) {
             run(stream, part);
+            if (part->kind == WORK_KERNEL && work->executable->uses_priorities) {
+                kernel_priority = part->priority;
+            }
         }
         break;
     }
@@ -287,4 +293,11 @@ void free_objects(void) {
         }
         free(object);
     }
+}
+
+int fake_cuda_kernel_priority(void) {
+    pthread_mutex_lock(&lock);
+    int priority = kernel_priority;
+    pthread_mutex_unlock(&lock);
+    return priority;
 }

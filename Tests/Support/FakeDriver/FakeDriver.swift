@@ -111,6 +111,11 @@ public final class FakeDriver: Sendable {
         }
     }
 
+    /// The priority that the last kernel ran at; lower goes first.
+    public var kernelPriority: Int {
+        Int(function("fake_cuda_kernel_priority", as: (@convention(c) () -> Int32).self)())
+    }
+
     /// The names of all calls so far.
     public var calls: [String] { (0..<count("fake_cuda_calls")).compactMap { text("fake_cuda_call", $0) } }
     /// The rules of CUDA that were broken.

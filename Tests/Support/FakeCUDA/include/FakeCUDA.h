@@ -54,6 +54,8 @@ long fake_cuda_violations(void);
 /// What rule was broken, counted from 0, or NULL.
 const char *fake_cuda_violation(long index);
 void fake_cuda_forgive(void);
+/// The priority that the last kernel ran at.
+int fake_cuda_kernel_priority(void);
 /// The objects alive: "context" (retains), "green context", "stream", "event", "graph", "executable graph", "module",
 /// "device memory", "host memory", "nvml" (starts).
 long fake_cuda_live(const char *kind);
