@@ -36,6 +36,7 @@ static const Wanted wanted[] = {
     NEEDED(device_memory, "cuDeviceTotalMem", "cuDeviceTotalMem_v2", 3020),
     NEEDED(device_attribute, "cuDeviceGetAttribute", "cuDeviceGetAttribute", 2000),
     NEEDED(device_bus_id, "cuDeviceGetPCIBusId", "cuDeviceGetPCIBusId", 4010),
+    OPTIONAL(device_uuid, "cuDeviceGetUuid", "cuDeviceGetUuid_v2", 11040),
     NEEDED(retain_primary_context, "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRetain", 7000),
     NEEDED(release_primary_context, "cuDevicePrimaryCtxRelease", "cuDevicePrimaryCtxRelease_v2", 11000),
     NEEDED(set_current, "cuCtxSetCurrent", "cuCtxSetCurrent", 4000),

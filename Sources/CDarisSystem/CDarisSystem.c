@@ -90,6 +90,15 @@ int daris_lock_file(const char *path) {
     return -1;
 }
 
+int daris_try_lock_file(const char *path) {
+    int file = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return -errno;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+    int error = errno;
+    close(file);
+    return -error;
+}
+
 void daris_unlock_file(int lock) {
     if (lock >= 0) close(lock);
 }

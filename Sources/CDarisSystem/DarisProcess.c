@@ -19,6 +19,10 @@
 #define SYS_pidfd_open 434
 #endif
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 enum { FIRST_DESCRIPTOR = 3, MOST_DESCRIPTORS = 8 };
 
 int daris_memory_file(const char *name) {
@@ -90,6 +94,59 @@ int daris_start_program(
         posix_spawn_file_actions_destroy(&actions);
     }
     for (int index = 0; index < made; index++) close(copies[index]);
+    return error;
+}
+
+// In the child of a fork, where only what is safe in a signal handler may be called. Returns why it failed.
+static int become(
+    const char *path, char *const arguments[], char *const environment[], const int files[3], int end_signal,
+    pid_t parent) {
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, end_signal) != 0) return errno;
+    if (getppid() != parent) return ESRCH;
+    for (int file = 0; file < 3; file++) {
+        if (dup2(files[file], file) < 0) return errno;
+    }
+    // 4: to be closed when the program begins. Without the call, those that were not opened so stay open.
+    syscall(SYS_close_range, FIRST_DESCRIPTOR, ~0U, 4);
+    execve(path, arguments, environment);
+    return errno;
+}
+
+int daris_start_tied(
+    const char *path, char *const arguments[], char *const environment[], int input, int output, int errors,
+    int end_signal, pid_t *process) {
+    int given[3] = {input, output, errors}, files[3] = {-1, -1, -1}, report[2] = {-1, -1}, error = 0;
+    // Above the numbers they get, so that none takes the place of another.
+    for (int file = 0; file < 3 && !error; file++) {
+        files[file] = fcntl(given[file], F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR);
+        if (files[file] < 0) error = errno;
+    }
+    if (!error && pipe2(report, O_CLOEXEC) != 0) error = errno;
+    if (!error) {
+        pid_t parent = getpid();
+        *process = fork();
+        if (*process == 0) {
+            int reason = become(path, arguments, environment, files, end_signal, parent);
+            ssize_t written = write(report[1], &reason, sizeof reason);
+            _exit(written == sizeof reason ? 127 : 126);
+        }
+        if (*process < 0) error = errno;
+        close(report[1]);
+        ssize_t count = 0;
+        while (!error && (count = read(report[0], &error, sizeof error)) < 0 && errno == EINTR) {}
+        close(report[0]);
+        if (*process > 0 && error) {
+            int signal_number, code;
+            daris_reap(*process, &signal_number, &code);
+        }
+    }
+    for (int file = 0; file < 3; file++) {
+        if (files[file] >= 0) close(files[file]);
+    }
     return error;
 }
 

@@ -24,7 +24,11 @@ public final class GPUCheck {
     var profileBuilder = ProfileBuilder()
     /// When the step that runs must take no new measurements.
     private(set) var deadline = Nanoseconds.zero
-    private let clock = MonotonicClock()
+    let clock = MonotonicClock()
+    /// Why kinds of partition that the device could have are not measured.
+    var obstacles: [PartitionKind: String] = [:]
+    /// Why the check ended before its time, if it did: nothing can be measured in this process any more.
+    public private(set) var loss: String?
     private let budget: Budget
     private var step = CheckStep.facts
 
@@ -43,6 +47,11 @@ public final class GPUCheck {
             version: options.version, started: ISO8601DateFormatter().string(from: Date()), device: options.device,
             deviceName: gpu?.name ?? "CPU (\(CPUFacts.name))", isRehearsal: options.isRehearsal,
             minutes: options.minutes, networks: options.networks.map(\.name))
+        if gpu?.isExclusive == true {
+            obstacles[.mps] =
+                "the GPU is in compute mode EXCLUSIVE_PROCESS, in which this check's own context keeps MPS's server out; "
+                + "'nvidia-smi -c DEFAULT' allows both"
+        }
     }
 
     private static func openGPU(_ index: Int) throws(CheckError) -> CUDAContext {
@@ -65,7 +74,10 @@ public final class GPUCheck {
             self.step = step
             let begin = clock.now
             deadline = budget.deadline(of: step, at: begin)
-            if interruption.isSet {
+            if loss != nil {
+                note("the GPU's context had been lost before")
+                results[step].state = .failed
+            } else if interruption.isSet {
                 results[step].state = .interrupted
             } else if budget.remaining(at: begin) == .zero {
                 results[step].state = .cut
@@ -79,6 +91,7 @@ public final class GPUCheck {
                     note("\(error)")
                     results[step].state = .failed
                 }
+                if isLost(), let loss { note(loss) }
                 if interruption.isSet, results[step].state != .failed { results[step].state = .interrupted }
                 results[step].seconds = ((clock.now - begin).inSeconds * 10).rounded() / 10
             }
@@ -102,7 +115,36 @@ public final class GPUCheck {
     // MARK: - What steps use
 
     /// Whether the step that runs must take no new measurements.
-    var isUp: Bool { interruption.isSet || clock.now >= deadline }
+    var isUp: Bool { interruption.isSet || clock.now >= deadline || isLost() }
+
+    /// Whether the GPU's context is lost, as far as the driver knows by now.
+    private func isLost() -> Bool {
+        guard loss == nil, let context else { return loss != nil }
+        do throws(CUDAError) {
+            _ = try context.freeMemory()
+        } catch {
+            guard error.losesContext else { return false }
+            loss = "the GPU's context is lost, and with it all that would follow in this process: \(error)"
+        }
+        return loss != nil
+    }
+
+    /// How contexts may get their SMs.
+    var usableKinds: [PartitionKind] { options.usableKinds.filter { obstacles[$0] == nil } }
+
+    /// Measures nothing more under MPS if what has just failed took so long that something must have hung: the next one
+    /// would take as long.
+    func dropIfHung(_ kind: PartitionKind, since start: Nanoseconds) {
+        let seconds = (clock.now - start).inSeconds
+        if seconds >= CheckOptions.hang.inSeconds { drop(kind, "something hung in it, for \(Int(seconds)) s") }
+    }
+
+    /// Measures nothing more under MPS, for a reason.
+    func drop(_ kind: PartitionKind, _ reason: String) {
+        guard kind == .mps, obstacles[kind] == nil else { return }
+        obstacles[kind] = reason
+        note("mps is not measured any more: \(reason)")
+    }
 
     /// How long the step that runs still has.
     var timeLeft: Nanoseconds { max(.zero, deadline - clock.now) }

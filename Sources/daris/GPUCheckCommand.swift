@@ -1,6 +1,7 @@
 import ArgumentParser
 import DarisCheck
 import DarisConfiguration
+import DarisCore
 import DarisReport
 import DarisRuntime
 import Foundation
@@ -22,8 +23,10 @@ struct GPUCheckCommand: ParsableCommand {
               daris gpu-check --minutes 8 --out results/h200-2026-01-31
               daris gpu-check --device cpu --networks resnet18 --minutes 1
 
-            Exit codes: 0 the check ran, whatever it found; 1 there is no GPU, or results cannot be written; 2 an option is \
-            wrong.
+            A check that hangs a minute after its time is ended, with what it has.
+
+            Exit codes: 0 the check ran, whatever it found; 1 there is no GPU, its context was lost on the way, the check \
+            hung, or results cannot be written; 2 an option is wrong.
             """)
 
     @Option(help: ArgumentHelp("How long it may take.", valueName: "n"))
@@ -62,12 +65,30 @@ struct GPUCheckCommand: ParsableCommand {
         let interruption = CheckInterruption()
         let signals = Interruption { interruption.set() }
         defer { signals.end() }
+        let watchdog = options.isRehearsal ? nil : watchdog()
+        defer { watchdog?.end() }
         let results: CheckResults
+        let loss: String?
         do {
-            results = try GPUCheck(options, interruption: interruption).run()
+            let check = try GPUCheck(options, interruption: interruption)
+            results = try check.run()
+            loss = check.loss
         } catch { throw Failure.failed(error) }
         Terminal.endProgress()
         try Terminal.print(CheckReport(results).text(styling: Terminal.styling) + "\n\nwritten to \(out)/")
+        if let loss { throw Failure(message: "\(loss); what was measured before is in \(out)/", exitCode: 1) }
+    }
+
+    /// Ends this process, and with it all that it has started, where the check does not come to its end.
+    private func watchdog() -> CheckWatchdog {
+        let limit = Nanoseconds.seconds(minutes * 60) + CheckOptions.grace
+        return CheckWatchdog(limit: limit) { [out] in
+            Terminal.endProgress()
+            Terminal.error(
+                "error: the check hangs: it had not ended a minute after its time; what it measured before is in \(out)/"
+            )
+            _exit(1)
+        }
     }
 
     private static func network(_ name: String) throws(Failure) -> CheckNetwork {

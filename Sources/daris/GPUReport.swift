@@ -31,6 +31,11 @@ enum GPUReport {
                 "               \(device.index): \(device.name), compute capability \(device.computeCapability), "
                     + "\(device.multiprocessorCount) SMs, \(device.totalMemoryBytes >> 30) GiB, "
                     + "L2 \(device.l2CacheBytes >> 20) MiB")
+            if device.isExclusive {
+                lines.append(
+                    "                  compute mode EXCLUSIVE_PROCESS: one process at a time, or those of one MPS server"
+                )
+            }
             switch nvml {
             case .success(let nvml): lines.append("                  \(figures(of: device, nvml))")
             case .failure(let error): if index == 0 { lines.append("               no figures: \(error)") }

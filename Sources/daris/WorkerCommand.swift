@@ -12,7 +12,8 @@ struct WorkerCommand: ParsableCommand {
             Under 'isolation: process' daris starts one of these for each context; docs/isolation.md tells how they work. \
             A worker is given open files by the one that starts it, and cannot be started by hand.
 
-            Exit codes: 0 told to end; 2 not started by daris.
+            Exit codes: 0 told to end, or cannot start, which it has said; 2 not started by daris; 3 the GPU's context is \
+            lost.
             """, shouldDisplay: false)
 
     @Option(help: ArgumentHelp("Print the SMs that this process reaches on a GPU, and end.", valueName: "n"))
@@ -24,7 +25,8 @@ struct WorkerCommand: ParsableCommand {
             let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)
             let found: [[Int]]
             do {
-                found = try SMMapProof.measure(gpu: smMap, partition: partition, kind: .streams).found
+                found = try SMMapProof.measure(gpu: smMap, partition: partition, kind: .streams, patience: .seconds(10))
+                    .found
             } catch {
                 throw Failure.failed(error)
             }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Opening the driver")
 struct LibraryTests {
-    @Test("the version, the devices and their facts are read", arguments: [11_080, 12_040, 12_080, 13_000])
+    @Test("the version, the devices and their facts are read", arguments: [11_020, 11_080, 12_040, 12_080, 13_000])
     func facts(version: Int) throws {
         let fake = try FakeDriver()
         fake.setVersion(version)
@@ -21,6 +21,8 @@ struct LibraryTests {
         #expect(facts.totalMemoryBytes == 16 << 30)
         #expect(facts.l2CacheBytes == 50 << 20)
         #expect(facts.busID == "0000:02:00.0")
+        #expect(facts.uuid == (version < 11_040 ? nil : "GPU-10111213-1415-1617-1819-1a1b1c1d1e1f"))
+        #expect(!facts.isExclusive)
         let missing = try #require(errorOf { try library.facts(ofDevice: 2) })
         #expect(missing.call == "cuDeviceGet" && missing.number == 101)
         #expect(missing.description.contains("finding GPU 2 failed"))
@@ -97,6 +99,40 @@ struct LibraryTests {
         fake.fail("cuDriverGetVersion", with: 34)
         let error = try #require(errorOf { try fake.open() })
         #expect(error.call == "cuDriverGetVersion" && error.number == 34)
+    }
+
+    @Test("an MPS server that is not ready is asked again, when the driver starts and when a context is opened")
+    func notReady() throws {
+        let fake = try FakeDriver()
+        fake.fail("cuInit", with: 807)
+        let library = try CUDALibrary.open(path: fake.path, patience: .seconds(60))
+        fake.fail("cuDevicePrimaryCtxRetain", with: 807)
+        _ = try CUDAContext(library: library)
+        #expect(fake.calls.count { $0 == "cuInit" } == 2)
+        #expect(fake.calls.count { $0 == "cuDevicePrimaryCtxRetain" } == 2)
+        fake.setInit(807)
+        let error = try #require(errorOf { try CUDALibrary.open(path: fake.path, patience: .milliseconds(150)) })
+        #expect(error.number == 807 && !error.losesContext)
+        #expect(error.description.contains("takes no process while it starts"), "\(error)")
+        #expect(fake.calls.count { $0 == "cuInit" } > 3)
+        let before = fake.calls.count
+        #expect(errorOf { try fake.open() }?.number == 807)
+        #expect(fake.calls.count { $0 == "cuInit" } > 0 && fake.calls.count - before <= 2)
+        fake.expectClean()
+    }
+
+    @Test(
+        "a context is lost by what CUDA does not recover from, and by nothing else",
+        arguments: [
+            (214, true), (220, true), (226, true), (700, true), (702, true), (709, true), (710, true), (714, true),
+            (715, true), (716, true), (717, true), (718, true), (719, true), (721, true), (806, true), (810, true),
+            (0, false), (2, false), (201, false), (304, false), (400, false), (600, false), (701, false), (704, false),
+            (708, false), (711, false), (713, false), (720, false), (800, false), (801, false), (805, false),
+            (807, false), (808, false), (809, false), (901, false), (999, false),
+        ])
+    func losses(number: Int, isLost: Bool) {
+        let error = CUDAError(kind: .callFailed, call: "", number: number, name: "", text: "", purpose: "")
+        #expect(error.losesContext == isLost)
     }
 
     @Test("features that a driver lacks are said to need a later one")

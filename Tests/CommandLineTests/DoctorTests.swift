@@ -36,6 +36,13 @@ struct DoctorTests {
         #expect(none.exitCode == 1 && none.errors.hasPrefix("error: "), "\(none.errors)")
     }
 
+    @Test("a GPU for one process at a time is shown as such")
+    func exclusive() throws {
+        let words = "compute mode EXCLUSIVE_PROCESS: one process at a time, or those of one MPS server\n"
+        #expect(try doctor([], ["FAKE_CUDA_MODE": "3"]).output.contains(words))
+        #expect(try !doctor().output.contains("EXCLUSIVE"))
+    }
+
     @Test("without NVML the GPU is shown nevertheless")
     func noNVML() throws {
         let result = try doctor([], ["DARIS_NVML": "libnvidia-ml-of-nobody.so.1"])

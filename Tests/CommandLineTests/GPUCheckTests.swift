@@ -108,6 +108,109 @@ struct GPUCheckTests {
         }
     }
 
+    private static let fake = Workplace.executableFolder + "/libFakeCUDA.so"
+
+    /// Checks the fake GPU, with a stand-in for MPS's control program.
+    private func check(
+        _ workplace: Workplace, mps script: String, _ settings: [String: String] = [:]
+    ) throws -> RunningCommand {
+        try workplace.write("#!/bin/sh\n\(script)\n", to: "nvidia-cuda-mps-control")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: workplace.path("nvidia-cuda-mps-control"))
+        let environment = ["DARIS_CUDA_DRIVER": Self.fake, "PATH": workplace.folder + ":/usr/bin:/bin"]
+        return try workplace.start(
+            ["gpu-check", "--networks", "net.onnx", "--minutes", "30", "--out", "out"],
+            environment: environment.merging(settings) { $1 })
+    }
+
+    private func mpsMap(_ results: [String: Any]) throws -> [String: Any] {
+        try #require((results["maps"] as? [[String: Any]])?.last { $0["kind"] as? String == "mps" })
+    }
+
+    @Test("under MPS contexts are processes of a daemon of our own, and more SMs than their bound are no failure")
+    func mps() throws {
+        let workplace = try workplace()
+        let control = """
+            folder=$(dirname "$CUDA_MPS_PIPE_DIRECTORY")
+            case "$*" in -f) echo $$ > "$folder/pid"; exec sleep 1000 ;; esac
+            case "$(cat)" in quit*) kill $(cat "$folder/pid") ;; *) test -e "$folder/pid" ;; esac
+            """
+        let result = try check(workplace, mps: control, ["CUDA_VISIBLE_DEVICES": "5"]).wait(limit: 300)
+        #expect(result.exitCode == 0, "\(result.errors)")
+        let results = try results(workplace, "out")
+        let map = try mpsMap(results)
+        #expect(map["isMeasured"] as? Bool == true && map["problem"] == nil)
+        #expect((map["remark"] as? String)?.contains("context 3 is bounded to 35 SMs, but ran on 132") == true)
+        #expect(try states(results)["maps"] == "done")
+    }
+
+    @Test("a GPU for one process at a time is said to be one, and MPS, which this check keeps out, is not tried")
+    func exclusive() throws {
+        let workplace = try workplace()
+        let command = try check(workplace, mps: "echo tried >> \(workplace.path("tried"))", ["FAKE_CUDA_MODE": "3"])
+        let result = try command.wait(limit: 300)
+        #expect(result.exitCode == 0, "\(result.errors)")
+        let results = try results(workplace, "out")
+        let facts = try #require(results["facts"] as? [[String: String]])
+        #expect(facts.contains(["name": "compute mode", "value": "EXCLUSIVE_PROCESS"]))
+        let map = try mpsMap(results)
+        #expect(map["isMeasured"] as? Bool == false)
+        #expect((map["problem"] as? String)?.contains("compute mode EXCLUSIVE_PROCESS") == true)
+        #expect(!FileManager.default.fileExists(atPath: workplace.path("tried")))
+    }
+
+    @Test("a control program that hangs is killed, and MPS is not measured any more")
+    func hangingMPS() throws {
+        let workplace = try workplace()
+        let result = try check(workplace, mps: "exec sleep 1000").wait(limit: 300)
+        #expect(result.exitCode == 0, "\(result.errors)")
+        let results = try results(workplace, "out")
+        #expect((try mpsMap(results)["problem"] as? String)?.contains("had not ended after 15 s") == true)
+        let steps = try #require(results["steps"] as? [[String: Any]])
+        let problems = try #require(steps.first { $0["step"] as? String == "maps" }?["problems"] as? [String])
+        #expect(problems.contains { $0.hasPrefix("mps is not measured any more: something hung") }, "\(problems)")
+    }
+
+    @Test("the daemon ends with a check that is killed")
+    func orphans() throws {
+        let workplace = try workplace()
+        let process = workplace.path("process")
+        // It never answers, so that the check waits for it.
+        let command = try check(
+            workplace,
+            mps: """
+                dirname "$CUDA_MPS_PIPE_DIRECTORY" > \(workplace.path("folder"))
+                case "$*" in -f) echo $$ > \(process); exec sleep 1000 ;; esac
+                exit 1
+                """)
+        func number() -> Int32? {
+            (try? String(contentsOfFile: process, encoding: .utf8)).flatMap { Int32($0.dropLast()) }
+        }
+        while number() == nil { Thread.sleep(forTimeInterval: 0.01) }
+        let daemon = try #require(number())
+        #expect(kill(daemon, 0) == 0)
+        command.send(SIGKILL)
+        #expect(try command.wait(limit: 60).signal == SIGKILL)
+        while kill(daemon, 0) == 0 { Thread.sleep(forTimeInterval: 0.01) }
+        // The next one would; there need not be one in these tests.
+        let folder = String(decoding: try workplace.read("folder"), as: UTF8.self).dropLast()
+        try FileManager.default.removeItem(atPath: String(folder))
+    }
+
+    @Test("a check whose context is lost ends with the reason, what it had, and 1")
+    func lost() throws {
+        let workplace = try workplace()
+        let result = try check(workplace, mps: "exit 1", ["FAKE_CUDA_LOSE": "700"]).wait(limit: 300)
+        #expect(result.exitCode == 1)
+        #expect(result.errors.contains("error: the GPU's context is lost, and with it all that would follow"))
+        #expect(result.errors.contains("what was measured before is in out/"))
+        let results = try results(workplace, "out")
+        var states = try states(results)
+        #expect(states.removeValue(forKey: "facts") == "done")
+        #expect(states.count == 6 && states.values.allSatisfy { $0 == "failed" }, "\(states)")
+        #expect((results["maps"] as? [[String: Any]])?.count == 1, "nothing is measured over a lost context")
+    }
+
     @Test("without a GPU it is said in a sentence, with what would help, and nothing is written")
     func noGPU() throws {
         let workplace = try workplace()

@@ -1,4 +1,5 @@
 import DarisCore
+import Dispatch
 import Testing
 
 @testable import DarisCheck
@@ -54,5 +55,16 @@ struct BudgetTests {
         #expect(count.value == 1)
         interruption.during({}, stop: { count.value += 1 })
         #expect(count.value == 2)
+    }
+
+    @Test("the watchdog barks once its time is over, and not if the check has ended before")
+    func watchdog() {
+        let barked = DispatchSemaphore(value: 0)
+        let watchdog = CheckWatchdog(limit: .milliseconds(20)) { barked.signal() }
+        #expect(barked.wait(timeout: .now() + 60) == .success)
+        watchdog.end()
+        let calm = CheckWatchdog(limit: .milliseconds(300)) { barked.signal() }
+        calm.end()
+        #expect(barked.wait(timeout: .now() + 0.5) == .timedOut)
     }
 }

@@ -18,6 +18,8 @@ typedef struct DarisCuda {
     DarisCudaResult (*device_memory)(size_t *bytes, DarisCudaDevice device);
     DarisCudaResult (*device_attribute)(int *value, int attribute, DarisCudaDevice device);
     DarisCudaResult (*device_bus_id)(char *bus_id, int capacity, DarisCudaDevice device);
+    // CUDA 11.4; NULL in older drivers.
+    DarisCudaResult (*device_uuid)(DarisCudaUUID *uuid, DarisCudaDevice device);
 
     // Contexts.
     DarisCudaResult (*retain_primary_context)(DarisCudaContext *context, DarisCudaDevice device);

@@ -25,6 +25,11 @@ typedef struct DarisCudaExecutableGraph_ *DarisCudaExecutableGraph;
 typedef struct DarisCudaModule_ *DarisCudaModule;
 typedef struct DarisCudaFunction_ *DarisCudaFunction;
 
+/// What tells a device from all others.
+typedef struct DarisCudaUUID {
+    unsigned char bytes[16];
+} DarisCudaUUID;
+
 /// A function that a stream calls on the host.
 typedef void (*DarisCudaHostFunction)(void *data);
 
@@ -42,14 +47,25 @@ enum {
     DARIS_CUDA_NO_BINARY_FOR_GPU = 209,
     DARIS_CUDA_ECC_UNCORRECTABLE = 214,
     DARIS_CUDA_INVALID_PTX = 218,
+    DARIS_CUDA_NVLINK_UNCORRECTABLE = 220,
     DARIS_CUDA_JIT_COMPILER_NOT_FOUND = 221,
     DARIS_CUDA_UNSUPPORTED_PTX_VERSION = 222,
+    DARIS_CUDA_CONTAINED = 226,
     DARIS_CUDA_OPERATING_SYSTEM = 304,
     DARIS_CUDA_INVALID_HANDLE = 400,
     DARIS_CUDA_NOT_FOUND = 500,
     DARIS_CUDA_NOT_READY = 600,
     DARIS_CUDA_ILLEGAL_ADDRESS = 700,
+    DARIS_CUDA_LAUNCH_TIMEOUT = 702,
+    DARIS_CUDA_CONTEXT_IS_DESTROYED = 709,
+    DARIS_CUDA_ASSERT = 710,
+    DARIS_CUDA_HARDWARE_STACK_ERROR = 714,
+    DARIS_CUDA_ILLEGAL_INSTRUCTION = 715,
+    DARIS_CUDA_MISALIGNED_ADDRESS = 716,
+    DARIS_CUDA_INVALID_ADDRESS_SPACE = 717,
+    DARIS_CUDA_INVALID_PC = 718,
     DARIS_CUDA_LAUNCH_FAILED = 719,
+    DARIS_CUDA_TENSOR_MEMORY_LEAK = 721,
     DARIS_CUDA_NOT_PERMITTED = 800,
     DARIS_CUDA_NOT_SUPPORTED = 801,
     DARIS_CUDA_SYSTEM_NOT_READY = 802,
@@ -75,10 +91,14 @@ enum {
 /// The attributes of a device that are read.
 enum {
     DARIS_CUDA_MULTIPROCESSOR_COUNT = 16,
+    DARIS_CUDA_COMPUTE_MODE = 20,
     DARIS_CUDA_L2_CACHE_BYTES = 38,
     DARIS_CUDA_COMPUTE_CAPABILITY_MAJOR = 75,
     DARIS_CUDA_COMPUTE_CAPABILITY_MINOR = 76,
 };
+
+/// The compute modes in which one process at a time may use a device.
+enum { DARIS_CUDA_MODE_EXCLUSIVE = 1, DARIS_CUDA_MODE_EXCLUSIVE_PROCESS = 3 };
 
 /// Flags and modes.
 enum {

@@ -43,6 +43,10 @@ int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex
 /// what to unlock it with, or -1 where the file cannot be made or locked.
 int daris_lock_file(const char *path);
 
+/// The same without waiting, for a file that is there. Returns an error number, negative, where that cannot be:
+/// EWOULDBLOCK if another holds the right.
+int daris_try_lock_file(const char *path);
+
 /// Gives up the right from daris_lock_file; -1 is none.
 void daris_unlock_file(int lock);
 

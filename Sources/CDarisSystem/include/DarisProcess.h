@@ -27,6 +27,13 @@ int daris_start_program(
     const char *path, char *const arguments[], char *const environment[], const int *descriptors, int count,
     pid_t *process);
 
+/// Starts a program in a process group of its own that gets `end_signal` when the calling thread ends, with no signal
+/// blocked or ignored, its input, output and errors from and to these files; all others are closed in it. `path` is opened
+/// as it is; there is no search.
+int daris_start_tied(
+    const char *path, char *const arguments[], char *const environment[], int input, int output, int errors,
+    int end_signal, pid_t *process);
+
 /// A descriptor that can be read from once a child has ended. Returns an error number, negative, if there is none.
 int daris_open_process(pid_t process);
 

@@ -76,7 +76,8 @@ private final class PrimaryContext: Sendable {
     init(library: CUDALibrary, device: DarisCudaDevice) throws(CUDAError) {
         var pointer: OpaquePointer?
         try library.check(
-            library.functions.retain_primary_context(&pointer, device), "cuDevicePrimaryCtxRetain",
+            CUDALibrary.ask(library.patience) { library.functions.retain_primary_context(&pointer, device) },
+            "cuDevicePrimaryCtxRetain",
             "opening a GPU's context")
         guard let pointer else {
             throw library.failure(

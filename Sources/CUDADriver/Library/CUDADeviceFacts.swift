@@ -14,11 +14,16 @@ public struct CUDADeviceFacts: Hashable, Sendable {
     public let l2CacheBytes: Int
     /// The device's place on the PCI bus, such as `0000:3b:00.0`, by which NVML knows it too.
     public let busID: String
+    /// What tells the device from all others, as `CUDA_VISIBLE_DEVICES` takes it: `GPU-` and 32 digits; `nil` with drivers
+    /// before CUDA 11.4.
+    public let uuid: String?
+    /// Whether only one process at a time may use the device: compute mode `EXCLUSIVE_PROCESS`.
+    public let isExclusive: Bool
 
     /// A device with these facts.
     public init(
         index: Int, name: String, computeCapability: CUDAVersion, multiprocessorCount: Int, totalMemoryBytes: Int,
-        l2CacheBytes: Int, busID: String
+        l2CacheBytes: Int, busID: String, uuid: String? = nil, isExclusive: Bool = false
     ) {
         self.index = index
         self.name = name
@@ -27,5 +32,7 @@ public struct CUDADeviceFacts: Hashable, Sendable {
         self.totalMemoryBytes = totalMemoryBytes
         self.l2CacheBytes = l2CacheBytes
         self.busID = busID
+        self.uuid = uuid
+        self.isExclusive = isExclusive
     }
 }

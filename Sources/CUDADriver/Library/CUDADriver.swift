@@ -14,7 +14,7 @@ public enum CUDADriver {
     /// Opens and starts the driver, and says which devices there are.
     ///
     /// - Parameter library: The driver's library, a path or a name that the system's loader knows; if not given, as
-    ///   ``CUDALibrary/open(path:maxConnections:)`` finds it.
+    ///   ``CUDALibrary/open(path:maxConnections:patience:)`` finds it.
     public static func probe(library: String? = nil) -> CUDAProbe {
         do throws(CUDAError) {
             let driver = try CUDALibrary.open(path: library)

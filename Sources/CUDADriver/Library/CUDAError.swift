@@ -42,6 +42,22 @@ public struct CUDAError: Error, Hashable, Sendable {
 
     /// Whether the device's memory was exhausted.
     public var isOutOfMemory: Bool { kind == .callFailed && number == DARIS_CUDA_OUT_OF_MEMORY }
+    /// Whether the context is of no use any more: every later call fails the same way, whoever makes it, until the process
+    /// is started anew.
+    ///
+    /// Failures that CUDA calls its own or the caller's (such as `CUDA_ERROR_UNKNOWN`, and a launch that asks for too much)
+    /// are none of these: the next call may succeed.
+    public var losesContext: Bool {
+        guard kind == .callFailed else { return false }
+        return switch number {
+        case DARIS_CUDA_ECC_UNCORRECTABLE, DARIS_CUDA_NVLINK_UNCORRECTABLE, DARIS_CUDA_CONTAINED,
+            DARIS_CUDA_ILLEGAL_ADDRESS, DARIS_CUDA_LAUNCH_TIMEOUT, DARIS_CUDA_CONTEXT_IS_DESTROYED, DARIS_CUDA_ASSERT,
+            DARIS_CUDA_HARDWARE_STACK_ERROR...DARIS_CUDA_LAUNCH_FAILED, DARIS_CUDA_TENSOR_MEMORY_LEAK,
+            DARIS_CUDA_MPS_RPC_FAILURE, DARIS_CUDA_MPS_CLIENT_TERMINATED:
+            true
+        default: false
+        }
+    }
     /// Whether something that cannot be captured was done inside a capture.
     public var isCaptureFailure: Bool { kind == .callFailed && (900...908).contains(number) }
 }
@@ -76,7 +92,9 @@ extension CUDAError {
             "check 'nvidia-smi -L', CUDA_VISIBLE_DEVICES and, in a container, that the GPU is passed through"
         case DARIS_CUDA_INVALID_DEVICE:
             "there is no GPU of that number; check 'nvidia-smi -L' and CUDA_VISIBLE_DEVICES"
-        case DARIS_CUDA_ECC_UNCORRECTABLE, DARIS_CUDA_ILLEGAL_ADDRESS, DARIS_CUDA_LAUNCH_FAILED:
+        case DARIS_CUDA_ECC_UNCORRECTABLE, DARIS_CUDA_NVLINK_UNCORRECTABLE, DARIS_CUDA_CONTAINED,
+            DARIS_CUDA_ILLEGAL_ADDRESS, DARIS_CUDA_LAUNCH_TIMEOUT, DARIS_CUDA_CONTEXT_IS_DESTROYED, DARIS_CUDA_ASSERT,
+            DARIS_CUDA_HARDWARE_STACK_ERROR...DARIS_CUDA_LAUNCH_FAILED, DARIS_CUDA_TENSOR_MEMORY_LEAK:
             "the GPU's context is lost; the process must be started anew"
         case DARIS_CUDA_NO_BINARY_FOR_GPU, DARIS_CUDA_UNSUPPORTED_PTX_VERSION:
             "the driver and the GPU do not fit this program; update the driver"
@@ -100,8 +118,11 @@ extension CUDAError {
 
     private static func captureAndMPSAdvice(for number: Int) -> String? {
         switch number {
-        case DARIS_CUDA_MPS_CONNECTION_FAILED, DARIS_CUDA_MPS_RPC_FAILURE, DARIS_CUDA_MPS_SERVER_NOT_READY:
+        case DARIS_CUDA_MPS_CONNECTION_FAILED, DARIS_CUDA_MPS_RPC_FAILURE:
             "check that nvidia-cuda-mps-control runs for this user and that CUDA_MPS_PIPE_DIRECTORY is its folder"
+        case DARIS_CUDA_MPS_SERVER_NOT_READY:
+            "the MPS server takes no process while it starts, nor after a fault until all that it had have ended; try "
+                + "again when they have"
         case DARIS_CUDA_MPS_MAX_CLIENTS, DARIS_CUDA_MPS_MAX_CONNECTIONS:
             "the MPS server is full; use fewer contexts or end other clients"
         case DARIS_CUDA_MPS_CLIENT_TERMINATED:

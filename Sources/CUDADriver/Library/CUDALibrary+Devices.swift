@@ -13,13 +13,29 @@ extension CUDALibrary {
         try check(functions.device_memory(&bytes, device), "cuDeviceTotalMem", purpose)
         var busID = [CChar](repeating: 0, count: 32)
         try check(functions.device_bus_id(&busID, Int32(busID.count), device), "cuDeviceGetPCIBusId", purpose)
+        let mode = try attribute(DARIS_CUDA_COMPUTE_MODE, of: device)
         return CUDADeviceFacts(
             index: index, name: String(terminated: name),
             computeCapability: CUDAVersion(
                 major: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MAJOR, of: device),
                 minor: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MINOR, of: device)),
             multiprocessorCount: try attribute(DARIS_CUDA_MULTIPROCESSOR_COUNT, of: device), totalMemoryBytes: bytes,
-            l2CacheBytes: try attribute(DARIS_CUDA_L2_CACHE_BYTES, of: device), busID: String(terminated: busID))
+            l2CacheBytes: try attribute(DARIS_CUDA_L2_CACHE_BYTES, of: device), busID: String(terminated: busID),
+            uuid: try uuid(of: device),
+            isExclusive: [DARIS_CUDA_MODE_EXCLUSIVE, DARIS_CUDA_MODE_EXCLUSIVE_PROCESS].contains(mode))
+    }
+
+    /// In the form of `nvidia-smi -L`.
+    private func uuid(of device: DarisCudaDevice) throws(CUDAError) -> String? {
+        guard let read = functions.device_uuid else { return nil }
+        var uuid = DarisCudaUUID()
+        try check(read(&uuid, device), "cuDeviceGetUuid", "reading what a GPU is")
+        let digits = withUnsafeBytes(of: uuid) { bytes in
+            bytes.enumerated().map { index, byte in
+                ([4, 6, 8, 10].contains(index) ? "-" : "") + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }
+        return "GPU-" + digits.joined()
     }
 
     /// The driver's handle of a device.

@@ -1,4 +1,5 @@
 import CCUDADriver
+import Glibc
 
 extension CUDALibrary {
     /// Throws if `result` is not success. Nothing is allocated on success.
@@ -9,6 +10,16 @@ extension CUDALibrary {
     @inline(__always)
     func check(_ result: DarisCudaResult, _ call: StaticString, _ purpose: StaticString) throws(CUDAError) {
         if result != 0 { throw failure(result, call, purpose.description) }
+    }
+
+    /// The result of a call that is made again, ten times a second, while an MPS server is not ready.
+    static func ask(_ patience: Duration, _ call: () -> DarisCudaResult) -> DarisCudaResult {
+        let end = ContinuousClock.now + patience
+        while true {
+            let result = call()
+            guard result == DARIS_CUDA_MPS_SERVER_NOT_READY, ContinuousClock.now < end else { return result }
+            usleep(100_000)
+        }
     }
 
     /// The error for a result of the driver.

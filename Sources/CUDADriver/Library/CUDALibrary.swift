@@ -21,6 +21,9 @@ public final class CUDALibrary: Sendable {
     /// The number of devices that the process may see; may be 0.
     public let deviceCount: Int
 
+    /// How long to ask again where an MPS server is not ready to take this process.
+    let patience: Duration
+
     /// The driver's functions, which any thread may call.
     let functions: DarisCuda
 
@@ -35,18 +38,22 @@ public final class CUDALibrary: Sendable {
     ///   - maxConnections: How many hardware work queues the process may use: 1 to 32; CUDA's default is 8. Set as
     ///     `CUDA_DEVICE_MAX_CONNECTIONS` before the driver starts, so it has an effect only if nothing in the process
     ///     has used CUDA before, and no other thread may use the environment meanwhile.
+    ///   - patience: How long to ask again, here and where a context is opened, while an MPS server is not ready to take
+    ///     this process: it takes none while it starts, nor after a fault until all its clients have ended.
     /// - Throws: ``CUDAError`` of kind ``CUDAError/Kind/driverUnusable`` if there is no driver or it is too old, and of
     ///   kind ``CUDAError/Kind/callFailed`` if it does not start. A driver without a device is no error.
-    public static func open(path: String? = nil, maxConnections: Int? = nil) throws(CUDAError) -> CUDALibrary {
+    public static func open(
+        path: String? = nil, maxConnections: Int? = nil, patience: Duration = .zero
+    ) throws(CUDAError) -> CUDALibrary {
         if let maxConnections {
             precondition((1...32).contains(maxConnections), "a GPU has 1 to 32 work queues")
             daris_cuda_set_max_connections(Int32(maxConnections))
         }
         let named = daris_cuda_environment(pathVariable).map { String(cString: $0) }
-        return try CUDALibrary(path: path ?? named ?? "libcuda.so.1")
+        return try CUDALibrary(path: path ?? named ?? "libcuda.so.1", patience: patience)
     }
 
-    private init(path: String) throws(CUDAError) {
+    private init(path: String, patience: Duration) throws(CUDAError) {
         var functions = DarisCuda()
         var number: Int32 = 0
         var message = [CChar](repeating: 0, count: 512)
@@ -56,17 +63,18 @@ public final class CUDALibrary: Sendable {
             throw Self.unusable(path: path, opening: opening, version: version, reason: String(terminated: message))
         }
         self.path = path
+        self.patience = patience
         self.version = version
         self.functions = functions
-        deviceCount = try Self.start(functions)
+        deviceCount = try Self.start(functions, patience)
         if number < 0 {
             throw Self.failure(-number, "cuDriverGetVersion", "reading the CUDA driver's version", functions)
         }
     }
 
     /// Starts the driver and counts its devices.
-    private static func start(_ functions: DarisCuda) throws(CUDAError) -> Int {
-        let started = functions.`init`(0)
+    private static func start(_ functions: DarisCuda, _ patience: Duration) throws(CUDAError) -> Int {
+        let started = ask(patience) { functions.`init`(0) }
         if started == DARIS_CUDA_NO_DEVICE { return 0 }
         guard started == DARIS_CUDA_SUCCESS else {
             throw failure(started, "cuInit", "starting the CUDA driver", functions)

@@ -35,6 +35,13 @@ public struct CheckOptions: Sendable {
     /// Whether the device runs several jobs in one launch, so that partitions are measured both ways.
     var batches: Bool { !isRehearsal }
 
+    /// How long a failure under MPS takes that counts as a hang: the limit of each of MPS's own programs.
+    static let hang = Nanoseconds.seconds(Int64(15))
+    /// How long a worker process may take until it is ready.
+    static let workerStart = Nanoseconds.seconds(Int64(40))
+    /// How long after its time a check of a GPU may still run before it counts as hanging.
+    public static let grace = Nanoseconds.seconds(Int64(60))
+
     /// The kinds of partitions that the device can have.
     var usableKinds: [PartitionKind] { isRehearsal ? [.cores] : kinds }
 }

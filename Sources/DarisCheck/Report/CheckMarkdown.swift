@@ -42,7 +42,7 @@ extension CheckReport {
                 return [
                     map.kind.rawValue, shape, map.promised.map(String.init).joined(separator: ", "),
                     map.found.map { Figure.ranges($0) }.joined(separator: " / "),
-                    map.problem ?? (map.isMeasured ? "as promised" : "not measured"),
+                    map.problem ?? map.remark ?? (map.isMeasured ? "as promised" : "not measured"),
                 ]
             })
     }

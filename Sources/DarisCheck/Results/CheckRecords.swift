@@ -22,6 +22,8 @@ public struct MapRecord: Hashable, Sendable, Codable {
     public var problem: String?
     /// Whether it was measured.
     public var isMeasured: Bool
+    /// What should be known though nothing else was promised.
+    public var remark: String?
 }
 
 /// How far a network's outputs on the device are from those on the CPU.

@@ -14,6 +14,7 @@ extension GPUCheck {
             fact("GPU", gpu.name)
             fact("compute capability", "\(gpu.computeCapability)")
             fact("SMs", "\(gpu.multiprocessorCount)")
+            fact("compute mode", gpu.isExclusive ? "EXCLUSIVE_PROCESS" : "shared by processes")
             fact("memory, MiB", "\(gpu.totalMemoryBytes >> 20)")
             fact("L2 cache, MiB", Figure.plain(Double(gpu.l2CacheBytes) / 1_048_576))
             do throws(CUDAError) {

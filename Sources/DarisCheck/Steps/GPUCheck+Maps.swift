@@ -23,6 +23,7 @@ extension GPUCheck {
             let record = kind == .mps ? mpsMap(partition) : map(kind, partition)
             results.maps.append(record)
             if record.isMeasured { count += 1 }
+            if let remark = record.remark { note("\(SweepConfiguration(kind, partition).label): \(remark)") }
             try save()
         }
         for record in results.maps where record.problem != nil {
@@ -46,12 +47,15 @@ extension GPUCheck {
 
     /// Under MPS each context is a process, which may use so many SMs at once, whichever they are.
     private func mpsMap(_ partition: Partition) -> MapRecord {
+        let begin = clock.now
         do {
+            if let obstacle = obstacles[.mps] { throw DeviceError(obstacle) }
             let proof = try SMMapProof.measureUnderMPS(gpu: options.gpu, partition: partition)
             return MapRecord(
                 kind: .mps, partition: partition, promised: proof.promised.map(\.count), found: proof.found,
-                problem: proof.exceeded.isEmpty ? nil : proof.exceeded.joined(separator: ", "), isMeasured: true)
+                isMeasured: true, remark: proof.exceeded.isEmpty ? nil : proof.exceeded.joined(separator: ", "))
         } catch {
+            dropIfHung(.mps, since: begin)
             return MapRecord(
                 kind: .mps, partition: partition, promised: [], found: [], problem: "\(error)", isMeasured: false)
         }

@@ -11,9 +11,10 @@ extension GPUCheck {
         }
         if !options.batches { note("dynamic batching was not measured: a CPU runs jobs one by one") }
         var order = SweepOrder(
-            kinds: options.usableKinds, batching: options.batches, limit: options.isRehearsal ? 4 : 16)
+            kinds: usableKinds, batching: options.batches, limit: options.isRehearsal ? 4 : 16)
         let duration = duration(of: set, capacity: capacity, share: timeLeft.inSeconds / 12, most: 2)
         while !isUp, let next = order.next(best: bestConfigurations(of: set.name).first) {
+            guard obstacles[next.kind] == nil else { continue }
             if let row = try run(set, next, capacity: capacity, duration: duration) {
                 results.sweep.append(row)
                 try save()
@@ -25,7 +26,7 @@ extension GPUCheck {
 
     func runTaskSets() throws {
         let measured = bestConfigurations(of: sets.first?.name ?? "").prefix(3)
-        var fallback = SweepOrder(kinds: options.usableKinds, batching: false, limit: 16)
+        var fallback = SweepOrder(kinds: usableKinds, batching: false, limit: 16)
         let configurations = measured.isEmpty ? [fallback.next(best: nil)].compactMap { $0 } : Array(measured)
         guard !sets.isEmpty else {
             note("none of the paper's task sets can be made of \(options.networks.map(\.name).joined(separator: ", "))")
@@ -36,7 +37,7 @@ extension GPUCheck {
         let share = timeLeft.inSeconds / count / 2
         var isComplete = true
         for configuration in configurations {
-            for set in sets {
+            for set in sets where obstacles[configuration.kind] == nil {
                 guard !isUp else {
                     isComplete = false
                     break
@@ -70,7 +71,8 @@ extension GPUCheck {
 
     /// The configurations of the sweep, the best first.
     private func bestConfigurations(of taskSet: String) -> [SweepConfiguration] {
-        results.sweep.filter { $0.taskSet == taskSet }.sorted { $0.isBetter(than: $1) }.map(\.configuration)
+        results.sweep.filter { $0.taskSet == taskSet && obstacles[$0.configuration.kind] == nil }
+            .sorted { $0.isBetter(than: $1) }.map(\.configuration)
     }
 
     /// Runs a task set; `nil` if it cannot be, which is noted.
@@ -82,8 +84,10 @@ extension GPUCheck {
         var taskSet = set.taskSet(
             configuration, device: options.device, demand: demand, duration: duration, networks: options.networks)
         if configuration.isBatching { taskSet.scheduler.batching = SchedulerOptions.usualBatching }
+        let begin = clock.now
         do {
             var preparation = Preparation.Options()
+            preparation.workerStart = CheckOptions.workerStart
             preparation.force = true
             preparation.cache = options.cache
             preparation.progress = options.detail
@@ -93,13 +97,15 @@ extension GPUCheck {
             let outcome = interruption.during({ executor.run() }, stop: { executor.interrupt() })
             let summary = outcome.summary
             let joules = energy.joules(since: before, inferences: Int(summary.jps * summary.elapsedS))
-            if summary.jobs.inFlight == 0 { prepared.device.shutDown() }
+            if summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging { prepared.device.shutDown() }
+            if summary.jobs.inFlight > 0 { drop(configuration.kind, "jobs of \(set.name) did not end") }
             guard !outcome.wasInterrupted else { return nil }
             return CheckRow(
                 taskSet: set.name, configuration: configuration, demand: demand, bestBatching: capacity,
                 summary: summary, launches: device.launchTimes, joules: joules,
                 errors: outcome.errors.map { "\($0.task): \($0.message) (\($0.count) times)" })
         } catch {
+            dropIfHung(configuration.kind, since: begin)
             note("\(set.name) on \(configuration.label): \(error)")
             return nil
         }

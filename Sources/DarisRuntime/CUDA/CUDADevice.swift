@@ -94,6 +94,12 @@ public final class CUDADevice: Device {
                 followsAtOnce: poller.isCurrentThread))
     }
 
+    /// Asks the GPU whether its context is still there, where no stage in flight will tell.
+    func checkContext() throws(DeviceError) {
+        guard poller.isIdle, let context = lanes.first?.context else { return }
+        try cuda { () throws(CUDAError) in try context.synchronize() }
+    }
+
     /// How many jobs can run a stage together with one of a task.
     public func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
 

@@ -173,7 +173,8 @@ final class CUDALane: @unchecked Sendable {
             // Where the launch broke off, what it had put on the stream must still run out of the buffers.
             guard isEndRecorded ? try ends[turn].isDone : try stream.isIdle else { return nil }
         } catch {
-            failure = failure ?? DeviceError(error.description)
+            // Words that came first say more, but whether the device is lost may be known only now.
+            failure = DeviceError(failure?.description ?? error.description, losesDevice: error.losesContext)
         }
         guard let work else { return nil }
         var end = StageEnd(
@@ -186,7 +187,7 @@ final class CUDALane: @unchecked Sendable {
                     end.handover = .seconds(max(0, try start.seconds(since: ends[1 - turn])))
                 }
             } catch {
-                end.error = DeviceError(error.description)
+                end.error = DeviceError(error)
             }
             if work.stage == work.memory.layout.stages.count - 1, end.error == nil {
                 work.memory.give(work.io)
@@ -211,5 +212,10 @@ final class CUDALane: @unchecked Sendable {
 
 /// Runs CUDA calls with their errors in the device's words.
 func cuda(_ body: () throws(CUDAError) -> Void) throws(DeviceError) {
-    do { try body() } catch { throw DeviceError(error.description) }
+    do { try body() } catch { throw DeviceError(error) }
+}
+
+extension DeviceError {
+    /// An error of CUDA's in the device's words.
+    init(_ error: CUDAError) { self.init(error.description, losesDevice: error.losesContext) }
 }

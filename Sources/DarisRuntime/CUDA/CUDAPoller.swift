@@ -34,6 +34,9 @@ final class CUDAPoller: Sendable {
     /// Whether the calling thread is the poller's.
     var isCurrentThread: Bool { identity.isCurrent }
 
+    /// Whether nothing is in flight.
+    var isIdle: Bool { inFlight.load(ordering: .sequentiallyConsistent) == 0 }
+
     /// Says that a stage has been launched.
     func watch() {
         if inFlight.add(1, ordering: .sequentiallyConsistent).oldValue == 0 { semaphore.post() }

@@ -21,6 +21,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
     var seed: UInt64
     /// A SCHED_FIFO priority for the threads, or 0.
     var fifoPriority: Int
+    /// Whether this process is one of several under an MPS server.
+    var isUnderMPS = false
 
     /// The shapes of each different task, known or found by running the models on the CPU.
     static func shapes(
@@ -97,7 +99,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
         let context: CUDAContext
         let contexts: GPUContexts
         do {
-            context = try CUDAContext(library: try Self.openDriver(driver, lanes: partition.lanes), device: index)
+            let library = try Self.openDriver(driver, lanes: partition.lanes, isUnderMPS: isUnderMPS)
+            context = try CUDAContext(library: library, device: index)
             contexts = try GPUContexts.make(partition, kind: kind, on: context)
         } catch {
             throw .device(name: name, reason: error.description)
@@ -112,8 +115,14 @@ struct GPUSetup: Codable, Sendable, Hashable {
         return (CUDADevice(parts), context, parts)
     }
 
-    /// The driver, with a hardware queue a lane as far as there are any: lanes that share one wait for each other.
-    static func openDriver(_ path: String?, lanes: Int) throws(CUDAError) -> CUDALibrary {
-        try CUDALibrary.open(path: path, maxConnections: min(32, max(8, lanes)))
+    /// How many hardware queues: one a lane as far as there are any, since lanes that share one wait for each other. An MPS
+    /// server has so many for all its clients, and 2 for each if not told otherwise: more for one leave room for fewer.
+    static func queues(lanes: Int, isUnderMPS: Bool) -> Int { min(32, isUnderMPS ? max(2, lanes + 1) : max(8, lanes)) }
+
+    /// The driver. Under MPS all clients connect at the same time, while the server starts, or after a fault of one.
+    static func openDriver(_ path: String?, lanes: Int, isUnderMPS: Bool = false) throws(CUDAError) -> CUDALibrary {
+        try CUDALibrary.open(
+            path: path, maxConnections: queues(lanes: lanes, isUnderMPS: isUnderMPS),
+            patience: isUnderMPS ? WorkerLimits.patience : .zero)
     }
 }

@@ -1,14 +1,24 @@
 import DarisCore
 import Foundation
+import Synchronization
 
 /// An MPS control daemon of our own: its pipes and logs lie in a folder of its own, so that it neither serves nor disturbs
-/// anybody else's processes. It is stopped, and its folder removed, when this is.
+/// anybody else's processes. It is stopped, and its folder removed, when this is, and does not outlive this process.
 final class MPSDaemon: Sendable {
     /// Where its pipes and logs are.
-    let folder: String
+    let folder: MPSFolder
+    /// The GPU's number as clients of the daemon count.
+    let clientGPU: Int
     private let control: String
     private let gpu: Int
+    private let uuid: String?
+    private let limit: Nanoseconds
+    private let process: MPSProcess
+    private let isReady = Atomic<Bool>(false)
+    private let isStopped = Atomic<Bool>(false)
 
+    /// How long the control program may take for anything.
+    static let limit = Nanoseconds.seconds(Int64(15))
     /// The program that starts and controls the daemon, part of the NVIDIA driver.
     static let controlName = "nvidia-cuda-mps-control"
 
@@ -26,33 +36,63 @@ final class MPSDaemon: Sendable {
                 + "'partition: {kind: green}', which needs no daemon")
     }
 
-    /// Starts a daemon for one GPU.
+    /// Starts a daemon for one GPU, after clearing away what dead processes left behind.
     ///
     /// - Parameters:
     ///   - gpu: its number, as the driver counts.
+    ///   - uuid: what tells it from all others. The daemon then sees it alone, whatever `CUDA_VISIBLE_DEVICES` says, and
+    ///     its clients have it as number 0; numbers would be counted anew from those that the daemon sees.
     ///   - control: the control program; the one in `PATH` if `nil`.
+    ///   - limit: how long it may take to answer.
+    ///   - root: where folders of daemons are; the paths of their sockets are limited to 107 bytes.
     /// - Throws: `PreparationError.device` with what the control program said.
-    init(gpu: Int, control: String? = nil) throws(PreparationError) {
+    init(
+        gpu: Int, uuid: String?, control: String? = nil, limit: Nanoseconds = MPSDaemon.limit,
+        root: String = "/tmp"
+    ) throws(PreparationError) {
         guard let control = control ?? Self.findControl() else {
             throw Self.missing(gpu: gpu)
         }
         self.control = control
         self.gpu = gpu
-        // Sockets go there, whose paths are limited to 107 bytes.
-        folder = "/tmp/daris-mps-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        do {
-            for name in ["pipe", "log"] {
-                try FileManager.default.createDirectory(
-                    atPath: folder + "/" + name, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: 0o700])
+        self.uuid = uuid
+        self.limit = limit
+        clientGPU = uuid == nil ? gpu : 0
+        do throws(DeviceError) {
+            for folder in MPSFolder.abandoned(in: root) {
+                _ = try? Self.ask("quit -t 5", control, Self.environment(folder.path, uuid: nil), limit: limit)
+                folder.remove()
             }
-            try run(["-d"], input: nil, expecting: "start")
-        } catch let error as PreparationError {
-            try? FileManager.default.removeItem(atPath: folder)
-            throw error
+            let folder = try MPSFolder.make(in: root)
+            self.folder = folder
+            do throws(DeviceError) {
+                process = try MPSProcess(
+                    control, Self.environment(folder.path, uuid: uuid), words: folder.wordsPath)
+            } catch {
+                folder.remove()
+                throw error
+            }
+            // From here on what is thrown stops it.
+            try waitUntilReady()
         } catch {
-            try? FileManager.default.removeItem(atPath: folder)
-            throw .device(name: "cuda:\(gpu)", reason: "a folder for the MPS daemon cannot be made: \(error)")
+            throw .device(
+                name: "cuda:\(gpu)",
+                reason: "the MPS daemon did not start: \(error); use 'partition: {kind: green}', which needs no daemon")
+        }
+    }
+
+    private func waitUntilReady() throws(DeviceError) {
+        let clock = MonotonicClock()
+        let deadline = clock.now + limit
+        while true {
+            let environment = Self.environment(folder.path, uuid: uuid)
+            let answer = try Self.ask("get_default_active_thread_percentage", control, environment, limit: limit)
+            if answer.code == 0 { return isReady.store(true, ordering: .sequentiallyConsistent) }
+            guard process.isRunning else { throw DeviceError(folder.firstWords) }
+            guard clock.now < deadline else {
+                throw DeviceError("it did not answer within \(Int(limit.inSeconds)) s: \(answer.firstLine)")
+            }
+            usleep(20_000)
         }
     }
 
@@ -60,7 +100,12 @@ final class MPSDaemon: Sendable {
     ///
     /// - Parameter percentage: of the SMs, from 1 to 100, that it may use at once.
     func environment(percentage: Int) -> [String: String] {
-        folders.merging(["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": "\(percentage)"]) { $1 }
+        var variables = folder.variables
+        variables["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"] = "\(percentage)"
+        // Not what this process has set for itself: a client with more queues leaves room for fewer clients.
+        variables["CUDA_DEVICE_MAX_CONNECTIONS"] = "2"
+        variables["CUDA_VISIBLE_DEVICES"] = uuid
+        return variables
     }
 
     /// The percentage that gives a context at least its quota of SMs: MPS counts in whole per cent.
@@ -69,43 +114,86 @@ final class MPSDaemon: Sendable {
         return min(100, max(1, (quota * 100 + multiprocessors - 1) / multiprocessors))
     }
 
-    /// Stops the daemon. Its clients should have ended before.
+    /// Stops the daemon, by force if need be. Its clients should have ended before.
     func stop() {
-        try? run([], input: "quit\n", expecting: "stop")
-        try? FileManager.default.removeItem(atPath: folder)
-    }
-
-    private var folders: [String: String] {
-        ["CUDA_MPS_PIPE_DIRECTORY": folder + "/pipe", "CUDA_MPS_LOG_DIRECTORY": folder + "/log"]
-    }
-
-    private func run(_ arguments: [String], input: String?, expecting step: String) throws(PreparationError) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: control)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(folders) { $1 }
-        // Files, not pipes: the daemon that is left behind would keep a pipe open.
-        let output = folder + "/control.txt"
-        _ = FileManager.default.createFile(atPath: output, contents: nil)
-        let words = FileHandle(forWritingAtPath: output)
-        process.standardOutput = words ?? FileHandle.nullDevice
-        process.standardError = words ?? FileHandle.nullDevice
-        // A file here too: writing to a control program that has ended would end this process.
-        let commands = folder + "/input.txt"
-        if let input { _ = FileManager.default.createFile(atPath: commands, contents: Data(input.utf8)) }
-        process.standardInput =
-            (input == nil ? nil : FileHandle(forReadingAtPath: commands)) ?? FileHandle.nullDevice
-        do {
-            try process.run()
-        } catch {
-            throw .device(name: "cuda:\(gpu)", reason: "\(control) cannot be run: \(error.localizedDescription)")
+        guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        // One that never answered is not asked again.
+        if isReady.load(ordering: .sequentiallyConsistent) {
+            _ = try? Self.ask("quit -t 5", control, Self.environment(folder.path, uuid: uuid), limit: limit)
         }
-        process.waitUntilExit()
-        guard process.terminationStatus != 0 else { return }
-        let said = (try? String(contentsOfFile: output, encoding: .utf8)) ?? ""
-        let line = said.split(separator: "\n").first.map(String.init) ?? "it said nothing"
-        throw .device(
-            name: "cuda:\(gpu)",
-            reason: "the MPS daemon did not \(step): \(line); use 'partition: {kind: green}', which needs no daemon")
+        process.end()
+        folder.remove()
+    }
+
+    deinit { stop() }
+
+    /// Has the control program tell a daemon something.
+    private static func ask(
+        _ command: String, _ control: String, _ environment: [String: String], limit: Nanoseconds
+    ) throws(DeviceError) -> ChildProcess.Outcome {
+        try ChildProcess.run(control, [], environment: environment, input: command + "\n", limit: limit)
+    }
+
+    /// The environment of the daemon and of the control program.
+    private static func environment(_ folder: String, uuid: String?) -> [String: String] {
+        var variables = ProcessInfo.processInfo.environment.merging(MPSFolder.variables(folder)) { $1 }
+        variables["CUDA_DEVICE_MAX_CONNECTIONS"] = nil
+        if let uuid { variables["CUDA_VISIBLE_DEVICES"] = uuid }
+        return variables
+    }
+}
+
+/// The daemon's process, in the foreground, with the thread that has started it and waits for its end: when this process
+/// ends, however that may be, the system ends the daemon.
+private final class MPSProcess: Sendable {
+    /// `nil` once it has ended.
+    private let number = Mutex<pid_t?>(nil)
+
+    init(_ control: String, _ environment: [String: String], words path: String) throws(DeviceError) {
+        let start = FirstStart()
+        _ = DedicatedThread(.init(name: "daris-mps")) {
+            do throws(DeviceError) {
+                try self.keep(control, environment, words: path) { start.tell(.success(())) }
+            } catch {
+                start.tell(.failure(error))
+            }
+        }
+        try start.wait()
+    }
+
+    private func keep(
+        _ control: String, _ environment: [String: String], words path: String, whenStarted: () -> Void
+    ) throws(DeviceError) {
+        let nothing = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        let input = try Descriptor(nothing < 0 ? -errno : nothing, "/dev/null")
+        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let words = try Descriptor(file < 0 ? -errno : file, path)
+        var child = try ChildProcess(
+            control, ["-f"], environment: environment, input: input, output: words, errors: words,
+            endSignal: SIGTERM)
+        number.withLock { $0 = child.number }
+        whenStarted()
+        _ = child.waitForEnd()
+        // Before the system may give the number to another process.
+        number.withLock { $0 = nil }
+        _ = child.reap()
+    }
+
+    var isRunning: Bool { number.withLock { $0 != nil } }
+
+    /// Has it end; one that does not, within 2 s, is killed.
+    func end() {
+        let clock = MonotonicClock()
+        let deadline = clock.now + .seconds(Int64(2))
+        signal(SIGTERM)
+        while isRunning, clock.now < deadline { usleep(5_000) }
+        signal(SIGKILL)
+    }
+
+    /// Sends a signal to it and all that it has started.
+    private func signal(_ signal: Int32) {
+        number.withLock { number in
+            if let number { kill(-number, signal) }
+        }
     }
 }

@@ -20,10 +20,11 @@ public struct SMMapProof: Hashable, Sendable {
     /// - Parameters:
     ///   - kind: `streams` or `green`.
     ///   - driver: the driver's library; the system's if `nil`.
+    ///   - patience: how long to ask again while an MPS server is not ready for this process.
     public static func measure(
-        gpu: Int, partition: Partition, kind: PartitionKind, driver: String? = nil
+        gpu: Int, partition: Partition, kind: PartitionKind, driver: String? = nil, patience: Duration = .zero
     ) throws(CUDAError) -> SMMapProof {
-        let context = try CUDAContext(library: try CUDALibrary.open(path: driver), device: gpu)
+        let context = try CUDAContext(library: try CUDALibrary.open(path: driver, patience: patience), device: gpu)
         let contexts = try GPUContexts.make(partition, kind: kind, on: context)
         let map = try SMMap(context: context)
         var found: [[Int]] = []
@@ -38,34 +39,28 @@ public struct SMMapProof: Hashable, Sendable {
     ///   - program: `daris`; the one of this process, beside it or in `PATH` if `nil`.
     ///   - control: MPS's control program; the one in `PATH` if `nil`.
     ///   - driver: the driver's library; the system's if `nil`.
+    ///   - limit: how long the control program, and each process, may take for anything; one that takes longer is killed.
     public static func measureUnderMPS(
-        gpu: Int, partition: Partition, program: String? = nil, control: String? = nil, driver: String? = nil
+        gpu: Int, partition: Partition, program: String? = nil, control: String? = nil, driver: String? = nil,
+        limit: Nanoseconds = .seconds(Int64(15))
     ) throws -> SMMapProof {
         let program = try WorkerExecutable.find(program)
-        let all = try CUDALibrary.open(path: driver).facts(ofDevice: gpu).multiprocessorCount
-        let daemon = try MPSDaemon(gpu: gpu, control: control)
+        let facts = try CUDALibrary.open(path: driver).facts(ofDevice: gpu)
+        let all = facts.multiprocessorCount
+        let daemon = try MPSDaemon(gpu: gpu, uuid: facts.uuid, control: control, limit: limit)
         defer { daemon.stop() }
         let percentage = MPSDaemon.percentage(partition, multiprocessors: all)
-        let environment = daemon.environment(percentage: percentage)
+        let environment = ProcessInfo.processInfo.environment
+            .merging(daemon.environment(percentage: percentage)) { $1 }
         var found: [[Int]] = []
         for _ in 0..<partition.contexts {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = ["worker", "--sm-map", "\(gpu)"]
-            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-            let (output, errors) = (Pipe(), Pipe())
-            process.standardOutput = output
-            process.standardError = errors
-            try process.run()
-            let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            guard process.terminationStatus == 0 else {
+            let outcome = try ChildProcess.run(
+                program, ["worker", "--sm-map", "\(daemon.clientGPU)"], environment: environment, limit: limit)
+            guard outcome.code == 0 else {
                 throw PreparationError.device(
-                    name: "cuda:\(gpu)",
-                    reason: "a process under MPS found no SMs: \(said.trimmingCharacters(in: .whitespacesAndNewlines))")
+                    name: "cuda:\(gpu)", reason: "a process under MPS found no SMs: \(outcome.firstLine)")
             }
-            found.append(printed.split(whereSeparator: \.isWhitespace).compactMap { Int($0) })
+            found.append(outcome.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) })
         }
         let bound = min(all, (all * percentage + 99) / 100)
         return SMMapProof(promised: found.map { _ in Array(0..<bound) }, found: found)

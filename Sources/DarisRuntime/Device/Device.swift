@@ -114,7 +114,12 @@ public struct StageEnd: Sendable {
 public struct DeviceError: Error, Sendable, CustomStringConvertible {
     /// The device's own words.
     public let description: String
+    /// Whether everything else in this process fails on the device from now on.
+    public let losesDevice: Bool
 
     /// An error in the device's words.
-    public init(_ description: String) { self.description = description }
+    public init(_ description: String, losesDevice: Bool = false) {
+        self.description = description
+        self.losesDevice = losesDevice
+    }
 }

@@ -23,6 +23,8 @@ public struct Preparation: Sendable {
         /// The program that worker processes run under `isolation: process`: `daris`. If `nil`, this process's own if it
         /// is that, else the one beside it, else the one in `PATH`.
         public var workerExecutable: String?
+        /// How long a worker process may take until it is ready.
+        public var workerStart = WorkerLimits.start
         /// Told of each step.
         public var progress: StepHandler = { _ in }
 

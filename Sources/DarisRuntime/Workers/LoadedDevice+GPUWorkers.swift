@@ -32,13 +32,13 @@ extension LoadedDevice {
         } catch {
             throw .device(name: taskSet.device, reason: error.description)
         }
-        let daemon = kind == .mps ? try MPSDaemon(gpu: index) : nil
+        let daemon = kind == .mps ? try MPSDaemon(gpu: index, uuid: facts.uuid) : nil
         let percentage = MPSDaemon.percentage(partition, multiprocessors: facts.multiprocessorCount)
         let setup = GPUSetup(
-            index: index, name: taskSet.device,
+            index: daemon?.clientGPU ?? index, name: taskSet.device,
             partition: Partition(contexts: 1, streams: partition.streams, oversubscription: 1), kind: .streams,
             options: taskSet.gpu, priorities: taskSet.tasks.map(\.priority), seed: taskSet.run.seed,
-            fifoPriority: fifoPriority)
+            fifoPriority: fifoPriority, isUnderMPS: daemon != nil)
         let plans = (0..<partition.contexts).map { context in
             WorkerDevice.ContextPlan(
                 specification: WorkerSpecification(
@@ -48,7 +48,8 @@ extension LoadedDevice {
         }
         options.progress("starting \(plans.count) worker process\(plans.count == 1 ? "" : "es")")
         let device = try WorkerDevice(
-            plans, program: path, whenEnded: { daemon?.stop() }, progress: options.progress)
+            plans, program: path, whenEnded: { daemon?.stop() }, startLimit: options.workerStart,
+            progress: options.progress)
         return LoadedDevice(
             device: .workers(device), name: "\(facts.name) (GPU \(index))", unitName: "SMs",
             units: facts.multiprocessorCount, kind: kind, contextUnits: plans.map { _ in [] },

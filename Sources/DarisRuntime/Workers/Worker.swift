@@ -1,4 +1,5 @@
 import CDarisSystem
+import CUDADriver
 import DarisCore
 import Foundation
 import ONNXRuntime
@@ -12,6 +13,8 @@ public enum Worker {
     private static let memoryFile: Int32 = 3
     private static let socket: Int32 = 4
     private static let specificationFile: Int32 = 5
+    /// The exit code of a worker that has lost its device.
+    static let lossCode: Int32 = 3
 
     /// Serves until the parent hangs up. Call it in a process that does nothing else.
     ///
@@ -62,7 +65,7 @@ public enum Worker {
                 partition: Partition(contexts: 1, streams: specification.streams, oversubscription: 1),
                 processors: cores, environment: environment, seed: specification.seed,
                 progress: { send(.progress($0)) }, hosting: hosting)
-            try run(device, specification, hosting, processors: cores)
+            try run(device, specification, hosting, processors: cores, check: {})
         case .gpu(let setup):
             let environment = try openEnvironment(specification)
             let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
@@ -75,7 +78,11 @@ public enum Worker {
             let loaded = try setup.load(
                 specification.tasks, models: specification.models, shapes: shapes, engine: engine, driver: nil,
                 places: places, library: environment.library, progress: progress)
-            try run(loaded.device, specification, hosting, processors: SystemRights.allowedProcessors())
+            // Under MPS a fault of another worker is this one's too, but an idle one learns of it only where it asks.
+            try run(
+                loaded.device, specification, hosting, processors: SystemRights.allowedProcessors(),
+                check: { () throws(DeviceError) in try loaded.device.checkContext() })
+            settle(loaded.context)
         }
     }
 
@@ -90,12 +97,31 @@ public enum Worker {
         }
     }
 
+    /// Waits a moment for work in flight: a process that ends in the midst of it can disturb others under MPS.
+    private static func settle(_ context: CUDAContext) {
+        let isSettled = Semaphore()
+        _ = DedicatedThread(.init(name: "daris-settle")) {
+            try? context.synchronize()
+            isSettled.post()
+        }
+        _ = isSettled.wait(seconds: WorkerLimits.settling.inSeconds)
+    }
+
+    /// Ends the process, whose device is lost: only another process can have it again.
+    private static func end(_ error: DeviceError) -> Never {
+        send(.failed(error.description))
+        _exit(lossCode)
+    }
+
     /// Serves the lanes of a device until the parent hangs up.
+    ///
+    /// - Parameter check: asks the device now and then whether it is still there.
     private static func run<D: Device>(
-        _ device: D, _ specification: WorkerSpecification, _ hosting: Hosting, processors: [Int]
+        _ device: D, _ specification: WorkerSpecification, _ hosting: Hosting, processors: [Int],
+        check: () throws(DeviceError) -> Void
     ) throws(PreparationError) {
         let (memory, readiness) = try hosting.readiness()
-        let server = WorkerServer(device, memory: memory, lanes: specification.streams)
+        let server = WorkerServer(device, memory: memory, lanes: specification.streams) { end($0) }
         server.start { lane in
             DedicatedThread.Attributes(
                 name: "daris-\(specification.context).\(lane)", processors: processors,
@@ -108,9 +134,13 @@ public enum Worker {
         }
         var byte: UInt8 = 0
         while true {
-            let count = read(socket, &byte, 1)
-            if count == 0 || (count < 0 && errno != EINTR) { return }
-            server.heedTermination()
+            var file = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            if poll(&file, 1, Int32(WorkerLimits.checkInterval.inMilliseconds)) > 0 {
+                let count = read(socket, &byte, 1)
+                if count == 0 || (count < 0 && errno != EINTR) { return }
+                server.heedTermination()
+            }
+            do throws(DeviceError) { try check() } catch { if error.losesDevice { end(error) } }
         }
     }
 

@@ -50,7 +50,8 @@ extension WorkerContext {
                 if isStopping {
                     reason = end(&worker.process)
                 } else {
-                    reason = worker.process.reap()
+                    let words = worker.process.lastWords()
+                    reason = worker.process.reap() + (words.map { ": \($0)" } ?? "")
                     if let violation = attachment.violation { reason = "its worker process went wrong: \(violation)" }
                     lose(reason)
                 }

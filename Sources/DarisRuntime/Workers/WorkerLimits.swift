@@ -2,10 +2,16 @@ import DarisCore
 
 /// The bounds of everything that a worker process may take or say.
 enum WorkerLimits {
-    /// How long a worker may take from its start until it is ready.
+    /// How long a worker may take from its start until it is ready, if not told otherwise.
     static let start = Nanoseconds.seconds(Int64(120))
     /// How long a worker may take to end when it is told to; then it is killed.
     static let stop = Nanoseconds.seconds(Int64(2))
+    /// How long a worker that is told to end waits for what its device still does.
+    static let settling = Nanoseconds.seconds(Int64(1))
+    /// How often an idle worker asks whether its device is still there.
+    static let checkInterval = Nanoseconds.milliseconds(500)
+    /// How long a worker waits for an MPS server that is not ready for it.
+    static let patience = Duration.seconds(20)
     /// The starts in a minute before a context is given up.
     static let startsPerMinute = 5
     /// How long the first start again waits; each one within the same minute waits twice as long as the one before.

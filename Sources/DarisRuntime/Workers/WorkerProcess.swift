@@ -93,6 +93,14 @@ struct WorkerProcess: ~Copyable {
         }
     }
 
+    /// Why a worker that has ended did so, in its own words, if it said anything.
+    mutating func lastWords() -> String? {
+        while let message = try? nextMessage() {
+            if case .failed(let words) = message { return words }
+        }
+        return nil
+    }
+
     /// Has the worker look at the words in shared memory that concern all of it.
     func nudge() {
         var byte: UInt8 = 0

@@ -8,6 +8,7 @@ final class WorkerServer<D: Device>: Sendable {
     private let device: D
     private let memory: SharedMemory
     private let lanes: [Lane]
+    private let whenLost: @Sendable (DeviceError) -> Void
     private let threads = Mutex<[DedicatedThread]>([])
     private let isTerminating = Mutex(false)
     private let hasTerminated = Atomic<Bool>(false)
@@ -20,7 +21,11 @@ final class WorkerServer<D: Device>: Sendable {
         var lastEnd: Int64 = 0
     }
 
-    init(_ device: D, memory: SharedMemory, lanes count: Int) {
+    /// - Parameter whenLost: called after the end of a stage that lost the device has been told.
+    init(
+        _ device: D, memory: SharedMemory, lanes count: Int, whenLost: @escaping @Sendable (DeviceError) -> Void
+    ) {
+        self.whenLost = whenLost
         self.device = device
         self.memory = memory
         lanes = (0..<count).map { _ in Lane() }
@@ -76,5 +81,6 @@ final class WorkerServer<D: Device>: Sendable {
                 error: end.error?.description), sequence: lane.sequence)
         daris_increment(memory.endings)
         if daris_load(memory.parentSleeps) != 0 { daris_wake(memory.endings) }
+        if let error = end.error, error.losesDevice { whenLost(error) }
     }
 }

@@ -100,6 +100,49 @@ struct CUDAFailureTests {
         #expect(tried > 20)
     }
 
+    @Test("the end of a stage tells a lost device from a failed call")
+    func lossIsTold() async throws {
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        func end(_ harm: @Sendable (FakeDriver) -> Void) async throws -> DeviceError? {
+            let gpu = try FakeDriver(multiprocessors: 132)
+            let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu) }
+            let ends = Journal<StageEnd>()
+            bench.device.setHandler { ends.append($0) }
+            harm(gpu)
+            bench.device.launch(JobID(task: 0, sequence: 0), stage: 0, lane: 0, io: nil)
+            while ends.entries.isEmpty { await Task.yield() }
+            await onThread { bench.device.shutDown() }
+            return ends.entries.first?.error
+        }
+        let lost = try await end { $0.lose(719) }
+        #expect(lost?.losesDevice == true && lost?.description.contains("719") == true)
+        let failed = try await end { $0.fail("cuGraphLaunch", with: 701) }
+        #expect(failed?.losesDevice == false && failed?.description.contains("701") == true)
+        let both = try await end {
+            $0.lose(719)
+            $0.fail("cuGraphLaunch", with: 701)
+        }
+        #expect(both?.losesDevice == true && both?.description.contains("701") == true)
+    }
+
+    @Test("an idle device hears of a fault that was not its own where it asks")
+    func idleLoss() async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let bench = try await onThread { try GPUBench(workshop, [model], gpu: gpu) }
+        func check() async -> DeviceError? {
+            await onThread {
+                do throws(DeviceError) { try bench.device.checkContext() } catch { return error }
+                return nil
+            }
+        }
+        #expect(await check() == nil)
+        // Negative: at once, without any work that fails.
+        gpu.lose(-719)
+        #expect(await check()?.losesDevice == true)
+        await onThread { bench.device.shutDown() }
+    }
+
     @Test("a lost device fails every job with CUDA's words, and the run ends")
     func lostDevice() async throws {
         let gpu = try FakeDriver(multiprocessors: 132)

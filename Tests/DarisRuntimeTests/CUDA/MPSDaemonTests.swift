@@ -10,46 +10,123 @@ struct MPSDaemonTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// A control program that writes down how it was called.
-    private func control(_ script: String) throws -> String {
-        let path = folder.path + "/nvidia-cuda-mps-control"
-        try "#!/bin/sh\n\(script)\n".write(toFile: path, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-        return path
+    private func program(_ script: String) throws -> String {
+        try folder.program("nvidia-cuda-mps-control", script)
     }
 
-    @Test("it is started with folders of its own, and stopped and cleared away through the same folders")
+    private var journal: String { folder.path + "/journal" }
+    private var lines: [String] {
+        ((try? String(contentsOfFile: journal, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+    }
+
+    @Test("it runs in the foreground with folders of its own, and is stopped and cleared away through the same folders")
     func life() throws {
-        let journal = folder.path + "/journal"
-        let control = try control(
-            "echo \"$*|$CUDA_MPS_PIPE_DIRECTORY|$CUDA_MPS_LOG_DIRECTORY|$(cat)\" >> \(journal)")
-        let daemon = try MPSDaemon(gpu: 0, control: control)
-        #expect(FileManager.default.fileExists(atPath: daemon.folder + "/pipe"))
+        let daemon = try MPSDaemon(
+            gpu: 2, uuid: "GPU-1", control: try folder.mpsControl(journal: journal), root: folder.path)
+        let folder = daemon.folder.path
+        let process = try String(contentsOfFile: folder + "/pid", encoding: .utf8)
+        #expect(FileManager.default.fileExists(atPath: folder + "/pipe") && isAlive(process))
         let environment = daemon.environment(percentage: 34)
         #expect(environment["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"] == "34")
-        #expect(environment["CUDA_MPS_PIPE_DIRECTORY"] == daemon.folder + "/pipe")
+        #expect(environment["CUDA_MPS_PIPE_DIRECTORY"] == folder + "/pipe")
+        #expect(environment["CUDA_VISIBLE_DEVICES"] == "GPU-1" && daemon.clientGPU == 0)
+        #expect(environment["CUDA_DEVICE_MAX_CONNECTIONS"] == "2")
         daemon.stop()
-        #expect(!FileManager.default.fileExists(atPath: daemon.folder))
-        let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n").map(String.init)
-        let folders = "\(daemon.folder)/pipe|\(daemon.folder)/log"
-        #expect(lines == ["-d|\(folders)|", "|\(folders)|quit"])
+        #expect(!FileManager.default.fileExists(atPath: folder) && !isAlive(process))
+        #expect(lines.contains("-f|\(folder)/pipe|\(folder)/log|GPU-1|"))
+        #expect(lines.last == "|\(folder)/pipe|\(folder)/log|GPU-1|quit -t 5")
+        let old = try MPSDaemon(
+            gpu: 2, uuid: nil, control: try self.folder.mpsControl(journal: journal), root: self.folder.path)
+        #expect(old.clientGPU == 2 && old.environment(percentage: 1)["CUDA_VISIBLE_DEVICES"] == nil)
     }
 
-    @Test("what the control program says when it fails is the error, and nothing is left behind")
+    @Test("one that nobody stops is stopped when it is let go of")
+    func forgotten() throws {
+        var path = ""
+        var process: String?
+        do {
+            let daemon = try MPSDaemon(
+                gpu: 0, uuid: nil, control: try folder.mpsControl(journal: journal), root: folder.path)
+            path = daemon.folder.path
+            process = try String(contentsOfFile: path + "/pid", encoding: .utf8)
+        }
+        #expect(!FileManager.default.fileExists(atPath: path) && !isAlive(process))
+        #expect(lines.last?.hasSuffix("|quit -t 5") == true)
+    }
+
+    @Test("the folder of a dead process is told to quit and removed; one in use, and one of nobody's, stay")
+    func abandoned() throws {
+        let inUse = try MPSFolder.make(in: folder.path)
+        defer { inUse.remove() }
+        // As it is left by a process that was killed: the lock is gone with it.
+        let left = folder.path + "/daris-mps-1-2"
+        let foreign = left + "x"
+        for path in [left, foreign] {
+            try FileManager.default.createDirectory(atPath: path + "/pipe", withIntermediateDirectories: true)
+        }
+        _ = FileManager.default.createFile(atPath: left + "/owner", contents: nil)
+        let daemon = try MPSDaemon(
+            gpu: 0, uuid: nil, control: try folder.mpsControl(journal: journal), root: folder.path)
+        daemon.stop()
+        #expect(!FileManager.default.fileExists(atPath: left))
+        #expect(FileManager.default.fileExists(atPath: foreign) && FileManager.default.fileExists(atPath: inUse.path))
+        #expect(lines.contains { $0.hasPrefix("|\(left)/pipe|") && $0.hasSuffix("|quit -t 5") })
+    }
+
+    @Test("what the daemon says when it ends at once is the error, and nothing is left behind")
     func failure() throws {
-        let control = try control("echo 'An instance of this daemon is already running' >&2; exit 1")
-        let error = #expect(throws: PreparationError.self) { try MPSDaemon(gpu: 1, control: control) }
+        let said = "An instance of this daemon is already running"
+        let control = try program(
+            "echo \"$CUDA_MPS_PIPE_DIRECTORY\" > \(journal); echo '\(said)' >&2; sleep 0.1; exit 1")
+        let error = #expect(throws: PreparationError.self) {
+            try MPSDaemon(gpu: 1, uuid: nil, control: control, root: folder.path)
+        }
         #expect(
             error?.description
-                == "device cuda:1: the MPS daemon did not start: An instance of this daemon is already running; use "
-                + "'partition: {kind: green}', which needs no daemon")
+                == "device cuda:1: the MPS daemon did not start: \(said); use 'partition: {kind: green}', which needs "
+                + "no daemon")
+        #expect(!FileManager.default.fileExists(atPath: try #require(lines.first)))
+    }
+
+    @Test("a control program that cannot be run is an error, and nothing is left behind")
+    func unusable() throws {
+        let error = #expect(throws: PreparationError.self) {
+            try MPSDaemon(gpu: 0, uuid: nil, control: folder.path + "/none", root: folder.path)
+        }
+        #expect(error?.description.contains("/none cannot be run: No such file or directory") == true)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
+    @Test("a control program that hangs is killed, and so is a daemon that does not answer")
+    func hanging() throws {
+        func failure(_ script: String) throws -> String {
+            let control = try program("echo $$ >> \(journal); " + script)
+            let error = #expect(throws: PreparationError.self) {
+                try MPSDaemon(gpu: 0, uuid: nil, control: control, limit: .milliseconds(300), root: folder.path)
+            }
+            return error?.description ?? ""
+        }
+        #expect(try failure("exec sleep 1000").contains("had not ended after 0 s, and was killed"))
+        let deaf = "trap '' TERM; case \"$*\" in -f) exec sleep 1000;; esac; echo 'no daemon' >&2; exit 1"
+        #expect(try failure(deaf).contains("it did not answer within 0 s: no daemon"))
+        #expect(lines.count > 3)
+        for process in lines {
+            for _ in 0..<2_000 where isAlive(process) { usleep(1_000) }
+            #expect(!isAlive(process))
+        }
     }
 
     @Test("without the control program the error says what else there is")
     func missing() throws {
         #expect(MPSDaemon.findControl(path: "\(folder.path)/none:/nowhere") == nil)
-        let control = try control("exit 0")
+        let control = try program("exit 0")
         #expect(MPSDaemon.findControl(path: "/nowhere:\(folder.path)") == control)
+    }
+
+    @Test("a client has a hardware queue for each of its streams and one more, not the eight of a process alone")
+    func queues() {
+        #expect([1, 2, 8, 40].map { GPUSetup.queues(lanes: $0, isUnderMPS: true) } == [2, 3, 9, 32])
+        #expect([1, 2, 9, 40].map { GPUSetup.queues(lanes: $0, isUnderMPS: false) } == [8, 8, 9, 32])
     }
 
     @Test("percentages give at least the quota", arguments: [(1, 1.0, 100), (6, 1, 17), (6, 6, 100), (4, 2, 50)])

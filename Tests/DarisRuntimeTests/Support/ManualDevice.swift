@@ -78,7 +78,7 @@ final class ManualDevice: Device {
         handler(
             StageEnd(
                 lane: launch.lane, job: launch.job, stage: launch.stage, executionTime: time,
-                error: error.map(DeviceError.init)))
+                error: error.map { DeviceError($0) }))
     }
 
     /// Loses a context, or has it back, now, on this thread.

@@ -268,6 +268,37 @@ struct WorkerDeviceTests {
         #expect(version.contains("another version of Daris"))
     }
 
+    @Test("a worker that loses its device says why, and that is why its context is lost")
+    func lastWords() async throws {
+        let folder = try TemporaryFolder()
+        let bytes = SharedMemory.tensorStart(lanes: 1)
+        let ready = WorkerReadiness(byteCount: bytes, tasks: [], shapes: [])
+        let messages: [WorkerMessage] = [.ready(try JSONEncoder().encode(ready)), .failed("error 700")]
+        for (index, message) in messages.enumerated() {
+            try Data(message.encoded).write(to: URL(fileURLWithPath: folder.path + "/\(index)"))
+        }
+        let script = try folder.program(
+            "daris",
+            """
+            cd \(folder.path)
+            truncate -s \(bytes) /proc/self/fd/3
+            cat 0 >&4
+            sleep 0.1
+            cat 1 >&4
+            exit 3
+            """)
+        let plan = WorkerDevice.ContextPlan(specification: WorkerBench.specification(workshop, [], tasks: []))
+        let reason = try await onThread {
+            let device = try WorkerDevice([plan], program: script, budget: RestartBudget(limit: 1)) { _ in }
+            defer { device.shutDown() }
+            while true {
+                if let reason = device.contexts[0].state.withLock({ $0.record.lastReason }) { return reason }
+                usleep(1_000)
+            }
+        }
+        #expect(reason == "its worker process ended with exit code 3: error 700")
+    }
+
     @Test("a worker that does not end when it is told to is killed")
     func stopped() async throws {
         let bench = try await bench()

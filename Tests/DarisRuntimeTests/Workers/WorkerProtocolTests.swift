@@ -2,6 +2,7 @@ import CDarisSystem
 import DarisCore
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @testable import DarisRuntime
@@ -79,6 +80,42 @@ struct WorkerProtocolTests {
                 #expect((.zero...WorkerLimits.longestTime).contains(end.executionTime), "seed \(seed)")
             }
         }
+    }
+
+    @Test("the end of a stage that lost the device is told before the worker hears that it is lost")
+    func loss() async throws {
+        /// Fails every stage; the second one loses the device.
+        final class LosingDevice: Device {
+            let laneCount = 1
+            private let handler = Mutex<(@Sendable (StageEnd) -> Void)?>(nil)
+            func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { ([], []) }
+            func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+                self.handler.withLock { $0 = handler }
+            }
+            func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+                let error = DeviceError("error \(job.sequence)", losesDevice: job.sequence == 1)
+                handler.withLock { $0 }?(
+                    StageEnd(lane: lane, job: job, stage: stage, executionTime: .zero, error: error))
+            }
+            func terminateRunningStages() {}
+            func shutDown() {}
+        }
+        let memory = try Self.memory(lanes: 1)
+        let losses = Journal<String>()
+        let server = WorkerServer(LosingDevice(), memory: memory, lanes: 1) { error in
+            let told = (try? memory.slot(0).completion().error) ?? "nothing"
+            losses.append("\(error), and \(daris_load(memory.slot(0).completed)) was told as \(told)")
+        }
+        server.start { _ in .init(name: "test") }
+        for sequence in 0..<2 {
+            let slot = memory.slot(0)
+            let job = JobID(task: 0, sequence: sequence)
+            slot.write(.init(job: job, stage: 0, followsEnd: false), sequence: UInt32(sequence + 1))
+            slot.wakeWorker()
+            while daris_load(slot.completed) != UInt32(sequence + 1) { await Task.yield() }
+        }
+        while losses.entries.isEmpty { await Task.yield() }
+        #expect(losses.entries == ["error 1, and 2 was told as error 1"])
     }
 
     @Test("messages come whole, however they were cut on the way")

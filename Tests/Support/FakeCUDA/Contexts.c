@@ -119,6 +119,9 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
     case DARIS_CUDA_MULTIPROCESSOR_COUNT:
         *value = configuration.multiprocessors;
         break;
+    case DARIS_CUDA_COMPUTE_MODE:
+        *value = configuration.compute_mode;
+        break;
     case DARIS_CUDA_L2_CACHE_BYTES:
         *value = 50 << 20;
         break;
@@ -138,6 +141,16 @@ int cuDeviceGetPCIBusId(char *bus_id, int capacity, int device) {
     int result = begin("cuDeviceGetPCIBusId");
     if (result == DARIS_CUDA_SUCCESS && (result = check_device(device)) == DARIS_CUDA_SUCCESS) {
         snprintf(bus_id, (size_t)capacity, "0000:%02x:00.0", device + 1);
+    }
+    return end(result);
+}
+
+int cuDeviceGetUuid_v2(DarisCudaUUID *uuid, int device) {
+    int result = begin("cuDeviceGetUuid");
+    if (result == DARIS_CUDA_SUCCESS && (result = check_device(device)) == DARIS_CUDA_SUCCESS) {
+        for (int i = 0; i < 16; i++) {
+            uuid->bytes[i] = (unsigned char)(16 * device + i);
+        }
     }
     return end(result);
 }

@@ -141,7 +141,7 @@ typedef struct Function {
 } Function;
 
 typedef struct {
-    int version, devices, multiprocessors, major, minor, init_result, is_manual, lost_result;
+    int version, devices, multiprocessors, major, minor, init_result, compute_mode, is_manual, lost_result;
     unsigned long long memory, kernel_time;
     char *hidden[64];
     int hidden_count;

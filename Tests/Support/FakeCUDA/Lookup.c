@@ -30,6 +30,7 @@ static const struct {
     {DARIS_CUDA_NOT_PERMITTED, "CUDA_ERROR_NOT_PERMITTED", "operation not permitted"},
     {DARIS_CUDA_NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
     {DARIS_CUDA_SYSTEM_NOT_READY, "CUDA_ERROR_SYSTEM_NOT_READY", "system not yet initialized"},
+    {DARIS_CUDA_MPS_SERVER_NOT_READY, "CUDA_ERROR_MPS_SERVER_NOT_READY", "the MPS server is not ready"},
     {DARIS_CUDA_MPS_CONNECTION_FAILED, "CUDA_ERROR_MPS_CONNECTION_FAILED", "MPS client failed to connect"},
     {DARIS_CUDA_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "not permitted when stream is capturing"},
     {DARIS_CUDA_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "failed due to a previous error"},
@@ -68,6 +69,7 @@ static const struct {
 } versioned[] = {
     {"cuDeviceTotalMem", "cuDeviceTotalMem_v2", 3020},
     {"cuDevicePrimaryCtxRelease", "cuDevicePrimaryCtxRelease_v2", 11000},
+    {"cuDeviceGetUuid", "cuDeviceGetUuid_v2", 11040},
     {"cuMemGetInfo", "cuMemGetInfo_v2", 3020},
     {"cuMemAlloc", "cuMemAlloc_v2", 3020},
     {"cuMemFree", "cuMemFree_v2", 3020},

@@ -171,6 +171,8 @@ __attribute__((constructor)) static void configure(void) {
     configuration.minor = (int)from_environment("FAKE_CUDA_CAPABILITY", 90) % 10;
     configuration.memory = (unsigned long long)from_environment("FAKE_CUDA_MEMORY", 16L << 30);
     configuration.init_result = (int)from_environment("FAKE_CUDA_INIT", 0);
+    configuration.lost_result = (int)from_environment("FAKE_CUDA_LOSE", 0);
+    configuration.compute_mode = (int)from_environment("FAKE_CUDA_MODE", 0);
     configuration.kernel_time = 10000;
 }
 
@@ -210,6 +212,7 @@ void fake_cuda_set_version(int version) { SET(configuration.version = version); 
 void fake_cuda_set_devices(int count) { SET(configuration.devices = count); }
 void fake_cuda_set_multiprocessors(int count) { SET(configuration.multiprocessors = count); }
 void fake_cuda_set_capability(int major, int minor) { SET(configuration.major = major; configuration.minor = minor); }
+void fake_cuda_set_init(int result) { SET(configuration.init_result = result); }
 void fake_cuda_set_memory(unsigned long long bytes) { SET(configuration.memory = bytes); }
 // The thread that does work by itself may wait because it was not to.
 void fake_cuda_set_manual(int is_manual) { SET(configuration.is_manual = is_manual; pthread_cond_broadcast(&changed)); }

@@ -60,6 +60,8 @@ public final class FakeDriver: Sendable {
     public func setMultiprocessors(_ count: Int) { set("fake_cuda_set_multiprocessors", count) }
     /// The device's memory in bytes.
     public func setMemory(_ bytes: Int) { set("fake_cuda_set_memory", bytes) }
+    /// What starting the driver gives.
+    public func setInit(_ result: Int) { set("fake_cuda_set_init", result) }
     /// Whether work is done only when asked for or waited for.
     public func setManual(_ isManual: Bool = true) { set("fake_cuda_set_manual", isManual ? 1 : 0) }
     /// How long each kernel takes.

@@ -11,7 +11,8 @@
 #define FakeCUDA_H
 
 /// Forgets everything, and reads the environment anew: FAKE_CUDA_VERSION (12080), FAKE_CUDA_DEVICES (1),
-/// FAKE_CUDA_SMS (132), FAKE_CUDA_CAPABILITY (90), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_INIT (the result of cuInit).
+/// FAKE_CUDA_SMS (132), FAKE_CUDA_CAPABILITY (90), FAKE_CUDA_MEMORY (bytes), FAKE_CUDA_INIT (the result of cuInit),
+/// FAKE_CUDA_MODE (the compute mode, 0), FAKE_CUDA_LOSE (as fake_cuda_lose, 0).
 void fake_cuda_reset(void);
 
 // What there is. To be set before the driver is opened.
@@ -19,6 +20,8 @@ void fake_cuda_set_version(int version);
 void fake_cuda_set_devices(int count);
 void fake_cuda_set_multiprocessors(int count);
 void fake_cuda_set_capability(int major, int minor);
+/// What cuInit gives.
+void fake_cuda_set_init(int result);
 void fake_cuda_set_memory(unsigned long long bytes);
 /// The driver does not give a function, by the name that cuGetProcAddress takes.
 void fake_cuda_hide(const char *name);

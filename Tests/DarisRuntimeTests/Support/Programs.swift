@@ -1,0 +1,34 @@
+import Foundation
+
+extension TemporaryFolder {
+    /// A stand-in for another program, in the shell's language.
+    func program(_ name: String, _ script: String) throws -> String {
+        let file = path + "/" + name
+        try "#!/bin/sh\n\(script)\n".write(toFile: file, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+        return file
+    }
+
+    /// A stand-in for MPS's control program that writes a line into a journal whenever it is called.
+    func mpsControl(journal: String) throws -> String {
+        try program(
+            "nvidia-cuda-mps-control",
+            """
+            folder=$(dirname "$CUDA_MPS_PIPE_DIRECTORY")
+            command=$(cat)
+            echo "$*|$CUDA_MPS_PIPE_DIRECTORY|$CUDA_MPS_LOG_DIRECTORY|$CUDA_VISIBLE_DEVICES|$command" >> \(journal)
+            case "$*|$command" in
+            "-f|") echo $$ > "$folder/pid"; exec sleep 1000 ;;
+            "|quit"*) kill $(cat "$folder/pid") ;;
+            *) test -e "$folder/pid" ;;
+            esac
+            """)
+    }
+}
+
+/// Whether a process lives, by the number that it has written; one that has ended and that nobody has waited for does not.
+func isAlive(_ process: String?) -> Bool {
+    let number = process?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    let status = (try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)) ?? ""
+    return status.split(separator: ")").last.map { !$0.hasPrefix(" Z") } ?? false
+}
