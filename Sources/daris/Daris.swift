@@ -21,13 +21,14 @@ struct Daris: ParsableCommand {
               daris run examples/overload.yaml --policy fifo
                                                    the same without scheduling
               daris plan examples/paper-mixed.yaml find a partition for a GPU, by simulation
+              daris serve examples/serve.yaml      answer inference clients (HTTP, gRPC)
               daris check TASKSET                  look for mistakes, run nothing
 
             Exit codes: 0 done; 1 failed; 2 wrong usage or task set; 3 a high-priority miss under --strict.
             """,
         version: version,
         subcommands: [
-            RunCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
+            RunCommand.self, ServeCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
             ProfileCommand.self, SplitCommand.self, ModelCommand.self, GPUCheckCommand.self,
             DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
             WorkerCommand.self,

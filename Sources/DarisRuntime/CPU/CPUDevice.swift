@@ -14,6 +14,8 @@ public final class CPUDevice: Device {
     /// The cores of each context.
     public let coreSets: [[Int]]
 
+    /// Of each different task.
+    let shapes: [DeviceTask: TensorShapes]
     private let tasks: [TaskTensors]
     let lanes: [CPULane]
     private let runOptions: RunOptions
@@ -84,6 +86,7 @@ public final class CPUDevice: Device {
             throw .noRuntime(error)
         }
         self.coreSets = coreSets
+        self.shapes = shapes
         let prepared = taskTensors
         self.tasks = prepared
         streams = partition.streams

@@ -9,6 +9,9 @@ struct Submission: Sendable {
 
 /// Jobs from outside.
 extension Executor {
+    /// The time since the executor was made, by which deadlines are told.
+    public var now: Nanoseconds { clock.now }
+
     /// Releases a job of a sporadic task now and returns without waiting for it.
     ///
     /// - Parameters:

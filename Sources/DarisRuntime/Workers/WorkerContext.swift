@@ -48,6 +48,8 @@ final class WorkerContext: Sendable {
         var isStopping = false
         /// Tensor sizes by task, once the first worker is ready.
         var sizes: [(inputs: [Int], outputs: [Int])] = []
+        /// What it found out of the tasks' tensors.
+        var shapes: [WorkerSpecification.KnownShapes] = []
         var record = WorkerRecord()
     }
 
