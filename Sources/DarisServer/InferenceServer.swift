@@ -151,6 +151,7 @@ public final class InferenceServer: Sendable {
                 ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port),
             transportSecurity: security,
             config: .defaults { config in
+                config.compression = .init(enabledAlgorithms: .all)
                 config.rpc.maxRequestPayloadSize = bounds.body
                 config.http2.maxConcurrentStreams = bounds.requests
                 config.connection.maxIdleTime = .nanoseconds(bounds.idle.rawValue)
