@@ -31,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -113,12 +114,21 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], swiftSettings: settings),
+        // Clients of such a server, to put it under load.
+        .target(
+            name: "DarisLoad",
+            dependencies: [
+                "DarisCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
         // The command line.
         .executableTarget(
             name: "daris",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
-                "DarisCheck", "DarisServer", "ONNXRuntime", "CUDADriver",
+                "DarisCheck", "DarisServer", "DarisLoad", "ONNXRuntime", "CUDADriver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),

@@ -63,7 +63,9 @@ extension ServeSettings.Bounds {
             example: "{body: 64 MiB, connections: 1024}")
         if let value = section["body"] {
             let text = try value.text("a size", example: "64 MiB")
-            do { body = try Quantity.parseBytes(text, in: 1 << 10...4 << 30) } catch { throw value.error(error.message) }
+            do { body = try Quantity.parseBytes(text, in: 1 << 10...4 << 30) } catch {
+                throw value.error(error.message)
+            }
         }
         if let value = section["connections"] { connections = try value.integer(in: 1...1_000_000) }
         if let value = section["requests"] { requests = try value.integer(in: 1...65_536) }
@@ -90,10 +92,12 @@ extension Quantity {
             case let (bytes, overflow) = number.multipliedReportingOverflow(by: unit), !overflow
         else {
             throw ConfigurationError(
-                message: "\(text.quoted) is not a size; write for example '64 MiB' (units: B, KiB, MiB, GiB, kB, MB, GB)")
+                message:
+                    "\(text.quoted) is not a size; write for example '64 MiB' (units: B, KiB, MiB, GiB, kB, MB, GB)")
         }
         guard range.contains(bytes) else {
-            throw ConfigurationError(message: "\(text.quoted) is outside \(range.lowerBound) B to \(range.upperBound) B")
+            throw ConfigurationError(
+                message: "\(text.quoted) is outside \(range.lowerBound) B to \(range.upperBound) B")
         }
         return bytes
     }

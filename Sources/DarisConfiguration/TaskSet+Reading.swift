@@ -29,8 +29,11 @@ extension TaskSet {
                 file: root.file, message: "the file is empty; it needs at least 'models' and 'tasks'")
         }
         let section = try Section(
-            root, keys: ["device", "partition", "isolation", "gpu", "models", "tasks", "load", "scheduler", "run",
-                "serve"],
+            root,
+            keys: [
+                "device", "partition", "isolation", "gpu", "models", "tasks", "load", "scheduler", "run",
+                "serve",
+            ],
             example: "tasks: ...")
         let device = try TaskSet.device(section["device"])
         let partition = try Partition(section["partition"])

@@ -28,7 +28,8 @@ struct Daris: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            RunCommand.self, ServeCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
+            RunCommand.self, ServeCommand.self, LoadCommand.self, SimulateCommand.self, PlanCommand.self,
+            AblateCommand.self, CheckCommand.self,
             ProfileCommand.self, SplitCommand.self, ModelCommand.self, GPUCheckCommand.self,
             DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
             WorkerCommand.self,

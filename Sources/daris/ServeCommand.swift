@@ -6,7 +6,6 @@ import DarisRuntime
 import DarisServer
 import Foundation
 import Logging
-import Synchronization
 
 /// `daris serve TASKSET` and `daris serve --models DIR`.
 struct ServeCommand: ParsableCommand {
@@ -77,7 +76,8 @@ struct ServeCommand: ParsableCommand {
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
             throw Failure.usage(
-                "\(taskSet.source): there is no task to serve; say 'arrival: sporadic' in those that clients may ask for")
+                "\(taskSet.source): there is no task to serve; say 'arrival: sporadic' in those that clients may ask for"
+            )
         }
         if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
         let recorder = try record.map { path in
@@ -89,7 +89,7 @@ struct ServeCommand: ParsableCommand {
         executor.start()
         service.serve(prepared, executor: executor)
         let interruption = Interruption { server.end() }
-        let served = waiting {
+        let served = Blocking.result {
             try await server.run { http, grpc in
                 let places = [http.map { "http://\($0)" }, grpc.map { "grpc://\($0)" }].compactMap { $0 }
                 Terminal.error("ready: \(places.joined(separator: ", "))")
@@ -153,19 +153,5 @@ struct ServeCommand: ParsableCommand {
         } catch {
             throw Failure.usage(error)
         }
-    }
-
-    /// What an asynchronous piece of work comes to; blocks the thread until then.
-    private func waiting<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) -> Result<Value, any Error> {
-        let done = DispatchSemaphore(value: 0)
-        let result = Mutex<Result<Value, any Error>?>(nil)
-        Task.detached {
-            let value: Result<Value, any Error>
-            do { value = .success(try await work()) } catch { value = .failure(error) }
-            result.withLock { $0 = value }
-            done.signal()
-        }
-        done.wait()
-        return result.withLock { $0! }
     }
 }

@@ -18,8 +18,6 @@ import json
 import os
 import pathlib
 import queue
-import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -37,11 +35,11 @@ for package in ("tritonclient.http", "tritonclient.grpc", "onnx", "onnxruntime",
 
 import ml_dtypes
 import numpy
-import onnx
 import onnxruntime
 import tritonclient.grpc
 import tritonclient.http
 from onnx import TensorProto, helper
+from common import Checks, Server, save, save_sums
 from tritonclient.utils import InferenceServerException
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -66,26 +64,12 @@ TYPES = {
 ONLY_BINARY = {"FP16", "BF16"}
 
 
-def save(folder, name, nodes, inputs, outputs):
-    def values(tensors):
-        return [helper.make_tensor_value_info(tensor, type, shape) for tensor, type, shape in tensors]
-
-    graph = helper.make_graph(nodes, name, values(inputs), values(outputs))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, folder / f"{name}.onnx")
-
-
 def make_models(folder):
     for name, (type, _) in TYPES.items():
         save(
             folder, f"identity_{name.lower()}", [helper.make_node("Identity", ["x"], ["y"])],
             [("x", type, [2, 3])], [("y", type, [2, 3])])
-    save(
-        folder, "sums",
-        [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Sub", ["a", "b"], ["difference"])],
-        [("a", TensorProto.FLOAT, [4, 16]), ("b", TensorProto.FLOAT, [4, 16])],
-        [("sum", TensorProto.FLOAT, [4, 16]), ("difference", TensorProto.FLOAT, [4, 16])])
+    save_sums(folder)
 
 
 def example(name, generator):
@@ -110,35 +94,7 @@ def equal(found, expected):
         found.astype(numpy.float64), expected.astype(numpy.float64))
 
 
-class Server:
-    def __init__(self, command):
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=self.log, text=True)
-        for line in self.process.stderr:
-            found = re.search(r"ready: http://(\S+), grpc://(\S+)", line)
-            if found:
-                self.http, self.grpc = found.groups()
-                break
-        else:
-            raise SystemExit(f"daris serve ended with {self.process.wait()} before it was ready")
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        rest = self.process.stderr.read()
-        return self.process.wait(timeout=60), rest
-
-
-class Checks:
-    def __init__(self):
-        self.count = 0
-        self.failures = []
-
-    def that(self, condition, what):
-        self.count += 1
-        if not condition:
-            self.failures.append(what)
-            print(f"FAILED: {what}")
-
+class TritonChecks(Checks):
     def error(self, what, call, words, status=None):
         """A call must fail, with these words and this status."""
         try:
@@ -373,7 +329,7 @@ def main():
     if not arguments.daris.exists():
         raise SystemExit(f"{arguments.daris} is not there; build it with 'swift build'")
     daris = arguments.daris.resolve()
-    checks = Checks()
+    checks = TritonChecks()
     generator = numpy.random.default_rng(1)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -402,9 +358,7 @@ def main():
         finally:
             code, rest = server.end()
         checks.that(code == 0, f"daris serve ended with {code}: {rest}")
-    if checks.failures:
-        raise SystemExit(f"{len(checks.failures)} of {checks.count} checks failed")
-    print(f"Triton's clients: {checks.count} checks passed")
+    checks.end("Triton's clients")
 
 
 if __name__ == "__main__":

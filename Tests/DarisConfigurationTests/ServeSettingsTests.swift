@@ -35,7 +35,9 @@ struct ServeSettingsTests {
     func defaults() throws {
         let read = try settings("{}")
         #expect(read == ServeSettings() && read.http?.isLoopback == true && read.grpc?.isLoopback == true)
-        for (host, isLoopback) in [("localhost", true), ("::1", true), ("127.1.2.3", true), ("0.0.0.0", false), ("::", false)] {
+        for (host, isLoopback) in [
+            ("localhost", true), ("::1", true), ("127.1.2.3", true), ("0.0.0.0", false), ("::", false),
+        ] {
             #expect(ServeSettings.Address(host: host, port: 1).isLoopback == isLoopback)
         }
     }
@@ -43,7 +45,8 @@ struct ServeSettingsTests {
     @Test(
         "what is wrong is said, with its place",
         arguments: [
-            ("{htp: x}", "unknown key 'htp'"), ("{http: 8000}", "is not an address"), ("{http: \"a:99999\"}", "is not an address"),
+            ("{htp: x}", "unknown key 'htp'"), ("{http: 8000}", "is not an address"),
+            ("{http: \"a:99999\"}", "is not an address"),
             ("{http: \"::1:80\"}", "is not an address"), ("{tls: {key: a}}", "'certificate' is missing"),
             ("{limits: {body: 64}}", "is outside 1024 B"), ("{limits: {body: 64 MX}}", "is not a size"),
             ("{limits: {connections: 0}}", "serve.limits.connections"), ("{limits: {drain: 10}}", "serve.limits.drain"),

@@ -28,13 +28,17 @@ struct RequestDecodingTests {
             ("UINT8", "[[0], [1], [255]]", [0, 1, 255]), ("INT16", "[-2, 1, 0]", [254, 255, 1, 0, 0, 0]),
             ("UINT16", "[1, 2, 65535]", [1, 0, 2, 0, 255, 255]),
             ("INT32", "[[[1], [-1], [0]]]", [1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]),
-            ("FP16", "[1, -2, 0.5]", [0, 0x3c, 0, 0xc0, 0, 0x38]), ("BF16", "[1, -2, 0.5]", [0x80, 0x3f, 0, 0xc0, 0, 0x3f]),
+            ("FP16", "[1, -2, 0.5]", [0, 0x3c, 0, 0xc0, 0, 0x38]),
+            ("BF16", "[1, -2, 0.5]", [0x80, 0x3f, 0, 0xc0, 0, 0x3f]),
             ("FP32", "[1, 0, 0]", [0, 0, 0x80, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0]),
             ("BYTES", #"["", "a", "é"]"#, [0, 0, 0, 0, 1, 0, 0, 0, 97, 2, 0, 0, 0, 0xc3, 0xa9]),
         ] as [(String, String, [UInt8])])
     func types(type: String, data: String, bytes: [UInt8]) throws {
         let request = try decode(input(type, "[3]", data))
-        #expect(request.inputs == [.init(name: "x", type: try #require(.init(protocolName: type)), shape: [3], bytes: bytes)])
+        #expect(
+            request.inputs == [
+                .init(name: "x", type: try #require(.init(protocolName: type)), shape: [3], bytes: bytes)
+            ])
     }
 
     @Test("64-bit numbers keep every digit")
@@ -64,7 +68,8 @@ struct RequestDecodingTests {
     @Test(
         "what is wrong is said",
         arguments: [
-            ("", "the request has no body"), ("[]", "is not as it should be"), (#"{"inputs":[{}]}"#, "'name' is missing"),
+            ("", "the request has no body"), ("[]", "is not as it should be"),
+            (#"{"inputs":[{}]}"#, "'name' is missing"),
             (#"{"inputs":[{"name":"x","datatype":"F32","shape":[1],"data":[1]}]}"#, "'F32' is no datatype"),
             (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[-1],"data":[1]}]}"#, "is no shape"),
             (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1]}]}"#, "has 1 elements"),

@@ -44,7 +44,9 @@ struct ResponseEncodingTests {
 
     @Test("16-bit floats are rounded to the nearest, and back")
     func brainFloat() {
-        for value: Float in [0, 1, -1.5, 3.140_625, .infinity] { #expect(BrainFloat.value(BrainFloat.bits(value)) == value) }
+        for value: Float in [0, 1, -1.5, 3.140_625, .infinity] {
+            #expect(BrainFloat.value(BrainFloat.bits(value)) == value)
+        }
         #expect(BrainFloat.value(BrainFloat.bits(.nan)).isNaN)
         #expect(BrainFloat.bits(Float(bitPattern: 0x3f80_8000)) == 0x3f80, "a tie goes to the even one")
         #expect(BrainFloat.bits(Float(bitPattern: 0x3f81_8000)) == 0x3f82)

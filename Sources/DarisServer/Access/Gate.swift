@@ -60,7 +60,8 @@ struct GateInterceptor: ServerInterceptor {
 
     func intercept<Input: Sendable, Output: Sendable>(
         request: StreamingServerRequest<Input>, context: GRPCCore.ServerContext,
-        next: @Sendable (StreamingServerRequest<Input>, GRPCCore.ServerContext) async throws ->
+        next:
+            @Sendable (StreamingServerRequest<Input>, GRPCCore.ServerContext) async throws ->
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
         let purpose: Gate.Purpose =

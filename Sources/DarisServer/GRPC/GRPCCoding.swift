@@ -84,7 +84,8 @@ extension InferenceRequest {
         case .float64: return contents.fp64Contents.withUnsafeBytes { Array($0) }
         case .float16, .bfloat16:
             throw InferenceError(
-                .invalid, "input '\(input.name)': \(type.protocolName) has no contents of its own; use raw_input_contents")
+                .invalid,
+                "input '\(input.name)': \(type.protocolName) has no contents of its own; use raw_input_contents")
         case .string:
             var bytes: [UInt8] = []
             for text in contents.bytesContents {

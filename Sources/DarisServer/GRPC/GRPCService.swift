@@ -62,7 +62,8 @@ struct GRPCService: RegistrableRPCService {
     private func streams<Transport: ServerTransport>(_ router: inout RPCRouter<Transport>) {
         let service = service
         router.registerHandler(
-            forMethod: Self.method("ModelStreamInfer"), deserializer: ProtobufDeserializer<Inference_ModelInferRequest>(),
+            forMethod: Self.method("ModelStreamInfer"),
+            deserializer: ProtobufDeserializer<Inference_ModelInferRequest>(),
             serializer: ProtobufSerializer<Inference_ModelStreamInferResponse>()
         ) { request, _ in
             StreamingServerResponse { writer in

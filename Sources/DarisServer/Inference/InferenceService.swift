@@ -148,7 +148,8 @@ public final class InferenceService: Sendable {
         let cancellation = Mutex<(entry: InstancePool.Entry?, isCancelled: Bool)>((nil, false))
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let entry = InstancePool.Entry(inputs: inputs, arrival: arrival, deadline: deadline) { result, started in
+                let entry = InstancePool.Entry(inputs: inputs, arrival: arrival, deadline: deadline) {
+                    result, started in
                     continuation.resume(returning: (result, started))
                 }
                 cancellation.withLock { $0.entry = entry }
