@@ -168,7 +168,12 @@ let package = Package(
                 "FakeDriver", "CDarisSystem", "daris",
             ], swiftSettings: settings),
         .testTarget(
-            name: "DarisServerTests", dependencies: ["DarisServer"], swiftSettings: settings),
+            name: "DarisServerTests",
+            dependencies: [
+                "DarisServer", "DarisConfiguration", "DarisRuntime", "ONNXRuntime",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.

@@ -58,7 +58,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let taskSet = try wanted()
+        var taskSet = try wanted()
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.
         signal(SIGPIPE, SIG_IGN)
@@ -72,6 +72,7 @@ struct ServeCommand: ParsableCommand {
             throw Failure.usage(error)
         }
 
+        if models != nil { taskSet = try usable(taskSet) }
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
@@ -116,6 +117,29 @@ struct ServeCommand: ParsableCommand {
         if left > 0 {
             throw Failure(message: "\(left) requests had not been answered by the drain limit", exitCode: 1)
         }
+    }
+
+    /// A folder's task set without the models that cannot be run, each of which is told of.
+    private func usable(_ taskSet: TaskSet) throws -> TaskSet {
+        var usable = taskSet
+        for model in taskSet.models {
+            var alone = taskSet
+            alone.models = [model]
+            alone.tasks.removeAll { $0.model != model.name }
+            do throws(PreparationError) {
+                _ = try Preparation.readModels(of: alone) { Terminal.step($0) }
+            } catch {
+                Terminal.endProgress()
+                Terminal.error("not served: \(error)")
+                usable.models.removeAll { $0.name == model.name }
+                usable.tasks.removeAll { $0.model == model.name }
+            }
+        }
+        Terminal.endProgress()
+        guard !usable.tasks.isEmpty else {
+            throw Failure(message: "no model in '\(taskSet.source)' can be served; see above", exitCode: 1)
+        }
+        return usable
     }
 
     private func wanted() throws -> TaskSet {
