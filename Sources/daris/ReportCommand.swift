@@ -10,9 +10,9 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Make one HTML page of a recorded run: figures, timeline, and why jobs missed or were turned away.",
         discussion: """
-            Records come from --record of 'daris run' and 'daris simulate'. The page needs nothing but a browser: it can be \
-            mailed, printed, or kept beside the record (docs/report.md). Figures and explanations are worked out by letting \
-            the scheduler decide again; a record that it would not have decided so is refused.
+            Records come from --record of 'daris run' and 'daris simulate'. The page needs nothing but a browser: it can \
+            be mailed, printed, or kept beside the record (docs/report.md). Figures and explanations are worked out by \
+            letting the scheduler decide again; a record that it would not have decided so is refused.
 
             The timeline holds up to 200,000 stages; --from and --to choose the part of a longer run.
 
@@ -44,6 +44,9 @@ struct ReportCommand: ParsableCommand {
         try file.write { write in
             let page = try RunPage(
                 try RunRecordReader(path: record), version: Daris.version, from: span.lowerBound, to: span.upperBound)
+            guard span.lowerBound.inSeconds <= page.summary.elapsedS else {
+                throw Failure.usage("--from: the run ended at \(Figure.seconds(page.summary.elapsedS)) already")
+            }
             try write(Array(page.html.utf8))
         }
     }

@@ -5,8 +5,9 @@ extension PageScript {
         let view = { ...whole }, selected = null, hovered = null, lit = null;
         const rowHeight = 24, markHeight = 18, axisHeight = 24;
         const contextHeight = markHeight + facts.streams * rowHeight + 6;
-        const gutter = () => $("lanes").clientWidth < 600 ? 50 : 84;
-        const plotWidth = () => Math.max(20, $("lanes").clientWidth - gutter());
+        let laneWidth = $("lanes").clientWidth;
+        const gutter = () => laneWidth < 600 ? 50 : 84;
+        const plotWidth = () => Math.max(20, laneWidth - gutter());
         const toX = time => gutter() + (time - view.from) / (view.to - view.from) * plotWidth();
         const toTime = x => view.from + (x - gutter()) / plotWidth() * (view.to - view.from);
         const laneTop = lane => {
@@ -37,10 +38,7 @@ extension PageScript {
           return low;
         }
 
-        function drawMark(c, mark, x, y) {
-          c.strokeStyle = mark.miss ? colours.bad : colours.quiet;
-          c.lineWidth = mark.miss ? 2 : 1.2;
-          c.beginPath();
+        function addMark(c, mark, x, y) {
           if (mark.job.fate === fate.rejected) {
             c.moveTo(x - 4, y - 4); c.lineTo(x + 4, y - 4); c.lineTo(x, y + 4); c.closePath();
           } else if (mark.job.fate === fate.skipped) {
@@ -48,20 +46,22 @@ extension PageScript {
           } else {
             c.moveTo(x - 4, y - 4); c.lineTo(x + 4, y + 4); c.moveTo(x + 4, y - 4); c.lineTo(x - 4, y + 4);
           }
-          c.stroke();
         }
 
         function drawMarks(c, context, top) {
           const list = marks[context], y = top + markHeight / 2;
-          let last = -9;
-          for (const pass of [false, true]) {
+          for (const miss of [false, true]) {
+            let last = -9;
+            c.beginPath();
             for (let i = firstAfter(list, view.from, "time"); i < list.length && list[i].time <= view.to; i++) {
               const x = toX(list[i].time);
-              if (list[i].miss !== pass || (!pass && x - last < 3)) continue;
+              if (list[i].miss !== miss || x - last < (miss ? 3 : 8)) continue;
               last = x;
-              drawMark(c, list[i], x, y);
+              addMark(c, list[i], x, y);
             }
-            last = -9;
+            c.strokeStyle = miss ? colours.bad : colours.quiet;
+            c.lineWidth = miss ? 2 : 1.2;
+            c.stroke();
           }
         }
 
@@ -124,14 +124,17 @@ extension PageScript {
           return { high, low };
         }
         function drawBusy(c, lane, top) {
-          const count = Math.max(1, Math.floor(plotWidth() / 2)), height = rowHeight - 3, step = plotWidth() / count;
+          const count = Math.max(1, Math.floor(plotWidth() / 2)), height = rowHeight - 3;
+          const step = plotWidth() / count, left = gutter();
           const { high, low } = busyColumns(lanes[lane], view.from, view.to, count);
-          for (let i = 0; i < count; i++) {
-            const x = gutter() + i * step, h = Math.min(1, high[i]) * height, l = Math.min(1, low[i]) * height;
-            c.fillStyle = colours.hp;
-            c.fillRect(x, top + height + 1 - h, step, h);
-            c.fillStyle = colours.lp;
-            c.fillRect(x, top + height + 1 - h - l, step, l);
+          for (const [share, below, colour] of [[high, null, colours.hp], [low, high, colours.lp]]) {
+            c.beginPath();
+            for (let i = 0; i < count; i++) {
+              const foot = below ? below[i] * height : 0;
+              if (share[i]) c.rect(left + i * step, top + height + 1 - foot, step, -share[i] * height);
+            }
+            c.fillStyle = colour;
+            c.fill();
           }
         }
         const isCrowded = () => lanes.some(list =>
@@ -183,6 +186,7 @@ extension PageScript {
 
         function drawLanes() {
           const { context: c, width, height } = surface($("lanes"), shownHeight());
+          laneWidth = width;
           $("tall").style.height = axisHeight + facts.contexts * contextHeight + "px";
           const offset = axisHeight - $("rows").scrollTop, crowded = isCrowded(), left = gutter(), isNarrow = left < 60;
           c.fillStyle = colours.page;

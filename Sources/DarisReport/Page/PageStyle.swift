@@ -14,6 +14,7 @@ enum PageStyle {
         h2{font-size:19px;line-height:1.3;margin:40px 0 4px}
         p{margin:6px 0}
         a{color:var(--focus)}
+        code{white-space:nowrap}
         .kind{color:var(--quiet);margin:0;font-size:13px}
         .kind strong{background:var(--lpline);color:var(--page);border-radius:3px;padding:1px 6px}
         .verdict{font-size:17px;border-left:4px solid var(--good);padding:2px 0 2px 12px;max-width:75ch}

@@ -37,11 +37,12 @@ extension RunPage {
     private var thinning: String {
         let isAll = timeline.runs.count == timeline.totalRuns && timeline.jobs.count == timeline.totalJobs
         guard !isAll else { return "" }
-        let span = "\(Figure.seconds(timeline.from.inSeconds)) to \(Figure.fixed(timeline.to.inSeconds, decimals: 3)) s"
+        let (from, to) = (timeline.from.inSeconds, timeline.to.inSeconds)
+        let span = "\(Figure.fixed(from, decimals: 3)) to \(Figure.fixed(to, decimals: 3)) s"
         let why =
             timeline.isCut
             ? "a page holds at most \(timeline.limit) stages and \(timeline.limit) jobs; "
-                + "--from and --to choose another part"
+                + "<code>--from</code> and <code>--to</code> choose another part"
             : "as asked for"
         return "<strong>The timeline and the chart of execution times show \(span): \(timeline.runs.count) of "
             + "\(timeline.totalRuns) stage runs (\(why)). Everything else is of the whole run.</strong>"

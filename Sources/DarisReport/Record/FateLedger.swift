@@ -107,25 +107,25 @@ extension FateLedger: RunFollower {
 }
 
 extension FateLedger.Kind {
-    /// "HP jobs ended after their deadline".
+    /// "HP: ended after the deadline".
     var title: String {
         let words =
             switch (fate, reason) {
-            case (.completed?, _): "ended after their deadline"
+            case (.completed?, _): "ended after the deadline"
             case (.rejected?, .noContextFits?): "turned away: no context had utilisation to spare"
-            case (.rejected?, .taskRemoved?): "turned away: their task had been removed"
+            case (.rejected?, .taskRemoved?): "turned away: the task had been removed"
             case (.rejected?, _): "turned away: every context was lost"
             case (.skipped?, .queueFull?): "skipped: the queue behind the task's previous job was full"
             case (.skipped?, _): "skipped: the task's previous job was still in flight"
             case (.dropped?, .cancelled?): "cancelled"
-            case (.dropped?, .taskRemoved?): "dropped: their task was removed"
-            case (.dropped?, _): "dropped at their deadline"
+            case (.dropped?, .taskRemoved?): "dropped: the task was removed"
+            case (.dropped?, _): "dropped at the deadline"
             case (.failed?, .stageFailed?): "failed on the device"
-            case (.failed?, .contextLost?): "lost with their context"
+            case (.failed?, .contextLost?): "lost with the context"
             case (.failed?, _): "failed: every context was lost"
-            case (nil, .late?): "still in flight after their deadline when the run ended"
+            case (nil, .late?): "still in flight after the deadline when the run ended"
             case (nil, _): "still in flight when the run ended"
             }
-        return "\(priority.name) jobs \(words)"
+        return "\(priority.name): \(words)"
     }
 }

@@ -18,15 +18,15 @@ struct FateWords {
         case (.skipped, _): return skipped(at: outcome.finish, isFull: outcome.reason == .queueFull)
         case (.dropped, .deadlinePassed):
             return
-                "Given up \(ms(outcome.finish - outcome.release)) after its release, with \(progress), since its task says "
-                + "late: drop and its deadline of \(ms(outcome.deadline - outcome.release)) had passed. " + delays
+                "Given up \(ms(outcome.finish - outcome.release)) after its release, with \(progress), since its task "
+                + "says late: drop and its deadline of \(ms(outcome.deadline - outcome.release)) had passed. " + delays
         case (.dropped, .cancelled): return "Cancelled with \(progress)."
         case (.dropped, _): return "It waited behind \(previous) when its task was removed."
         case (.failed, .stageFailed):
             guard let run = trace.runs.last else { return "A stage failed on the device." }
             return
-                "\(stage(run.stage)) failed on \(place(run)), \(ms(run.duration)) after its start; the report of the run "
-                + "itself has the device's message."
+                "\(stage(run.stage)) failed on \(place(run)), \(ms(run.duration)) after its start; the report of the "
+                + "run itself has the device's message."
         case (.failed, .contextLost):
             let context = trace.admission.map { "Context \($0.context)" } ?? "Its context"
             let run = trace.runs.last.flatMap { $0.outcome == .lost ? $0 : nil }
@@ -64,14 +64,17 @@ struct FateWords {
         }
         guard let admission = trace.admission else { return "It never left the queue behind \(previous)." }
         let expected = trace.runs.reduce(.zero) { $0 + $1.expected }
+        let waited = (outcome?.finish ?? admission.time) - admission.time - trace.runTime
         sentences.append(
-            "Its stages ran for \(ms(trace.runTime)), where MRET expected \(ms(expected)); the rest it waited.")
+            "Its stages ran for \(ms(trace.runTime)), where MRET expected \(ms(expected))"
+                + (waited > .zero ? ", and it waited for \(ms(waited))." : "."))
         if trace.release + expected > trace.deadline, trace.stagesDone == stages {
             sentences.append("Even by MRET it would have taken longer than its deadline.")
         }
         if let run = trace.runs.max(by: { $0.overrun < $1.overrun }), run.overrun > .zero, let measured = run.measured {
             sentences.append(
-                "\(stage(run.stage)) overran most: \(ms(measured)), \(ms(run.overrun)) above its MRET of \(ms(run.expected))"
+                "\(stage(run.stage)) overran most: \(ms(measured)), \(ms(run.overrun)) above its MRET of "
+                    + ms(run.expected)
                     + (run.jobs.count > 1 ? " in a batch of \(run.jobs.count)." : "."))
         }
         return (sentences + [longestWait(admission)].compactMap { $0 }).joined(separator: " ")
