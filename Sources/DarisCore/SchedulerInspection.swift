@@ -36,6 +36,9 @@ extension Scheduler {
     /// What the admission test reads of a context.
     public func context(_ index: Int) -> Admission.Context { contexts[index] }
 
+    /// How many stages wait for a lane of a context.
+    public func readyStages(on context: Int) -> Int { queues[context].count }
+
     /// The job and stage running on a lane.
     public func runningStage(on lane: Int) -> (job: JobID, stage: Int)? {
         let task = running[lane]
