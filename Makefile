@@ -25,7 +25,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 
 # Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, and what
-# worker processes cost.
+# worker processes and the server cost (for the last, pip install -r Tests/Clients/requirements.txt).
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	$(SWIFT) build -c release --product daris
@@ -33,6 +33,7 @@ bench: runtime
 	.build/release/daris-bench simulation
 	.build/release/daris-bench saturation
 	.build/release/daris-bench isolation
+	$(PYTHON) Benchmarks/server.py --daris .build/release/daris
 
 # Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.
 fuzz:

@@ -42,15 +42,15 @@ class Checks:
         print(f"{name}: {self.count} checks passed")
 
 
-def save(folder, name, nodes, inputs, outputs):
-    """Writes a model; inputs and outputs are (name, type, shape)."""
+def save(folder, name, nodes, inputs, outputs, weights=()):
+    """Writes a model; inputs and outputs are (name, type, shape), weights are tensors."""
     import onnx
     from onnx import helper
 
     def values(tensors):
         return [helper.make_tensor_value_info(tensor, type, shape) for tensor, type, shape in tensors]
 
-    graph = helper.make_graph(nodes, name, values(inputs), values(outputs))
+    graph = helper.make_graph(nodes, name, values(inputs), values(outputs), list(weights))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     onnx.save(model, folder / f"{name}.onnx")
