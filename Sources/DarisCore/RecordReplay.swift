@@ -75,7 +75,7 @@ public struct RecordReplay: ~Copyable {
         case .stageCompleted(let lane, let job, let executionTime) where (0..<partition.lanes).contains(lane):
             let isRunning = scheduler.runningStage(on: lane)?.job == job
             metrics.recordStage(
-                lane: lane, jobs: isRunning ? scheduler.jobs(on: lane) : 1,
+                lane: lane, task: job.task, jobs: isRunning ? scheduler.jobs(on: lane) : 1,
                 executionTime: SchedulerConfiguration.clamped(executionTime))
         case .contextLost(let context) where (0..<partition.contexts).contains(context):
             metrics.recordLoss(of: context)

@@ -45,6 +45,11 @@ extension Scheduler {
         return task < 0 ? nil : (JobID(task: task, sequence: tasks[task].sequence), tasks[task].stage)
     }
 
+    /// When the job of a task that is ready or running must be done; `nil` if there is none.
+    public func currentDeadline(of task: Int) -> Nanoseconds? {
+        tasks[task].phase == .idle ? nil : tasks[task].deadline
+    }
+
     /// How many jobs of a task have been released: the sequence number of the next.
     public func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
