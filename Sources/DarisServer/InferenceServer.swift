@@ -115,6 +115,7 @@ public final class InferenceServer: Sendable {
 
     private func http(_ address: ServeSettings.Address, _ readiness: Readiness) throws -> any Service {
         let router = Router(context: ServerContext.self)
+        router.add(middleware: RequestTagging(journal: service.journal))
         router.add(middleware: GateMiddleware(gate: gate))
         let table = ConnectionTable()
         OpenInferenceRoutes(
@@ -159,7 +160,7 @@ public final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport, services: [GRPCService(service: service, version: version)],
-                interceptors: [GateInterceptor(gate: gate)]),
+                interceptors: [RequestTaggingInterceptor(journal: service.journal), GateInterceptor(gate: gate)]),
             transport: transport, readiness: readiness)
     }
 }

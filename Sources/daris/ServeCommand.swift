@@ -52,6 +52,8 @@ struct ServeCommand: ParsableCommand {
     var force = false
     @Flag(help: "Ask the system for SCHED_FIFO and locked memory.")
     var realtime = false
+    @OptionGroup(title: "Log")
+    var log: LogOptions
     @Option(help: ArgumentHelp("Keep every event and decision in a file.", valueName: "file"))
     var record: String?
     @Flag(help: "Print the figures of the whole time as one JSON object at the end.")
@@ -62,8 +64,8 @@ struct ServeCommand: ParsableCommand {
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.
         signal(SIGPIPE, SIG_IGN)
-        let logger = Logger(label: "daris", factory: { StreamLogHandler.standardError(label: $0) })
-        let service = InferenceService(limit: taskSet.serve.bounds.requests)
+        let logger = log.logger()
+        let service = InferenceService(limit: taskSet.serve.bounds.requests, logger: logger)
         let server: InferenceServer
         do throws(ServerError) {
             server = try InferenceServer(

@@ -2,6 +2,7 @@ import DarisConfiguration
 import DarisCore
 import DarisRuntime
 import Foundation
+public import Logging
 import ONNXRuntime
 import Synchronization
 
@@ -16,13 +17,20 @@ public final class InferenceService: Sendable {
 
     private let catalogue = Mutex(Catalogue())
     private let limit: Int
+    /// Writes down what becomes of requests.
+    let journal: RequestJournal
     private let inFlight = Atomic(0)
     private let isDraining = Atomic(false)
 
     /// A service that is not ready: it has nothing to serve yet.
     ///
-    /// - Parameter limit: the most requests at a time.
-    public init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: the most requests at a time.
+    ///   - logger: where to say what becomes of requests; nowhere if `nil`.
+    public init(limit: Int, logger: Logger? = nil) {
+        self.limit = limit
+        journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
 
     /// Serves the sporadic tasks of a prepared task set from now on, each under the name that it is declared by: copies of a
     /// task are one model.
@@ -111,6 +119,7 @@ public final class InferenceService: Sendable {
         let model = try model(request.model, version: request.version)
         guard let sink = catalogue.withLock({ $0.sink }) else { throw notReady }
         let arrival = sink.now
+        let pool = model.pool(priority: request.priority)
         do throws(InferenceError) {
             guard isReady else { throw notReady }
             guard model.isReady else {
@@ -123,7 +132,6 @@ public final class InferenceService: Sendable {
             }
             defer { inFlight.subtract(1, ordering: .relaxed) }
             let inputs = try arranged(request, model)
-            let pool = model.pool(priority: request.priority)
             let deadline = arrival + (request.timeout ?? pool.deadline)
             let (result, started) = await run(inputs, in: pool, arrival: arrival, deadline: deadline)
             let outputs = try result.get()
@@ -132,10 +140,14 @@ public final class InferenceService: Sendable {
                 throw InferenceError(.tooLate, "model '\(model.name)': it was done after its deadline")
             }
             let start = started ?? arrival
-            model.statistics.succeeded(queue: start - arrival, compute: end - start, at: Self.wallClock)
-            return try response(request, model, outputs)
+            let answer = try response(request, model, outputs)
+            model.statistics.succeeded(
+                pool.priority, queue: start - arrival, compute: end - start, at: Self.wallClock)
+            journal.answered(model.name, pool.priority, queue: start - arrival, compute: end - start)
+            return answer
         } catch {
-            model.statistics.failed(error, after: sink.now - arrival, at: Self.wallClock)
+            model.statistics.failed(pool.priority, error, after: sink.now - arrival, at: Self.wallClock)
+            journal.ended(model.name, pool.priority, error, after: sink.now - arrival)
             throw error
         }
     }
