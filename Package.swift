@@ -113,6 +113,11 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            resources: [
+                .embedInCode("Live/Page/page.html"), .embedInCode("Live/Page/page.css"),
+                .embedInCode("Live/Page/stream.js"), .embedInCode("Live/Page/timeline.js"),
+                .embedInCode("Live/Page/page.js"),
             ], swiftSettings: settings),
         // Clients of such a server, to put it under load.
         .target(

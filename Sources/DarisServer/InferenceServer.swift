@@ -23,6 +23,7 @@ public final class InferenceServer: Sendable {
     private let version: String
     private let logger: Logger
     private let gate: Gate
+    private let feed: LiveFeed
     private let reloader: TimedCertificateReloader?
     private let ending = AsyncStream<Void>.makeStream()
 
@@ -57,6 +58,7 @@ public final class InferenceServer: Sendable {
         } catch {
             throw ServerError("the certificate or its key is of no use: \(error)")
         }
+        feed = LiveFeed(service)
         self.service = service
         self.settings = settings
         self.version = version
@@ -89,6 +91,7 @@ public final class InferenceServer: Sendable {
             for await _ in ending.stream {}
             let limit = ContinuousClock.now + .nanoseconds(settings.bounds.drain.rawValue)
             while service.requestsInFlight > 0, .now < limit { try? await Task.sleep(for: .milliseconds(5)) }
+            feed.end()
             // Answers are on their way out still: this lets idle connections go and waits for the others.
             await group.triggerGracefulShutdown()
         }
@@ -121,6 +124,7 @@ public final class InferenceServer: Sendable {
         OpenInferenceRoutes(
             service: service, version: version, bodyLimit: settings.bounds.body, connections: table
         ).add(to: router)
+        LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: router)
         let bounds = settings.bounds
         let base = HTTPServerBuilder.http1(
             configuration: .init(

@@ -5,7 +5,7 @@ import Hummingbird
 struct Gate: Sendable {
     /// What a call is about.
     enum Purpose: Sendable {
-        /// Whether the server is alive and ready, which anybody may know.
+        /// Whether the server is alive and ready, which anybody may know, and the page, which holds no data.
         case health
         case inference
         case control
@@ -44,7 +44,8 @@ struct GateMiddleware: RouterMiddleware {
     ) async throws -> Response {
         let path = request.uri.path
         let purpose: Gate.Purpose =
-            path.hasPrefix("/v2/health/") ? .health : path.hasPrefix("/v2/repository/models/") ? .control : .inference
+            path.hasPrefix("/v2/health/") || path == "/"
+            ? .health : path.hasPrefix("/v2/repository/models/") ? .control : .inference
         do throws(InferenceError) {
             try gate.check(request.headers[.authorization], for: purpose)
         } catch {

@@ -13,6 +13,7 @@ public final class InferenceService: Sendable {
         /// By name.
         var models: [String: ServedModel] = [:]
         var sink: (any JobSink)?
+        var subject: LiveSubject?
     }
 
     private let catalogue = Mutex(Catalogue())
@@ -67,13 +68,16 @@ public final class InferenceService: Sendable {
                 return ServedModel(
                     name: entry.pool.name, signature: prepared.signatures[entry.pool.tasks[0]],
                     own: entry.pool.priority, high: sibling(.high), low: sibling(.low))
-            }, on: sink)
+            }, on: sink, watching: LiveSubject(plan: prepared.plan) { executor.view() })
     }
 
-    func serve(_ models: [ServedModel], on sink: any JobSink) {
+    func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {
         let byName = Dictionary(models.map { ($0.name, $0) }) { first, _ in first }
-        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink) }
+        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject) }
     }
+
+    /// The running system, for those who watch it; `nil` until there is one.
+    var subject: LiveSubject? { catalogue.withLock { $0.subject } }
 
     // MARK: - State
 
