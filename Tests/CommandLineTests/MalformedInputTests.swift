@@ -152,9 +152,6 @@ extension MalformedInput {
             "unknown operator", TestModels.unknownOperator,
             .with(["model 'net': ONNX Runtime's ", "No Op registered for Frobnicate"])),
         .model(
-            "string input", TestModels.strings,
-            .exactly("model 'net': its input 'x' holds strings, which it cannot be run on")),
-        .model(
             "dimension without a value", TestModels.symbolicWidth,
             .exactly(
                 "model 'net': dimension 1 of its input 'x' is the symbol 'width'; give it a value, for example "

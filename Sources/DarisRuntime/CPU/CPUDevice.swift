@@ -112,8 +112,10 @@ public final class CPUDevice: Device {
         partition.quota(units: processors, granularity: 1)
     }
 
-    /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { tasks[task].sizes }
+    /// What the bytes of each input and output of a task's model must be, in the order of its graph.
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        tasks[task].sizes
+    }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {

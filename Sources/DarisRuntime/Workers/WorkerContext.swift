@@ -113,7 +113,10 @@ final class WorkerContext: Sendable {
     }
 
     /// The bytes of each input and output of a task's model.
-    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { state.withLock { $0.sizes[task] } }
+    func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        let sizes = state.withLock { $0.sizes[task] }
+        return (sizes.inputs.map(TensorSize.bytes), sizes.outputs.map(TensorSize.bytes))
+    }
 
     /// Has stages end early, or takes that back.
     func terminate(_ isTerminating: Bool) {

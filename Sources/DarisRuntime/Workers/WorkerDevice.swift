@@ -69,7 +69,9 @@ public final class WorkerDevice: Device {
     }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { contexts[0].tensorSizes(of: task) }
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        contexts[0].tensorSizes(of: task)
+    }
 
     /// Of each different task, as the first worker found them.
     var shapes: [DeviceTask: TensorShapes] {
