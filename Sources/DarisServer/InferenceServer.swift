@@ -158,6 +158,9 @@ public final class InferenceServer: Sendable {
             config: .defaults { config in
                 config.compression = .init(enabledAlgorithms: .all)
                 config.rpc.maxRequestPayloadSize = bounds.body
+                // A tensor comes in few pieces, without waiting for leave in between.
+                config.http2.maxFrameSize = 1 << 20
+                config.http2.targetWindowSize = 1 << 24
                 config.http2.maxConcurrentStreams = bounds.requests
                 config.connection.maxIdleTime = .nanoseconds(bounds.idle.rawValue)
             })

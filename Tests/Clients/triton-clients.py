@@ -58,7 +58,7 @@ TYPES = {
     "FP32": (TensorProto.FLOAT, numpy.float32),
     "FP64": (TensorProto.DOUBLE, numpy.float64),
     "BF16": (TensorProto.BFLOAT16, ml_dtypes.bfloat16),
-    # "BYTES": (TensorProto.STRING, numpy.object_),
+    "BYTES": (TensorProto.STRING, numpy.object_),
 }
 # Triton's client has no form for these in JSON.
 ONLY_BINARY = {"FP16", "BF16"}
@@ -165,7 +165,7 @@ def typed_contents(checks, grpc, generator):
     fields = {
         "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
         "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
-        "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents",
+        "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
     }
     for name, field in fields.items():
         array = example(name, generator)
