@@ -173,7 +173,9 @@ def page(checks, browser, server, screenshots):
     checks.that(browser.evaluate(words) == text, "what is paused stands still")
     browser.key("Enter", 13, "\r")
     checks.that(browser.evaluate(pressed) == "false", "the keyboard goes on")
-    checks.that(browser.complaints == [], f"the console is quiet: {browser.complaints}")
+    # That pixels are read again and again is this script's doing.
+    complaints = [text for text in browser.complaints if "willReadFrequently" not in text]
+    checks.that(complaints == [], f"the console is quiet: {complaints}")
 
 
 def metrics(checks, server):

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DarisServer
 
-@Suite("The live page", .timeLimit(.minutes(5)))
+@Suite("The live page", .timeLimit(.minutes(1)))
 struct LiveTests {
     /// The JSON of one frame.
     private func data(_ frame: ByteBuffer, _ name: String) throws -> [String: Any] {
@@ -135,7 +135,7 @@ struct LiveTests {
         let feed = LiveFeed { { ByteBuffer(string: "x") } }
         let slow = Atomic(false)
         let fast = Atomic(false)
-        _ = try feed.join { slow.store(true, ordering: .relaxed) }
+        let idle = try feed.join { slow.store(true, ordering: .relaxed) }
         let seat = try feed.join { fast.store(true, ordering: .relaxed) }
         var count = 0
         for await _ in seat.events {
@@ -143,7 +143,18 @@ struct LiveTests {
             if slow.load(ordering: .relaxed) { break }
         }
         #expect(count >= LiveFeed.backlog && feed.watchers == 1 && !fast.load(ordering: .relaxed))
+        feed.leave(idle)
         feed.leave(seat)
+    }
+
+    @Test("a seat that is forgotten is free again")
+    func forgotten() async throws {
+        let feed = LiveFeed { { ByteBuffer(string: "x") } }
+        let seat = try feed.join {}
+        _ = try feed.join {}
+        for await _ in seat.events where feed.watchers == 1 { break }
+        feed.leave(seat)
+        #expect(feed.watchers == 0)
     }
 
     @Test("at the end watchers hear of it, nobody may come, and who does not go is let go of")

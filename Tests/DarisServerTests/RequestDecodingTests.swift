@@ -12,8 +12,10 @@ struct RequestDecodingTests {
     ) throws(InferenceError) -> InferenceRequest {
         let body = Array(text.utf8) + behind
         let length = isSplit ? text.utf8.count : nil
-        return try body.withUnsafeBytes { bytes throws(InferenceError) in
-            try RequestDecoding.request(bytes, headerLength: length, model: "m", version: nil)
+        // Of `withUnsafeBytes` Foundation has another, which forgets what is thrown.
+        return try body.withUnsafeBufferPointer { bytes throws(InferenceError) in
+            try RequestDecoding.request(
+                UnsafeRawBufferPointer(bytes), headerLength: length, model: "m", version: nil)
         }
     }
 

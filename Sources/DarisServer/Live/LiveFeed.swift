@@ -111,10 +111,16 @@ final class LiveFeed: Sendable {
 
     private func tell(_ event: ByteBuffer, _ watchers: [Int: Watcher]) {
         for (number, watcher) in watchers {
-            guard case .dropped = watcher.stream.yield(event) else { continue }
-            let isMine = state.withLock { $0.watchers.removeValue(forKey: number) != nil }
+            let isSlow: Bool
+            switch watcher.stream.yield(event) {
+            case .enqueued: continue
+            case .dropped: isSlow = true
+            // Nobody listens any more.
+            default: isSlow = false
+            }
+            let wasThere = state.withLock { $0.watchers.removeValue(forKey: number) != nil }
             watcher.stream.finish()
-            if isMine { watcher.onSlow() }
+            if isSlow, wasThere { watcher.onSlow() }
         }
     }
 }
