@@ -53,7 +53,7 @@ struct GRPCService: RegistrableRPCService {
             return Inference_RepositoryModelUnloadResponse()
         }
         unary(&router, "ModelInfer") { (request: Inference_ModelInferRequest) throws(InferenceError) in
-            try Inference_ModelInferResponse(try await service.infer(try InferenceRequest(request)))
+            Inference_ModelInferResponse(try await service.infer(try InferenceRequest(request)))
         }
         streams(&router)
     }
@@ -79,7 +79,7 @@ struct GRPCService: RegistrableRPCService {
                         group.addTask {
                             var answer = Inference_ModelStreamInferResponse()
                             do throws(InferenceError) {
-                                answer.inferResponse = try Inference_ModelInferResponse(
+                                answer.inferResponse = Inference_ModelInferResponse(
                                     try await service.infer(try InferenceRequest(message)))
                             } catch {
                                 answer.errorMessage = error.message
