@@ -173,7 +173,7 @@ extension MalformedInput {
         .usage(
             "profle net.onnx",
             .exactly(
-                "there is no command 'profle'; did you mean 'profile'? there are run, simulate, plan, ablate, check, "
+                "there is no command 'profle'; did you mean 'profile'? there are run, simulate, report, trace, serve, load, plan, ablate, check, "
                     + "profile, split, model, gpu-check, doctor, reproduce, calibrate")),
         .usage("--frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run t.yaml --frobnicate", .with(["Unknown option '--frobnicate'"])),
