@@ -15,14 +15,18 @@ demo: runtime
 	$(SWIFT) build -c release --product daris
 	.build/release/daris run examples/overload.yaml
 
-# All tests. Those that compare with PyTorch run where it is installed.
+# All tests. Those with PyTorch and with clients of the server run where their packages are installed
+# (pip install -r Tests/Clients/requirements.txt).
 test: runtime
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 
 # Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, and what
-# worker processes cost.
+# worker processes and the server cost (for the last, pip install -r Tests/Clients/requirements.txt).
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	$(SWIFT) build -c release --product daris
@@ -30,6 +34,7 @@ bench: runtime
 	.build/release/daris-bench simulation
 	.build/release/daris-bench saturation
 	.build/release/daris-bench isolation
+	$(PYTHON) Benchmarks/server.py --daris .build/release/daris
 
 # Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.
 fuzz:

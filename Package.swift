@@ -21,9 +21,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // The scheduler: a state machine without I/O.
@@ -82,12 +91,49 @@ let package = Package(
             dependencies: [
                 "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport", "CUDADriver",
             ], swiftSettings: settings),
+        // The task set behind the Open Inference Protocol.
+        .target(
+            name: "DarisServer",
+            dependencies: [
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            resources: [
+                .embedInCode("Live/Page/page.html"), .embedInCode("Live/Page/page.css"),
+                .embedInCode("Live/Page/stream.js"), .embedInCode("Live/Page/timeline.js"),
+                .embedInCode("Live/Page/page.js"),
+            ], swiftSettings: settings),
+        // Clients of such a server, to put it under load.
+        .target(
+            name: "DarisLoad",
+            dependencies: [
+                "DarisCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
         // The command line.
         .executableTarget(
             name: "daris",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
-                "DarisCheck", "ONNXRuntime", "CUDADriver",
+                "DarisCheck", "DarisServer", "DarisLoad", "ONNXRuntime", "CUDADriver",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
@@ -125,6 +171,13 @@ let package = Package(
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CUDADriver",
                 "FakeDriver", "CDarisSystem", "daris",
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "DarisServerTests",
+            dependencies: [
+                "DarisServer", "DarisConfiguration", "DarisRuntime", "ONNXRuntime",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], swiftSettings: settings),
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),

@@ -107,7 +107,12 @@ struct Field {
         return text
     }
 
-    static func problem(withName text: String) -> String? {
+    static func problem(withName text: String) -> String? { TaskSet.problem(withName: text) }
+}
+
+extension TaskSet {
+    /// Why a text cannot be the name of a model or task, or `nil` if it can.
+    public static func problem(withName text: String) -> String? {
         guard text.unicodeScalars.count <= Limits.nameLength else {
             return "a name of \(text.unicodeScalars.count) characters is too long; keep to \(Limits.nameLength)"
         }

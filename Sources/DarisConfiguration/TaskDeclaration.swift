@@ -31,7 +31,7 @@ public struct TaskDeclaration: Hashable, Sendable, Codable {
     public var overrun: OverrunRule
     /// When its jobs come.
     public var arrival: ArrivalPattern
-    private var sourceLine: SourceLine
+    private var source: Source
 
     /// A task with the given times and rules.
     public init(
@@ -49,40 +49,42 @@ public struct TaskDeclaration: Hashable, Sendable, Codable {
         self.lateness = lateness
         self.overrun = overrun
         self.arrival = arrival
-        sourceLine = SourceLine(number: line)
+        source = Source(line: line, name: name)
     }
 
     /// The line of the file it stands in, for messages; 0 if it comes from no file.
     public var line: Int {
-        get { sourceLine.number }
-        set { sourceLine.number = newValue }
+        get { source.line }
+        set { source.line = newValue }
     }
+
+    /// The name as it is written there, without the number of a copy.
+    public var declaredName: String { source.name }
 
     /// Dᵢ in full: the deadline if given, else the period.
     public var relativeDeadline: Nanoseconds { deadline ?? period }
 
+    /// Tasks that differ in nothing but the numbers behind their names, from 1; a single one keeps its name.
+    public static func copies(of task: TaskDeclaration, count: Int) -> [TaskDeclaration] {
+        guard count > 1 else { return [task] }
+        return (1...count).map { number in
+            var copy = task
+            copy.name = "\(task.name)-\(number)"
+            return copy
+        }
+    }
+
     private enum CodingKeys: String, CodingKey {
-        case name, model, period, deadline, priority, batch, phase, lateness, overrun, arrival
-        case sourceLine = "line"
+        case name, model, period, deadline, priority, batch, phase, lateness, overrun, arrival, source
     }
 }
 
-/// Where a declaration stands, which is no part of what it says: all lines are equal.
-private struct SourceLine: Hashable, Sendable, Codable {
-    var number: Int
+/// Where a declaration stands, which is no part of what it says: all are equal.
+private struct Source: Hashable, Sendable, Codable {
+    var line: Int
+    var name: String
 
-    init(number: Int) { self.number = number }
-
-    init(from decoder: any Decoder) throws {
-        number = try decoder.singleValueContainer().decode(Int.self)
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(number)
-    }
-
-    static func == (_: SourceLine, _: SourceLine) -> Bool { true }
+    static func == (_: Source, _: Source) -> Bool { true }
 
     func hash(into _: inout Hasher) {}
 }

@@ -44,14 +44,9 @@ struct TaskEntry {
 
     /// The tasks it stands for: itself, or name-1, name-2 and so on.
     func copies() throws(ConfigurationError) -> [TaskDeclaration] {
-        guard count > 1 else { return [task] }
         // The last copy has the longest name.
-        if let problem = Field.problem(withName: "\(task.name)-\(count)") { throw name.error(problem) }
-        return (1...count).map { number in
-            var copy = task
-            copy.name = "\(task.name)-\(number)"
-            return copy
-        }
+        if count > 1, let problem = Field.problem(withName: "\(task.name)-\(count)") { throw name.error(problem) }
+        return TaskDeclaration.copies(of: task, count: count)
     }
 
     private static func period(_ section: Section) throws(ConfigurationError) -> Nanoseconds {

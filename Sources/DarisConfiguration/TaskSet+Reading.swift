@@ -29,7 +29,11 @@ extension TaskSet {
                 file: root.file, message: "the file is empty; it needs at least 'models' and 'tasks'")
         }
         let section = try Section(
-            root, keys: ["device", "partition", "isolation", "gpu", "models", "tasks", "load", "scheduler", "run"],
+            root,
+            keys: [
+                "device", "partition", "isolation", "gpu", "models", "tasks", "load", "scheduler", "run",
+                "serve",
+            ],
             example: "tasks: ...")
         let device = try TaskSet.device(section["device"])
         let partition = try Partition(section["partition"])
@@ -48,7 +52,8 @@ extension TaskSet {
             source: root.file, device: device, partition: partition, partitionKind: partitionKind,
             isolation: isolation ?? .none, gpu: try GPUOptions(section["gpu"]), models: models, tasks: tasks,
             load: load,
-            scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]))
+            scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]),
+            serve: try ServeSettings(section["serve"]))
     }
 
     /// What is wrong with a device's name, if anything.

@@ -35,6 +35,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
     public var staging: Bool
     /// How long to run, and the seed.
     public var run: RunSettings
+    /// How it is served, if it is.
+    public var serve: ServeSettings
 
     /// The devices of the machine itself: its CPU, or an NVIDIA GPU, of which `cuda:1` is the second.
     public static let devices = ["cpu", "cuda"]
@@ -62,7 +64,8 @@ public struct TaskSet: Hashable, Sendable, Codable {
         partitionKind: PartitionKind? = nil, isolation: Isolation = .none, gpu: GPUOptions = GPUOptions(),
         models: [ModelDeclaration],
         tasks: [TaskDeclaration], load: Double? = nil,
-        scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings()
+        scheduler: SchedulerOptions = SchedulerOptions(), staging: Bool = true, run: RunSettings = RunSettings(),
+        serve: ServeSettings = ServeSettings()
     ) {
         self.source = source
         self.device = device
@@ -76,6 +79,7 @@ public struct TaskSet: Hashable, Sendable, Codable {
         self.scheduler = scheduler
         self.staging = staging
         self.run = run
+        self.serve = serve
     }
 
     /// What is allowed but probably not meant, one sentence each.

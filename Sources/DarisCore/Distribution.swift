@@ -1,18 +1,24 @@
 import Histogram
 
-/// A distribution of times: exact count, mean and maximum; percentiles to about 1 % (HdrHistogram). Its 20 KB or so are
-/// allocated with the first time recorded and nothing after that, so that many empty ones cost nothing.
+/// A distribution of times: exact count, mean and maximum; percentiles to about 1 % (HdrHistogram), and buckets for
+/// monitoring. Its 20 KB or so are allocated with the first time recorded and nothing after that, so that many empty
+/// ones cost little.
 public struct Distribution: Sendable {
     private var histogram: Histogram<UInt32>?
     private let resolution: Nanoseconds
     private var sum = 0.0
     /// How many times were recorded.
     public private(set) var count = 0
+    /// The same times in buckets that begin at a hundred times the resolution.
+    public private(set) var buckets: TimeBuckets
     /// The longest time recorded.
     public private(set) var maximum = Nanoseconds.zero
 
     /// An empty distribution that tells times apart from `resolution` up to a day.
-    public init(resolution: Nanoseconds = .microseconds(1)) { self.resolution = resolution }
+    public init(resolution: Nanoseconds = .microseconds(1)) {
+        self.resolution = resolution
+        buckets = TimeBuckets(unit: Nanoseconds(max(1, resolution.rawValue) * 100))
+    }
 
     /// Takes in a time; one below zero counts as zero, one beyond two days as two days.
     public mutating func record(_ time: Nanoseconds) {
@@ -20,6 +26,7 @@ public struct Distribution: Sendable {
         count += 1
         sum += Double(time.rawValue)
         if time > maximum { maximum = time }
+        buckets.record(time)
         if histogram == nil {
             histogram = Histogram(
                 lowestDiscernibleValue: UInt64(max(1, resolution.rawValue)), highestTrackableValue: Self.longest,

@@ -18,6 +18,14 @@ public struct RunMetrics: Sendable {
         public var response = Distribution()
         /// Deadline to end of the jobs that completed late.
         public var lateness = Distribution()
+        /// Execution time of the stages that ended, by task; a batch counts once, for the job that leads it.
+        public var stages = TimeBuckets(unit: .microseconds(100))
+
+        /// Deadlines missed for good, which never become fewer: a job in flight whose deadline has passed is not among
+        /// them yet. Skipped HP releases are.
+        public func missed(_ priority: Priority) -> Int {
+            late + jobs.dropped - cancelled + jobs.failed + (priority == .high ? jobs.skipped : 0)
+        }
     }
 
     /// HP and LP jobs, by `Priority.rawValue`.
@@ -73,14 +81,16 @@ public struct RunMetrics: Sendable {
         tasks[outcome.job.task].recordEnd(outcome, batch: batch)
     }
 
-    /// Counts a stage that ended on a lane, of one job or of `jobs` that ran it together.
-    public mutating func recordStage(lane: Int, jobs: Int = 1, executionTime: Nanoseconds) {
+    /// Counts a stage of a task that ended on a lane, of one job or of `jobs` that ran it together.
+    public mutating func recordStage(lane: Int, task: Int, jobs: Int = 1, executionTime: Nanoseconds) {
         stages += jobs
         if jobs > 1 {
             batches += 1
             batchedStages += jobs
         }
         busy[lane] += executionTime
+        // A damaged record may name a task that there is not.
+        if tasks.indices.contains(task) { tasks[task].stages.record(executionTime) }
     }
 
     /// Counts that a context was lost.

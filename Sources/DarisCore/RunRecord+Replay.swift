@@ -26,27 +26,10 @@ extension RunRecord {
     /// - Precondition: the configuration is valid and every released task exists, as `read` makes sure.
     /// - Returns: the first difference, `nil` if there is none. O(entries · log tasks).
     public func replay() -> RecordMismatch? {
-        var scheduler = Scheduler(configuration)
-        var commands = CommandBuffer()
-        var matched = 0
-        var last: (event: Event, time: Nanoseconds)?
-        func mismatch(_ index: Int, _ recorded: Command?) -> RecordMismatch {
-            RecordMismatch(
-                entry: index, time: last?.time ?? .zero, event: last?.event, recorded: recorded,
-                decided: matched < commands.count ? commands[matched] : nil)
+        var replay = RecordReplay(configuration)
+        for entry in entries {
+            if let mismatch = replay.take(entry) { return mismatch }
         }
-        for (index, entry) in entries.enumerated() {
-            switch entry.content {
-            case .event(let event):
-                if matched < commands.count { return mismatch(index, nil) }
-                scheduler.handle(event, at: entry.time, into: &commands)
-                matched = 0
-                last = (event, entry.time)
-            case .command(let command):
-                guard matched < commands.count, commands[matched] == command else { return mismatch(index, command) }
-                matched += 1
-            }
-        }
-        return matched < commands.count ? mismatch(entries.count, nil) : nil
+        return replay.finish()
     }
 }

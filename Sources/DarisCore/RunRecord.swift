@@ -43,17 +43,14 @@ public struct RunRecord: Sendable, Hashable {
     ///
     /// - Throws: `RecordError` with the file, the line, and what would be right.
     public static func read(path: String) throws(RecordError) -> RunRecord {
-        let data: Data
-        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file? (\(error))")
-        }
-        return try read(bytes: [UInt8](data), file: path)
+        var reader = try RunRecordReader(path: path)
+        return try reader.readAll()
     }
 
     /// Reads a record from its text. `file` is named in errors. O(bytes).
     public static func read(bytes: [UInt8], file: String = "record") throws(RecordError) -> RunRecord {
-        var reader = RunRecordReader(bytes: bytes, file: file)
-        return try reader.read()
+        var reader = try RunRecordReader(Data(bytes), file: file)
+        return try reader.readAll()
     }
 
     /// The record as text.

@@ -4,68 +4,136 @@
     import Foundation
 #endif
 
-/// Reads what `RunRecordEncoder` writes; keys may stand in any order. One pass over the bytes, nothing allocated a line.
-struct RunRecordReader {
-    private let bytes: [UInt8]
-    private let file: String
-    private var position = 0
-    private var line = 1
+/// Reads what `RunRecordEncoder` writes, entry by entry; keys may stand in any order.
+///
+/// ```swift
+/// var reader = try RunRecordReader(path: "run.jsonl")
+/// while let entry = try reader.next() { … }
+/// ```
+///
+/// One pass over the bytes, nothing allocated a line. A file is mapped and no more than a piece of it copied at a time, so
+/// records may be larger than the memory.
+public struct RunRecordReader: Sendable {
+    /// What the run was about to do.
+    public let plan: RunPlan
+    /// What its scheduler was made from.
+    public let configuration: SchedulerConfiguration
+    /// When the run ended; `nil` until `next()` has returned `nil`.
+    public private(set) var end: Nanoseconds?
+    /// The line that was read last, from 1.
+    public private(set) var line = 1
+    /// The name of the file, for errors.
+    public let file: String
 
-    init(bytes: [UInt8], file: String) {
-        self.bytes = bytes
-        self.file = file
+    /// The part of the record that is being read, and the part that comes after it.
+    private var bytes: [UInt8]
+    private var rest: Data
+    private var position: Int
+    private var entries = 0
+
+    private static let pieceSize = 1 << 20
+    /// Longer than any line but the first.
+    private static let lineLimit = 1 << 16
+
+    /// Opens a record file and reads its header.
+    ///
+    /// - Throws: `RecordError` with the file, the line, and what would be right.
+    public init(path: String) throws(RecordError) {
+        let data: Data
+        do { data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) } catch {
+            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file? (\(error))")
+        }
+        try self.init(data, file: path)
     }
 
-    mutating func read() throws(RecordError) -> RunRecord {
-        let header = try readHeader()
-        var entries = ContiguousArray<RecordEntry>()
-        while true {
-            line += 1
-            guard position < bytes.count else { throw cutOff() }
-            let fields = try readLine()
-            if fields.has(.end) {
-                try checkEnd(fields, entries: entries.count)
-                return RunRecord(
-                    plan: header.plan, configuration: header.configuration, entries: entries,
-                    end: Nanoseconds(fields[.end]))
-            }
-            let entry = try self.entry(fields)
-            if case .event(.jobReleased(let task, _)) = entry.content,
-                !header.configuration.tasks.indices.contains(task)
-            {
-                throw error("there is no task \(task); the header has \(header.configuration.tasks.count)")
-            }
-            entries.append(entry)
+    /// Reads the header of a record's text. `file` is named in errors.
+    public init(_ data: Data, file: String) throws(RecordError) {
+        let headerEnd = data.firstIndex(of: UInt8(ascii: "\n"))
+        let header = try Self.header(headerEnd.map { data[..<$0] }, isEmpty: data.isEmpty, file: file)
+        plan = header.plan
+        configuration = header.configuration
+        self.file = file
+        rest = headerEnd.map { data[($0 + 1)...] } ?? Data()
+        bytes = []
+        position = 0
+    }
+
+    /// The next entry; `nil` after the last, once the line that ends the record has been found right.
+    ///
+    /// - Throws: `RecordError` with the file, the line, and what would be right.
+    public mutating func next() throws(RecordError) -> RecordEntry? {
+        guard end == nil else { return nil }
+        line += 1
+        refill()
+        guard position < bytes.count else { throw cutOff() }
+        let fields = try readLine()
+        if fields.has(.end) {
+            try checkEnd(fields)
+            end = Nanoseconds(fields[.end])
+            return nil
         }
+        let entry = try self.entry(fields)
+        if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
+            throw error("there is no task \(task); the header has \(configuration.tasks.count)")
+        }
+        entries += 1
+        return entry
+    }
+
+    /// A mismatch at the line that was read last, as an error.
+    public func error(_ mismatch: RecordMismatch) -> RecordError {
+        error(
+            "this version of Daris would not have decided so and cannot explain it; use the one that wrote the record "
+                + "(\(mismatch))")
+    }
+
+    /// The whole record.
+    mutating func readAll() throws(RecordError) -> RunRecord {
+        var entries = ContiguousArray<RecordEntry>()
+        while let entry = try next() { entries.append(entry) }
+        return RunRecord(plan: plan, configuration: configuration, entries: entries, end: end ?? .zero)
+    }
+
+    /// Makes sure that the next line is there as a whole.
+    private mutating func refill() {
+        guard bytes.count - position < Self.lineLimit, !rest.isEmpty else { return }
+        bytes.removeFirst(position)
+        position = 0
+        bytes.append(contentsOf: rest.prefix(Self.pieceSize))
+        rest = rest.dropFirst(Self.pieceSize)
     }
 
     // MARK: - First and last line
 
-    private mutating func readHeader() throws(RecordError) -> RecordHeader {
-        guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
-            throw bytes.isEmpty ? error("the file is empty; a record starts with {\"daris_record\":1,…}") : cutOff()
+    private static func header(_ text: Data?, isEmpty: Bool, file: String) throws(RecordError) -> RecordHeader {
+        func error(_ problem: String) -> RecordError { RecordError(file: file, line: 1, problem: problem) }
+        guard let text else {
+            throw isEmpty
+                ? error("the file is empty; a record starts with {\"daris_record\":1,…}") : error(cutOffText)
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let header: RecordHeader
         do {
-            let text = Data(bytes[..<end])
             let version = try decoder.decode(Version.self, from: text).darisRecord
             guard version == RunRecord.version else {
                 throw error("this is version \(version) of the format; this program reads version \(RunRecord.version)")
             }
-            header = try decoder.decode(RecordHeader.self, from: text)
+            let header = try decoder.decode(RecordHeader.self, from: text)
             try header.configuration.validate()
+            guard header.plan.tasks.count == header.configuration.tasks.count else {
+                throw error(
+                    "the plan has \(header.plan.tasks.count) tasks, the configuration "
+                        + "\(header.configuration.tasks.count)")
+            }
+            return header
         } catch let error as RecordError {
             throw error
-        } catch let error as SchedulerError {
-            throw self.error("the configuration cannot be scheduled: \(error)")
-        } catch let error as DecodingError {
-            throw self.error(
-                "a record starts with {\"daris_record\":1,\"plan\":{…},\"configuration\":{…}}: \(Self.text(error))")
-        } catch { throw self.error("the header cannot be read: \(error)") }
-        position = end + 1
-        return header
+        } catch let problem as SchedulerError {
+            throw error("the configuration cannot be scheduled: \(problem)")
+        } catch let problem as DecodingError {
+            throw error(
+                "a record starts with {\"daris_record\":1,\"plan\":{…},\"configuration\":{…}}: \(Self.text(problem))")
+        } catch let problem { throw error("the header cannot be read: \(problem)") }
     }
 
     private struct Version: Decodable { var darisRecord: Int }
@@ -82,16 +150,16 @@ struct RunRecordReader {
         }
     }
 
-    private func checkEnd(_ fields: RecordFields, entries: Int) throws(RecordError) {
+    private func checkEnd(_ fields: RecordFields) throws(RecordError) {
         guard fields.has(.entries), fields[.entries] == Int64(entries) else {
             throw error("the record says it has \(fields.text(.entries)) entries, but \(entries) are there")
         }
-        guard position == bytes.count else { throw error("nothing may follow the line with \"end\"") }
+        guard position == bytes.count, rest.isEmpty else { throw error("nothing may follow the line with \"end\"") }
     }
 
-    private func cutOff() -> RecordError {
-        error("the record is cut off: its last line must be {\"end\":…,\"entries\":…}")
-    }
+    private static let cutOffText = "the record is cut off: its last line must be {\"end\":…,\"entries\":…}"
+
+    private func cutOff() -> RecordError { error(Self.cutOffText) }
 
     private func error(_ problem: String) -> RecordError { RecordError(file: file, line: line, problem: problem) }
 

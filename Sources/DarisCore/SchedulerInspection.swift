@@ -36,10 +36,18 @@ extension Scheduler {
     /// What the admission test reads of a context.
     public func context(_ index: Int) -> Admission.Context { contexts[index] }
 
+    /// How many stages wait for a lane of a context.
+    public func readyStages(on context: Int) -> Int { queues[context].count }
+
     /// The job and stage running on a lane.
     public func runningStage(on lane: Int) -> (job: JobID, stage: Int)? {
         let task = running[lane]
         return task < 0 ? nil : (JobID(task: task, sequence: tasks[task].sequence), tasks[task].stage)
+    }
+
+    /// When the job of a task that is ready or running must be done; `nil` if there is none.
+    public func currentDeadline(of task: Int) -> Nanoseconds? {
+        tasks[task].phase == .idle ? nil : tasks[task].deadline
     }
 
     /// How many jobs of a task have been released: the sequence number of the next.

@@ -14,7 +14,7 @@ public enum ElementType: Int32, CaseIterable, Sendable, Codable {
     case int32 = 6
     /// 64-bit signed integer.
     case int64 = 7
-    /// Text; such elements have no fixed size, so no ``Tensor`` can be made of them.
+    /// Text or other bytes, of any length.
     case string = 8
     /// True or false, in a byte.
     case bool = 9

@@ -10,23 +10,31 @@ import CONNXRuntime
 /// The shape, the element type and the address never change, so a tensor may be passed between threads. Its elements
 /// are plain memory: as with a pointer, whoever writes them sees to it that nobody else reads or writes them meanwhile,
 /// a running session included. That is why the conformance to `Sendable` is unchecked.
+///
+/// Strings have no fixed size and are not plain memory: see ``setStrings(_:)`` and ``encodedStrings()``.
 public final class Tensor: @unchecked Sendable {
     /// What the elements are.
     public let elementType: ElementType
     /// The extent of each dimension; empty for a single element.
     public let shape: [Int]
-    /// The size of the elements in bytes.
+    /// The size of the elements in bytes; 0 for strings, which ONNX Runtime keeps apart from each other.
     public let byteCount: Int
     /// The memory that the elements are in.
     public let memory: MemoryInfo
-    /// The first element; an address of the device, not of the host, if ``memory`` is not host-accessible.
+    /// The first element; an address of the device, not of the host, if ``memory`` is not host-accessible. That of
+    /// strings is of use to ONNX Runtime only.
     public let address: UnsafeMutableRawPointer
     let handle: Handle
 
-    /// A tensor of zeros in host memory of its own.
+    /// A tensor of zeros, or of empty strings, in host memory of its own.
     public convenience init(
         library: ONNXRuntimeLibrary, elementType: ElementType, shape: [Int]
     ) throws(ONNXRuntimeError) {
+        guard elementType != .string else {
+            let strings = try Self.makeStrings(library: library, shape: shape)
+            try self.init(taking: strings, in: library.hostMemory, name: "a tensor of strings")
+            return
+        }
         let byteCount = try Self.byteCount(elementType: elementType, shape: shape)
         let buffer = AlignedBuffer(byteCount: byteCount)
         try self.init(
@@ -110,7 +118,7 @@ public final class Tensor: @unchecked Sendable {
         let type = try TensorType(reading: info.pointer, api: api, name: name, subject: "a run")
         elementType = type.elementType
         shape = type.dimensions.map(\.extent)
-        byteCount = try Self.byteCount(elementType: elementType, shape: shape)
+        byteCount = elementType == .string ? 0 : try Self.byteCount(elementType: elementType, shape: shape)
         self.memory = memory
         var data: UnsafeMutableRawPointer?
         try api.check(daris_ort_get_tensor_data(api.table, value.pointer, &data), "GetTensorMutableData", "'\(name)'")
@@ -124,22 +132,27 @@ public final class Tensor: @unchecked Sendable {
 
     /// Calls `body` with the elements as bytes that may be changed.
     ///
-    /// - Precondition: ``memory`` is host-accessible.
+    /// - Precondition: ``memory`` is host-accessible, and the elements are no strings.
     public func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        precondition(memory.isHostAccessible, "the host cannot reach a tensor in \(memory.place)")
+        requirePlainMemory()
         return try body(UnsafeMutableRawBufferPointer(start: address, count: byteCount))
     }
 
     /// Calls `body` with the elements as bytes.
     ///
-    /// - Precondition: ``memory`` is host-accessible.
+    /// - Precondition: ``memory`` is host-accessible, and the elements are no strings.
     public func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        precondition(memory.isHostAccessible, "the host cannot reach a tensor in \(memory.place)")
+        requirePlainMemory()
         return try body(UnsafeRawBufferPointer(start: address, count: byteCount))
+    }
+
+    private func requirePlainMemory() {
+        precondition(memory.isHostAccessible, "the host cannot reach a tensor in \(memory.place)")
+        precondition(elementType != .string, "strings are not plain memory")
     }
 
     /// A copy of the elements, in row-major order.
@@ -154,7 +167,7 @@ public final class Tensor: @unchecked Sendable {
     /// The bytes that a tensor takes.
     private static func byteCount(elementType: ElementType, shape: [Int]) throws(ONNXRuntimeError) -> Int {
         guard var count = elementType.byteSize else {
-            throw .invalidTensor(shape: shape, elementType: elementType, reason: "such elements have no fixed size")
+            throw .invalidTensor(shape: shape, elementType: elementType, reason: "strings have no fixed size")
         }
         for extent in shape {
             guard extent >= 0 else {

@@ -20,14 +20,19 @@ struct Daris: ParsableCommand {
               daris run examples/overload.yaml     run a task set of real networks
               daris run examples/overload.yaml --policy fifo
                                                    the same without scheduling
+              daris run examples/overload.yaml --record run.jsonl && daris report run.jsonl
+                                                   a page with a timeline, and why jobs missed or were turned away
               daris plan examples/paper-mixed.yaml find a partition for a GPU, by simulation
+              daris serve examples/serve.yaml      answer inference clients (HTTP, gRPC)
               daris check TASKSET                  look for mistakes, run nothing
 
             Exit codes: 0 done; 1 failed; 2 wrong usage or task set; 3 a high-priority miss under --strict.
             """,
         version: version,
         subcommands: [
-            RunCommand.self, SimulateCommand.self, PlanCommand.self, AblateCommand.self, CheckCommand.self,
+            RunCommand.self, SimulateCommand.self, ReportCommand.self, TraceCommand.self, ServeCommand.self,
+            LoadCommand.self, PlanCommand.self,
+            AblateCommand.self, CheckCommand.self,
             ProfileCommand.self, SplitCommand.self, ModelCommand.self, GPUCheckCommand.self,
             DoctorCommand.self, ReproduceCommand.self, CalibrateCommand.self,
             WorkerCommand.self,

@@ -63,12 +63,17 @@ struct TaskSetOptions: ParsableArguments {
     /// The task set of a file with these options applied.
     func taskSet(_ path: String) throws -> TaskSet {
         do throws(ConfigurationError) {
-            var taskSet = try TaskSet.read(path: path)
-            try taskSet.apply(try overrides())
-            return taskSet
+            return try applied(to: try TaskSet.read(path: path))
         } catch {
             throw Failure.usage(error)
         }
+    }
+
+    /// A task set with these options applied.
+    func applied(to taskSet: TaskSet) throws(ConfigurationError) -> TaskSet {
+        var taskSet = taskSet
+        try taskSet.apply(try overrides())
+        return taskSet
     }
 
     private func overrides() throws(ConfigurationError) -> TaskSet.Overrides {

@@ -6,7 +6,7 @@ struct HelpTests {
         "every command explains itself, with an example or its exit codes",
         arguments: [
             [], ["run"], ["check"], ["profile"], ["split"], ["model"], ["doctor"], ["simulate"], ["plan"], ["ablate"],
-            ["reproduce"], ["calibrate"], ["gpu-check"], ["worker"],
+            ["reproduce"], ["calibrate"], ["gpu-check"], ["report"], ["trace"], ["worker"],
         ])
     func help(command: [String]) throws {
         let workplace = try Workplace()

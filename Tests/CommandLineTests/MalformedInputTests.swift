@@ -152,9 +152,6 @@ extension MalformedInput {
             "unknown operator", TestModels.unknownOperator,
             .with(["model 'net': ONNX Runtime's ", "No Op registered for Frobnicate"])),
         .model(
-            "string input", TestModels.strings,
-            .exactly("model 'net': its input 'x' holds strings, which it cannot be run on")),
-        .model(
             "dimension without a value", TestModels.symbolicWidth,
             .exactly(
                 "model 'net': dimension 1 of its input 'x' is the symbol 'width'; give it a value, for example "
@@ -176,7 +173,7 @@ extension MalformedInput {
         .usage(
             "profle net.onnx",
             .exactly(
-                "there is no command 'profle'; did you mean 'profile'? there are run, simulate, plan, ablate, check, "
+                "there is no command 'profle'; did you mean 'profile'? there are run, simulate, report, trace, serve, load, plan, ablate, check, "
                     + "profile, split, model, gpu-check, doctor, reproduce, calibrate")),
         .usage("--frobnicate", .with(["Unknown option '--frobnicate'"])),
         .usage("run t.yaml --frobnicate", .with(["Unknown option '--frobnicate'"])),

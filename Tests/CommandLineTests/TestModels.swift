@@ -9,7 +9,8 @@ enum TestModels {
             + node("Neg", ["b"], ["y"]) + x + y)
     static let unknownOperator = model(node("Frobnicate", ["x"], ["y"], name: "odd") + x + y)
     static let strings = model(
-        node("Identity", ["x"], ["y"]) + value(11, "x", [1, 4], type: 8) + value(12, "y", [1, 4], type: 8))
+        node("Identity", ["x"], ["a"]) + node("Identity", ["a"], ["y"]) + value(11, "x", [1, 4], type: 8)
+            + value(12, "y", [1, 4], type: 8))
     static let noOutput = model(node("Relu", ["x"], ["y"]) + x)
     static let symbolicWidth = model(
         node("Relu", ["x"], ["a"]) + node("Neg", ["a"], ["y"]) + value(11, "x", [nil, nil], symbols: ["n", "width"])

@@ -94,7 +94,7 @@ struct WorkerTests {
         try workplace.write(TestModels.strings, to: "net.onnx")
         let result = try workplace.daris("run", "t.yaml")
         #expect(result.exitCode == 1)
-        #expect(result.errorLines.count == 1 && result.errorLines[0].contains("strings"))
+        #expect(result.errorLines.count == 1 && result.errorLines[0].contains("'x' holds strings"))
     }
 
     @Test("nobody starts a worker by hand, and the help does not mention it")

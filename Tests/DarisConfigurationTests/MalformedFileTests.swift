@@ -60,7 +60,7 @@ struct MalformedFileTests {
         ),
         (
             "<<: {}",
-            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, isolation, gpu, models, tasks, load, scheduler, run"
+            "t.yaml:1:1: unknown key '<<'; allowed are device, partition, isolation, gpu, models, tasks, load, scheduler, run, serve"
         ),
         (
             head + "- {name: a, piority: high}",

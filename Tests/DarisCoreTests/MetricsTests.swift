@@ -21,7 +21,7 @@ struct MetricsTests {
             note(bench.release(task, at: time))
         }
         func complete(took: Int64, at time: Int64) {
-            metrics.recordStage(lane: 0, executionTime: milliseconds(took))
+            metrics.recordStage(lane: 0, task: 0, executionTime: milliseconds(took))
             note(bench.complete(took: took, at: time))
         }
         release(0, at: 0)  // camera 0

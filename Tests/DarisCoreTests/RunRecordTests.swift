@@ -64,6 +64,27 @@ struct RunRecordTests {
         #expect(read == record)
     }
 
+    @Test("a record longer than the pieces it is read in comes out whole, and its replay counts every job")
+    func pieces() throws {
+        let record = try Self.record(duration: .seconds(Int64(16)))
+        let bytes = record.encoded()
+        #expect(bytes.count > 1 << 20)
+        var reader = try RunRecordReader(Data(bytes), file: "x")
+        var replay = RecordReplay(reader.configuration)
+        var entries = ContiguousArray<RecordEntry>()
+        while let entry = try reader.next() {
+            entries.append(entry)
+            #expect(replay.take(entry) == nil)
+        }
+        #expect(entries == record.entries && reader.end == record.end && replay.finish() == nil)
+        let summary = replay.summary(of: reader.plan, end: record.end)
+        let outcomes = entries.compactMap { entry in
+            if case .command(.finished(let outcome)) = entry.content { outcome } else { nil }
+        }
+        #expect(summary.hp.late + summary.lp.late == outcomes.count { $0.reason == .late })
+        #expect(summary.jobs.isBalanced && summary.hp.released + summary.lp.released == summary.jobs.released)
+    }
+
     @Test("every fate and reason has a word of its own")
     func words() {
         for fate in JobFate.allCases {

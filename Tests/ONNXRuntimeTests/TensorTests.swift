@@ -9,15 +9,11 @@ struct TensorTests {
 
     init() throws { fixture = try Fixture.make() }
 
-    @Test("a new tensor is zero and starts at a multiple of 64 bytes", arguments: ElementType.allCases)
+    @Test(
+        "a new tensor is zero and starts at a multiple of 64 bytes",
+        arguments: ElementType.allCases.filter { $0 != .string })
     func zeroed(elementType: ElementType) throws {
-        guard let size = elementType.byteSize else {
-            let error = #expect(throws: ONNXRuntimeError.self) {
-                try Tensor(library: fixture.library, elementType: elementType, shape: [1])
-            }
-            #expect(error?.description.contains("no fixed size") == true)
-            return
-        }
+        let size = try #require(elementType.byteSize)
         let tensor = try Tensor(library: fixture.library, elementType: elementType, shape: [3, 5])
         #expect(tensor.byteCount == 15 * size)
         #expect(tensor.elementCount == 15)

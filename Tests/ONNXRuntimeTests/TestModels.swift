@@ -23,6 +23,30 @@ enum TestModels {
         return .bytes(encoder.model, name: "dense")
     }()
 
+    /// `y = x` for strings of any number.
+    static let text: ModelSource = {
+        var encoder = ONNXEncoder()
+        encoder.node("Identity", "copy", inputs: ["x"], outputs: ["y"])
+        encoder.input("x", shape: [.symbolic("count")], elementType: 8)
+        encoder.output("y")
+        return .bytes(encoder.model, name: "text")
+    }()
+
+    /// `text` is `a` where `x` is greater than 1, else `b`; `y = x + 1`.
+    static let choose: ModelSource = {
+        var encoder = ONNXEncoder()
+        encoder.node("Greater", "compare", inputs: ["x", "one"], outputs: ["c"])
+        encoder.node("Where", "pick", inputs: ["c", "a", "b"], outputs: ["text"])
+        encoder.node("Add", "add", inputs: ["x", "one"], outputs: ["y"])
+        encoder.weight("one", shape: [1], [1])
+        encoder.input("x", shape: [.fixed(2)])
+        encoder.input("a", shape: [.fixed(2)], elementType: 8)
+        encoder.input("b", shape: [.fixed(2)], elementType: 8)
+        encoder.output("text")
+        encoder.output("y")
+        return .bytes(encoder.model, name: "choose")
+    }()
+
     /// `y` holds the indices where `x` is not zero: its shape depends on the data.
     static let nonZero: ModelSource = {
         var encoder = ONNXEncoder()

@@ -404,6 +404,13 @@ static inline DarisOrtStatus *daris_ort_create_tensor(
     return ((Function)daris_ort_at(ort, 49))(memory, data, byteCount, shape, rank, elementType, out);
 }
 
+static inline DarisOrtStatus *daris_ort_create_owned_tensor(
+    const DarisOrt *ort, DarisOrtAllocator *allocator, const int64_t *shape, size_t rank, int elementType,
+    DarisOrtValue **out) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtAllocator *, const int64_t *, size_t, int, DarisOrtValue **);
+    return ((Function)daris_ort_at(ort, 48))(allocator, shape, rank, elementType, out);
+}
+
 static inline DarisOrtStatus *daris_ort_is_tensor(const DarisOrt *ort, const DarisOrtValue *value, int *out) {
     typedef DarisOrtStatus *(*Function)(const DarisOrtValue *, int *);
     return ((Function)daris_ort_at(ort, 50))(value, out);
@@ -412,6 +419,27 @@ static inline DarisOrtStatus *daris_ort_is_tensor(const DarisOrt *ort, const Dar
 static inline DarisOrtStatus *daris_ort_get_tensor_data(const DarisOrt *ort, DarisOrtValue *value, void **out) {
     typedef DarisOrtStatus *(*Function)(DarisOrtValue *, void **);
     return ((Function)daris_ort_at(ort, 51))(value, out);
+}
+
+/// Makes a string of a tensor so many bytes long and tells where they are, to be written.
+static inline DarisOrtStatus *daris_ort_resize_string(
+    const DarisOrt *ort, DarisOrtValue *value, size_t index, size_t byteCount, char **out) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtValue *, size_t, size_t, char **);
+    return ((Function)daris_ort_at(ort, 252))(value, index, byteCount, out);
+}
+
+/// The bytes of all strings of a tensor together.
+static inline DarisOrtStatus *daris_ort_get_strings_length(
+    const DarisOrt *ort, const DarisOrtValue *value, size_t *out) {
+    typedef DarisOrtStatus *(*Function)(const DarisOrtValue *, size_t *);
+    return ((Function)daris_ort_at(ort, 53))(value, out);
+}
+
+/// Copies the strings of a tensor, one directly after another, and where each starts.
+static inline DarisOrtStatus *daris_ort_get_strings(
+    const DarisOrt *ort, const DarisOrtValue *value, void *bytes, size_t byteCount, size_t *starts, size_t count) {
+    typedef DarisOrtStatus *(*Function)(const DarisOrtValue *, void *, size_t, size_t *, size_t);
+    return ((Function)daris_ort_at(ort, 54))(value, bytes, byteCount, starts, count);
 }
 
 static inline DarisOrtStatus *daris_ort_get_value_tensor_info(

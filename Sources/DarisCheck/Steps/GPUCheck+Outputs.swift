@@ -34,7 +34,7 @@ extension GPUCheck {
         defer { reference.shutDown() }
         var generator = SplitMix64(seed: 7)
         let inputs = reference.device.tensorSizes(of: 0).inputs.map { size in
-            (0..<size / 4).flatMap { _ in
+            (0..<(size.byteCount ?? 0) / 4).flatMap { _ in
                 withUnsafeBytes(of: Float(generator.next() >> 40) / Float(1 << 24), Array.init)
             }
         }

@@ -14,6 +14,8 @@ public final class CPUDevice: Device {
     /// The cores of each context.
     public let coreSets: [[Int]]
 
+    /// Of each different task.
+    let shapes: [DeviceTask: TensorShapes]
     private let tasks: [TaskTensors]
     let lanes: [CPULane]
     private let runOptions: RunOptions
@@ -84,6 +86,7 @@ public final class CPUDevice: Device {
             throw .noRuntime(error)
         }
         self.coreSets = coreSets
+        self.shapes = shapes
         let prepared = taskTensors
         self.tasks = prepared
         streams = partition.streams
@@ -109,8 +112,10 @@ public final class CPUDevice: Device {
         partition.quota(units: processors, granularity: 1)
     }
 
-    /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { tasks[task].sizes }
+    /// What the bytes of each input and output of a task's model must be, in the order of its graph.
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        tasks[task].sizes
+    }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {

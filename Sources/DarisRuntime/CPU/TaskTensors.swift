@@ -7,7 +7,7 @@ final class TaskTensors: Sendable {
     private let outputs: [Tensor]
     /// By stage, then by context.
     private let bindings: [[IOBinding]]
-    let sizes: (inputs: [Int], outputs: [Int])
+    let sizes: (inputs: [TensorSize], outputs: [TensorSize])
 
     /// Allocates the tensors, fills the inputs with seeded random numbers, binds every stage for every context, and runs
     /// each stage once.
@@ -53,7 +53,7 @@ final class TaskTensors: Sendable {
         self.bindings = bindings
         inputs = model.inputs.compactMap { tensors[$0] }
         outputs = model.outputs.compactMap { tensors[$0] }
-        sizes = (inputs.map(\.byteCount), outputs.map(\.byteCount))
+        sizes = (inputs.map(TensorSize.init), outputs.map(TensorSize.init))
     }
 
     private static func bind(
@@ -70,25 +70,38 @@ final class TaskTensors: Sendable {
     }
 
     /// Runs a stage on the calling thread: copies a job's inputs in before the first and its outputs out after the last.
+    /// Only strings are allocated on the way.
     func run(stage: Int, context: Int, io: JobTensors?, options: RunOptions) -> DeviceError? {
-        if let io, stage == 0 {
-            for (tensor, bytes) in zip(inputs, io.inputs) {
-                tensor.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
-            }
-        }
         let binding = bindings[stage][context]
         do throws(ONNXRuntimeError) {
+            if let io, stage == 0 { try copyIn(io) }
             try binding.session.run(binding: binding, options: options)
+            if let io, stage == bindings.count - 1 { try copyOut(io) }
         } catch {
             return DeviceError(error.description)
         }
-        if let io, stage == bindings.count - 1 {
-            for (index, tensor) in outputs.enumerated() {
+        return nil
+    }
+
+    private func copyIn(_ io: JobTensors) throws(ONNXRuntimeError) {
+        for (tensor, bytes) in zip(inputs, io.inputs) {
+            if tensor.elementType == .string {
+                try tensor.setStrings(bytes)
+            } else {
+                tensor.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
+            }
+        }
+    }
+
+    private func copyOut(_ io: JobTensors) throws(ONNXRuntimeError) {
+        for (index, tensor) in outputs.enumerated() {
+            if tensor.elementType == .string {
+                io.outputs[index] = try tensor.encodedStrings()
+            } else {
                 tensor.withUnsafeBytes { source in
                     io.outputs[index].withUnsafeMutableBytes { $0.copyMemory(from: source) }
                 }
             }
         }
-        return nil
     }
 }

@@ -52,6 +52,18 @@ struct TensorShapes: Hashable, Sendable, Codable {
 }
 
 extension TensorShapes {
+    /// Refuses strings where tensors are plain memory: among the inputs, and among what the stages make by these names.
+    func requirePlainMemory(
+        _ names: [String], of model: StagedModel, on device: String
+    ) throws(PreparationError) {
+        let made = names.compactMap { self.made[$0] }
+        guard let strings = (inputs + made).first(where: { $0.elementType == .string }) else { return }
+        throw .unsupported(
+            name: model.name,
+            reason: "its tensor '\(strings.name)' holds strings, which cannot be given to \(device); use 'device: cpu' "
+                + "without 'isolation: process'")
+    }
+
     /// The same with every first dimension so many times as large.
     func scaled(by factor: Int) -> TensorShapes {
         func scaled(_ tensor: InputShapes.Input) -> InputShapes.Input {

@@ -75,9 +75,9 @@ public final class CUDADevice: Device {
     }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) {
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         let layout = tasks[task].memory.layout
-        return (layout.inputs.map(\.bytes), layout.outputs.map(\.bytes))
+        return (layout.inputs.map { .bytes($0.bytes) }, layout.outputs.map { .bytes($0.bytes) })
     }
 
     /// Says whom to tell of the ends of stages, while none runs.

@@ -40,6 +40,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
                 let task = DeviceTask(model: model, batch: batch)
                 if let known = shapes[task] { return known }
                 let found = try TensorShapes.discover(staged, stages: sessions, batch: batch)
+                try found.requirePlainMemory(found.made.keys.sorted(), of: staged, on: "a GPU")
                 shapes[task] = found
                 return found
             }

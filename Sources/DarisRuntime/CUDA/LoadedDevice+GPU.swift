@@ -61,6 +61,6 @@ extension LoadedDevice {
             device: .cuda(loaded.device), name: "\(facts.name) (GPU \(index))", unitName: "SMs",
             units: facts.multiprocessorCount, kind: kind, contextUnits: loaded.parts.units,
             fingerprint: "\(facts.name) \(loaded.context.library.version) \(taskSet.partition) \(kind) \(taskSet.gpu)",
-            notes: notes + loaded.parts.notes)
+            shapes: shapes, notes: notes + loaded.parts.notes)
     }
 }

@@ -8,8 +8,9 @@ public protocol Device: Sendable {
     /// How many lanes there are: contexts × streams, context by context.
     var laneCount: Int { get }
 
-    /// The bytes of each input and output of a task's model, in the order of its graph, at the task's batch size.
-    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int])
+    /// What the bytes of each input and output of a task's model must be, in the order of its graph, at the task's batch
+    /// size.
+    func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize])
 
     /// Says whom to tell of the ends of stages. Called while no stage runs; takes `terminateRunningStages` back.
     ///

@@ -19,8 +19,8 @@ public enum MachineDevice: Device {
         }
     }
 
-    /// The bytes of each input and output of a task's model.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) {
+    /// What the bytes of each input and output of a task's model must be.
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         switch self {
         case .cpu(let device): device.tensorSizes(of: task)
         case .cuda(let device): device.tensorSizes(of: task)

@@ -76,6 +76,8 @@ public final class Executor<D: Device>: Sendable {
         var scheduler: Scheduler
         var measurements: Measurements
         var commands = CommandBuffer()
+        /// When each lane was given a stage last.
+        var laneStarts: ContiguousArray<Nanoseconds>
         var submissions: [JobID: Submission] = [:]
         /// The jobs of the batch that is about to be dispatched.
         var joined: [BatchMember] = []
@@ -96,6 +98,8 @@ public final class Executor<D: Device>: Sendable {
     let clock: MonotonicClock
     let state: Mutex<State>
     let timer: ReleaseTimer
+    /// The last look that was taken for watchers.
+    let views = Mutex<SystemView?>(nil)
     private let duration: Nanoseconds
     let drained = Semaphore()
     let completions = CompletionThread()
@@ -121,7 +125,9 @@ public final class Executor<D: Device>: Sendable {
         self.options = options
         self.duration = duration
         clock = MonotonicClock()
-        var initial = State(scheduler: Scheduler(configuration), measurements: Measurements(configuration))
+        var initial = State(
+            scheduler: Scheduler(configuration), measurements: Measurements(configuration),
+            laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.lanes))
         initial.commands.reserveCapacity(64)
         state = Mutex(initial)
         timer = ReleaseTimer(
@@ -206,18 +212,12 @@ public final class Executor<D: Device>: Sendable {
 
     /// What has been counted so far: a few numbers, copied under the lock.
     public func snapshot() -> Snapshot {
-        func jobs(_ group: RunMetrics.Group, skippedAreMisses: Bool) -> Snapshot.Jobs {
-            let skipped = skippedAreMisses ? group.jobs.skipped : 0
-            return Snapshot.Jobs(
-                counts: group.jobs,
-                missed: group.late + group.jobs.dropped - group.cancelled + group.jobs.failed + skipped,
-                inferences: group.inferences)
+        func jobs(_ group: RunMetrics.Group, _ priority: Priority) -> Snapshot.Jobs {
+            Snapshot.Jobs(counts: group.jobs, missed: group.missed(priority), inferences: group.inferences)
         }
         return state.withLock { state in
             let priorities = state.measurements.counted.priorities
-            return Snapshot(
-                elapsed: clock.now, hp: jobs(priorities[0], skippedAreMisses: true),
-                lp: jobs(priorities[1], skippedAreMisses: false))
+            return Snapshot(elapsed: clock.now, hp: jobs(priorities[0], .high), lp: jobs(priorities[1], .low))
         }
     }
 

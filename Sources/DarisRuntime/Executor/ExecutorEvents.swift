@@ -11,7 +11,7 @@ extension Executor {
             if let error = end.error {
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
-                state.measurements.note(.stage(lane: end.lane, jobs: end.jobs, executionTime: end.executionTime))
+                state.measurements.note(.stage(StageRun(end, at: time)))
                 handle(
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
             }
@@ -48,6 +48,7 @@ extension Executor {
                 let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
                 state.joined.append(BatchMember(job: job, io: tensors))
             case .dispatch(let job, let stage, let lane):
+                state.laneStarts[lane] = before
                 let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
                 if state.joined.isEmpty {
                     device.launch(job, stage: stage, lane: lane, io: tensors)

@@ -9,11 +9,15 @@ struct Submission: Sendable {
 
 /// Jobs from outside.
 extension Executor {
+    /// The time since the executor was made, by which deadlines are told.
+    public var now: Nanoseconds { clock.now }
+
     /// Releases a job of a sporadic task now and returns without waiting for it.
     ///
     /// - Parameters:
     ///   - task: index of the task.
-    ///   - inputs: the bytes of each input of its model, row-major, at the task's batch size.
+    ///   - inputs: the bytes of each input of its model, row-major, at the task's batch size; strings as
+    ///     ``EncodedStrings`` has them.
     ///   - relativeDeadline: the job's own deadline from now; the task's if `nil`.
     ///   - completion: called exactly once with the bytes of each output, or why there are none, on a thread that
     ///     belongs to no lane.
@@ -30,8 +34,9 @@ extension Executor {
         guard inputs.count == sizes.inputs.count else {
             throw .wrongInput("task '\(name)' takes \(sizes.inputs.count) inputs, not \(inputs.count)")
         }
-        for (index, (input, size)) in zip(inputs, sizes.inputs).enumerated() where input.count != size {
-            throw .wrongInput("input \(index) of task '\(name)' has \(size) bytes, not \(input.count)")
+        for (index, (input, size)) in zip(inputs, sizes.inputs).enumerated() {
+            guard let problem = size.problem(of: input) else { continue }
+            throw .wrongInput("input \(index) of task '\(name)' \(problem)")
         }
         let submission = Submission(
             tensors: JobTensors(inputs: inputs, outputSizes: sizes.outputs), completion: completion)

@@ -6,13 +6,13 @@ public final class JobTensors: @unchecked Sendable {
     // Unchecked: written by whoever makes it, then by the lane that runs the job, then read by whoever is told of its
     // end; each hands it on through a lock.
 
-    /// One array of bytes an input, row-major, little-endian, of exactly the task's size.
+    /// One array of bytes an input, row-major, little-endian, as the task's `TensorSize` says.
     public let inputs: [[UInt8]]
     /// One array of bytes an output, filled when the job completes.
     public internal(set) var outputs: [[UInt8]]
 
-    init(inputs: [[UInt8]], outputSizes: [Int]) {
+    init(inputs: [[UInt8]], outputSizes: [TensorSize]) {
         self.inputs = inputs
-        outputs = outputSizes.map { [UInt8](repeating: 0, count: $0) }
+        outputs = outputSizes.map { [UInt8](repeating: 0, count: $0.byteCount ?? 0) }
     }
 }

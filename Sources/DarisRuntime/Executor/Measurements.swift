@@ -9,7 +9,7 @@ struct Measurements: Sendable {
         case release(task: Int, Priority)
         case migration(task: Int, Priority)
         case end(JobOutcome)
-        case stage(lane: Int, jobs: Int, executionTime: Nanoseconds)
+        case stage(StageRun)
         case decision(Nanoseconds)
         case handover(Nanoseconds)
         case loss(context: Int)
@@ -17,7 +17,10 @@ struct Measurements: Sendable {
     }
 
     private var entries = ContiguousArray<Entry>()
-    private var metrics: RunMetrics
+    /// What has been counted.
+    private(set) var metrics: RunMetrics
+    /// The stages counted last.
+    private(set) var recent = RecentStages()
     private static let limit = 1024
 
     init(_ configuration: SchedulerConfiguration) {
@@ -46,8 +49,10 @@ struct Measurements: Sendable {
             case .release(let task, let priority): metrics.recordRelease(task: task, priority: priority)
             case .migration(let task, let priority): metrics.recordMigration(task: task, priority: priority)
             case .end(let outcome): metrics.recordEnd(outcome)
-            case .stage(let lane, let jobs, let time):
-                metrics.recordStage(lane: lane, jobs: jobs, executionTime: time)
+            case .stage(let run):
+                metrics.recordStage(
+                    lane: Int(run.lane), task: Int(run.task), jobs: Int(run.jobs), executionTime: run.executionTime)
+                recent.append(run)
             case .decision(let time): metrics.recordDecision(time)
             case .handover(let time): metrics.recordHandover(time)
             case .loss(let context): metrics.recordLoss(of: context)

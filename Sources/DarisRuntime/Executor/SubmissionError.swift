@@ -6,7 +6,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
     case unknownTask(String)
     /// The task releases its own jobs.
     case periodicTask(String)
-    /// The number of inputs, or the size of one, is not the model's.
+    /// The number of inputs, or the size of one, is not the model's, or its strings break off.
     case wrongInput(String)
     /// As many jobs as allowed are waiting for an outcome.
     case tooManySubmissions(limit: Int)

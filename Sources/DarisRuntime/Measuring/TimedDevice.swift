@@ -19,7 +19,9 @@ public final class TimedDevice<Base: Device>: Device {
     public var laneCount: Int { base.laneCount }
 
     /// The bytes of each input and output of a task's model.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { base.tensorSizes(of: task) }
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        base.tensorSizes(of: task)
+    }
 
     /// Says whom to tell of the ends of stages.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }

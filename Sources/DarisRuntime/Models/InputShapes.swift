@@ -49,10 +49,6 @@ struct InputShapes {
                     shape.append(batch)
                 }
             }
-            guard input.type.elementType.byteSize != nil else {
-                throw .unsupported(
-                    name: model, reason: "its input '\(input.name)' holds strings, which it cannot be run on")
-            }
             if batch != 1, let first = input.type.dimensions.first, case .fixed(let length) = first, length != batch {
                 throw .unsupported(
                     name: model,
@@ -66,7 +62,8 @@ struct InputShapes {
     }
 
     /// Tensors of seeded random elements: floats from 0 to 1, whole numbers 0 and 1, which are valid for indices and
-    /// masks alike. If `isSparse`, every other element is 0.
+    /// masks alike, and the same as strings, which are valid for text and for numbers in writing. If `isSparse`, every other
+    /// element is 0.
     static func randomTensors(
         _ inputs: [Input], library: ONNXRuntimeLibrary, seed: UInt64, isSparse: Bool = false
     ) throws(ONNXRuntimeError) -> [String: Tensor] {
@@ -74,7 +71,11 @@ struct InputShapes {
         var tensors: [String: Tensor] = [:]
         for input in inputs {
             let tensor = try Tensor(library: library, elementType: input.elementType, shape: input.shape)
-            fill(tensor, from: &generator)
+            if input.elementType == .string {
+                try tensor.setStrings(digits(tensor.elementCount, isSparse: isSparse, from: &generator))
+            } else {
+                fill(tensor, from: &generator)
+            }
             if isSparse, let size = input.elementType.byteSize {
                 tensor.withUnsafeMutableBytes { bytes in
                     for start in stride(from: 0, to: bytes.count, by: 2 * size) {
@@ -85,6 +86,14 @@ struct InputShapes {
             tensors[input.name] = tensor
         }
         return tensors
+    }
+
+    private static func digits(_ count: Int, isSparse: Bool, from generator: inout SplitMix64) -> [UInt8] {
+        EncodedStrings.encode(
+            (0..<count).map { index in
+                let isOne = generator.next() & 1 == 1 && !(isSparse && index % 2 == 0)
+                return CollectionOfOne(UInt8(ascii: isOne ? "1" : "0"))
+            })
     }
 
     private static func fill(_ tensor: Tensor, from generator: inout SplitMix64) {

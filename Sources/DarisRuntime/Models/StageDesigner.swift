@@ -227,10 +227,13 @@ public struct StageDesigner: Sendable {
         return types
     }
 
+    /// What a string takes, short ones whole: the size of C++'s.
+    private static let stringBytes = 32
+
     /// Bytes of each tensor at batch 1; open dimensions count as 1.
     private func sizes(_ types: [String: TensorDescription], dimensions: [String: Int]) -> [String: Int] {
         types.mapValues { type in
-            var size = ElementType(rawValue: type.elementType)?.byteSize ?? 0
+            var size = ElementType(rawValue: type.elementType).map { $0.byteSize ?? Self.stringBytes } ?? 0
             for dimension in type.dimensions ?? [] {
                 let length =
                     switch dimension {

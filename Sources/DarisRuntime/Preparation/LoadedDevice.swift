@@ -18,6 +18,8 @@ struct LoadedDevice {
     var quota: Int?
     /// What measured times depend on besides the models: how the device is cut.
     var fingerprint: String
+    /// Of each different task.
+    var shapes: [DeviceTask: TensorShapes]
     var notes: [String] = []
 
     /// Loads the models onto the device that a task set names.
@@ -48,7 +50,8 @@ struct LoadedDevice {
                 fifoPriority: fifoPriority, seed: taskSet.run.seed, progress: progress)
             loaded = LoadedDevice(
                 device: .cpu(device), name: "CPU (\(CPUFacts.name))", unitName: "cores", units: processors.count,
-                kind: .cores, contextUnits: device.coreSets, fingerprint: "\(partition) \(device.coreSets)")
+                kind: .cores, contextUnits: device.coreSets, fingerprint: "\(partition) \(device.coreSets)",
+                shapes: device.shapes)
         }
         if processors.count < partition.contexts {
             loaded.notes.append(

@@ -42,6 +42,8 @@ public struct Preparation: Sendable {
     public let models: [StagedModel]
     /// The device, loaded.
     public let device: MachineDevice
+    /// What each task's model takes and gives.
+    public let signatures: [ModelSignature]
     /// How each task's jobs arrive.
     public let arrivals: [JobArrival]
     /// The SCHED_FIFO priority of the release timer, or 0.
@@ -98,7 +100,10 @@ public struct Preparation: Sendable {
                 notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: loaded.device,
-                arrivals: arrivals, timerFIFOPriority: fifo ? 30 : 0)
+                signatures: deviceTasks.map { task in
+                    guard let shapes = loaded.shapes[task] else { return ModelSignature(inputs: [], outputs: []) }
+                    return ModelSignature(models[task.model], shapes: shapes)
+                }, arrivals: arrivals, timerFIFOPriority: fifo ? 30 : 0)
         } catch {
             loaded.device.shutDown()
             throw error

@@ -24,6 +24,10 @@ final class Hosting: Sendable {
     func place(
         _ tasks: [DeviceTask], _ models: [StagedModel], _ shapes: [DeviceTask: TensorShapes]
     ) throws(PreparationError) -> [[String: UnsafeMutableRawBufferPointer]] {
+        for task in tasks {
+            let model = models[task.model]
+            try shapes[task]?.requirePlainMemory(model.outputs, of: model, on: "a worker process")
+        }
         var end = SharedMemory.tensorStart(lanes: lanes)
         let places: [[String: WorkerReadiness.Place]] = tasks.map { task in
             guard let shapes = shapes[task] else { return [:] }

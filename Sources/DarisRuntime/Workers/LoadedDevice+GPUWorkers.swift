@@ -54,6 +54,7 @@ extension LoadedDevice {
             device: .workers(device), name: "\(facts.name) (GPU \(index))", unitName: "SMs",
             units: facts.multiprocessorCount, kind: kind, contextUnits: plans.map { _ in [] },
             quota: partition.quota(units: facts.multiprocessorCount, granularity: 2),
-            fingerprint: "\(facts.name) \(partition) \(kind) \(taskSet.gpu) in processes")
+            fingerprint: "\(facts.name) \(partition) \(kind) \(taskSet.gpu) in processes",
+            shapes: device.shapes)
     }
 }

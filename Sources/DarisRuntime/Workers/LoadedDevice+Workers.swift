@@ -30,6 +30,7 @@ extension LoadedDevice {
         let device = try WorkerDevice(plans, program: path, progress: options.progress)
         return LoadedDevice(
             device: .workers(device), name: "CPU (\(CPUFacts.name))", unitName: "cores", units: processors.count,
-            kind: .cores, contextUnits: coreSets, fingerprint: "\(partition) \(coreSets) in processes")
+            kind: .cores, contextUnits: coreSets, fingerprint: "\(partition) \(coreSets) in processes",
+            shapes: device.shapes)
     }
 }

@@ -133,7 +133,10 @@ extension WorkerContext {
             taskCount: specification.tasks.count, lanes: settings.streams, fileBytes: Int(facts.st_size))
         let sizes = readiness.tasks.map { ($0.inputs.map(\.bytes), $0.outputs.map(\.bytes)) }
         try state.withLock { state throws(DeviceError) in
-            if state.sizes.isEmpty { state.sizes = sizes }
+            if state.sizes.isEmpty {
+                state.sizes = sizes
+                state.shapes = readiness.shapes
+            }
             for (old, new) in zip(state.sizes, sizes) where old != new {
                 throw DeviceError("its worker process has tensors of other sizes than the one before")
             }

@@ -48,6 +48,8 @@ final class WorkerContext: Sendable {
         var isStopping = false
         /// Tensor sizes by task, once the first worker is ready.
         var sizes: [(inputs: [Int], outputs: [Int])] = []
+        /// What it found out of the tasks' tensors.
+        var shapes: [WorkerSpecification.KnownShapes] = []
         var record = WorkerRecord()
     }
 
@@ -111,7 +113,10 @@ final class WorkerContext: Sendable {
     }
 
     /// The bytes of each input and output of a task's model.
-    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { state.withLock { $0.sizes[task] } }
+    func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        let sizes = state.withLock { $0.sizes[task] }
+        return (sizes.inputs.map(TensorSize.bytes), sizes.outputs.map(TensorSize.bytes))
+    }
 
     /// Has stages end early, or takes that back.
     func terminate(_ isTerminating: Bool) {

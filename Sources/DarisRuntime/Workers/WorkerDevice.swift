@@ -69,7 +69,15 @@ public final class WorkerDevice: Device {
     }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { contexts[0].tensorSizes(of: task) }
+    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+        contexts[0].tensorSizes(of: task)
+    }
+
+    /// Of each different task, as the first worker found them.
+    var shapes: [DeviceTask: TensorShapes] {
+        let known = contexts[0].state.withLock { $0.shapes }
+        return Dictionary(known.map { ($0.task, $0.shapes) }) { first, _ in first }
+    }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {

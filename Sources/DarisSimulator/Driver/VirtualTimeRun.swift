@@ -89,7 +89,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         if let fails = driver.fails, fails(job, stage, lane) {
             handle(.stageFailed(lane: lane, job: job))
         } else {
-            metrics.recordStage(lane: lane, jobs: jobs, executionTime: executionTime)
+            metrics.recordStage(lane: lane, task: job.task, jobs: jobs, executionTime: executionTime)
             handle(.stageCompleted(lane: lane, job: job, executionTime: executionTime))
         }
     }

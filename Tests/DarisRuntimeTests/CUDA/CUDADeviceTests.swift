@@ -53,7 +53,7 @@ struct CUDADeviceTests {
                 try GPUBench(workshop, [model], gpu: gpu, tasks: [.init(model: 0, batch: 2)])
             }
             let sizes = bench.device.tensorSizes(of: 0)
-            #expect(sizes.inputs == [24, 24] && sizes.outputs == [24, 24])
+            #expect(sizes.inputs == [.bytes(24), .bytes(24)] && sizes.outputs == sizes.inputs)
             let (a, b): ([Float], [Float]) = ([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])
             _ = try await bench.run { executor in
                 for _ in 0..<3 {

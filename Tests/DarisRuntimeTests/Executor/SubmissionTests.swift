@@ -147,7 +147,7 @@ struct SubmissionTests {
         let bench = try Bench(
             [Bench.task("mine"), Bench.task("clock")],
             arrivals: [.sporadic, .clock(.every(Bench.endless, from: Bench.endless))],
-            device: ManualDevice(lanes: 1, inputSizes: [4, 2]))
+            device: ManualDevice(lanes: 1, inputSizes: [.bytes(4), .bytes(2)]))
         let good: [[UInt8]] = [[0, 0, 0, 0], [0, 0]]
         func refusal(_ task: Int, _ inputs: [[UInt8]]) -> String {
             do throws(SubmissionError) {

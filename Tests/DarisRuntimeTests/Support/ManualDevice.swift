@@ -25,15 +25,15 @@ final class ManualDevice: Device {
     }
 
     let laneCount: Int
-    private let inputSizes: [Int]
-    private let outputSizes: [Int]
+    private let inputSizes: [TensorSize]
+    private let outputSizes: [TensorSize]
     private let state = Mutex(State())
     /// Every launch, in order.
     let launches = Journal<Launch>()
     /// One entry for each call of `terminateRunningStages`.
     let terminations = Journal<Void>()
 
-    init(lanes: Int, inputSizes: [Int] = [4], outputSizes: [Int] = [4]) {
+    init(lanes: Int, inputSizes: [TensorSize] = [.bytes(4)], outputSizes: [TensorSize] = [.bytes(4)]) {
         laneCount = lanes
         self.inputSizes = inputSizes
         self.outputSizes = outputSizes
@@ -44,7 +44,7 @@ final class ManualDevice: Device {
     /// What was asked of the device that no device can do.
     var violations: [String] { state.withLock(\.violations) }
 
-    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { (inputSizes, outputSizes) }
+    func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { (inputSizes, outputSizes) }
 
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         state.withLock { state in

@@ -90,11 +90,46 @@ enum SmallModels {
         inputs: [float("x", [.fixed(2), .fixed(3)])], outputs: [float("y", [.fixed(2), .fixed(3)])],
         [node("Relu", ["x"], ["y"])])
 
+    static func strings(_ name: String, _ dimensions: [Dimension]) -> TensorDescription {
+        TensorDescription(name: name, elementType: 8, dimensions: dimensions)
+    }
+
     /// Text in, text out.
     static let text = model(
-        inputs: [TensorDescription(name: "x", elementType: 8, dimensions: [.symbolic("batch")])],
-        outputs: [TensorDescription(name: "y", elementType: 8, dimensions: [.symbolic("batch")])],
+        inputs: [strings("x", [.symbolic("batch")])], outputs: [strings("y", [.symbolic("batch")])],
         [node("Identity", ["x"], ["y"])])
+
+    /// `text` is `a` where `x` is greater than 1, else `b`; `y = relu(x) + 1`. Strings lie between its last two nodes.
+    static let choose = model(
+        inputs: [float("x", row), strings("a", row), strings("b", row)],
+        outputs: [float("y", row), strings("text", row)], weights: [weight("one", [1]), weight("zero", [0])],
+        [
+            node("Relu", ["x"], ["r"]), node("Add", ["r", "one"], ["y"]), node("Greater", ["x", "zero"], ["positive"]),
+            node("Greater", ["x", "one"], ["large"]), node("Where", ["positive", "a", "b"], ["t"]),
+            node("Where", ["large", "t", "b"], ["text"]),
+        ])
+
+    private static func cast(_ input: String, _ output: String, to elementType: Int32) -> ONNXNodeProto {
+        var attribute = ONNXAttributeProto()
+        attribute.name = "to"
+        attribute.type = 2
+        attribute.i = Int64(elementType)
+        var cast = node("Cast", [input], [output])
+        cast.attribute = [attribute]
+        return cast
+    }
+
+    /// Reads the number in each string: fails for one that is none.
+    static let numbers = model(
+        inputs: [strings("x", [.symbolic("batch")])], outputs: [float("y", [.symbolic("batch")])],
+        [cast("x", "y", to: TensorDescription.float32)])
+
+    /// `y = relu(x)`, by way of a string each.
+    static let throughText = model(
+        inputs: [float("x", row)], outputs: [float("y", row)],
+        [
+            node("Relu", ["x"], ["r"]), cast("r", "t", to: 8), cast("t", "y", to: TensorDescription.float32),
+        ])
 
     /// The places where `x` is not 0: as many as there are.
     static let nonZero = model(

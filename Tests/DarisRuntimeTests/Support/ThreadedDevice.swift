@@ -39,7 +39,7 @@ final class ThreadedDevice: Device {
         }
     }
 
-    func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { ([1], [1]) }
+    func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { ([.bytes(1)], [.bytes(1)]) }
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
         onLaunch(job, stage, lane)

@@ -55,7 +55,7 @@ struct WorkerDeviceTests {
             for round in 0..<3 {
                 for task in tasks.indices {
                     let inputs = inside.device.tensorSizes(of: task).inputs.enumerated().map { index, size in
-                        bytes(randomFloats(size / 4, seed: UInt64(100 * round + 10 * task + index)))
+                        bytes(randomFloats((size.byteCount ?? 0) / 4, seed: UInt64(100 * round + 10 * task + index)))
                     }
                     answers[side].append(try await submit(task, inputs))
                 }

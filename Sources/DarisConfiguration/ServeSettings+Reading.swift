@@ -1,0 +1,104 @@
+internal import DarisCore
+
+extension ServeSettings {
+    /// Reads `serve:`; without it, the defaults.
+    init(_ field: Field?) throws(ConfigurationError) {
+        self.init()
+        guard let field else { return }
+        let section = try Section(
+            field, keys: ["http", "grpc", "tls", "tokens", "limits"], example: "{http: 127.0.0.1:8000}")
+        if let value = section["http"] { http = try Self.address(value) }
+        if let value = section["grpc"] { grpc = try Self.address(value) }
+        if let value = section["tls"] {
+            let tls = try Section(
+                value, keys: ["certificate", "key"], example: "{certificate: server.pem, key: server.key}")
+            self.tls = TLS(
+                certificate: try Self.path(try tls.required("certificate", example: "certificate: server.pem")),
+                key: try Self.path(try tls.required("key", example: "key: server.key")))
+        }
+        if let value = section["tokens"] {
+            let tokens = try Section(value, keys: ["inference", "control"], example: "{inference: clients.token}")
+            inferenceTokens = try tokens["inference"].map { file throws(ConfigurationError) in try Self.path(file) }
+            controlTokens = try tokens["control"].map { file throws(ConfigurationError) in try Self.path(file) }
+        }
+        if let value = section["limits"] { bounds = try Bounds(value) }
+    }
+
+    /// Reads an address as it is written on a command line or in a file; `off` is none.
+    ///
+    /// - Parameter field: What it is for, to stand in the error.
+    public static func parseAddress(_ text: String, field: String = "") throws(ConfigurationError) -> Address? {
+        if text == "off" { return nil }
+        let error = ConfigurationError(
+            field: field, message: "\(text.quoted) is not an address; write for example '127.0.0.1:8000', or 'off'")
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw error }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") {
+            throw error
+        }
+        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { throw error }
+        return Address(host: host, port: port)
+    }
+
+    private static func address(_ field: Field) throws(ConfigurationError) -> Address? {
+        if (try? field.bool()) == false { return nil }
+        let text = try field.text("an address", example: "127.0.0.1:8000")
+        do { return try parseAddress(text) } catch { throw field.error(error.message) }
+    }
+
+    private static func path(_ field: Field) throws(ConfigurationError) -> String {
+        SourceFolder.resolve(try field.text("the path of a file", example: "server.pem"), in: field.file)
+    }
+}
+
+extension ServeSettings.Bounds {
+    init(_ field: Field) throws(ConfigurationError) {
+        self.init()
+        let section = try Section(
+            field, keys: ["body", "connections", "requests", "waiting", "receive", "idle", "drain"],
+            example: "{body: 64 MiB, connections: 1024}")
+        if let value = section["body"] {
+            let text = try value.text("a size", example: "64 MiB")
+            do { body = try Quantity.parseBytes(text, in: 1 << 10...4 << 30) } catch {
+                throw value.error(error.message)
+            }
+        }
+        if let value = section["connections"] { connections = try value.integer(in: 1...1_000_000) }
+        if let value = section["requests"] { requests = try value.integer(in: 1...65_536) }
+        if let value = section["waiting"] { waiting = try value.integer(in: 0...65_536) }
+        let times = Nanoseconds.milliseconds(Int64(10))...Nanoseconds.seconds(Int64(3_600))
+        if let value = section["receive"] { receive = try value.duration(in: times) }
+        if let value = section["idle"] { idle = try value.duration(in: times) }
+        if let value = section["drain"] { drain = try value.duration(in: times) }
+    }
+}
+
+extension Quantity {
+    /// Reads a number of bytes such as `64 MiB`, `10 MB`, `4096`.
+    ///
+    /// - Parameter range: The numbers allowed.
+    public static func parseBytes(_ text: String, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
+        let units = [
+            "": 1, "B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "KiB": 1 << 10,
+            "MiB": 1 << 20, "GiB": 1 << 30,
+        ]
+        let trimmed = text.filter { $0 != " " }
+        let digits = trimmed.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits), let unit = units[String(trimmed.dropFirst(digits.count))],
+            case let (bytes, overflow) = number.multipliedReportingOverflow(by: unit), !overflow
+        else {
+            throw ConfigurationError(
+                message:
+                    "\(text.quoted) is not a size; write for example '64 MiB' (units: B, KiB, MiB, GiB, kB, MB, GB)")
+        }
+        guard range.contains(bytes) else {
+            throw ConfigurationError(
+                message: "\(text.quoted) is outside \(range.lowerBound) B to \(range.upperBound) B")
+        }
+        return bytes
+    }
+}

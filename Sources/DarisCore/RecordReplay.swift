@@ -1,0 +1,96 @@
+/// A recorded run as it goes on again: a fresh scheduler is fed the events and must decide what was decided then.
+///
+/// ```swift
+/// var replay = RecordReplay(reader.configuration)
+/// while let entry = try reader.next() {
+///     if let mismatch = replay.take(entry) { … }
+/// }
+/// print(replay.summary(of: reader.plan, end: end).hp.dmr)
+/// ```
+///
+/// Between two entries `scheduler` is as it was then, so that everything it knew can be looked at.
+public struct RecordReplay: ~Copyable {
+    /// The scheduler after the latest event.
+    public private(set) var scheduler: Scheduler
+    /// What the scheduler decided at the latest event.
+    public private(set) var commands = CommandBuffer()
+    /// What has been counted, as the driver of the run counted it; decisions and hand-overs are not in a record.
+    public private(set) var metrics: RunMetrics
+    private var matched = 0
+    private var taken = 0
+    private var last: (event: Event, time: Nanoseconds)?
+
+    /// A replay of no entry yet.
+    ///
+    /// - Precondition: the configuration is valid, as a reader makes sure.
+    public init(_ configuration: SchedulerConfiguration) {
+        scheduler = Scheduler(configuration)
+        metrics = RunMetrics(configuration)
+    }
+
+    /// Takes in the next entry: an event is handed to the scheduler, a command compared with the scheduler's.
+    ///
+    /// - Precondition: every released task exists, as a reader makes sure.
+    /// - Returns: the difference, if there is one; the replay cannot go on after it.
+    public mutating func take(_ entry: RecordEntry) -> RecordMismatch? {
+        defer { taken += 1 }
+        switch entry.content {
+        case .event(let event):
+            if matched < commands.count { return mismatch(recorded: nil) }
+            count(event)
+            scheduler.handle(event, at: entry.time, into: &commands)
+            for command in commands { count(command) }
+            matched = 0
+            last = (event, entry.time)
+        case .command(let command):
+            guard matched < commands.count, commands[matched] == command else { return mismatch(recorded: command) }
+            matched += 1
+        }
+        return nil
+    }
+
+    /// Whether commands are missing at the end.
+    public func finish() -> RecordMismatch? { matched < commands.count ? mismatch(recorded: nil) : nil }
+
+    /// The figures of the run.
+    ///
+    /// - Parameter end: when it ended. A real run that ended before its time was interrupted then.
+    public func summary(of plan: RunPlan, end: Nanoseconds) -> RunSummary {
+        let duration = Nanoseconds.seconds(min(max(plan.durationS, 0), RunRecord.latestTime.inSeconds))
+        return RunSummary(
+            metrics, scheduler: scheduler, duration: plan.simulated ? duration : min(duration, end), elapsed: end)
+    }
+
+    private func mismatch(recorded: Command?) -> RecordMismatch {
+        RecordMismatch(
+            entry: taken, time: last?.time ?? .zero, event: last?.event, recorded: recorded,
+            decided: matched < commands.count ? commands[matched] : nil)
+    }
+
+    private mutating func count(_ event: Event) {
+        let partition = scheduler.configuration.partition
+        switch event {
+        case .jobReleased(let task, _):
+            metrics.recordRelease(task: task, priority: scheduler.configuration.tasks[task].priority)
+        case .stageCompleted(let lane, let job, let executionTime) where (0..<partition.lanes).contains(lane):
+            let isRunning = scheduler.runningStage(on: lane)?.job == job
+            metrics.recordStage(
+                lane: lane, task: job.task, jobs: isRunning ? scheduler.jobs(on: lane) : 1,
+                executionTime: SchedulerConfiguration.clamped(executionTime))
+        case .contextLost(let context) where (0..<partition.contexts).contains(context):
+            metrics.recordLoss(of: context)
+        case .contextRestored(let context) where (0..<partition.contexts).contains(context):
+            metrics.recordRestore(of: context)
+        default: break
+        }
+    }
+
+    private mutating func count(_ command: Command) {
+        switch command {
+        case .admitted(let job, _, migrated: true):
+            metrics.recordMigration(task: job.task, priority: scheduler.configuration.tasks[job.task].priority)
+        case .finished(let outcome): metrics.recordEnd(outcome)
+        default: break
+        }
+    }
+}

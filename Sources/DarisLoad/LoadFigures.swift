@@ -1,0 +1,45 @@
+public import DarisCore
+
+/// What became of the requests of a load, as the client saw it.
+public struct LoadFigures: Sendable {
+    /// Requests sent.
+    public internal(set) var sent = 0
+    /// Answered with outputs by the deadline.
+    public internal(set) var inTime = 0
+    /// Answered with outputs after the deadline.
+    public internal(set) var late = 0
+    /// Turned away: 503.
+    public internal(set) var refused = 0
+    /// Given up by the server since the deadline passed: 504.
+    public internal(set) var tooLate = 0
+    /// Anything else, with how often.
+    public internal(set) var errors: [String: Int] = [:]
+    /// Releases for which nothing was sent, since as many requests as allowed were on their way.
+    public internal(set) var unsent = 0
+    /// From sending to the answer, for answers with outputs.
+    public internal(set) var response = Distribution()
+    /// From sending to the answer, for those turned away.
+    public internal(set) var refusal = Distribution()
+    /// From the first release to the last answer.
+    public internal(set) var elapsed = Nanoseconds.zero
+
+    /// Requests that came to nothing for another reason than time.
+    public var failed: Int { errors.values.reduce(0, +) }
+    /// Requests with an answer of any kind.
+    public var answered: Int { inTime + late + refused + tooLate + failed }
+    /// Of those that were taken on, the share that was late: after the deadline, or given up.
+    public var dmr: Double {
+        let taken = inTime + late + tooLate
+        return taken == 0 ? 0 : Double(late + tooLate) / Double(taken)
+    }
+    /// Answers with outputs a second.
+    public var throughput: Double { elapsed > .zero ? Double(inTime + late) / elapsed.inSeconds : 0 }
+
+    /// The most different errors that are told apart.
+    static let errorLimit = 20
+
+    mutating func record(error: String) {
+        let isNew = errors[error] == nil
+        errors[isNew && errors.count >= Self.errorLimit ? "other errors" : error, default: 0] += 1
+    }
+}

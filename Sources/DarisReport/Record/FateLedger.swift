@@ -1,0 +1,131 @@
+internal import DarisCore
+
+/// Why jobs did not end in time: all of them counted, the first of every kind and task explained.
+struct FateLedger {
+    /// Jobs that ended alike.
+    struct Kind: Hashable, Comparable {
+        let priority: Priority
+        /// `nil` if the job had not ended when the run did.
+        let fate: JobFate?
+        /// Of jobs without a fate: `late` if their deadline had passed, else `nil`.
+        let reason: FateReason?
+
+        static func < (a: Kind, b: Kind) -> Bool { a.rank.lexicographicallyPrecedes(b.rank) }
+
+        /// HP before LP, and in the order in which a reader wants to know.
+        private var rank: [Int] {
+            let order: [JobFate?] = [.completed, .failed, .dropped, .skipped, nil, .rejected]
+            return [Int(priority.rawValue), order.firstIndex(of: fate) ?? 0, reason.map { Int($0.rawValue) } ?? -1]
+        }
+
+        /// Whether such jobs count as misses (docs/decisions/0005).
+        var isMiss: Bool {
+            switch (fate, reason) {
+            case (.completed?, _), (.failed?, _), (.dropped?, .deadlinePassed?), (nil, .late?): true
+            case (.skipped?, _): priority == .high
+            default: false
+            }
+        }
+    }
+
+    /// One job, explained.
+    struct Note {
+        let job: JobID
+        /// What to look at in the timeline: the job's time and context.
+        let from: Nanoseconds
+        let to: Nanoseconds
+        let context: Int
+        let words: String
+    }
+
+    /// The jobs of a kind.
+    struct Group {
+        var count = 0
+        var byTask: [Int: Int] = [:]
+        var notes: [Note] = []
+        fileprivate var noted: [Int: Int] = [:]
+    }
+
+    /// The most jobs explained of a kind and task, and of a kind.
+    static let taskLimit = 20
+    static let kindLimit = 100
+
+    private(set) var groups: [Kind: Group] = [:]
+    private(set) var traces: JobTraces
+    private let names: [String]
+
+    init(_ configuration: SchedulerConfiguration) {
+        traces = JobTraces(configuration)
+        names = configuration.tasks.map(\.name)
+    }
+
+    private mutating func note(
+        _ kind: Kind, _ job: JobID, from: Nanoseconds, to: Nanoseconds, context: Int, words: () -> String
+    ) {
+        let noted = groups[kind]?.noted[job.task, default: 0] ?? 0
+        let isExplained = noted < Self.taskLimit && groups[kind]?.notes.count ?? 0 < Self.kindLimit
+        let text = isExplained ? words() : ""
+        groups[kind, default: Group()].count += 1
+        groups[kind]?.byTask[job.task, default: 0] += 1
+        guard isExplained else { return }
+        groups[kind]?.noted[job.task, default: 0] += 1
+        groups[kind]?.notes.append(Note(job: job, from: from, to: to, context: context, words: text))
+    }
+}
+
+extension FateLedger: RunFollower {
+    mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
+        traces.follow(step)
+        for case .finished(let outcome) in step.commands {
+            guard let trace = traces.end(outcome.job) else { continue }
+            guard outcome.reason != .onTime else { continue }
+            let kind = Kind(priority: outcome.priority, fate: outcome.fate, reason: outcome.reason)
+            let words = FateWords(traces: traces, trace: trace, outcome: outcome)
+            // Text is made only where it will be shown.
+            let context = trace.admission?.context ?? scheduler.home(of: outcome.job.task)
+            if outcome.reason == .noContextFits {
+                let test = AdmissionWords(outcome.job.task, step, scheduler)
+                note(kind, outcome.job, from: outcome.release, to: outcome.finish, context: context) { test.text }
+            } else {
+                note(kind, outcome.job, from: outcome.release, to: outcome.finish, context: context) { words.text }
+            }
+        }
+    }
+
+    mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler) {
+        for trace in traces.inFlight {
+            let priority = traces.configuration.tasks[trace.job.task].priority
+            let isOverdue = trace.deadline < scheduler.now
+            let words = FateWords(traces: traces, trace: trace, outcome: nil)
+            note(
+                Kind(priority: priority, fate: nil, reason: isOverdue ? .late : nil), trace.job, from: trace.release,
+                to: end,
+                context: trace.admission?.context ?? scheduler.home(of: trace.job.task)
+            ) { words.unfinished(at: end) }
+        }
+    }
+}
+
+extension FateLedger.Kind {
+    /// "HP: ended after the deadline".
+    var title: String {
+        let words =
+            switch (fate, reason) {
+            case (.completed?, _): "ended after the deadline"
+            case (.rejected?, .noContextFits?): "turned away: no context had utilisation to spare"
+            case (.rejected?, .taskRemoved?): "turned away: the task had been removed"
+            case (.rejected?, _): "turned away: every context was lost"
+            case (.skipped?, .queueFull?): "skipped: the queue behind the task's previous job was full"
+            case (.skipped?, _): "skipped: the task's previous job was still in flight"
+            case (.dropped?, .cancelled?): "cancelled"
+            case (.dropped?, .taskRemoved?): "dropped: the task was removed"
+            case (.dropped?, _): "dropped at the deadline"
+            case (.failed?, .stageFailed?): "failed on the device"
+            case (.failed?, .contextLost?): "lost with the context"
+            case (.failed?, _): "failed: every context was lost"
+            case (nil, .late?): "still in flight after the deadline when the run ended"
+            case (nil, _): "still in flight when the run ended"
+            }
+        return "\(priority.name): \(words)"
+    }
+}

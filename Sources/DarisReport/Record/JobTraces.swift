@@ -1,0 +1,97 @@
+internal import DarisCore
+
+/// What is known of a job from its release on.
+struct JobTrace: Sendable {
+    let job: JobID
+    let release: Nanoseconds
+    let deadline: Nanoseconds
+    /// When it was admitted, on which context, and whether that was not its task's own.
+    var admission: (time: Nanoseconds, context: Int, migrated: Bool)?
+    /// The runs of its stages that have ended, in order.
+    var runs: [StageRun] = []
+
+    init(_ job: JobID, release: Nanoseconds, deadline: Nanoseconds) {
+        self.job = job
+        self.release = release
+        self.deadline = deadline
+    }
+
+    /// The stages it has behind it.
+    var stagesDone: Int { runs.count { $0.outcome == .completed } }
+    /// The time it ran.
+    var runTime: Nanoseconds { runs.reduce(.zero) { $0 + $1.duration } }
+}
+
+/// The jobs that are released and not at an end, and what ran of late on each context.
+struct JobTraces {
+    /// How many runs a context remembers.
+    private static let memory = 2048
+
+    let configuration: SchedulerConfiguration
+    private var jobs: [JobID: JobTrace] = [:]
+    private var released: [Int]
+    private var recent: [[StageRun]]
+    /// The run on each lane.
+    private(set) var running: [StageRun?]
+
+    init(_ configuration: SchedulerConfiguration) {
+        self.configuration = configuration
+        released = [Int](repeating: 0, count: configuration.tasks.count)
+        recent = [[StageRun]](repeating: [], count: configuration.partition.contexts)
+        running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
+    }
+
+    /// The jobs in flight, in order of their tasks.
+    var inFlight: [JobTrace] { jobs.values.sorted { ($0.job.task, $0.job.sequence) < ($1.job.task, $1.job.sequence) } }
+
+    subscript(job: JobID) -> JobTrace? { jobs[job] }
+
+    /// The job that a task has on a context.
+    func current(of task: Int) -> JobTrace? { jobs.values.first { $0.job.task == task && $0.admission != nil } }
+
+    /// How many releases of a task wait behind that.
+    func waiting(of task: Int) -> Int { jobs.values.count { $0.job.task == task && $0.admission == nil } }
+
+    /// Takes in a step up to the ends of jobs, which `end` takes in.
+    mutating func follow(_ step: RunStep) {
+        if case .jobReleased(let task, let relative) = step.event {
+            let job = JobID(task: task, sequence: released[task])
+            released[task] += 1
+            let span = min(
+                max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
+            jobs[job] = JobTrace(job, release: step.told, deadline: step.told + span)
+        }
+        for run in step.ended {
+            running[run.lane] = nil
+            let context = run.lane / configuration.partition.streams
+            recent[context].append(run)
+            if recent[context].count >= 2 * Self.memory { recent[context].removeFirst(Self.memory) }
+            for job in run.jobs { jobs[job]?.runs.append(run) }
+        }
+        for run in step.started { running[run.lane] = run }
+        for case .admitted(let job, let context, let migrated) in step.commands {
+            jobs[job]?.admission = (step.time, context, migrated)
+        }
+    }
+
+    /// Takes out a job that has ended.
+    mutating func end(_ job: JobID) -> JobTrace? { jobs.removeValue(forKey: job) }
+
+    /// The tasks that ran on a context between two moments, with their time, the longest first.
+    func ran(on context: Int, from: Nanoseconds, to: Nanoseconds) -> [(task: Int, time: Nanoseconds)] {
+        let streams = configuration.partition.streams
+        let now = running[context * streams..<(context + 1) * streams].compactMap { run in
+            run.map { run in
+                var run = run
+                run.end = max(run.start, to)
+                return run
+            }
+        }
+        var times: [Int: Nanoseconds] = [:]
+        for run in recent[context].reversed().prefix(Self.memory) + now {
+            let overlap = run.overlap(from, to)
+            if overlap > .zero { times[run.jobs[0].task, default: .zero] += overlap }
+        }
+        return times.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map { (task: $0.key, time: $0.value) }
+    }
+}

@@ -1,0 +1,127 @@
+internal import DarisCore
+
+/// One event of a recorded run with all that came of it.
+struct RunStep {
+    /// What happened.
+    let event: Event
+    /// When, by the scheduler's clock, which never goes back.
+    let time: Nanoseconds
+    /// When, as the scheduler was told: what counts for a release.
+    let told: Nanoseconds
+    /// What the scheduler decided.
+    let commands: CommandBuffer
+    /// The stage runs that ended with this event.
+    let ended: [StageRun]
+    /// Those that began.
+    let started: [StageRun]
+    /// uᵢ of the released task before the event, which the admission test went by.
+    let utilisation: Utilisation?
+}
+
+/// Something that looks on while a recorded run goes on again.
+protocol RunFollower {
+    /// Looks at an event and what came of it; `scheduler` is as it was after that.
+    mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler)
+    /// Looks at the end of the run, with what was still running then.
+    mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler)
+}
+
+/// What a record says of its run as a whole.
+struct WalkedRun {
+    /// The figures, as the run itself reported them.
+    let summary: RunSummary
+    /// When it ended.
+    let end: Nanoseconds
+    /// Whether a real run was stopped before its time.
+    let wasInterrupted: Bool
+}
+
+extension RunRecordReader {
+    /// Replays the rest of the record before a follower.
+    ///
+    /// - Throws: `RecordError` if the record is wrong, or not what this scheduler would have decided.
+    func walk(_ follower: inout some RunFollower) throws(RecordError) -> WalkedRun {
+        var reader = self
+        var replay = RecordReplay(configuration)
+        var running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
+        while let entry = try reader.next() {
+            guard case .event(let event) = entry.content else {
+                if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
+                continue
+            }
+            var utilisation: Utilisation?
+            if case .jobReleased(let task, _) = event { utilisation = replay.scheduler.utilisation(of: task) }
+            if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
+            let ended = takeEnded(event, at: replay.scheduler.now, &running)
+            let started = takeStarted(replay.commands, replay.scheduler, &running)
+            let step = RunStep(
+                event: event, time: replay.scheduler.now, told: entry.time, commands: replay.commands, ended: ended,
+                started: started, utilisation: utilisation)
+            follower.follow(step, replay.scheduler)
+        }
+        if let mismatch = replay.finish() { throw reader.error(mismatch) }
+        let end = max(reader.end ?? .zero, .zero)
+        let unfinished = running.compactMap { run in
+            run.map { run in
+                var run = run
+                run.end = max(run.start, end)
+                return run
+            }
+        }
+        follower.finish(at: end, running: unfinished, replay.scheduler)
+        return WalkedRun(
+            summary: replay.summary(of: plan, end: end), end: end,
+            wasInterrupted: !plan.simulated && end.inSeconds < plan.durationS)
+    }
+
+    /// Takes the stage runs off their lanes that an event ended.
+    private func takeEnded(_ event: Event, at time: Nanoseconds, _ running: inout [StageRun?]) -> [StageRun] {
+        func take(_ lane: Int, _ outcome: StageRun.End, _ measured: Nanoseconds?) -> StageRun? {
+            guard var run = running[lane] else { return nil }
+            running[lane] = nil
+            run.end = time
+            run.outcome = outcome
+            run.measured = measured.map { max($0, .zero) }
+            return run
+        }
+        switch event {
+        case .stageCompleted(let lane, let job, let measured) where runs(job, lane, running):
+            return [take(lane, .completed, measured)].compactMap { $0 }
+        case .stageFailed(let lane, let job) where runs(job, lane, running):
+            return [take(lane, .failed, nil)].compactMap { $0 }
+        case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
+            let streams = configuration.partition.streams
+            return (context * streams..<(context + 1) * streams).compactMap { take($0, .lost, nil) }
+        default: return []
+        }
+    }
+
+    /// Whether a message is of what runs on a lane; one from before a context was lost is not.
+    private func runs(_ job: JobID, _ lane: Int, _ running: [StageRun?]) -> Bool {
+        running.indices.contains(lane) && running[lane]?.jobs[0] == job
+    }
+
+    private func takeStarted(
+        _ commands: CommandBuffer, _ scheduler: borrowing Scheduler, _ running: inout [StageRun?]
+    ) -> [StageRun] {
+        var started: [StageRun] = []
+        var joined: [JobID] = []
+        for command in commands {
+            switch command {
+            case .join(let job, _, _): joined.append(job)
+            case .dispatch(let job, let stage, let lane):
+                let batch =
+                    joined.isEmpty ? nil : scheduler.batchTime(of: job.task, jobs: joined.count + 1, stage: stage)
+                let run = StageRun(
+                    lane: lane, stage: stage, jobs: [job] + joined,
+                    expected: batch ?? scheduler.mret(of: job.task, stage: stage), start: scheduler.now,
+                    end: scheduler.now)
+                running[lane] = run
+                started.append(run)
+                joined = []
+            default: break
+            }
+        }
+        return started
+    }
+}

@@ -1,0 +1,219 @@
+public import DarisCore
+
+/// A recorded run as trace events, the JSON that Perfetto (ui.perfetto.dev) and chrome://tracing open: a process a
+/// context, a thread a lane, a slice a stage, arrows from stage to stage of a job, counters of what waits and what is admitted.
+///
+/// ```swift
+/// try TraceEvents.write(try RunRecordReader(path: "run.jsonl"), version: "0.1.0") { try file.write(contentsOf: $0) }
+/// ```
+///
+/// Written while the record is read, so that neither has to fit the memory.
+public enum TraceEvents {
+    /// Writes the trace in pieces.
+    ///
+    /// - Throws: `RecordError` with the file and line that are wrong, or what `write` throws.
+    public static func write(
+        _ reader: consuming RunRecordReader, version: String, to write: @escaping ([UInt8]) throws -> Void
+    ) throws {
+        var writer = TraceWriter(reader.configuration, sink: write)
+        writer.start(reader.plan, version: version)
+        let run = try reader.walk(&writer)
+        writer.end(run)
+        if let error = writer.failure { throw error }
+    }
+}
+
+/// Makes trace events of steps.
+private struct TraceWriter: RunFollower {
+    /// What an open piece may hold.
+    private static let pieceSize = 1 << 16
+
+    private let configuration: SchedulerConfiguration
+    private let names: [String]
+    private let sink: ([UInt8]) throws -> Void
+    private(set) var failure: (any Error)?
+    private var bytes: [UInt8] = []
+    private var isFirst = true
+    /// The job with its next sequence number, deadline and last lane, by task, as far as it is known.
+    private var released: [Int]
+    private var deadlines: [JobID: Nanoseconds] = [:]
+    /// What the counters of each context said last.
+    private var counters: [(ready: Int, high: Utilisation, low: Utilisation)?]
+
+    init(_ configuration: SchedulerConfiguration, sink: @escaping ([UInt8]) throws -> Void) {
+        self.configuration = configuration
+        self.sink = sink
+        names = configuration.tasks.map(\.name)
+        released = [Int](repeating: 0, count: configuration.tasks.count)
+        counters = [(ready: Int, high: Utilisation, low: Utilisation)?](
+            repeating: nil, count: configuration.partition.contexts)
+    }
+
+    // MARK: - Beginning and end
+
+    mutating func start(_ plan: RunPlan, version: String) {
+        bytes.append(contentsOf: "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"daris\":\(quoted(version)),".utf8)
+        bytes.append(contentsOf: "\"device\":\(quoted(plan.device)),\"simulated\":\(plan.simulated)},".utf8)
+        bytes.append(contentsOf: "\"traceEvents\":[".utf8)
+        let streams = configuration.partition.streams
+        for context in 0..<configuration.partition.contexts {
+            let process = "\"ph\":\"M\",\"pid\":\(context + 1)"
+            add(process + ",\"name\":\"process_name\",\"args\":{\"name\":\"context \(context)\"}")
+            add(process + ",\"name\":\"process_sort_index\",\"args\":{\"sort_index\":\(context)}")
+            for lane in 0...streams {
+                let name = lane < streams ? "lane \(lane)" : "jobs"
+                let thread = process + ",\"tid\":\(lane + 1)"
+                add(thread + ",\"name\":\"thread_name\",\"args\":{\"name\":\"\(name)\"}")
+                add(thread + ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":\((lane + 1) % (streams + 1))}")
+            }
+        }
+    }
+
+    mutating func end(_ run: WalkedRun) {
+        bytes.append(contentsOf: "\n]}\n".utf8)
+        flush()
+    }
+
+    // MARK: - Steps
+
+    mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
+        guard failure == nil else { return }
+        switch step.event {
+        case .jobReleased(let task, let relative):
+            let job = JobID(task: task, sequence: released[task])
+            released[task] += 1
+            let span = min(
+                max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
+            deadlines[job] = step.told + span
+            instant("release", job, at: step.told, context: scheduler.home(of: task))
+        case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
+            change("context lost", context, at: step.time)
+        case .contextRestored(let context) where (0..<configuration.partition.contexts).contains(context):
+            change("context restored", context, at: step.time)
+        default: break
+        }
+        for run in step.ended { slice(run) }
+        for case .finished(let outcome) in step.commands {
+            if outcome.reason != .onTime {
+                let context = step.ended.first { $0.jobs.contains(outcome.job) }.map {
+                    $0.lane / configuration.partition.streams
+                }
+                let name = outcome.fate == .completed ? "deadline missed" : "\(outcome.fate)"
+                instant(
+                    name, outcome.job, at: outcome.finish, context: context ?? scheduler.home(of: outcome.job.task),
+                    reason: outcome.reason)
+            }
+            deadlines[outcome.job] = nil
+        }
+        for context in counters.indices { count(context, at: step.time, scheduler) }
+    }
+
+    mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler) {
+        for run in running { slice(run) }
+    }
+
+    private mutating func count(_ context: Int, at time: Nanoseconds, _ scheduler: borrowing Scheduler) {
+        let state = scheduler.context(context)
+        let now = (
+            ready: scheduler.readyStages(on: context), high: state.highPriority, low: state.activeLowPriority
+        )
+        let last = counters[context]
+        let start = "\"ph\":\"C\",\"pid\":\(context + 1),\"ts\":\(microseconds(time)),\"name\":"
+        if last?.ready != now.ready { add(start + "\"ready stages\",\"args\":{\"stages\":\(now.ready)}") }
+        if last?.high != now.high || last?.low != now.low {
+            add(
+                start + "\"active utilisation, lanes\",\"args\":{\"HP\":\(now.high.fraction),"
+                    + "\"LP\":\(now.low.fraction)}")
+        }
+        counters[context] = now
+    }
+
+    // MARK: - Events
+
+    /// What ran on a lane, with the arrows of its jobs.
+    private mutating func slice(_ run: StageRun) {
+        let streams = configuration.partition.streams
+        let place = "\"pid\":\(run.lane / streams + 1),\"tid\":\(run.lane % streams + 1)"
+        let (leader, stages) = (run.jobs[0], configuration.tasks[run.jobs[0].task].afet.count)
+        let isBatch = run.jobs.count > 1
+        let batch = isBatch ? " × \(run.jobs.count) jobs" : ""
+        var arguments = ["\"job\":\(quoted(label(leader)))"]
+        if isBatch { arguments.append("\"batch\":[\(run.jobs.map { quoted(label($0)) }.joined(separator: ","))]") }
+        arguments.append("\"stage\":\(run.stage + 1),\"stages\":\(stages),\"outcome\":\"\(run.outcome)\"")
+        arguments.append("\"\(isBatch ? "expected_ms" : "mret_ms")\":\(run.expected.inMilliseconds)")
+        if let measured = run.measured { arguments.append("\"execution_ms\":\(measured.inMilliseconds)") }
+        if let deadline = deadlines[leader] { arguments.append("\"deadline_s\":\(deadline.inSeconds)") }
+        add(
+            "\"ph\":\"X\",\(place),\"ts\":\(microseconds(run.start)),\"dur\":\(microseconds(run.duration)),"
+                + "\"cat\":\"\(configuration.tasks[leader.task].priority.name)\","
+                + "\"name\":\(quoted("\(names[leader.task]) \(run.stage + 1)/\(stages)\(batch)")),"
+                + "\"args\":{\(arguments.joined(separator: ","))}")
+        guard stages > 1 else { return }
+        let kind = run.stage == 0 ? "\"s\"" : run.stage == stages - 1 ? "\"f\",\"bp\":\"e\"" : "\"t\""
+        for job in run.jobs {
+            add(
+                "\"ph\":\(kind),\(place),\"ts\":\(microseconds(run.start)),\"cat\":\"job\",\"name\":\"job\","
+                    + "\"id\":\(job.sequence * names.count + job.task)")
+        }
+    }
+
+    /// A moment of a job, on the row of its context for those.
+    private mutating func instant(
+        _ name: String, _ job: JobID, at time: Nanoseconds, context: Int, reason: FateReason? = nil
+    ) {
+        let deadline = deadlines[job].map { ",\"deadline_s\":\($0.inSeconds)" } ?? ""
+        let why = reason.map { ",\"reason\":\(quoted($0.text))" } ?? ""
+        add(
+            "\"ph\":\"i\",\"s\":\"t\",\"pid\":\(context + 1),\"tid\":\(configuration.partition.streams + 1),"
+                + "\"ts\":\(microseconds(time)),\"cat\":\"\(configuration.tasks[job.task].priority.name)\","
+                + "\"name\":\(quoted("\(name): \(names[job.task])")),"
+                + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(why)}")
+    }
+
+    private mutating func change(_ name: String, _ context: Int, at time: Nanoseconds) {
+        add(
+            "\"ph\":\"i\",\"s\":\"p\",\"pid\":\(context + 1),\"tid\":1,\"ts\":\(microseconds(time)),\"name\":\"\(name)\""
+        )
+    }
+
+    // MARK: - Text
+
+    private mutating func add(_ members: String) {
+        bytes.append(contentsOf: (isFirst ? "\n{" : ",\n{").utf8)
+        bytes.append(contentsOf: members.utf8)
+        bytes.append(UInt8(ascii: "}"))
+        isFirst = false
+        if bytes.count >= Self.pieceSize { flush() }
+    }
+
+    private mutating func flush() {
+        guard failure == nil else { return }
+        do { try sink(bytes) } catch { failure = error }
+        bytes.removeAll(keepingCapacity: true)
+    }
+
+    private func label(_ job: JobID) -> String { "\(names[job.task]) #\(job.sequence)" }
+
+    /// Whole nanoseconds as the microseconds of the format: 812004 is 812.004.
+    private func microseconds(_ time: Nanoseconds) -> String {
+        let fraction = String(time.rawValue.magnitude % 1000)
+        return (time.rawValue < 0 ? "-" : "") + "\(time.rawValue.magnitude / 1000)."
+            + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+
+    /// A text as JSON.
+    private func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,37 @@
+import ONNXRuntime
+
+/// What the bytes of an input or output must be.
+public enum TensorSize: Hashable, Sendable {
+    /// Always so many.
+    case bytes(Int)
+    /// So many strings, as ``EncodedStrings`` has them.
+    case strings(count: Int)
+
+    /// The most bytes that the strings of one input may have together, their lengths included.
+    public static let largestStrings = 64 << 20
+
+    init(_ tensor: Tensor) {
+        self = tensor.elementType == .string ? .strings(count: tensor.elementCount) : .bytes(tensor.byteCount)
+    }
+
+    /// The number of bytes, or `nil` if it is not fixed.
+    public var byteCount: Int? {
+        if case .bytes(let count) = self { count } else { nil }
+    }
+
+    /// Why these bytes are none of such an input, in words that follow its name; `nil` if they are.
+    func problem(of bytes: [UInt8]) -> String? {
+        switch self {
+        case .bytes(let count):
+            return bytes.count == count ? nil : "has \(count) bytes, not \(bytes.count)"
+        case .strings(let count):
+            guard bytes.count <= Self.largestStrings else {
+                return "has \(bytes.count) bytes of strings; \(Self.largestStrings) are the most"
+            }
+            guard let found = EncodedStrings.count(bytes) else {
+                return "breaks off within a string: each has its length before it, in 4 bytes, little-endian"
+            }
+            return found == count ? nil : "has \(count) strings, not \(found)"
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import DarisCore
+
+/// What watchers see.
+extension Executor {
+    /// The running system now, or at most a tenth of a second ago: however many ask, a look is taken ten times a
+    /// second.
+    ///
+    /// A look copies numbers into room made before. It holds the scheduler's lock once for contexts, lanes and totals,
+    /// then once for every 256 tasks, some ten microseconds each, so that no stage waits longer for it. Each task's
+    /// figures belong together; those of different tasks may be that much apart.
+    public func view() -> SystemView {
+        views.withLock { kept in
+            let now = clock.now
+            if let kept, now - kept.time < .milliseconds(100) { return kept }
+            let view = look()
+            kept = view
+            return view
+        }
+    }
+
+    private func look() -> SystemView {
+        var view = SystemView(configuration)
+        state.withLock { state in
+            view.time = clock.now
+            state.measurements.count()
+            let streams = configuration.partition.streams
+            for index in view.contexts.indices {
+                view.contexts[index].admission = state.scheduler.context(index)
+                view.contexts[index].readyStages = state.scheduler.readyStages(on: index)
+                view.contexts[index].losses = state.measurements.metrics.losses[index]
+                for lane in index * streams..<(index + 1) * streams {
+                    view.lanes[lane].stage = stage(on: lane, state)
+                    view.lanes[lane].busy = state.measurements.metrics.busy[lane]
+                }
+            }
+            view.high.take(state.measurements.metrics.priorities[0])
+            view.low.take(state.measurements.metrics.priorities[1])
+            view.decisions = state.measurements.metrics.decisions.buckets
+            view.handovers = state.measurements.metrics.handovers.buckets
+            state.measurements.recent.copy(into: &view.recent)
+            view.stagesEnded = state.measurements.recent.total
+        }
+        let tasksAtATime = 256
+        for first in stride(from: 0, to: view.tasks.count, by: tasksAtATime) {
+            state.withLock { state in
+                for index in first..<min(first + tasksAtATime, view.tasks.count) {
+                    view.tasks[index].jobs.take(state.measurements.metrics.tasks[index])
+                    view.tasks[index].home = state.scheduler.home(of: index)
+                    view.tasks[index].isRemoved = state.scheduler.isRemoved(index)
+                    view.tasks[index].mret = state.scheduler.mret(of: index)
+                    view.tasks[index].utilisation = state.scheduler.utilisation(of: index)
+                    let stages = view.tasks[index].stages
+                    for stage in stages {
+                        view.stageMRET[stage] = state.scheduler.mret(of: index, stage: stage - stages.lowerBound)
+                    }
+                }
+            }
+        }
+        return view
+    }
+
+    private func stage(on lane: Int, _ state: borrowing State) -> SystemView.Stage? {
+        guard let (job, stage) = state.scheduler.runningStage(on: lane) else { return nil }
+        return SystemView.Stage(
+            job: job, stage: stage, start: state.laneStarts[lane],
+            mret: state.scheduler.batchTime(of: job.task, jobs: state.scheduler.jobs(on: lane), stage: stage)
+                ?? state.scheduler.mret(of: job.task, stage: stage),
+            deadline: state.scheduler.currentDeadline(of: job.task) ?? .zero, jobs: state.scheduler.jobs(on: lane))
+    }
+}
+
+extension SystemView.Jobs {
+    fileprivate mutating func take(_ group: RunMetrics.Group) {
+        counts = group.jobs
+        late = group.late
+        cancelled = group.cancelled
+        removed = group.removed
+        missed = group.missed(priority)
+        migrated = group.migrated
+        inferences = group.inferences
+        response = group.response.buckets
+        stages = group.stages
+    }
+}

@@ -1,0 +1,227 @@
+import DarisCore
+import Foundation
+import ONNXRuntime
+
+extension InferenceRequest {
+    /// A request as gRPC brings it.
+    init(_ message: Inference_ModelInferRequest) throws(InferenceError) {
+        self.init(
+            model: message.modelName, version: message.modelVersion.isEmpty ? nil : message.modelVersion,
+            id: message.id.isEmpty ? nil : message.id)
+        let raw = message.rawInputContents
+        guard raw.isEmpty || raw.count == message.inputs.count else {
+            throw InferenceError(
+                .invalid, "the request has \(message.inputs.count) inputs and \(raw.count) raw_input_contents")
+        }
+        for (index, input) in message.inputs.enumerated() {
+            guard let type = ElementType(protocolName: input.datatype) else {
+                let names = ElementType.allCases.map(\.protocolName).joined(separator: ", ")
+                throw InferenceError(
+                    .invalid, "input '\(input.name)': '\(input.datatype)' is no datatype; those are \(names)")
+            }
+            guard raw.isEmpty || !input.hasContents else {
+                throw InferenceError(.invalid, "input '\(input.name)' has both contents and raw contents; keep one")
+            }
+            inputs.append(
+                Input(
+                    name: input.name, type: type, shape: input.shape.map { Int(clamping: $0) },
+                    bytes: raw.isEmpty ? try Self.bytes(of: input, type) : [UInt8](raw[index])))
+        }
+        outputs = message.outputs.map { Output(name: $0.name, isBinary: true) }
+        wantsBinary = true
+        priority = try message.parameters["priority"].flatMap { value throws(InferenceError) in
+            try Self.integer(value, "priority").map { Int(clamping: $0) }
+        }
+        timeout = try message.parameters["timeout"].flatMap { value throws(InferenceError) in
+            try Self.integer(value, "timeout").flatMap { number throws(InferenceError) in
+                try RequestDecoding.deadline(microseconds: number)
+            }
+        }
+    }
+
+    private static func integer(_ value: Inference_InferParameter, _ name: String) throws(InferenceError) -> Int64? {
+        switch value.parameterChoice {
+        case .int64Param(let number): return number
+        case .uint64Param(let number): return Int64(clamping: number)
+        case .stringParam(let text):
+            guard let number = Int64(text) else { break }
+            return number
+        case nil: return nil
+        default: break
+        }
+        throw InferenceError(.invalid, "parameter '\(name)' must be a whole number")
+    }
+
+    /// The elements of an input that has them one by one, as bytes.
+    private static func bytes(
+        of input: Inference_ModelInferRequest.InferInputTensor, _ type: ElementType
+    ) throws(InferenceError) -> [UInt8] {
+        let contents = input.contents
+        func narrowed<From: FixedWidthInteger, To: FixedWidthInteger>(
+            _ values: [From], _: To.Type
+        ) throws(InferenceError) -> [UInt8] {
+            var narrow: [To] = []
+            narrow.reserveCapacity(values.count)
+            for value in values {
+                guard let exact = To(exactly: value) else {
+                    throw InferenceError(.invalid, "input '\(input.name)': \(value) is no \(type.protocolName)")
+                }
+                narrow.append(exact)
+            }
+            return narrow.withUnsafeBytes { Array($0) }
+        }
+        switch type {
+        case .bool: return contents.boolContents.map { $0 ? 1 : 0 }
+        case .int8: return try narrowed(contents.intContents, Int8.self)
+        case .int16: return try narrowed(contents.intContents, Int16.self)
+        case .int32: return try narrowed(contents.intContents, Int32.self)
+        case .int64: return contents.int64Contents.withUnsafeBytes { Array($0) }
+        case .uint8: return try narrowed(contents.uintContents, UInt8.self)
+        case .uint16: return try narrowed(contents.uintContents, UInt16.self)
+        case .uint32: return try narrowed(contents.uintContents, UInt32.self)
+        case .uint64: return contents.uint64Contents.withUnsafeBytes { Array($0) }
+        case .float32: return contents.fp32Contents.withUnsafeBytes { Array($0) }
+        case .float64: return contents.fp64Contents.withUnsafeBytes { Array($0) }
+        case .float16, .bfloat16:
+            throw InferenceError(
+                .invalid,
+                "input '\(input.name)': \(type.protocolName) has no contents of its own; use raw_input_contents")
+        case .string:
+            var bytes: [UInt8] = []
+            for text in contents.bytesContents {
+                withUnsafeBytes(of: UInt32(clamping: text.count).littleEndian) { bytes.append(contentsOf: $0) }
+                bytes.append(contentsOf: text)
+            }
+            return bytes
+        }
+    }
+}
+
+extension Inference_ModelInferResponse {
+    /// An answer, with the elements of its outputs as bytes.
+    init(_ response: InferenceResponse) {
+        self.init()
+        modelName = response.model
+        modelVersion = response.version
+        id = response.id ?? ""
+        for output in response.outputs {
+            outputs.append(
+                .with {
+                    $0.name = output.tensor.name
+                    $0.datatype = output.tensor.elementType.protocolName
+                    $0.shape = output.tensor.shape.map(Int64.init)
+                })
+            rawOutputContents.append(Data(output.bytes))
+        }
+    }
+}
+
+extension Inference_ServerMetadataResponse {
+    init(_ metadata: ServerMetadata) {
+        self.init()
+        name = metadata.name
+        version = metadata.version
+        extensions = metadata.extensions
+    }
+}
+
+extension Inference_ModelMetadataResponse {
+    init(_ metadata: ModelMetadata) {
+        self.init()
+        name = metadata.name
+        versions = metadata.versions
+        platform = metadata.platform
+        func tensor(_ tensor: ModelMetadata.Tensor) -> TensorMetadata {
+            .with {
+                $0.name = tensor.name
+                $0.datatype = tensor.datatype
+                $0.shape = tensor.shape.map(Int64.init)
+            }
+        }
+        inputs = metadata.inputs.map(tensor)
+        outputs = metadata.outputs.map(tensor)
+    }
+}
+
+extension Inference_ModelConfigResponse {
+    init(_ configuration: ModelConfiguration) {
+        self.init()
+        func type(_ tensor: ModelConfiguration.Tensor) -> Inference_DataType {
+            switch tensor.type {
+            case .bool: .typeBool
+            case .uint8: .typeUint8
+            case .uint16: .typeUint16
+            case .uint32: .typeUint32
+            case .uint64: .typeUint64
+            case .int8: .typeInt8
+            case .int16: .typeInt16
+            case .int32: .typeInt32
+            case .int64: .typeInt64
+            case .float16: .typeFp16
+            case .float32: .typeFp32
+            case .float64: .typeFp64
+            case .string: .typeString
+            case .bfloat16: .typeBf16
+            }
+        }
+        config.name = configuration.name
+        config.platform = configuration.platform
+        config.backend = configuration.backend
+        config.maxBatchSize = Int32(configuration.maxBatchSize)
+        config.input = configuration.input.map { tensor in
+            .with {
+                $0.name = tensor.name
+                $0.dataType = type(tensor)
+                $0.dims = tensor.dims.map(Int64.init)
+            }
+        }
+        config.output = configuration.output.map { tensor in
+            .with {
+                $0.name = tensor.name
+                $0.dataType = type(tensor)
+                $0.dims = tensor.dims.map(Int64.init)
+            }
+        }
+        config.instanceGroup = configuration.instanceGroup.map { group in
+            .with {
+                $0.name = group.name
+                $0.count = Int32(clamping: group.count)
+            }
+        }
+        config.parameters = configuration.parameters.mapValues { value in .with { $0.stringValue = value.text } }
+    }
+}
+
+extension Inference_ModelStatistics {
+    init(_ model: ServedModel) {
+        self.init()
+        let report = StatisticsReport.Model(model)
+        func duration(_ duration: StatisticsReport.Duration) -> Inference_StatisticDuration {
+            .with {
+                $0.count = UInt64(clamping: duration.count)
+                $0.ns = UInt64(clamping: duration.ns)
+            }
+        }
+        name = report.name
+        version = report.version
+        lastInference = UInt64(clamping: report.lastInference)
+        inferenceCount = UInt64(clamping: report.inferenceCount)
+        executionCount = UInt64(clamping: report.executionCount)
+        inferenceStats.success = duration(report.inferenceStats.success)
+        inferenceStats.fail = duration(report.inferenceStats.fail)
+        inferenceStats.queue = duration(report.inferenceStats.queue)
+        inferenceStats.computeInput = duration(report.inferenceStats.computeInput)
+        inferenceStats.computeInfer = duration(report.inferenceStats.computeInfer)
+        inferenceStats.computeOutput = duration(report.inferenceStats.computeOutput)
+    }
+}
+
+extension Inference_RepositoryIndexResponse.ModelIndex {
+    init(_ entry: RepositoryEntry) {
+        self.init()
+        name = entry.name
+        version = entry.version
+        state = entry.state
+        reason = entry.reason
+    }
+}

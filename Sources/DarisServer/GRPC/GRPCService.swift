@@ -1,0 +1,144 @@
+import DarisCore
+import GRPCCore
+import GRPCProtobuf
+internal import SwiftProtobuf
+
+/// The Open Inference Protocol, version 2, over gRPC.
+struct GRPCService: RegistrableRPCService {
+    let service: InferenceService
+    let version: String
+
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        let (service, version) = (service, version)
+        unary(&router, "ServerLive") { (_: Inference_ServerLiveRequest) in
+            Inference_ServerLiveResponse.with { $0.live = true }
+        }
+        unary(&router, "ServerReady") { (_: Inference_ServerReadyRequest) in
+            Inference_ServerReadyResponse.with { $0.ready = service.isReady }
+        }
+        unary(&router, "ServerMetadata") { (_: Inference_ServerMetadataRequest) in
+            Inference_ServerMetadataResponse(ServerMetadata(version: version))
+        }
+        unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) throws(InferenceError) in
+            let model = try service.model(request.name, version: request.version)
+            return Inference_ModelReadyResponse.with { $0.ready = model.isReady && service.isReady }
+        }
+        unary(&router, "ModelMetadata") { (request: Inference_ModelMetadataRequest) throws(InferenceError) in
+            Inference_ModelMetadataResponse(
+                ModelMetadata(try service.model(request.name, version: request.version)))
+        }
+        unary(&router, "ModelConfig") { (request: Inference_ModelConfigRequest) throws(InferenceError) in
+            Inference_ModelConfigResponse(
+                ModelConfiguration(try service.model(request.name, version: request.version)))
+        }
+        unary(&router, "ModelStatistics") { (request: Inference_ModelStatisticsRequest) throws(InferenceError) in
+            let models =
+                request.name.isEmpty ? service.all : [try service.model(request.name, version: request.version)]
+            return Inference_ModelStatisticsResponse.with { $0.modelStats = models.map(Inference_ModelStatistics.init) }
+        }
+        unary(&router, "RepositoryIndex") { (request: Inference_RepositoryIndexRequest) in
+            Inference_RepositoryIndexResponse.with {
+                $0.models = service.all.filter { $0.isReady || !request.ready }
+                    .map { Inference_RepositoryIndexResponse.ModelIndex(RepositoryEntry($0)) }
+            }
+        }
+        unary(&router, "RepositoryModelLoad") {
+            (request: Inference_RepositoryModelLoadRequest) throws(InferenceError) in
+            try service.model(request.modelName, version: nil).isReady = true
+            return Inference_RepositoryModelLoadResponse()
+        }
+        unary(&router, "RepositoryModelUnload") {
+            (request: Inference_RepositoryModelUnloadRequest) throws(InferenceError) in
+            try service.model(request.modelName, version: nil).isReady = false
+            return Inference_RepositoryModelUnloadResponse()
+        }
+        unary(&router, "ModelInfer") { (request: Inference_ModelInferRequest) throws(InferenceError) in
+            Inference_ModelInferResponse(try await service.infer(try InferenceRequest(request)))
+        }
+        streams(&router)
+    }
+
+    /// Requests as they come on one call, each answered as soon as it is done. One that fails says so in its answer.
+    private func streams<Transport: ServerTransport>(_ router: inout RPCRouter<Transport>) {
+        let service = service
+        router.registerHandler(
+            forMethod: Self.method("ModelStreamInfer"),
+            deserializer: ProtobufDeserializer<Inference_ModelInferRequest>(),
+            serializer: ProtobufSerializer<Inference_ModelStreamInferResponse>()
+        ) { request, _ in
+            StreamingServerResponse { writer in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    var running = 0
+                    for try await message in request.messages {
+                        // A stream has its share of what the server takes on.
+                        if running >= Self.streamLimit {
+                            try await group.next()
+                            running -= 1
+                        }
+                        running += 1
+                        group.addTask {
+                            var answer = Inference_ModelStreamInferResponse()
+                            do throws(InferenceError) {
+                                answer.inferResponse = Inference_ModelInferResponse(
+                                    try await service.infer(try InferenceRequest(message)))
+                            } catch {
+                                answer.errorMessage = error.message
+                                answer.inferResponse.id = message.id
+                                answer.inferResponse.modelName = message.modelName
+                            }
+                            try await writer.write(answer)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                return [:]
+            }
+        }
+    }
+
+    /// The most requests of one stream at a time.
+    private static let streamLimit = 64
+
+    private static func method(_ name: String) -> MethodDescriptor {
+        MethodDescriptor(fullyQualifiedService: "inference.GRPCInferenceService", method: name)
+    }
+
+    private func unary<Transport: ServerTransport, Input: Message, Output: Message>(
+        _ router: inout RPCRouter<Transport>, _ name: String,
+        _ body: @escaping @Sendable (Input) async throws(InferenceError) -> Output
+    ) {
+        router.registerHandler(
+            forMethod: Self.method(name), deserializer: ProtobufDeserializer<Input>(),
+            serializer: ProtobufSerializer<Output>()
+        ) { request, _ in
+            let request = try await ServerRequest(stream: request)
+            do throws(InferenceError) {
+                return StreamingServerResponse(single: ServerResponse(message: try await body(request.message)))
+            } catch {
+                return StreamingServerResponse(error: RPCError(error))
+            }
+        }
+    }
+}
+
+extension RPCError {
+    /// The protocol's code and words for an error.
+    init(_ error: InferenceError) {
+        let code: RPCError.Code =
+            switch error.kind {
+            case .invalid: .invalidArgument
+            case .unauthorised: .unauthenticated
+            case .notFound: .notFound
+            case .unsupported: .unimplemented
+            case .refused: .resourceExhausted
+            case .tooLate: .deadlineExceeded
+            case .cancelled: .cancelled
+            case .failed: .internalError
+            }
+        var metadata = Metadata()
+        if let retryAfter = error.retryAfter {
+            metadata.addString("\(Int(retryAfter.inSeconds * 1_000))", forKey: "retry-after-ms")
+        }
+        self.init(code: code, message: error.message, metadata: metadata)
+    }
+}

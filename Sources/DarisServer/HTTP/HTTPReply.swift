@@ -1,0 +1,53 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// Answers in the protocol's form.
+enum HTTPReply {
+    /// A value as JSON.
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let bytes = (try? encoder.encode(value)) ?? Data()
+        return json(bytes: [UInt8](bytes), status: status)
+    }
+
+    static func json(bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    static let empty = Response(status: .ok, headers: [.contentLength: "0"])
+
+    /// `{"error": …}` with the status that fits.
+    static func error(_ error: InferenceError) -> Response {
+        var json = JSONWriter()
+        json.raw("{\"error\":")
+        json.string(error.message)
+        json.raw("}")
+        var response = Self.json(bytes: json.bytes, status: error.status)
+        if error.kind == .refused {
+            // Whole seconds, as the header has them.
+            let seconds = max(1, Int((error.retryAfter ?? .zero).inSeconds.rounded(.up)))
+            response.headers[.retryAfter] = "\(seconds)"
+        }
+        if error.kind == .unauthorised { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
+    }
+}
+
+extension InferenceError {
+    /// The status of HTTP.
+    var status: HTTPResponse.Status {
+        switch kind {
+        case .invalid: .badRequest
+        case .unauthorised: .unauthorized
+        case .notFound, .unsupported: .notFound
+        case .refused: .serviceUnavailable
+        case .tooLate: .gatewayTimeout
+        case .cancelled: .init(code: 499, reasonPhrase: "Client Closed Request")
+        case .failed: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import DarisCore
+import Foundation
+import ONNXRuntime
+
+/// Inference requests in JSON, with or without bytes behind it.
+enum RequestDecoding {
+    /// Reads the body of an inference request.
+    ///
+    /// - Parameters:
+    ///   - body: JSON, then the elements of those inputs that say so, in their order.
+    ///   - headerLength: the bytes of JSON; all of the body if `nil`.
+    static func request(
+        _ body: UnsafeRawBufferPointer, headerLength: Int?, model: String, version: String?
+    ) throws(InferenceError) -> InferenceRequest {
+        let length = headerLength ?? body.count
+        guard (1...max(1, body.count)).contains(length), length <= body.count else {
+            throw InferenceError(
+                .invalid,
+                headerLength == nil
+                    ? "the request has no body; it needs JSON with 'inputs'"
+                    : "Inference-Header-Content-Length is \(length), but the body has \(body.count) bytes")
+        }
+        let header: Header
+        do {
+            header = try JSONDecoder().decode(Header.self, from: Data(body[..<length]))
+        } catch let error as InferenceError {
+            throw error
+        } catch {
+            throw InferenceError(.invalid, "the request is not as it should be: \(Self.text(error))")
+        }
+        var request = InferenceRequest(model: model, version: version, id: header.id)
+        request.wantsBinary = header.parameters?.binaryOutput ?? false
+        request.priority = header.parameters?.priority
+        request.timeout = try header.parameters?.deadline()
+        request.outputs = (header.outputs ?? []).map { output in
+            .init(name: output.name, isBinary: output.parameters?.binaryData ?? request.wantsBinary)
+        }
+        var start = length
+        for input in header.inputs {
+            var bytes = input.bytes
+            if let size = input.binarySize {
+                guard size >= 0, size <= body.count - start else {
+                    throw InferenceError(
+                        .invalid,
+                        "input '\(input.name)' says that it has \(size) bytes, but only \(body.count - start) are left "
+                            + "behind the JSON")
+                }
+                bytes = Array(body[start..<start + size])
+                start += size
+            }
+            request.inputs.append(.init(name: input.name, type: input.type, shape: input.shape, bytes: bytes))
+        }
+        guard start == body.count || headerLength == nil else {
+            throw InferenceError(
+                .invalid, "\(body.count - start) bytes behind the JSON belong to no input; say 'binary_data_size'")
+        }
+        return request
+    }
+
+    /// What a decoder says, in a sentence.
+    static func text(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        func place(_ path: [any CodingKey]) -> String {
+            path.isEmpty
+                ? "" : path.map { $0.intValue.map { "[\($0)]" } ?? "\($0.stringValue)" }.joined(separator: ".") + ": "
+        }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return place(context.codingPath) + "'\(key.stringValue)' is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            return place(context.codingPath) + context.debugDescription
+        @unknown default:
+            return "\(error)"
+        }
+    }
+
+    private struct Header: Decodable {
+        var id: String?
+        var parameters: Parameters?
+        var inputs: [Input]
+        var outputs: [Output]?
+    }
+
+    private struct Output: Decodable {
+        var name: String
+        var parameters: Parameters?
+    }
+
+    /// Those parameters that mean something here; others are let be.
+    private struct Parameters: Decodable {
+        var binaryDataSize: Int?
+        var binaryData: Bool?
+        var binaryOutput: Bool?
+        var priority: Int?
+        var timeout: Int64?
+
+        enum CodingKeys: String, CodingKey {
+            case binaryDataSize = "binary_data_size"
+            case binaryData = "binary_data"
+            case binaryOutput = "binary_data_output"
+            case priority, timeout
+        }
+
+        func deadline() throws(InferenceError) -> Nanoseconds? {
+            try timeout.flatMap { microseconds throws(InferenceError) in
+                try Self.deadline(microseconds: microseconds)
+            }
+        }
+
+        static func deadline(microseconds: Int64) throws(InferenceError) -> Nanoseconds? {
+            try RequestDecoding.deadline(microseconds: microseconds)
+        }
+    }
+
+    /// A request's own deadline; 0 is none.
+    static func deadline(microseconds: Int64) throws(InferenceError) -> Nanoseconds? {
+        guard microseconds != 0 else { return nil }
+        guard (1...86_400_000_000).contains(microseconds) else {
+            throw InferenceError(
+                .invalid, "parameter 'timeout' is \(microseconds); it is in microseconds, from 1 to a day")
+        }
+        return Nanoseconds(microseconds * 1_000)
+    }
+
+    private struct Input: Decodable {
+        var name: String
+        var type: ElementType
+        var shape: [Int]
+        var bytes: [UInt8] = []
+        var binarySize: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case name, datatype, shape, data, parameters
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            name = try container.decode(String.self, forKey: .name)
+            let typeName = try container.decode(String.self, forKey: .datatype)
+            guard let type = ElementType(protocolName: typeName) else {
+                let names = ElementType.allCases.map(\.protocolName).joined(separator: ", ")
+                throw InferenceError(.invalid, "input '\(name)': '\(typeName)' is no datatype; those are \(names)")
+            }
+            self.type = type
+            shape = try container.decode([Int].self, forKey: .shape)
+            guard shape.count <= 16, shape.allSatisfy({ $0 >= 0 }) else {
+                throw InferenceError(.invalid, "input '\(name)': \(shape) is no shape")
+            }
+            let parameters = try container.decodeIfPresent(Parameters.self, forKey: .parameters)
+            binarySize = parameters?.binaryDataSize
+            if binarySize == nil {
+                guard container.contains(.data) else {
+                    throw InferenceError(
+                        .invalid, "input '\(name)' has neither 'data' nor parameter 'binary_data_size'")
+                }
+                var elements = JSONElements(type: type)
+                try elements.read(try container.nestedUnkeyedContainer(forKey: .data), depth: 0)
+                bytes = elements.bytes
+                guard elements.count == Self.product(shape) else {
+                    throw InferenceError(
+                        .invalid, "input '\(name)' has \(elements.count) elements, which is not its shape \(shape)")
+                }
+            } else if container.contains(.data) {
+                throw InferenceError(
+                    .invalid, "input '\(name)' has both 'data' and parameter 'binary_data_size'; keep one")
+            }
+        }
+
+        /// The number of elements, or `nil` if there can be no such number.
+        private static func product(_ shape: [Int]) -> Int? {
+            var count = 1
+            for extent in shape {
+                let (next, overflow) = count.multipliedReportingOverflow(by: extent)
+                if overflow { return nil }
+                count = next
+            }
+            return count
+        }
+    }
+}

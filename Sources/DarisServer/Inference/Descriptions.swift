@@ -1,0 +1,194 @@
+import DarisRuntime
+import ONNXRuntime
+
+/// What the protocol says of servers and models, in the form of its JSON.
+struct ServerMetadata: Encodable {
+    var name = "daris"
+    var version: String
+    var extensions = [
+        "binary_tensor_data", "model_configuration", "model_repository", "model_repository(unload_dependents)",
+        "schedule_policy", "statistics",
+    ]
+}
+
+struct ModelMetadata: Encodable {
+    struct Tensor: Encodable {
+        var name: String
+        var datatype: String
+        var shape: [Int]
+
+        init(_ tensor: ModelSignature.Tensor) {
+            name = tensor.name
+            datatype = tensor.elementType.protocolName
+            shape = tensor.shape
+        }
+    }
+
+    var name: String
+    var versions: [String]
+    var platform = "onnxruntime_onnx"
+    var inputs: [Tensor]
+    var outputs: [Tensor]
+
+    init(_ model: ServedModel) {
+        name = model.name
+        versions = [model.version]
+        inputs = model.signature.inputs.map(Tensor.init)
+        outputs = model.signature.outputs.map(Tensor.init)
+    }
+}
+
+/// A model in Triton's form of a configuration, as far as there is the like here.
+struct ModelConfiguration: Encodable {
+    struct Tensor: Encodable {
+        var name: String
+        var type: ElementType
+        var dims: [Int]
+
+        init(_ tensor: ModelSignature.Tensor) {
+            name = tensor.name
+            type = tensor.elementType
+            dims = tensor.shape
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case name, dims
+            case type = "data_type"
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(name, forKey: .name)
+            try container.encode("TYPE_" + (type == .string ? "STRING" : type.protocolName), forKey: .type)
+            try container.encode(dims, forKey: .dims)
+        }
+    }
+
+    struct InstanceGroup: Encodable {
+        var name: String
+        var kind = "KIND_AUTO"
+        var count: Int
+    }
+
+    struct Parameter: Encodable {
+        var text: String
+
+        enum CodingKeys: String, CodingKey {
+            case text = "string_value"
+        }
+    }
+
+    var name: String
+    var platform = "onnxruntime_onnx"
+    var backend = "onnxruntime"
+    var maxBatchSize = 0
+    var input: [Tensor]
+    var output: [Tensor]
+    var instanceGroup: [InstanceGroup]
+    var parameters: [String: Parameter]
+
+    init(_ model: ServedModel) {
+        name = model.name
+        input = model.signature.inputs.map(Tensor.init)
+        output = model.signature.outputs.map(Tensor.init)
+        let pool = model.pool(priority: nil)
+        instanceGroup = [InstanceGroup(name: model.name, count: pool.tasks.count)]
+        parameters = [
+            "priority": Parameter(text: model.own == .high ? "high" : "low"),
+            "deadline_us": Parameter(text: "\(pool.deadline.rawValue / 1_000)"),
+        ]
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case name, platform, backend, input, output, parameters
+        case maxBatchSize = "max_batch_size"
+        case instanceGroup = "instance_group"
+    }
+}
+
+/// A model's line in the index of the repository.
+struct RepositoryEntry: Encodable {
+    var name: String
+    var version: String
+    var state: String
+    var reason: String
+
+    init(_ model: ServedModel) {
+        name = model.name
+        version = model.version
+        state = model.isReady ? "READY" : "UNAVAILABLE"
+        reason = model.isReady ? "" : "unloaded"
+    }
+}
+
+/// Statistics in Triton's form. Times are in nanoseconds.
+struct StatisticsReport: Encodable {
+    struct Duration: Encodable {
+        var count: Int
+        var ns: Int64
+
+        init(_ part: ModelStatistics.Part) {
+            count = part.count
+            ns = part.time.rawValue
+        }
+
+        init() { (count, ns) = (0, 0) }
+    }
+
+    struct Inference: Encodable {
+        var success: Duration
+        var fail: Duration
+        var queue: Duration
+        var computeInput = Duration()
+        var computeInfer: Duration
+        var computeOutput = Duration()
+        var cacheHit = Duration()
+        var cacheMiss = Duration()
+
+        enum CodingKeys: String, CodingKey {
+            case success, fail, queue
+            case computeInput = "compute_input"
+            case computeInfer = "compute_infer"
+            case computeOutput = "compute_output"
+            case cacheHit = "cache_hit"
+            case cacheMiss = "cache_miss"
+        }
+    }
+
+    struct Model: Encodable {
+        var name: String
+        var version: String
+        var lastInference: Int64
+        var inferenceCount: Int
+        var executionCount: Int
+        var inferenceStats: Inference
+        var batchStats: [Int] = []
+
+        init(_ model: ServedModel) {
+            let figures = model.statistics.figures
+            name = model.name
+            version = model.version
+            lastInference = figures.last
+            inferenceCount = figures.success.count
+            executionCount = figures.success.count
+            inferenceStats = Inference(
+                success: Duration(figures.success), fail: Duration(figures.fail), queue: Duration(figures.queue),
+                computeInfer: Duration(figures.compute))
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case name, version
+            case lastInference = "last_inference"
+            case inferenceCount = "inference_count"
+            case executionCount = "execution_count"
+            case inferenceStats = "inference_stats"
+            case batchStats = "batch_stats"
+        }
+    }
+
+    var models: [Model]
+
+    enum CodingKeys: String, CodingKey {
+        case models = "model_stats"
+    }
+}

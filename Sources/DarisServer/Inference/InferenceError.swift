@@ -1,0 +1,59 @@
+import DarisCore
+import DarisRuntime
+
+/// Why a request has no outputs, independent of how it came.
+struct InferenceError: Error, Sendable, Hashable {
+    /// What a client can make of it.
+    enum Kind: Hashable, Sendable {
+        /// The request is wrong; the same again is no better.
+        case invalid
+        /// Who asks has not shown that it may.
+        case unauthorised
+        /// There is no such model or version.
+        case notFound
+        /// There is no such operation here.
+        case unsupported
+        /// Turned away for now; it may fit later.
+        case refused
+        /// Its deadline passed.
+        case tooLate
+        /// The client gave it up.
+        case cancelled
+        /// The device could not run it.
+        case failed
+    }
+
+    var kind: Kind
+    /// A sentence without a full stop.
+    var message: String
+    /// When it makes sense to ask again, for `refused`.
+    var retryAfter: Nanoseconds?
+
+    init(_ kind: Kind, _ message: String, retryAfter: Nanoseconds? = nil) {
+        self.kind = kind
+        self.message = message
+        self.retryAfter = retryAfter
+    }
+
+    /// What the executor says of a job.
+    init(_ error: SubmissionError, model: String) {
+        switch error {
+        case .unknownTask, .periodicTask, .wrongInput:
+            self.init(.invalid, error.description)
+        case .tooManySubmissions(let limit):
+            self.init(.refused, "\(limit) requests are in flight already")
+        case .stopped:
+            self.init(.refused, "the server is ending")
+        case .notCompleted(_, let reason, let message):
+            let kind: Kind =
+                switch reason {
+                case .noContextFits, .previousJobInFlight, .queueFull, .noContextAlive, .taskRemoved: .refused
+                case .deadlinePassed: .tooLate
+                case .cancelled: .cancelled
+                case .stageFailed, .contextLost, .onTime, .late: .failed
+                }
+            let text = reason == .deadlinePassed ? "its deadline passed before it was done" : message ?? reason.text
+            self.init(kind, "model '\(model)': \(text)")
+        }
+    }
+}

@@ -1,0 +1,265 @@
+import DarisConfiguration
+import DarisCore
+import DarisRuntime
+import Foundation
+public import Logging
+import ONNXRuntime
+import Synchronization
+
+/// Runs requests on the scheduler, whatever protocol they came by.
+public final class InferenceService: Sendable {
+    /// What there is to serve.
+    private struct Catalogue {
+        /// By name.
+        var models: [String: ServedModel] = [:]
+        var sink: (any JobSink)?
+        var subject: LiveSubject?
+    }
+
+    private let catalogue = Mutex(Catalogue())
+    private let limit: Int
+    /// Writes down what becomes of requests.
+    let journal: RequestJournal
+    private let inFlight = Atomic(0)
+    private let isDraining = Atomic(false)
+
+    /// A service that is not ready: it has nothing to serve yet.
+    ///
+    /// - Parameters:
+    ///   - limit: the most requests at a time.
+    ///   - logger: where to say what becomes of requests; nowhere if `nil`.
+    public init(limit: Int, logger: Logger? = nil) {
+        self.limit = limit
+        journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    /// Serves the sporadic tasks of a prepared task set from now on, each under the name that it is declared by: copies of a
+    /// task are one model.
+    public func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
+        let set = prepared.taskSet
+        let sink = ExecutorSink(executor: executor)
+        var families: [(name: String, tasks: [Int])] = []
+        for (index, task) in set.tasks.enumerated() where prepared.arrivals[index] == .sporadic {
+            if let place = families.firstIndex(where: { $0.name == task.declaredName }) {
+                families[place].tasks.append(index)
+            } else {
+                families.append((task.declaredName, [index]))
+            }
+        }
+        let pools = families.map { family in
+            let first = set.tasks[family.tasks[0]]
+            return (
+                model: first.model, batch: first.batch,
+                pool: InstancePool(
+                    name: family.name, tasks: family.tasks, priority: first.priority,
+                    deadline: prepared.configuration.tasks[family.tasks[0]].deadline, limit: set.serve.bounds.waiting,
+                    sink: sink)
+            )
+        }
+        serve(
+            pools.map { entry in
+                // A request may ask for another priority than its model's, where the same network has tasks of that too.
+                func sibling(_ priority: Priority) -> InstancePool? {
+                    if entry.pool.priority == priority { return entry.pool }
+                    return pools.first {
+                        $0.model == entry.model && $0.batch == entry.batch && $0.pool.priority == priority
+                    }?.pool
+                }
+                return ServedModel(
+                    name: entry.pool.name, signature: prepared.signatures[entry.pool.tasks[0]],
+                    own: entry.pool.priority, high: sibling(.high), low: sibling(.low))
+            }, on: sink, watching: LiveSubject(plan: prepared.plan) { executor.view() })
+    }
+
+    func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {
+        let byName = Dictionary(models.map { ($0.name, $0) }) { first, _ in first }
+        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject) }
+    }
+
+    /// The running system, for those who watch it; `nil` until there is one.
+    var subject: LiveSubject? { catalogue.withLock { $0.subject } }
+
+    // MARK: - State
+
+    /// Whether requests are taken.
+    public var isReady: Bool { isLoaded && !isDraining.load(ordering: .relaxed) }
+
+    /// Whether there is something to serve.
+    private var isLoaded: Bool { catalogue.withLock { $0.sink != nil } }
+
+    /// Why requests are not taken.
+    var notReady: InferenceError {
+        InferenceError(
+            .refused, isLoaded ? "the server is ending" : "the server is loading its models",
+            retryAfter: .seconds(Int64(1)))
+    }
+
+    /// Takes no more requests; those that came run to their end.
+    public func drain() { isDraining.store(true, ordering: .relaxed) }
+
+    /// Requests that have not been answered.
+    public var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
+
+    /// All models, by name.
+    var all: [ServedModel] { catalogue.withLock { $0.models.values.sorted { $0.name < $1.name } } }
+
+    /// The model with a name, in a version.
+    func model(_ name: String, version: String?) throws(InferenceError) -> ServedModel {
+        let (found, isLoaded) = catalogue.withLock { ($0.models[name], $0.sink != nil) }
+        guard let model = found else {
+            throw isLoaded ? InferenceError(.notFound, "there is no model '\(name)'") : notReady
+        }
+        guard version == nil || version == "" || version == model.version else {
+            throw InferenceError(
+                .notFound, "model '\(name)' has no version '\(version ?? "")'; it has version \(model.version)")
+        }
+        return model
+    }
+
+    // MARK: - Inference
+
+    /// Runs a request. Cancelling the Swift task gives it up.
+    func infer(_ request: InferenceRequest) async throws(InferenceError) -> InferenceResponse {
+        let model = try model(request.model, version: request.version)
+        guard let sink = catalogue.withLock({ $0.sink }) else { throw notReady }
+        let arrival = sink.now
+        let pool = model.pool(priority: request.priority)
+        do throws(InferenceError) {
+            guard isReady else { throw notReady }
+            guard model.isReady else {
+                throw InferenceError(.refused, "model '\(model.name)' is not loaded; load it first")
+            }
+            guard inFlight.add(1, ordering: .relaxed).newValue <= limit else {
+                inFlight.subtract(1, ordering: .relaxed)
+                throw InferenceError(
+                    .refused, "\(limit) requests are in flight already", retryAfter: .milliseconds(Int64(100)))
+            }
+            defer { inFlight.subtract(1, ordering: .relaxed) }
+            let inputs = try arranged(request, model)
+            let deadline = arrival + (request.timeout ?? pool.deadline)
+            let (result, started) = await run(inputs, in: pool, arrival: arrival, deadline: deadline)
+            let outputs = try result.get()
+            let end = sink.now
+            guard request.timeout == nil || end <= deadline else {
+                throw InferenceError(.tooLate, "model '\(model.name)': it was done after its deadline")
+            }
+            let start = started ?? arrival
+            let answer = try response(request, model, outputs)
+            model.statistics.succeeded(
+                pool.priority, queue: start - arrival, compute: end - start, at: Self.wallClock)
+            journal.answered(model.name, pool.priority, queue: start - arrival, compute: end - start)
+            return answer
+        } catch {
+            model.statistics.failed(pool.priority, error, after: sink.now - arrival, at: Self.wallClock)
+            journal.ended(model.name, pool.priority, error, after: sink.now - arrival)
+            throw error
+        }
+    }
+
+    private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+
+    private func run(
+        _ inputs: [[UInt8]], in pool: InstancePool, arrival: Nanoseconds, deadline: Nanoseconds
+    ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
+        let cancellation = Mutex<(entry: InstancePool.Entry?, isCancelled: Bool)>((nil, false))
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let entry = InstancePool.Entry(inputs: inputs, arrival: arrival, deadline: deadline) {
+                    result, started in
+                    continuation.resume(returning: (result, started))
+                }
+                cancellation.withLock { $0.entry = entry }
+                pool.enter(entry)
+                // Cancelled before there was an entry to give up.
+                if cancellation.withLock({ $0.isCancelled }) { pool.cancel(entry) }
+            }
+        } onCancel: {
+            let entry = cancellation.withLock { state in
+                state.isCancelled = true
+                return state.entry
+            }
+            if let entry { pool.cancel(entry) }
+        }
+    }
+
+    /// A request's inputs in the order of the model, checked against it.
+    private func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> [[UInt8]] {
+        var given: [String: InferenceRequest.Input] = [:]
+        for input in request.inputs where given.updateValue(input, forKey: input.name) != nil {
+            throw InferenceError(.invalid, "input '\(input.name)' is given twice")
+        }
+        var arranged: [[UInt8]] = []
+        for tensor in model.signature.inputs {
+            guard let input = given.removeValue(forKey: tensor.name) else {
+                throw InferenceError(
+                    .invalid,
+                    "input '\(tensor.name)' of model '\(model.name)' is missing: \(Self.describe(tensor))")
+            }
+            guard input.type == tensor.elementType else {
+                throw InferenceError(
+                    .invalid,
+                    "input '\(tensor.name)' of model '\(model.name)' is \(tensor.elementType.protocolName), not "
+                        + input.type.protocolName)
+            }
+            guard input.shape == tensor.shape else {
+                throw InferenceError(
+                    .invalid,
+                    "input '\(tensor.name)' of model '\(model.name)' has shape \(tensor.shape), not \(input.shape)")
+            }
+            guard tensor.byteCount == nil || input.bytes.count == tensor.byteCount else {
+                throw InferenceError(
+                    .invalid,
+                    "input '\(tensor.name)' of model '\(model.name)' has \(tensor.byteCount ?? 0) bytes, not "
+                        + "\(input.bytes.count)")
+            }
+            arranged.append(input.bytes)
+        }
+        if let name = given.keys.sorted().first {
+            let names = model.signature.inputs.map(\.name).joined(separator: ", ")
+            throw InferenceError(.invalid, "model '\(model.name)' has no input '\(name)'; its inputs are \(names)")
+        }
+        for output in request.outputs where !model.signature.outputs.contains(where: { $0.name == output.name }) {
+            let names = model.signature.outputs.map(\.name).joined(separator: ", ")
+            throw InferenceError(
+                .invalid, "model '\(model.name)' has no output '\(output.name)'; its outputs are \(names)")
+        }
+        return arranged
+    }
+
+    private static func describe(_ tensor: ModelSignature.Tensor) -> String {
+        "\(tensor.elementType.protocolName) \(tensor.shape)"
+    }
+
+    private func response(
+        _ request: InferenceRequest, _ model: ServedModel, _ outputs: [[UInt8]]
+    ) throws(InferenceError) -> InferenceResponse {
+        let all = zip(model.signature.outputs, outputs)
+        let chosen: [InferenceResponse.Output] =
+            if request.outputs.isEmpty {
+                all.map { InferenceResponse.Output(tensor: $0, bytes: $1, isBinary: request.wantsBinary) }
+            } else {
+                request.outputs.compactMap { wanted in
+                    all.first { $0.0.name == wanted.name }.map {
+                        InferenceResponse.Output(tensor: $0, bytes: $1, isBinary: wanted.isBinary)
+                    }
+                }
+            }
+        return InferenceResponse(model: model.name, version: model.version, id: request.id, outputs: chosen)
+    }
+}
+
+/// An executor as the pools see it.
+private struct ExecutorSink: JobSink {
+    let executor: Executor<MachineDevice>
+
+    func submit(
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?,
+        completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
+    ) throws(SubmissionError) -> JobID {
+        try executor.submit(task: task, inputs: inputs, relativeDeadline: relativeDeadline, completion: completion)
+    }
+
+    func cancel(_ job: JobID) { executor.cancel(job) }
+
+    var now: Nanoseconds { executor.now }
+}

@@ -1,0 +1,213 @@
+import DarisCore
+import DarisRuntime
+import DequeModule
+import Synchronization
+
+/// Where jobs are handed in: an executor, and in tests something that stands in for one.
+protocol JobSink: Sendable {
+    /// Releases a job of a task and calls `completion` once, on a thread that belongs to no lane.
+    func submit(
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?,
+        completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
+    ) throws(SubmissionError) -> JobID
+
+    func cancel(_ job: JobID)
+
+    /// The clock that deadlines are told by.
+    var now: Nanoseconds { get }
+}
+
+/// The tasks that serve one model at one priority, each of which runs one job at a time, and the requests that wait for
+/// one to be free.
+///
+/// A low-priority request waits only if it can still be in time: what came before it, at the pace of late, tells. So
+/// whoever must be turned away hears of it at once. A high-priority one waits as long as its deadline allows.
+final class InstancePool: Sendable {
+    /// A request on its way through the pool.
+    final class Entry: Sendable {
+        let inputs: [[UInt8]]
+        let arrival: Nanoseconds
+        let deadline: Nanoseconds
+        let completion: @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
+        fileprivate let place = Mutex(Place.new)
+
+        init(
+            inputs: [[UInt8]], arrival: Nanoseconds, deadline: Nanoseconds,
+            completion: @escaping @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
+        ) {
+            self.inputs = inputs
+            self.arrival = arrival
+            self.deadline = deadline
+            self.completion = completion
+        }
+    }
+
+    /// Where an entry is.
+    fileprivate enum Place {
+        case new
+        case waiting
+        case submitted(JobID)
+        /// Given up while it waited or was being handed in.
+        case cancelled
+        case done
+    }
+
+    private struct State {
+        var idle: [Int]
+        var waiting = Deque<Entry>()
+        /// The time of a job from its hand-over to its end, smoothed; zero until there was one.
+        var service = Nanoseconds.zero
+    }
+
+    let name: String
+    let tasks: [Int]
+    let priority: Priority
+    /// From arrival to deadline, where a request does not say.
+    let deadline: Nanoseconds
+    private let limit: Int
+    private let sink: any JobSink
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - name: of the model, for messages.
+    ///   - limit: the most requests that wait.
+    init(
+        name: String, tasks: [Int], priority: Priority, deadline: Nanoseconds, limit: Int, sink: any JobSink
+    ) {
+        self.name = name
+        self.tasks = tasks
+        self.priority = priority
+        self.deadline = deadline
+        self.limit = limit
+        self.sink = sink
+        state = Mutex(State(idle: tasks.reversed()))
+    }
+
+    /// The requests that wait, and the tasks that run.
+    var load: (waiting: Int, running: Int) { state.withLock { ($0.waiting.count, tasks.count - $0.idle.count) } }
+
+    /// Takes a request in: hands it to a free task, has it wait, or turns it away. Its completion is called once.
+    func enter(_ entry: Entry) {
+        enum Next {
+            case start(Int)
+            case wait
+            case refuse(InferenceError)
+        }
+        let now = sink.now
+        let next: Next = state.withLock { state in
+            if state.waiting.isEmpty, let task = state.idle.popLast() { return .start(task) }
+            guard state.waiting.count < limit else {
+                return .refuse(
+                    InferenceError(
+                        .refused, "model '\(name)': \(limit) requests wait for it already",
+                        retryAfter: wait(behind: state.waiting.count, state)))
+            }
+            let wait = wait(behind: state.waiting.count, state)
+            guard priority == .high || now + wait + state.service <= entry.deadline else {
+                return .refuse(
+                    InferenceError(
+                        .refused,
+                        "model '\(name)': it is busy, and \(state.waiting.count) requests wait for it: this one would be "
+                            + "late", retryAfter: wait))
+            }
+            entry.place.withLock { $0 = .waiting }
+            state.waiting.append(entry)
+            return .wait
+        }
+        switch next {
+        case .start(let task): run(entry, on: task)
+        case .wait: break
+        case .refuse(let error): finish(entry, .failure(error))
+        }
+    }
+
+    /// Gives a request up, wherever it is.
+    func cancel(_ entry: Entry) {
+        let job: JobID? = entry.place.withLock { place in
+            switch place {
+            case .submitted(let job): return job
+            case .new, .waiting:
+                place = .cancelled
+                return nil
+            case .cancelled, .done: return nil
+            }
+        }
+        if let job { return sink.cancel(job) }
+        let wasWaiting = state.withLock { state in
+            guard let index = state.waiting.firstIndex(where: { $0 === entry }) else { return false }
+            state.waiting.remove(at: index)
+            return true
+        }
+        if wasWaiting { finish(entry, .failure(Self.cancelled)) }
+    }
+
+    private static let cancelled = InferenceError(.cancelled, "the client gave it up")
+
+    /// How long a request behind so many others waits until a task is free for it.
+    private func wait(behind count: Int, _ state: borrowing State) -> Nanoseconds {
+        Nanoseconds(state.service.rawValue * Int64(count + 1) / Int64(tasks.count))
+    }
+
+    /// Hands requests to a task that is free, until one is running there or none waits.
+    private func run(_ first: Entry, on task: Int) {
+        var next: Entry? = first
+        while let entry = next {
+            guard !handIn(entry, to: task) else { return }
+            next = self.next(for: task)
+        }
+    }
+
+    /// Who is next on a task that has come free; if nobody waits, it is idle.
+    private func next(for task: Int) -> Entry? {
+        state.withLock { state in
+            let next = state.waiting.popFirst()
+            if next == nil { state.idle.append(task) }
+            return next
+        }
+    }
+
+    /// Hands a request to a free task, or tells it why not.
+    private func handIn(_ entry: Entry, to task: Int) -> Bool {
+        let now = sink.now
+        let left = entry.deadline - now
+        guard left > .zero else {
+            finish(entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
+            return false
+        }
+        do throws(SubmissionError) {
+            let job = try sink.submit(task: task, inputs: entry.inputs, relativeDeadline: left) { [self] result in
+                if case .success = result { learn(sink.now - now) }
+                if let next = next(for: task) { run(next, on: task) }
+                finish(entry, result.mapError { InferenceError($0, model: name) }, started: now)
+            }
+            let isCancelled = entry.place.withLock { place in
+                switch place {
+                case .cancelled: return true
+                case .done: return false
+                default:
+                    place = .submitted(job)
+                    return false
+                }
+            }
+            if isCancelled { sink.cancel(job) }
+            return true
+        } catch {
+            finish(entry, .failure(InferenceError(error, model: name)))
+            return false
+        }
+    }
+
+    /// Takes a job's time into account, with a weight of an eighth.
+    private func learn(_ time: Nanoseconds) {
+        state.withLock { state in
+            state.service =
+                state.service == .zero
+                ? time : Nanoseconds(state.service.rawValue + (time.rawValue - state.service.rawValue) / 8)
+        }
+    }
+
+    private func finish(_ entry: Entry, _ result: Result<[[UInt8]], InferenceError>, started: Nanoseconds? = nil) {
+        entry.place.withLock { $0 = .done }
+        entry.completion(result, started)
+    }
+}

@@ -1,0 +1,115 @@
+import DarisCore
+import Synchronization
+
+/// What has become of a model's requests.
+final class ModelStatistics: Sendable {
+    /// A number of requests and the time they took together.
+    struct Part: Sendable, Hashable {
+        var count = 0
+        var time = Nanoseconds.zero
+
+        mutating func add(_ time: Nanoseconds) {
+            count += 1
+            self.time += time
+        }
+    }
+
+    /// The figures at one moment.
+    struct Figures: Sendable, Hashable {
+        /// Answered with outputs; from arrival to answer.
+        var success = Part()
+        /// Answered with an error; from arrival to answer.
+        var fail = Part()
+        /// Turned away, of those that failed.
+        var refused = 0
+        /// Past their deadlines, of those that failed.
+        var tooLate = 0
+        /// From arrival until the scheduler was given the job.
+        var queue = Part()
+        /// From then to the job's end.
+        var compute = Part()
+        /// When the last one came, in milliseconds since 1970.
+        var last: Int64 = 0
+    }
+
+    /// What monitoring asks for besides.
+    struct Monitoring: Sendable {
+        /// Requests by priority and fate, each fate in its place of `RequestFate.allCases`.
+        fileprivate var requests = [[Int]](
+            repeating: [Int](repeating: 0, count: RequestFate.allCases.count), count: Priority.allCases.count)
+        /// From arrival until the scheduler was given the job, of those answered.
+        fileprivate(set) var queue = TimeBuckets(unit: .microseconds(100))
+        /// From arrival to answer, of those answered.
+        fileprivate(set) var total = TimeBuckets(unit: .microseconds(100))
+
+        func requests(_ priority: Priority, _ fate: RequestFate) -> Int {
+            requests[Int(priority.rawValue)][fate.place]
+        }
+
+        fileprivate mutating func count(_ priority: Priority, _ fate: RequestFate) {
+            requests[Int(priority.rawValue)][fate.place] += 1
+        }
+    }
+
+    private struct State {
+        var figures = Figures()
+        var monitoring = Monitoring()
+    }
+
+    private let state = Mutex(State())
+
+    var figures: Figures { state.withLock { $0.figures } }
+
+    var monitoring: Monitoring { state.withLock { $0.monitoring } }
+
+    func succeeded(_ priority: Priority, queue: Nanoseconds, compute: Nanoseconds, at time: Int64) {
+        state.withLock {
+            $0.figures.success.add(queue + compute)
+            $0.figures.queue.add(queue)
+            $0.figures.compute.add(compute)
+            $0.figures.last = time
+            $0.monitoring.count(priority, .answered)
+            $0.monitoring.queue.record(queue)
+            $0.monitoring.total.record(queue + compute)
+        }
+    }
+
+    func failed(_ priority: Priority, _ error: InferenceError, after time: Nanoseconds, at now: Int64) {
+        state.withLock {
+            $0.figures.fail.add(time)
+            if error.kind == .refused { $0.figures.refused += 1 }
+            if error.kind == .tooLate { $0.figures.tooLate += 1 }
+            $0.figures.last = now
+            $0.monitoring.count(priority, RequestFate(error))
+        }
+    }
+}
+
+/// What a request came to, by the names that operators see.
+enum RequestFate: String, CaseIterable, Sendable {
+    /// It got its outputs.
+    case answered
+    /// Turned away.
+    case refused
+    /// Its deadline passed.
+    case tooLate = "too_late"
+    /// Its client gave it up.
+    case cancelled
+    /// It was wrong.
+    case invalid
+    /// The device could not run it.
+    case failed
+
+    init(_ error: InferenceError) {
+        self =
+            switch error.kind {
+            case .invalid, .unauthorised, .notFound, .unsupported: .invalid
+            case .refused: .refused
+            case .tooLate: .tooLate
+            case .cancelled: .cancelled
+            case .failed: .failed
+            }
+    }
+
+    fileprivate var place: Int { Self.allCases.firstIndex(of: self)! }
+}

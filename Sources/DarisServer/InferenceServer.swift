@@ -1,0 +1,193 @@
+public import DarisConfiguration
+import DarisCore
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+public import Logging
+import NIOCertificateReloading
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+
+/// Listens for clients and answers them until it is told to end.
+///
+/// ```swift
+/// let server = try InferenceServer(service, settings: taskSet.serve, version: "1.0", logger: logger)
+/// try await server.run { http, grpc in print("http://\(http)") }
+/// ```
+public final class InferenceServer: Sendable {
+    private let service: InferenceService
+    private let settings: ServeSettings
+    private let version: String
+    private let logger: Logger
+    private let gate: Gate
+    private let feed: LiveFeed
+    private let reloader: TimedCertificateReloader?
+    private let ending = AsyncStream<Void>.makeStream()
+
+    /// Checks what can be checked before anybody is listened to.
+    ///
+    /// - Parameters:
+    ///   - allowsOpen: whether other machines may be listened to without tokens.
+    ///   - version: of Daris, for clients.
+    /// - Throws: `ServerError` that says what would be right.
+    public init(
+        _ service: InferenceService, settings: ServeSettings, allowsOpen: Bool = false, version: String, logger: Logger
+    ) throws(ServerError) {
+        guard settings.http != nil || settings.grpc != nil else {
+            throw ServerError("neither HTTP nor gRPC is to be spoken; give one of them an address")
+        }
+        for address in [settings.http, settings.grpc].compactMap({ $0 })
+        where !address.isLoopback && settings.inferenceTokens == nil && !allowsOpen {
+            throw ServerError(
+                "other machines could reach \(address) without a token; name a file of tokens "
+                    + "('serve: {tokens: {inference: FILE}}'), listen on 127.0.0.1, or say --insecure")
+        }
+        gate = Gate(
+            inference: try settings.inferenceTokens.map { path throws(ServerError) in try TokenList(path: path) },
+            control: try settings.controlTokens.map { path throws(ServerError) in try TokenList(path: path) })
+        do {
+            reloader = try settings.tls.map { tls in
+                try TimedCertificateReloader.makeReloaderValidatingSources(
+                    refreshInterval: .seconds(10),
+                    certificateSource: .init(location: .file(path: tls.certificate), format: .pem),
+                    privateKeySource: .init(location: .file(path: tls.key), format: .pem), logger: logger)
+            }
+        } catch {
+            throw ServerError("the certificate or its key is of no use: \(error)")
+        }
+        feed = LiveFeed(service)
+        self.service = service
+        self.settings = settings
+        self.version = version
+        self.logger = logger
+    }
+
+    /// Has `run` end: no more requests are taken, those that came are answered, as far as the drain limit allows.
+    public func end() {
+        service.drain()
+        ending.continuation.finish()
+    }
+
+    /// Serves until `end`.
+    ///
+    /// - Parameter onReady: told of the addresses once they are listened on.
+    /// - Returns: how many requests were left without an answer of their own.
+    public func run(
+        onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
+    ) async throws -> Int {
+        let readiness = Readiness(settings, onReady)
+        var services: [any Service] = []
+        if let reloader { services.append(reloader) }
+        if let address = settings.http { services.append(try http(address, readiness)) }
+        if let address = settings.grpc { services.append(try grpc(address, readiness)) }
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
+        configuration.maximumGracefulShutdownDuration = .nanoseconds(settings.bounds.drain.rawValue)
+        let group = ServiceGroup(configuration: configuration)
+        let drained = Task { [self] in
+            for await _ in ending.stream {}
+            let limit = ContinuousClock.now + .nanoseconds(settings.bounds.drain.rawValue)
+            while service.requestsInFlight > 0, .now < limit { try? await Task.sleep(for: .milliseconds(5)) }
+            feed.end()
+            // Answers are on their way out still: this lets idle connections go and waits for the others.
+            await group.triggerGracefulShutdown()
+        }
+        defer { drained.cancel() }
+        do {
+            try await group.run()
+        } catch {
+            end()
+            throw ServerError("\(Self.words(error, settings))")
+        }
+        end()
+        return service.requestsInFlight
+    }
+
+    private static func words(_ error: any Error, _ settings: ServeSettings) -> String {
+        if let error = error as? IOError {
+            let places = [settings.http, settings.grpc].compactMap { $0.map(String.init(describing:)) }
+            return "\(places.joined(separator: " and ")) cannot be listened on: \(error)"
+        }
+        return "\(error)"
+    }
+
+    // MARK: - HTTP
+
+    private func http(_ address: ServeSettings.Address, _ readiness: Readiness) throws -> any Service {
+        let router = Router(context: ServerContext.self)
+        router.add(middleware: RequestTagging(journal: service.journal))
+        router.add(middleware: GateMiddleware(gate: gate))
+        let table = ConnectionTable()
+        OpenInferenceRoutes(
+            service: service, version: version, bodyLimit: settings.bounds.body, connections: table
+        ).add(to: router)
+        LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: router)
+        let bounds = settings.bounds
+        let base = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [ConnectionWatch(table: table, receive: bounds.receive)],
+                idleTimeout: .nanoseconds(bounds.idle.rawValue)))
+        let builder =
+            if let reloader {
+                try HTTPServerBuilder.tls(
+                    base, tlsConfiguration: try .makeServerConfiguration(certificateReloader: reloader))
+            } else { base }
+        return Application(
+            router: router, server: builder,
+            configuration: .init(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections.maximum(bounds.connections, logger: logger)),
+            onServerRunning: { channel in
+                readiness.http(channel.localAddress?.port)
+            }, logger: logger)
+    }
+
+    // MARK: - gRPC
+
+    private func grpc(_ address: ServeSettings.Address, _ readiness: Readiness) throws -> any Service {
+        let bounds = settings.bounds
+        let security: HTTP2ServerTransport.Posix.TransportSecurity =
+            if let reloader { try .tls(certificateReloader: reloader) } else { .plaintext }
+        let transport = HTTP2ServerTransport.Posix(
+            address: address.host.contains(":")
+                ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port),
+            transportSecurity: security,
+            config: .defaults { config in
+                config.compression = .init(enabledAlgorithms: .all)
+                config.rpc.maxRequestPayloadSize = bounds.body
+                // A tensor comes in few pieces, without waiting for leave in between.
+                config.http2.maxFrameSize = 1 << 20
+                config.http2.targetWindowSize = 1 << 24
+                config.http2.maxConcurrentStreams = bounds.requests
+                config.connection.maxIdleTime = .nanoseconds(bounds.idle.rawValue)
+            })
+        return GRPCListener(
+            server: GRPCServer(
+                transport: transport, services: [GRPCService(service: service, version: version)],
+                interceptors: [RequestTaggingInterceptor(journal: service.journal), GateInterceptor(gate: gate)]),
+            transport: transport, readiness: readiness)
+    }
+}
+
+/// A gRPC server that says when it listens and ends with its group.
+private struct GRPCListener: Service {
+    let server: GRPCServer<HTTP2ServerTransport.Posix>
+    let transport: HTTP2ServerTransport.Posix
+    let readiness: Readiness
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.serve() }
+                let address = try? await transport.listeningAddress
+                readiness.grpc(address?.ipv4?.port ?? address?.ipv6?.port)
+                try await group.waitForAll()
+            }
+        } onGracefulShutdown: {
+            server.beginGracefulShutdown()
+        }
+    }
+}

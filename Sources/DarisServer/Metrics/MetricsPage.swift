@@ -1,0 +1,163 @@
+import DarisCore
+import DarisRuntime
+
+/// What `/metrics` says. Times are in seconds, utilisations in lanes. There is a series for each task, each stage, each
+/// model and each context of the task set, and never one for anything that a client sends.
+struct MetricsPage {
+    let version: String
+    let isReady: Bool
+    let requestsInFlight: Int
+    let watchers: Int
+    let models: [ServedModel]
+    let subject: LiveSubject?
+
+    func text() -> [UInt8] {
+        var text = PrometheusText()
+        server(&text)
+        requests(&text)
+        if let subject {
+            let view = subject.view()
+            let tasks = Array(zip(subject.plan.tasks, view.tasks))
+            jobs(tasks, &text)
+            executionTimes(tasks, view, &text)
+            contexts(view, &text)
+            scheduler(view, &text)
+        }
+        if let figures = ProcessFigures.now() { process(figures, &text) }
+        return text.bytes
+    }
+
+    private func server(_ text: inout PrometheusText) {
+        text.family("daris_build_info", .gauge, "1, with the version of Daris.")
+        text.sample(1, ["version": version])
+        text.family("daris_ready", .gauge, "Whether requests are taken.")
+        text.sample(isReady ? 1 : 0)
+        text.family("daris_requests_in_flight", .gauge, "Requests that have not been answered.")
+        text.sample(requestsInFlight)
+        text.family("daris_live_watchers", .gauge, "Connections that watch the live page's events.")
+        text.sample(watchers)
+    }
+
+    private func requests(_ text: inout PrometheusText) {
+        let models = models.map { ($0, $0.statistics.monitoring) }
+        text.family("daris_requests_total", .counter, "Requests by model, priority of the job, and what they came to.")
+        for (model, figures) in models {
+            for priority in Priority.allCases where (priority == .high ? model.high : model.low) != nil {
+                for fate in RequestFate.allCases {
+                    text.sample(
+                        figures.requests(priority, fate),
+                        ["model": model.name, "priority": priority.word, "fate": fate.rawValue])
+                }
+            }
+        }
+        text.family("daris_requests_waiting", .gauge, "Requests that wait for one of the model's tasks to be free.")
+        for (model, _) in models { text.sample(model.pool(priority: nil).load.waiting, ["model": model.name]) }
+        text.family("daris_request_seconds", .histogram, "From a request's arrival to its answer, of those answered.")
+        for (model, figures) in models { text.buckets(figures.total, ["model": model.name]) }
+        text.family(
+            "daris_queue_seconds", .histogram,
+            "From a request's arrival until the scheduler was given its job, of those answered.")
+        for (model, figures) in models { text.buckets(figures.queue, ["model": model.name]) }
+    }
+
+    private func jobs(_ tasks: [(RunPlan.Task, SystemView.Task)], _ text: inout PrometheusText) {
+        text.family("daris_jobs_total", .counter, "Jobs that ended, by task, priority and fate.")
+        for (plan, task) in tasks {
+            let counts = task.jobs.counts
+            for (fate, count) in [
+                ("completed", counts.completed), ("rejected", counts.rejected), ("skipped", counts.skipped),
+                ("dropped", counts.dropped), ("failed", counts.failed),
+            ] {
+                text.sample(count, ["task": plan.name, "priority": task.jobs.priority.word, "fate": fate])
+            }
+        }
+        func counter(_ name: String, _ help: String, _ value: (SystemView.Jobs) -> Int) {
+            text.family(name, .counter, help)
+            for (plan, task) in tasks {
+                text.sample(value(task.jobs), ["task": plan.name, "priority": task.jobs.priority.word])
+            }
+        }
+        counter("daris_jobs_released_total", "Jobs released.") { $0.counts.released }
+        counter(
+            "daris_deadline_misses_total",
+            "Deadlines missed: late, dropped at the deadline, failed, and skipped releases of high priority.",
+            \.missed)
+        counter(
+            "daris_jobs_cancelled_total", "Dropped jobs that nobody wanted any more, which are no misses.", \.cancelled)
+        counter("daris_job_migrations_total", "Jobs admitted by another context than their task's own.", \.migrated)
+        counter("daris_inferences_total", "Inferences completed: jobs times batch.", \.inferences)
+        text.family("daris_response_seconds", .histogram, "From a job's release to its end, of those completed.")
+        for (plan, task) in tasks {
+            text.buckets(task.jobs.response, ["task": plan.name, "priority": task.jobs.priority.word])
+        }
+    }
+
+    private func executionTimes(
+        _ tasks: [(RunPlan.Task, SystemView.Task)], _ view: SystemView, _ text: inout PrometheusText
+    ) {
+        text.family("daris_stage_seconds", .histogram, "Execution times of a task's stages; a batch counts once.")
+        for (plan, task) in tasks {
+            text.buckets(task.jobs.stages, ["task": plan.name, "priority": task.jobs.priority.word])
+        }
+        text.family("daris_mret_seconds", .gauge, "Maximum recent execution time of a stage.")
+        for (plan, task) in tasks {
+            for (stage, place) in task.stages.enumerated() {
+                text.sample(view.stageMRET[place].inSeconds, ["task": plan.name, "stage": "\(stage)"])
+            }
+        }
+        text.family("daris_task_utilisation", .gauge, "MRET of a task over its period, in lanes.")
+        for (plan, task) in tasks {
+            text.sample(task.utilisation.fraction, ["task": plan.name, "priority": task.jobs.priority.word])
+        }
+    }
+
+    private func contexts(_ view: SystemView, _ text: inout PrometheusText) {
+        let contexts = Array(view.contexts.enumerated())
+        func gauge(_ name: String, _ help: String, _ value: (SystemView.Context) -> Double) {
+            text.family(name, .gauge, help)
+            for (index, context) in contexts { text.sample(value(context), ["context": "\(index)"]) }
+        }
+        gauge("daris_context_up", "Whether a context can run stages.") { $0.admission.isAlive ? 1 : 0 }
+        gauge("daris_context_capacity", "Lanes of a context.", \.capacity.fraction)
+        text.family(
+            "daris_context_utilisation", .gauge,
+            "What admission counts, in lanes: all tasks of high priority, those of low priority with a job in flight.")
+        for (index, context) in contexts {
+            text.sample(context.admission.highPriority.fraction, ["context": "\(index)", "priority": "high"])
+            text.sample(context.admission.activeLowPriority.fraction, ["context": "\(index)", "priority": "low"])
+        }
+        gauge("daris_context_headroom", "What jobs of low priority may still use, in lanes.", \.headroom.fraction)
+        gauge("daris_context_ready_stages", "Stages that wait for a lane.") { Double($0.readyStages) }
+        text.family("daris_context_losses_total", .counter, "How often a context was lost.")
+        for (index, context) in contexts { text.sample(context.losses, ["context": "\(index)"]) }
+        text.family("daris_lane_busy_seconds_total", .counter, "Execution time of the stages that ended on a lane.")
+        let streams = view.lanes.count / max(1, contexts.count)
+        for (lane, figures) in view.lanes.enumerated() {
+            text.sample(figures.busy.inSeconds, ["context": "\(lane / streams)", "lane": "\(lane)"])
+        }
+    }
+
+    private func scheduler(_ view: SystemView, _ text: inout PrometheusText) {
+        text.family("daris_decision_seconds", .histogram, "How long the scheduler took for an event.")
+        text.buckets(view.decisions)
+        text.family(
+            "daris_handover_seconds", .histogram,
+            "From a stage's end to the start of the next one on the same lane, where one was ready.")
+        text.buckets(view.handovers)
+    }
+
+    private func process(_ figures: ProcessFigures, _ text: inout PrometheusText) {
+        text.family("process_cpu_seconds_total", .counter, "Processor time used, in seconds.")
+        text.sample(figures.cpuSeconds)
+        text.family("process_resident_memory_bytes", .gauge, "Memory in use.")
+        text.sample(figures.residentBytes)
+        text.family("process_virtual_memory_bytes", .gauge, "Address space in use.")
+        text.sample(figures.virtualBytes)
+        text.family("process_open_fds", .gauge, "Open files.")
+        text.sample(figures.openFiles)
+        text.family("process_max_fds", .gauge, "The most open files that are allowed.")
+        text.sample(figures.mostFiles)
+        text.family("process_start_time_seconds", .gauge, "When the process began, in seconds since 1970.")
+        text.sample(figures.startSeconds)
+    }
+}

@@ -1,0 +1,183 @@
+import ArgumentParser
+import DarisConfiguration
+import DarisCore
+import DarisReport
+import DarisRuntime
+import DarisServer
+import Foundation
+import Logging
+
+/// `daris serve TASKSET` and `daris serve --models DIR`.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve models to inference clients over HTTP and gRPC.",
+        discussion: """
+            Speaks the Open Inference Protocol (version 2) with Triton's extensions, so that clients of Triton and KServe \
+            work as they are. Each sporadic task of the task set is a model that clients can ask for; periodic tasks run \
+            beside them. Every request gets a deadline: its own ('timeout' in microseconds) or its task's. Low-priority \
+            requests that would be late are turned away at once.
+
+            Ctrl-C or SIGTERM takes no more requests, answers those that came, and ends; a second one gives up at once.
+
+            Try:
+              daris serve examples/serve.yaml
+              curl -s localhost:8000/v2/models/classify
+              daris serve --models DIR         every ONNX file in a folder
+
+            Exit codes: 0 all requests were answered; 1 something failed; 2 the task set or an option is wrong.
+            """)
+
+    @Argument(help: "A YAML file with models, tasks, and a 'serve:' section if the defaults do not do.")
+    var taskset: String?
+    @Option(help: ArgumentHelp("Serve every ONNX file in a folder, each as a low-priority model.", valueName: "folder"))
+    var models: String?
+    @Option(help: ArgumentHelp("With --models: the deadline of requests that bring none.", valueName: "1s"))
+    var deadline = "1 s"
+    @Option(help: ArgumentHelp("With --models: requests of a model that run at a time.", valueName: "n"))
+    var instances = 4
+    @Option(help: ArgumentHelp("Where to speak HTTP; off for nowhere.", valueName: "host:port"))
+    var http: String?
+    @Option(help: ArgumentHelp("Where to speak gRPC; off for nowhere.", valueName: "host:port"))
+    var grpc: String?
+    @Flag(help: "Let other machines in without tokens.")
+    var insecure = false
+    @Option(help: ArgumentHelp("How long requests may take to be answered at the end.", valueName: "30s"))
+    var drain: String?
+    @OptionGroup(title: "Overrides of the file")
+    var options: TaskSetOptions
+    @Flag(help: "Build, cut and measure everything anew.")
+    var fresh = false
+    @Flag(help: "Run even if the high-priority tasks alone do not fit.")
+    var force = false
+    @Flag(help: "Ask the system for SCHED_FIFO and locked memory.")
+    var realtime = false
+    @OptionGroup(title: "Log")
+    var log: LogOptions
+    @Option(help: ArgumentHelp("Keep every event and decision in a file.", valueName: "file"))
+    var record: String?
+    @Flag(help: "Print the figures of the whole time as one JSON object at the end.")
+    var json = false
+
+    func run() throws {
+        var taskSet = try wanted()
+        if let record { try RecordWriter.check(record) }
+        // A client that goes away while it is written to is no reason to end.
+        signal(SIGPIPE, SIG_IGN)
+        let logger = log.logger()
+        let service = InferenceService(limit: taskSet.serve.bounds.requests, logger: logger)
+        let server: InferenceServer
+        do throws(ServerError) {
+            server = try InferenceServer(
+                service, settings: taskSet.serve, allowsOpen: insecure, version: Daris.version, logger: logger)
+        } catch {
+            throw Failure.usage(error)
+        }
+
+        if models != nil { taskSet = try usable(taskSet) }
+        let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
+        guard prepared.arrivals.contains(.sporadic) else {
+            prepared.device.shutDown()
+            throw Failure.usage(
+                "\(taskSet.source): there is no task to serve; say 'arrival: sporadic' in those that clients may ask for"
+            )
+        }
+        if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
+        let recorder = try record.map { path in
+            try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
+        }
+        var executorOptions = Executor<MachineDevice>.Options()
+        if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
+        let executor = prepared.executor(duration: .distantFuture, options: executorOptions)
+        executor.start()
+        service.serve(prepared, executor: executor)
+        let interruption = Interruption { server.end() }
+        let served = Blocking.result {
+            try await server.run { http, grpc in
+                let places = [http.map { "http://\($0)" }, grpc.map { "grpc://\($0)" }].compactMap { $0 }
+                Terminal.error("ready: \(places.joined(separator: ", "))")
+            }
+        }
+        executor.interrupt()
+        let outcome = executor.waitForEnd()
+        interruption.end()
+        if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
+            prepared.device.shutDown()
+        }
+        let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
+        let report = RunReport(
+            summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: false,
+            errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) },
+            notes: prepared.device.notes)
+        try Terminal.print(
+            json
+                ? String(decoding: try report.json(), as: UTF8.self)
+                : SummaryReport(report).text(styling: Terminal.styling))
+        try recording.get()
+        let left: Int
+        do { left = try served.get() } catch { throw Failure.failed(error) }
+        if left > 0 {
+            throw Failure(message: "\(left) requests had not been answered by the drain limit", exitCode: 1)
+        }
+    }
+
+    /// A folder's task set without the models that cannot be run, each of which is told of.
+    private func usable(_ taskSet: TaskSet) throws -> TaskSet {
+        var usable = taskSet
+        for model in taskSet.models {
+            var alone = taskSet
+            alone.models = [model]
+            alone.tasks.removeAll { $0.model != model.name }
+            do throws(PreparationError) {
+                _ = try Preparation.readModels(of: alone) { Terminal.step($0) }
+            } catch {
+                Terminal.endProgress()
+                Terminal.error("not served: \(error)")
+                usable.models.removeAll { $0.name == model.name }
+                usable.tasks.removeAll { $0.model == model.name }
+            }
+        }
+        Terminal.endProgress()
+        guard !usable.tasks.isEmpty else {
+            throw Failure(message: "no model in '\(taskSet.source)' can be served; see above", exitCode: 1)
+        }
+        return usable
+    }
+
+    private func wanted() throws -> TaskSet {
+        do throws(ConfigurationError) {
+            var taskSet: TaskSet
+            switch (taskset, models) {
+            case (let path?, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
+            case (nil, let folder?):
+                guard (1...256).contains(instances) else {
+                    throw ConfigurationError(field: "--instances", message: "\(instances) is outside 1 to 256")
+                }
+                let deadline = try Quantity.parseDuration(
+                    deadline, field: "--deadline",
+                    in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
+                let isOnGPU = options.device.flatMap { TaskSet.gpuIndex(of: $0) } != nil
+                let partition =
+                    isOnGPU
+                    ? Partition(contexts: 1, streams: 4, oversubscription: 1)
+                    : Partition(
+                        contexts: min(16, SystemRights.probe().processors.count), streams: 1, oversubscription: 1)
+                do throws(ServerError) {
+                    taskSet = try ModelFolder.taskSet(
+                        folder, deadline: deadline, instances: instances, partition: partition)
+                } catch {
+                    throw ConfigurationError(field: "--models", message: error.description)
+                }
+                taskSet = try options.applied(to: taskSet)
+            case (nil, nil): throw ConfigurationError(message: "name a task set, or a folder of models with --models")
+            case (_?, _?): throw ConfigurationError(message: "name a task set or a folder of models, not both")
+            }
+            if let http { taskSet.serve.http = try ServeSettings.parseAddress(http, field: "--http") }
+            if let grpc { taskSet.serve.grpc = try ServeSettings.parseAddress(grpc, field: "--grpc") }
+            if let drain { taskSet.serve.bounds.drain = try Quantity.parseDuration(drain, field: "--drain") }
+            return taskSet
+        } catch {
+            throw Failure.usage(error)
+        }
+    }
+}

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Behaves towards `daris serve` as clients should not, and ends it under load.
+
+    python3 Tests/Clients/hard-clients.py [--daris .build/release/daris]
+
+Checked are clients that send slowly, stop half-way, close their side, send too much or nonsense, or go away; that the server
+answers everybody else meanwhile and forgets none of them; that SIGTERM under load answers every request that was taken and
+ends with 0; and that after kill -9 it is ready again within seconds.
+
+It needs the package onnx, and a built daris with its ONNX Runtime. Without the package it says so and succeeds.
+"""
+
+import argparse
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+try:
+    import onnx  # noqa: F401
+except ImportError:
+    print("skipped: onnx is not installed")
+    sys.exit(0)
+
+from common import Checks, Server, save_sums
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ZEROS = [[0.0] * 16] * 4
+BODY = json.dumps(
+    {"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16], "data": ZEROS} for name in "ab"]}).encode()
+HEAD = b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+
+SET = """
+models: {{sums: {{file: {folder}/sums.onnx}}}}
+tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}]
+serve:
+  http: 127.0.0.1:0
+  grpc: off
+  limits: {{body: 64 KiB, connections: 40, receive: 1 s, idle: 2 s, drain: 5 s}}
+run: {{seed: 1}}
+"""
+
+
+def connect(address):
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def read_all(client):
+    """What comes until the server closes; None if it does not within the time-out."""
+    data = b""
+    try:
+        while True:
+            part = client.recv(65536)
+            if not part:
+                return data
+            data += part
+    except socket.timeout:
+        return None
+    except ConnectionError:
+        return data
+
+
+def post(address, body=BODY, timeout=20):
+    host, port = address.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    try:
+        connection.request("POST", "/v2/models/sums/infer", body=body)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def misbehaving(checks, address):
+    # Slow headers: one byte at a time, without end.
+    client = connect(address)
+    start = time.monotonic()
+    try:
+        for byte in HEAD % 10 * 100:
+            client.send(bytes([byte]))
+            time.sleep(0.02)
+            if time.monotonic() - start > 10:
+                break
+    except ConnectionError:
+        pass
+    checks.that(time.monotonic() - start < 5, "slow headers are cut off")
+    client.close()
+
+    # A slow body.
+    client = connect(address)
+    client.sendall(HEAD % len(BODY))
+    start = time.monotonic()
+    try:
+        for byte in BODY:
+            client.send(bytes([byte]))
+            time.sleep(0.02)
+            if time.monotonic() - start > 10:
+                break
+    except ConnectionError:
+        pass
+    checks.that(time.monotonic() - start < 5, "a slow body is cut off")
+    client.close()
+
+    # Half a request, then nothing.
+    client = connect(address)
+    client.sendall(HEAD % len(BODY) + BODY[:10])
+    client.settimeout(5)
+    checks.that(read_all(client) is not None, "half a request is cut off")
+    client.close()
+
+    # Nothing at all.
+    client = connect(address)
+    client.settimeout(5)
+    checks.that(read_all(client) is not None, "silence is cut off")
+    client.close()
+
+    # Half a request, then the client's side closed.
+    client = connect(address)
+    client.sendall(HEAD % len(BODY) + BODY[:10])
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(5)
+    checks.that(read_all(client) is not None, "a request that its client ends half-way ends")
+    client.close()
+
+    # A whole request, then the client's side closed: whoever waits for an answer must not do that, but nothing hangs.
+    client = connect(address)
+    client.sendall(HEAD % len(BODY) + BODY)
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(5)
+    checks.that(read_all(client) is not None, "a half-closed connection ends")
+    client.close()
+
+    # Too large, said and unsaid.
+    status, answer = post(address, b"x" * (65 << 10))
+    checks.that(status == 400 and b"larger than 65536 bytes" in answer, f"a large body: {status} {answer[:80]!r}")
+    client = connect(address)
+    client.sendall(b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    try:
+        for _ in range(200):
+            client.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+    except ConnectionError:
+        pass
+    client.settimeout(5)
+    answer = read_all(client)
+    checks.that(answer is not None, "an endless body is cut off")
+    client.close()
+
+    # Headers without end.
+    client = connect(address)
+    try:
+        client.sendall(b"GET /v2 HTTP/1.1\r\n")
+        for number in range(5_000):
+            client.sendall(b"X-%d: %s\r\n" % (number, b"y" * 100))
+    except ConnectionError:
+        pass
+    client.settimeout(5)
+    checks.that(read_all(client) is not None, "headers without end are cut off")
+    client.close()
+
+    # Nonsense.
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01", b"hello\r\n\r\n", b"\x00" * 1000, b"GET / HTTP/9.9\r\n\r\n"):
+        client = connect(address)
+        client.sendall(nonsense)
+        client.settimeout(5)
+        checks.that(read_all(client) is not None, f"{nonsense[:8]!r} is answered or cut off")
+        client.close()
+
+    # Many that ask and go away.
+    for _ in range(100):
+        client = connect(address)
+        client.sendall(HEAD % len(BODY) + BODY)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        client.close()
+
+    # More connections than allowed: the others wait, and are served once some end.
+    clients = [connect(address) for _ in range(60)]
+    for client in clients:
+        client.close()
+    status, _ = post(address)
+    checks.that(status == 200, f"after all that a request is answered: {status}")
+
+
+def ending(checks, server):
+    """SIGTERM under load: whatever was taken is answered."""
+    counts = {"sent": 0, "answered": 0, "refused": 0, "closed": 0}
+    lock = threading.Lock()
+    stop = threading.Event()
+
+    def client():
+        host, port = server.http.rsplit(":", 1)
+        while not stop.is_set():
+            connection = http.client.HTTPConnection(host, int(port), timeout=20)
+            try:
+                connection.connect()
+            except OSError:
+                return
+            try:
+                while not stop.is_set():
+                    connection.request("POST", "/v2/models/sums/infer", body=BODY)
+                    status = connection.getresponse()
+                    status.read()
+                    with lock:
+                        counts["answered" if status.status == 200 else "refused"] += 1
+            except (ConnectionError, http.client.HTTPException):
+                # Closed before it was read: the server had not taken it.
+                with lock:
+                    counts["closed"] += 1
+            finally:
+                connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(2)
+    start = time.monotonic()
+    code, rest = server.end()
+    elapsed = time.monotonic() - start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    checks.that(code == 0, f"after SIGTERM daris serve ended with {code}: {rest[-500:]}")
+    checks.that(elapsed < 7, f"it ended after {elapsed:.1f} s, within the drain limit and a little")
+    checks.that(counts["answered"] > 0, f"requests were answered before: {counts}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--daris", default=ROOT / ".build/release/daris", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if not arguments.daris.exists():
+        raise SystemExit(f"{arguments.daris} is not there; build it with 'swift build'")
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        save_sums(folder)
+        (folder / "set.yaml").write_text(SET.format(folder=folder))
+        command = [arguments.daris.resolve(), "serve", folder / "set.yaml"]
+        server = Server(command)
+        try:
+            misbehaving(checks, server.http)
+        finally:
+            server.process.kill()
+            server.process.wait()
+        start = time.monotonic()
+        server = Server(command)
+        elapsed = time.monotonic() - start
+        checks.that(elapsed < 5, f"after kill -9 it is ready within 5 s: {elapsed:.1f} s")
+        ending(checks, server)
+    checks.end("Hard clients")
+
+
+if __name__ == "__main__":
+    main()

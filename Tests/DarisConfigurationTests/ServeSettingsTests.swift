@@ -1,0 +1,58 @@
+import DarisCore
+import Testing
+
+@testable import DarisConfiguration
+
+@Suite("The serve section")
+struct ServeSettingsTests {
+    private func settings(_ text: String) throws(ConfigurationError) -> ServeSettings {
+        try TaskSet.parse(
+            """
+            models: {net: {builtin: resnet18}}
+            tasks: [{name: a, model: net, rate: 1 Hz, priority: low, arrival: sporadic}]
+            serve: \(text)
+            """, file: "folder/set.yaml"
+        ).serve
+    }
+
+    @Test("every key is read, and paths lie beside the file")
+    func whole() throws {
+        let read = try settings(
+            """
+            {http: "[::1]:80", grpc: off, tls: {certificate: a.pem, key: /b.key}, tokens: {inference: c, control: d},
+             limits: {body: 2 MiB, connections: 3, requests: 4, waiting: 0, receive: 5 s, idle: 6 s, drain: 7 s}}
+            """)
+        #expect(read.http == .init(host: "::1", port: 80) && read.grpc == nil)
+        #expect(read.http?.description == "[::1]:80")
+        #expect(read.tls == .init(certificate: "folder/a.pem", key: "/b.key"))
+        #expect(read.inferenceTokens == "folder/c" && read.controlTokens == "folder/d")
+        #expect(read.bounds.body == 2 << 20 && read.bounds.connections == 3 && read.bounds.requests == 4)
+        #expect(read.bounds.waiting == 0 && read.bounds.receive == .seconds(Int64(5)))
+        #expect(read.bounds.idle == .seconds(Int64(6)) && read.bounds.drain == .seconds(Int64(7)))
+    }
+
+    @Test("without the section only this machine is listened to")
+    func defaults() throws {
+        let read = try settings("{}")
+        #expect(read == ServeSettings() && read.http?.isLoopback == true && read.grpc?.isLoopback == true)
+        for (host, isLoopback) in [
+            ("localhost", true), ("::1", true), ("127.1.2.3", true), ("0.0.0.0", false), ("::", false),
+        ] {
+            #expect(ServeSettings.Address(host: host, port: 1).isLoopback == isLoopback)
+        }
+    }
+
+    @Test(
+        "what is wrong is said, with its place",
+        arguments: [
+            ("{htp: x}", "unknown key 'htp'"), ("{http: 8000}", "is not an address"),
+            ("{http: \"a:99999\"}", "is not an address"),
+            ("{http: \"::1:80\"}", "is not an address"), ("{tls: {key: a}}", "'certificate' is missing"),
+            ("{limits: {body: 64}}", "is outside 1024 B"), ("{limits: {body: 64 MX}}", "is not a size"),
+            ("{limits: {connections: 0}}", "serve.limits.connections"), ("{limits: {drain: 10}}", "serve.limits.drain"),
+        ])
+    func wrong(text: String, words: String) throws {
+        let error = try #require(throws: ConfigurationError.self) { try settings(text) }
+        #expect(error.description.contains(words) && error.line == 3, "\(error)")
+    }
+}

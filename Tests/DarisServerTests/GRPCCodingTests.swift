@@ -1,0 +1,111 @@
+import DarisCore
+import DarisRuntime
+import Foundation
+import ONNXRuntime
+import Testing
+
+@testable import DarisServer
+
+@Suite("Inference requests in gRPC")
+struct GRPCCodingTests {
+    private func request(
+        _ type: String, _ contents: (inout Inference_InferTensorContents) -> Void
+    ) -> Inference_ModelInferRequest {
+        .with {
+            $0.modelName = "m"
+            $0.inputs = [
+                .with {
+                    $0.name = "x"
+                    $0.datatype = type
+                    $0.shape = [2]
+                    contents(&$0.contents)
+                }
+            ]
+        }
+    }
+
+    @Test("elements one by one become their bytes, narrowed where the type is narrower")
+    func contents() throws {
+        let cases: [(String, (inout Inference_InferTensorContents) -> Void, [UInt8])] = [
+            ("BOOL", { $0.boolContents = [true, false] }, [1, 0]), ("INT8", { $0.intContents = [-1, 5] }, [255, 5]),
+            ("UINT16", { $0.uintContents = [1, 65_535] }, [1, 0, 255, 255]),
+            ("INT64", { $0.int64Contents = [-2] }, [254] + [UInt8](repeating: 255, count: 7)),
+            ("FP32", { $0.fp32Contents = [1] }, [0, 0, 0x80, 0x3f]),
+            ("BYTES", { $0.bytesContents = [Data(), Data([9])] }, [0, 0, 0, 0, 1, 0, 0, 0, 9]),
+        ]
+        for (type, contents, bytes) in cases {
+            #expect(try InferenceRequest(request(type, contents)).inputs[0].bytes == bytes, "\(type)")
+        }
+    }
+
+    @Test("what is wrong is said")
+    func wrong() throws {
+        func message(_ request: Inference_ModelInferRequest) throws -> String {
+            try #require(throws: InferenceError.self) { try InferenceRequest(request) }.message
+        }
+        #expect(try message(request("INT8") { $0.intContents = [300] }).contains("300 is no INT8"))
+        #expect(try message(request("FP16") { $0.fp32Contents = [1] }).contains("use raw_input_contents"))
+        #expect(try message(request("F") { _ in }).contains("is no datatype"))
+        var both = request("INT8") { $0.intContents = [1] }
+        both.rawInputContents = [Data([1])]
+        #expect(try message(both).contains("both contents and raw contents"))
+        both.rawInputContents = [Data(), Data()]
+        #expect(try message(both).contains("1 inputs and 2 raw_input_contents"))
+        var late = request("INT8") { $0.intContents = [1] }
+        late.parameters["timeout"] = .with { $0.int64Param = -1 }
+        #expect(try message(late).contains("'timeout' is -1"))
+        late.parameters["timeout"] = .with { $0.boolParam = true }
+        #expect(try message(late).contains("must be a whole number"))
+    }
+
+    @Test("parameters are read, whatever kind of whole number they are")
+    func parameters() throws {
+        var request = request("INT8") { $0.intContents = [1] }
+        request.parameters["priority"] = .with { $0.uint64Param = 1 }
+        request.parameters["timeout"] = .with { $0.stringParam = "2500" }
+        let read = try InferenceRequest(request)
+        #expect(read.priority == 1 && read.timeout == .microseconds(2_500) && read.wantsBinary)
+    }
+
+    @Test("a message cut off or changed anywhere is answered, never a crash", arguments: 0..<40 as Range<UInt64>)
+    func mangled(seed: UInt64) throws {
+        var generator = SplitMix64(seed: seed)
+        var whole = request("FP32") { $0.fp32Contents = [1, 2] }
+        whole.inputs.append(
+            .with {
+                $0.name = "y"
+                $0.datatype = "BYTES"
+                $0.shape = [1]
+                $0.contents.bytesContents = [Data([1, 2, 3])]
+            })
+        whole.outputs = [.with { $0.name = "z" }]
+        whole.parameters["priority"] = .with { $0.int64Param = 2 }
+        let bytes: [UInt8] = try whole.serializedBytes()
+        for _ in 0..<250 {
+            var body = bytes
+            for _ in 0..<(1 + generator.next() % 4) where !body.isEmpty {
+                let place = Int(generator.next() % UInt64(body.count))
+                switch generator.next() % 3 {
+                case 0: body[place] = UInt8(truncatingIfNeeded: generator.next())
+                case 1: body.remove(at: place)
+                default: body.insert(contentsOf: body[place...].prefix(Int(generator.next() % 30)), at: place)
+                }
+            }
+            guard let message = try? Inference_ModelInferRequest(serializedBytes: body) else { continue }
+            _ = try? InferenceRequest(message)
+        }
+    }
+
+    @Test("an answer has its elements as bytes, in the order of its outputs")
+    func answer() {
+        let response = InferenceResponse(
+            model: "m", version: "1", id: "7",
+            outputs: [
+                .init(tensor: .init(name: "a", elementType: .uint8, shape: [2]), bytes: [1, 2], isBinary: true),
+                .init(tensor: .init(name: "b", elementType: .bool, shape: []), bytes: [1], isBinary: true),
+            ])
+        let message = Inference_ModelInferResponse(response)
+        #expect(message.rawOutputContents == [Data([1, 2]), Data([1])] && message.id == "7")
+        #expect(message.outputs.map(\.datatype) == ["UINT8", "BOOL"] && message.outputs[0].shape == [2])
+    }
+}

@@ -1,0 +1,106 @@
+import DarisCore
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import DarisServer
+
+/// Lines of a log, as the JSON handler writes them.
+final class Lines: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func logger(_ level: Logger.Level = .debug) -> Logger {
+        var logger = Logger(label: "test") { label in
+            JSONLogHandler(label: label) { line in self.bytes.withLock { $0 += line } }
+        }
+        logger.logLevel = level
+        return logger
+    }
+
+    var all: [[String: Any]] {
+        get throws {
+            try bytes.withLock { $0 }.split(separator: UInt8(ascii: "\n")).map { line in
+                try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
+            }
+        }
+    }
+}
+
+@Suite("The log")
+struct LogTests {
+    @Test("each line is one JSON object with its metadata, nested ones too")
+    func json() throws {
+        let lines = Lines()
+        var logger = lines.logger()
+        logger[metadataKey: "always"] = "here"
+        logger.info(
+            "two\nlines \"quoted\"",
+            metadata: ["list": ["a", "b"], "map": ["k": "v"], "level": "fake", "always": "over"])
+        let line = try #require(try lines.all.first)
+        #expect(line["message"] as? String == "two\nlines \"quoted\"" && line["level"] as? String == "info")
+        #expect(line["logger"] as? String == "test" && line["always"] as? String == "over")
+        #expect(line["list"] as? [String] == ["a", "b"] && line["map"] as? [String: String] == ["k": "v"])
+        #expect(line["metadata_level"] as? String == "fake")
+        let time = try #require(line["time"] as? String)
+        #expect(time.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil, "\(time)")
+    }
+
+    @Test("an answered request is one line at debug level, with its id and trace")
+    func answered() throws {
+        let lines = Lines()
+        let journal = RequestJournal(lines.logger())
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        RequestTag.$current.withValue(RequestTag(id: "abc-1", traceParent: trace)) {
+            journal.answered("net", .high, queue: .microseconds(1_250), compute: .milliseconds(7))
+            journal.call("POST", "/v2/models/net/infer", "200", after: .milliseconds(9))
+        }
+        let all = try lines.all
+        #expect(all.count == 1)
+        #expect(all[0]["model"] as? String == "net" && all[0]["priority"] as? String == "high")
+        #expect(all[0]["queue_ms"] as? String == "1.250" && all[0]["compute_ms"] as? String == "7.000")
+        #expect(all[0]["request_id"] as? String == "abc-1" && all[0]["parent_id"] as? String == "b7ad6b7169203331")
+        #expect(all[0]["trace_id"] as? String == "0af7651916cd43dd8448eb211c80319c")
+        let quiet = Lines()
+        RequestJournal(quiet.logger(.notice)).answered("net", .high, queue: .zero, compute: .zero)
+        #expect(try quiet.all.isEmpty)
+    }
+
+    @Test("refused requests are at notice level, ten a second, and the next line says how many were left out")
+    func limited() throws {
+        let lines = Lines()
+        let second = Atomic<Int64>(0)
+        let journal = RequestJournal(lines.logger(.notice)) { second.load(ordering: .relaxed) }
+        let error = InferenceError(.refused, "it is busy")
+        for _ in 0..<25 { journal.ended("net", .low, error, after: .milliseconds(1)) }
+        #expect(try lines.all.count == RequestJournal.linesASecond)
+        second.store(1, ordering: .relaxed)
+        journal.ended("net", .low, InferenceError(.failed, "the device broke"), after: .zero)
+        journal.ended("net", .low, InferenceError(.invalid, "a wrong shape"), after: .zero)
+        let all = try lines.all
+        #expect(all.count == RequestJournal.linesASecond + 1)
+        #expect(all.last?["lines_left_out"] as? String == "15" && all.last?["fate"] as? String == "failed")
+        #expect(all.first?["reason"] as? String == "it is busy" && all.first?["level"] as? String == "notice")
+    }
+
+    @Test("an id that is no plain text is replaced, a trace parent that is none is left out")
+    func tags() {
+        #expect(RequestTag(id: "a-B_9.:/=+@", traceParent: nil).id == "a-B_9.:/=+@")
+        for id in [nil, "", "two words", "line\nend", "größe", String(repeating: "x", count: 129)] {
+            let made = RequestTag(id: id, traceParent: nil).id
+            #expect(made != id && made.count == 16, "\(made)")
+        }
+        #expect(RequestTag(id: nil, traceParent: nil).id != RequestTag(id: nil, traceParent: nil).id)
+        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+        #expect(TraceParent("00-\(trace)-\(span)-01")?.traceID == trace)
+        #expect(TraceParent("01-\(trace)-\(span)-00-more")?.parentID == span)
+        let zeros = String(repeating: "0", count: 32)
+        for wrong in [
+            "", "00", "00-\(trace)-\(span)", "ff-\(trace)-\(span)-01", "00-\(zeros)-\(span)-01",
+            "00-\(trace)-\(zeros.prefix(16))-01", "00-\(trace.uppercased())-\(span)-01", "00-\(trace)-\(span)-01-more",
+            "00-\(trace.dropLast())-\(span)-01",
+        ] {
+            #expect(TraceParent(wrong) == nil, "\(wrong)")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import DarisCore
+import Testing
+
+@testable import DarisServer
+
+/// Prometheus' text format, read as strictly as its own parsers do.
+struct ExpositionText {
+    struct Sample: Hashable {
+        var name: String
+        var labels: [String: String]
+        var value: Double
+    }
+
+    struct Wrong: Error {
+        var line: String
+        var why: String
+    }
+
+    private(set) var samples: [Sample] = []
+    private(set) var types: [String: String] = [:]
+
+    init(_ bytes: [UInt8]) throws {
+        guard let text = String(validating: bytes, as: UTF8.self), text.hasSuffix("\n") else {
+            throw Wrong(line: "", why: "the text is no UTF-8, or does not end with a line end")
+        }
+        var family = ""
+        for line in text.dropLast().split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+            if line.hasPrefix("# ") {
+                let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+                guard words.count == 4 else { throw Wrong(line: line, why: "no help or type") }
+                if words[1] == "HELP" {
+                    guard types[words[2]] == nil else { throw Wrong(line: line, why: "the family comes twice") }
+                    family = words[2]
+                } else {
+                    guard words[1] == "TYPE", words[2] == family else { throw Wrong(line: line, why: "no type") }
+                    types[family] = words[3]
+                }
+            } else {
+                let sample = try Self.sample(line)
+                let isPart =
+                    types[family] == "histogram"
+                    ? ["_bucket", "_sum", "_count"].contains { family + $0 == sample.name } : sample.name == family
+                guard isPart else { throw Wrong(line: line, why: "not of the family \(family)") }
+                guard !samples.contains(where: { $0.name == sample.name && $0.labels == sample.labels }) else {
+                    throw Wrong(line: line, why: "the series comes twice")
+                }
+                samples.append(sample)
+            }
+        }
+    }
+
+    private static func sample(_ line: String) throws -> Sample {
+        var rest = Substring(line)
+        func name() throws -> String {
+            let name = rest.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+            guard let first = name.first, !first.isNumber else { throw Wrong(line: line, why: "no name") }
+            rest = rest.dropFirst(name.count)
+            return String(name)
+        }
+        func take(_ text: String) throws {
+            guard rest.hasPrefix(text) else { throw Wrong(line: line, why: "'\(text)' is missing") }
+            rest = rest.dropFirst(text.count)
+        }
+        var sample = Sample(name: try name(), labels: [:], value: 0)
+        if rest.hasPrefix("{") {
+            repeat {
+                rest = rest.dropFirst()
+                let label = try name()
+                try take("=\"")
+                var value = ""
+                while let character = rest.popFirst(), character != "\"" {
+                    if character == "\\" {
+                        switch rest.popFirst() {
+                        case "n": value.append("\n")
+                        case "\\": value.append("\\")
+                        case "\"": value.append("\"")
+                        default: throw Wrong(line: line, why: "an unknown escape")
+                        }
+                    } else {
+                        value.append(character)
+                    }
+                }
+                sample.labels[label] = value
+            } while rest.hasPrefix(",")
+            try take("}")
+        }
+        try take(" ")
+        guard let value = rest == "+Inf" ? .infinity : Double(rest) else { throw Wrong(line: line, why: "no value") }
+        sample.value = value
+        return sample
+    }
+
+    func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
+        samples.first { $0.name == name && $0.labels == labels }?.value
+    }
+}
+
+@Suite("Metrics")
+struct MetricsTests {
+    private func read(_ system: WatchedSystem, models: [ServedModel] = []) throws -> ExpositionText {
+        try ExpositionText(
+            MetricsPage(
+                version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, models: models, subject: system.subject
+            ).text())
+    }
+
+    @Test("the text can be read, and every family has its help and type")
+    func format() throws {
+        let system = try WatchedSystem()
+        let text = try read(system, models: [system.model("net"), system.model("ne\"t\\")])
+        #expect(text.value("daris_build_info", ["version": "1.2"]) == 1)
+        #expect(text.value("daris_ready") == 1 && text.value("daris_requests_in_flight") == 3)
+        #expect(text.types["daris_jobs_total"] == "counter" && text.types["daris_response_seconds"] == "histogram")
+        for (name, type) in text.types {
+            #expect(name.hasSuffix("_total") == (type == "counter"), "\(name) is a \(type)")
+        }
+    }
+
+    @Test("names with quotation marks, backslashes and line ends come through")
+    func escaping() throws {
+        let text = try read(try WatchedSystem())
+        let labels = ["task": WatchedSystem.awkwardName, "priority": "low", "fate": "completed"]
+        #expect(text.value("daris_jobs_total", labels) == 0)
+    }
+
+    @Test("figures of jobs and contexts are those of the view")
+    func figures() throws {
+        let text = try read(try WatchedSystem())
+        let camera = ["task": "camera", "priority": "high"]
+        #expect(text.value("daris_jobs_total", camera.merging(["fate": "completed"]) { $1 }) == 4)
+        #expect(text.value("daris_deadline_misses_total", camera) == 1)
+        #expect(text.value("daris_mret_seconds", ["task": "<b>log</b>", "stage": "1"]) == 0.006)
+        #expect(text.value("daris_context_utilisation", ["context": "0", "priority": "low"]) == 0.25)
+        #expect(text.value("daris_context_headroom", ["context": "0"]) == 1.25)
+        #expect(text.value("daris_context_headroom", ["context": "1"]) == 0)
+        #expect(text.value("daris_context_up", ["context": "1"]) == 0)
+        #expect(text.value("daris_lane_busy_seconds_total", ["context": "0", "lane": "1"]) == 1.5)
+    }
+
+    @Test("a histogram's buckets grow up to its count")
+    func histograms() throws {
+        let text = try read(try WatchedSystem())
+        let camera = ["task": "camera", "priority": "high"]
+        let buckets = text.samples.filter {
+            $0.name == "daris_response_seconds_bucket" && $0.labels["task"] == "camera"
+        }
+        #expect(buckets.map(\.value) == buckets.map(\.value).sorted())
+        #expect(buckets.first { $0.labels["le"] == "0.0025" }?.value == 2)
+        #expect(buckets.first { $0.labels["le"] == "10" }?.value == 3)
+        #expect(buckets.last?.labels["le"] == "+Inf" && buckets.last?.value == 4)
+        #expect(text.value("daris_response_seconds_count", camera) == 4)
+        #expect(text.value("daris_response_seconds_sum", camera) == 20.033)
+        #expect(text.value("daris_decision_seconds_bucket", ["le": "1e-06"]) == 1)
+    }
+
+    @Test("requests are counted by model, priority and fate, and nothing that a client sends makes a series")
+    func requests() throws {
+        let system = try WatchedSystem()
+        let model = system.model("net")
+        let before = try read(system, models: [model]).samples.count
+        model.statistics.succeeded(.high, queue: .milliseconds(1), compute: .milliseconds(2), at: 0)
+        model.statistics.failed(.high, InferenceError(.refused, "full"), after: .zero, at: 0)
+        model.statistics.failed(.high, InferenceError(.notFound, "no such output 'x'"), after: .zero, at: 0)
+        let text = try read(system, models: [model])
+        #expect(text.samples.count == before)
+        for (fate, count) in ["answered": 1, "refused": 1, "invalid": 1, "too_late": 0] as [String: Double] {
+            let labels = ["model": "net", "priority": "high", "fate": fate]
+            #expect(text.value("daris_requests_total", labels) == count, "\(fate)")
+        }
+        #expect(text.value("daris_queue_seconds_sum", ["model": "net"]) == 0.001)
+        #expect(text.value("daris_request_seconds_sum", ["model": "net"]) == 0.003)
+    }
+
+    @Test("the process is told of as Prometheus' own clients tell of theirs")
+    func process() throws {
+        let text = try read(try WatchedSystem())
+        for name in ["process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"] {
+            #expect(try #require(text.value(name)) > 0, "\(name)")
+        }
+        // After 2020.
+        #expect(try #require(text.value("process_start_time_seconds")) > 1_577_836_800)
+    }
+
+    @Test("there is something to read before there is a system")
+    func nothing() throws {
+        let page = MetricsPage(
+            version: "1", isReady: false, requestsInFlight: 0, watchers: 0, models: [], subject: nil)
+        #expect(try ExpositionText(page.text()).value("daris_ready") == 0)
+    }
+}

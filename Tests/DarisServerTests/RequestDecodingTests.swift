@@ -1,0 +1,141 @@
+import DarisCore
+import Foundation
+import ONNXRuntime
+import Testing
+
+@testable import DarisServer
+
+@Suite("Inference requests in JSON")
+struct RequestDecodingTests {
+    private func decode(
+        _ text: String, behind: [UInt8] = [], isSplit: Bool = false
+    ) throws(InferenceError) -> InferenceRequest {
+        let body = Array(text.utf8) + behind
+        let length = isSplit ? text.utf8.count : nil
+        // Of `withUnsafeBytes` Foundation has another, which forgets what is thrown.
+        return try body.withUnsafeBufferPointer { bytes throws(InferenceError) in
+            try RequestDecoding.request(
+                UnsafeRawBufferPointer(bytes), headerLength: length, model: "m", version: nil)
+        }
+    }
+
+    private func input(_ type: String, _ shape: String, _ data: String) -> String {
+        #"{"inputs":[{"name":"x","datatype":"\#(type)","shape":\#(shape),"data":\#(data)}]}"#
+    }
+
+    @Test(
+        "elements of every type, flat or nested, become their bytes",
+        arguments: [
+            ("BOOL", "[true, false, 1]", [1, 0, 1]), ("INT8", "[-1, 2, 127]", [255, 2, 127]),
+            ("UINT8", "[[0], [1], [255]]", [0, 1, 255]), ("INT16", "[-2, 1, 0]", [254, 255, 1, 0, 0, 0]),
+            ("UINT16", "[1, 2, 65535]", [1, 0, 2, 0, 255, 255]),
+            ("INT32", "[[[1], [-1], [0]]]", [1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]),
+            ("FP16", "[1, -2, 0.5]", [0, 0x3c, 0, 0xc0, 0, 0x38]),
+            ("BF16", "[1, -2, 0.5]", [0x80, 0x3f, 0, 0xc0, 0, 0x3f]),
+            ("FP32", "[1, 0, 0]", [0, 0, 0x80, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0]),
+            ("BYTES", #"["", "a", "é"]"#, [0, 0, 0, 0, 1, 0, 0, 0, 97, 2, 0, 0, 0, 0xc3, 0xa9]),
+        ] as [(String, String, [UInt8])])
+    func types(type: String, data: String, bytes: [UInt8]) throws {
+        let request = try decode(input(type, "[3]", data))
+        #expect(
+            request.inputs == [
+                .init(name: "x", type: try #require(.init(protocolName: type)), shape: [3], bytes: bytes)
+            ])
+    }
+
+    @Test("64-bit numbers keep every digit")
+    func wide() throws {
+        let request = try decode(input("UINT64", "[1]", "[18446744073709551615]"))
+        #expect(request.inputs[0].bytes == [UInt8](repeating: 255, count: 8))
+        let signed = try decode(input("INT64", "[1]", "[-9223372036854775807]"))
+        #expect(signed.inputs[0].bytes == [1, 0, 0, 0, 0, 0, 0, 128])
+    }
+
+    @Test("bytes behind the JSON belong to the inputs that say so, in their order")
+    func binary() throws {
+        let text = #"""
+            {"id":"7","inputs":[
+            {"name":"a","datatype":"UINT8","shape":[2],"parameters":{"binary_data_size":2}},
+            {"name":"b","datatype":"UINT8","shape":[1],"data":[9]},
+            {"name":"c","datatype":"UINT8","shape":[1],"parameters":{"binary_data_size":1}}],
+            "outputs":[{"name":"y","parameters":{"binary_data":true}},{"name":"z"}],
+            "parameters":{"priority":1,"timeout":2500,"other":"let be"}}
+            """#
+        let request = try decode(text, behind: [1, 2, 3], isSplit: true)
+        #expect(request.inputs.map(\.bytes) == [[1, 2], [9], [3]])
+        #expect(request.outputs == [.init(name: "y", isBinary: true), .init(name: "z", isBinary: false)])
+        #expect(request.id == "7" && request.priority == 1 && request.timeout == .microseconds(2_500))
+    }
+
+    @Test(
+        "what is wrong is said",
+        arguments: [
+            ("", "the request has no body"), ("[]", "is not as it should be"),
+            (#"{"inputs":[{}]}"#, "'name' is missing"),
+            (#"{"inputs":[{"name":"x","datatype":"F32","shape":[1],"data":[1]}]}"#, "'F32' is no datatype"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[-1],"data":[1]}]}"#, "is no shape"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1]}]}"#, "has 1 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[300]}]}"#, "not as it should be"),
+            (#"{"inputs":[{"name":"x","datatype":"BOOL","shape":[1],"data":[2]}]}"#, "2 is no BOOL"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}"#, "has neither 'data'"),
+            (
+                #"{"inputs":[{"name":"x","datatype":"FP32","shape":[9223372036854775807,9],"data":[1]}]}"#,
+                "which is not its shape"
+            ),
+            (
+                #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1],"parameters":{"binary_data_size":1}}]}"#,
+                "has both"
+            ),
+            (
+                #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"parameters":{"binary_data_size":9}}]}"#,
+                "only 0 are left"
+            ),
+            (
+                #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"parameters":{"binary_data_size":-1}}]}"#,
+                "has -1 bytes"
+            ),
+            (#"{"inputs":[],"parameters":{"timeout":-5}}"#, "'timeout' is -5"),
+        ])
+    func wrong(text: String, words: String) throws {
+        let error = try #require(throws: InferenceError.self) { try decode(text) }
+        #expect(error.kind == .invalid && error.message.contains(words), "\(error.message)")
+    }
+
+    @Test("deep nesting is refused, not followed")
+    func deep() throws {
+        let data = String(repeating: "[", count: 300) + "1" + String(repeating: "]", count: 300)
+        let error = try #require(throws: InferenceError.self) { try decode(input("FP32", "[1]", data)) }
+        #expect(error.kind == .invalid)
+    }
+
+    @Test("bytes that no input asked for are an error")
+    func surplus() throws {
+        let error = try #require(throws: InferenceError.self) {
+            try decode(input("INT8", "[1]", "[1]"), behind: [1], isSplit: true)
+        }
+        #expect(error.message.contains("1 bytes behind the JSON belong to no input"))
+    }
+
+    @Test("a request cut off or changed anywhere is answered, never a crash", arguments: 0..<40 as Range<UInt64>)
+    func mangled(seed: UInt64) {
+        var generator = SplitMix64(seed: seed)
+        let whole = Array(
+            #"{"id":"1","inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[[1,2],[3,4]]},{"name":"y","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}],"outputs":[{"name":"z"}]}"#
+                .utf8)
+        for _ in 0..<250 {
+            var body = whole + [1, 0, 0, 0, 65]
+            for _ in 0..<(1 + generator.next() % 4) {
+                let place = Int(generator.next() % UInt64(body.count))
+                switch generator.next() % 3 {
+                case 0: body[place] = UInt8(truncatingIfNeeded: generator.next())
+                case 1: body.remove(at: place)
+                default: body.insert(contentsOf: body[place...].prefix(Int(generator.next() % 30)), at: place)
+                }
+            }
+            let length = generator.next() % 3 == 0 ? nil : Int(truncatingIfNeeded: generator.next() % 260)
+            body.withUnsafeBytes { bytes in
+                _ = try? RequestDecoding.request(bytes, headerLength: length, model: "m", version: nil)
+            }
+        }
+    }
+}
