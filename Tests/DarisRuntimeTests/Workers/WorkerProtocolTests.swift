@@ -88,7 +88,7 @@ struct WorkerProtocolTests {
         final class LosingDevice: Device {
             let laneCount = 1
             private let handler = Mutex<(@Sendable (StageEnd) -> Void)?>(nil)
-            func tensorSizes(of task: Int) -> (inputs: [Int], outputs: [Int]) { ([], []) }
+            func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { ([], []) }
             func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
                 self.handler.withLock { $0 = handler }
             }
