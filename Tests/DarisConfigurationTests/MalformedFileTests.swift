@@ -56,7 +56,7 @@ struct MalformedFileTests {
         (
             "model: {}",
             "t.yaml:1:1: unknown key 'model'; did you mean 'models'? allowed are device, partition, isolation, gpu, models, tasks, "
-                + "load, scheduler, run"
+                + "load, scheduler, run, serve"
         ),
         (
             "<<: {}",
