@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 
 
 class Server:
@@ -17,11 +18,16 @@ class Server:
                 break
         else:
             raise SystemExit(f"daris serve ended with {self.process.wait()} before it was ready")
+        # Read on, or the server waits for its log to be taken.
+        self.rest = []
+        self.reader = threading.Thread(target=lambda: self.rest.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
-        rest = self.process.stderr.read()
-        return self.process.wait(timeout=60), rest
+        code = self.process.wait(timeout=60)
+        self.reader.join(timeout=10)
+        return code, "".join(self.rest)
 
 
 class Checks:

@@ -103,7 +103,9 @@ final class InstancePool: Sendable {
                         retryAfter: wait(behind: state.waiting.count, state)))
             }
             let wait = wait(behind: state.waiting.count, state)
-            guard priority == .high || now + wait + state.service <= entry.deadline else {
+            // A quarter more, since the pace varies and what is taken on must be in time.
+            let expected = Nanoseconds((wait + state.service).rawValue * 5 / 4)
+            guard priority == .high || now + expected <= entry.deadline else {
                 return .refuse(
                     InferenceError(
                         .refused,
