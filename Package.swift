@@ -84,7 +84,11 @@ let package = Package(
                 .embedInCode("Devices/a100.json"), .embedInCode("Devices/orin.json"),
             ], swiftSettings: settings),
         // Run results for people and machines.
-        .target(name: "DarisReport", dependencies: ["DarisCore"], swiftSettings: settings),
+        .target(
+            name: "DarisReport", dependencies: ["DarisCore"],
+            resources: ["page.css", "data.js", "timeline.js", "gestures.js", "charts.js", "start.js"].map {
+                .embedInCode("Page/\($0)")
+            }, swiftSettings: settings),
         // What a GPU is worth to Daris, measured step by step.
         .target(
             name: "DarisCheck",

@@ -21,9 +21,9 @@ public struct BatchGroup: Hashable, Sendable, Codable {
     public var sizes: [Size]
 
     /// The most jobs of one batch.
-    public static let jobLimit = 16
+    public static let jobLimit = 64
     /// The sizes that are measured: one CUDA graph or one set of tensors each.
-    public static let measuredSizes = [2, 4, 8, 16]
+    public static let measuredSizes = [2, 4, 8, 16, 32, 64]
 
     /// The time of a stage of `jobs` jobs; `nil` if no such size was measured.
     public func afet(jobs: Int, stage: Int) -> Nanoseconds? { sizes.first { $0.jobs == jobs }?.afet[stage] }

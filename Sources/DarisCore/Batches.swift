@@ -33,6 +33,8 @@ struct Batches: Sendable {
     private let sizes: ContiguousArray<ContiguousArray<Size>>
     private let firstSlot: ContiguousArray<Int>
     private let slots: Int
+    /// By group: the sizes that batches have when the device is full, as far as can be foreseen.
+    private let fullSizes: ContiguousArray<ContiguousArray<Size>>
     /// By context, group and stage: the ready stages that may run together, in the order of the ready queue.
     private var ready: ContiguousArray<ContiguousArray<Candidate>>
     /// By task: the next job of the batch that its job runs in, or -1.
@@ -41,8 +43,10 @@ struct Batches: Sendable {
     private var runsAlone: ContiguousArray<Bool>
     /// Execution times of batches by group, size and stage: the maximum of the last w_s.
     private var times: ExecutionTimeWindows
-    /// Time of a lane that the stages of each task took: in a batch of n a job's is 1/n of the execution time.
+    /// Time of a lane that the stages of each task took, with a margin: in a batch of n a job's is 1/n of it.
     private(set) var costs: ExecutionTimeWindows
+    /// By lane: when its stage was dispatched.
+    private var dispatchTimes: ContiguousArray<Nanoseconds>
     /// By task: the sum of `costs` over its stages.
     private(set) var taskCosts: ContiguousArray<Nanoseconds>
 
@@ -66,15 +70,23 @@ struct Batches: Sendable {
         self.sizes = sizes
         self.firstSlot = firstSlot
         self.slots = slots
+        let members = tasks.reduce(into: [:]) { counts, task in counts[task.batchGroup, default: 0] += 1 }
+        fullSizes = ContiguousArray(
+            sizes.enumerated().map { group, sizes in
+                let inContext = (members[group] ?? 0) / configuration.partition.contexts
+                let most = min((sizes.first?.jobs ?? 0) / Self.fullShare, inContext / Self.tasksPerJob)
+                return sizes.filter { $0.jobs <= most }
+            })
         groups = ContiguousArray(tasks.map { task in task.batchGroup.flatMap { sizes[$0].isEmpty ? nil : $0 } ?? -1 })
         ready = ContiguousArray(repeating: [], count: configuration.partition.contexts * slots)
         next = ContiguousArray(repeating: -1, count: tasks.count)
         runsAlone = ContiguousArray(repeating: false, count: tasks.count)
         times = ExecutionTimeWindows(
             afet: windows, size: options.windowSize, keepsAllTimeMaximum: options.worstCaseExecutionTime)
+        dispatchTimes = ContiguousArray(repeating: .zero, count: isOn ? configuration.partition.lanes : 0)
         costs = ExecutionTimeWindows(
             afet: tasks.lazy.flatMap(\.afet), size: options.windowSize,
-            keepsAllTimeMaximum: options.worstCaseExecutionTime)
+            keepsAllTimeMaximum: options.worstCaseExecutionTime, statistic: .meanWithMargin)
         taskCosts = ContiguousArray(tasks.map(\.totalAFET))
     }
 
@@ -168,6 +180,33 @@ struct Batches: Sendable {
     mutating func setRunsAlone(_ task: Int, _ value: Bool) { runsAlone[task] = value }
 
     // MARK: - Times
+
+    /// The largest size is so many times what batches surely have when the device is full: a third of it was seen on a GPU.
+    private static let fullShare = 4
+    /// Of so many tasks of a group on a context one has a job in a batch, at most, when the device is full: the others' are
+    /// at other stages, or between two jobs.
+    private static let tasksPerJob = 4
+
+    /// What a stage costs each job of a batch that kept its lane for `time`: its share, or what it would be if the device
+    /// were full, which is less where a batch was small because little was ready. Lanes are never left idle for the sake of
+    /// larger batches, so that small ones may keep them busy at a load that leaves much room.
+    func cost(_ time: Nanoseconds, of leader: Int, jobs: Int, stage: Int) -> Nanoseconds {
+        var least = Nanoseconds(time.rawValue / Int64(jobs))
+        guard groups[leader] >= 0 else { return least }
+        for size in fullSizes[groups[leader]] {
+            least = min(least, Nanoseconds(times[size.firstWindow + stage].rawValue / Int64(size.jobs)))
+        }
+        return least
+    }
+
+    /// Takes note of when a stage goes to a lane.
+    mutating func noteDispatch(lane: Int, at now: Nanoseconds) { dispatchTimes[lane] = now }
+
+    /// How long a lane was kept by the stage that has just ended there: what the device says it took, and what went by
+    /// before it began and after it was seen to have ended.
+    func occupancy(of lane: Int, executionTime: Nanoseconds, at now: Nanoseconds) -> Nanoseconds {
+        max(executionTime, now - dispatchTimes[lane])
+    }
 
     /// Takes in the execution time of a batch.
     mutating func recordTime(_ time: Nanoseconds, of leader: Int, jobs: Int, stage: Int) {

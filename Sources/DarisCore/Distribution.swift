@@ -8,7 +8,7 @@ public struct Distribution: Sendable {
     private let resolution: Nanoseconds
     private var sum = 0.0
     /// How many times were recorded.
-    public private(set) var count = 0
+    public var count: Int { buckets.count }
     /// The same times in buckets that begin at a hundred times the resolution.
     public private(set) var buckets: TimeBuckets
     /// The longest time recorded.
@@ -23,7 +23,6 @@ public struct Distribution: Sendable {
     /// Takes in a time; one below zero counts as zero, one beyond two days as two days.
     public mutating func record(_ time: Nanoseconds) {
         let time = max(time, .zero)
-        count += 1
         sum += Double(time.rawValue)
         if time > maximum { maximum = time }
         buckets.record(time)

@@ -1,6 +1,8 @@
 /// The maximum recent execution time (MRET) of every stage of every task: the maximum of its last w_s measured
 /// execution times (paper equation 1). Until a stage has been measured, its AFET stands in.
 ///
+/// With another statistic it is what a stage costs where jobs share lanes (docs/decisions/0010).
+///
 /// One contiguous block holds the windows of all stages, so that recording a sample allocates nothing. A sample costs
 /// O(1), or O(w_s) when it pushes the maximum out of the window.
 public struct ExecutionTimeWindows: Sendable {
@@ -9,37 +11,51 @@ public struct ExecutionTimeWindows: Sendable {
     private let afet: ContiguousArray<Nanoseconds>
     private let size: Int
     private let keepsAllTimeMaximum: Bool
+    private let statistic: Statistic
+
+    /// What of the samples counts.
+    public enum Statistic: Sendable {
+        /// The maximum: MRET.
+        case maximum
+        /// 5/4 of the mean.
+        case meanWithMargin
+    }
 
     private struct Window {
         var count = 0
         var next = 0
-        var maximum: Nanoseconds
+        /// The statistic.
+        var value: Nanoseconds
     }
 
     /// Windows of `size` samples for stages whose AFETs are given, in stage order.
     ///
     /// With `keepsAllTimeMaximum` nothing is ever forgotten: the WCET ablation.
-    public init(afet: some Sequence<Nanoseconds>, size: Int, keepsAllTimeMaximum: Bool = false) {
+    public init(
+        afet: some Sequence<Nanoseconds>, size: Int, keepsAllTimeMaximum: Bool = false,
+        statistic: Statistic = .maximum
+    ) {
         precondition(size >= 1, "a window needs room for at least one sample")
         self.afet = ContiguousArray(afet)
-        heads = ContiguousArray(self.afet.map { Window(maximum: $0) })
+        heads = ContiguousArray(self.afet.map { Window(value: $0) })
         samples = ContiguousArray(repeating: .zero, count: keepsAllTimeMaximum ? 0 : heads.count * size)
         self.size = size
         self.keepsAllTimeMaximum = keepsAllTimeMaximum
+        self.statistic = statistic
     }
 
-    /// The MRET of the stage with this index.
-    public subscript(stage: Int) -> Nanoseconds { heads[stage].maximum }
+    /// The MRET of the stage with this index, or what else the statistic makes of its samples.
+    public subscript(stage: Int) -> Nanoseconds { heads[stage].value }
 
     /// Takes in a measured execution time of a stage and returns by how much its MRET changed.
     public mutating func record(_ sample: Nanoseconds, stage: Int) -> Nanoseconds {
-        let before = heads[stage].maximum
+        let before = heads[stage].value
         var window = heads[stage]
         defer { heads[stage] = window }
         if keepsAllTimeMaximum {
-            window.maximum = window.count == 0 ? sample : max(window.maximum, sample)
+            window.value = window.count == 0 ? sample : max(window.value, sample)
             window.count = 1
-            return window.maximum - before
+            return window.value - before
         }
         let base = stage * size
         let evicted = window.count == size ? samples[base + window.next] : nil
@@ -47,23 +63,25 @@ public struct ExecutionTimeWindows: Sendable {
         window.next = window.next + 1 == size ? 0 : window.next + 1
         if window.count < size { window.count += 1 }
 
-        if window.count == 1 || sample >= window.maximum {
-            window.maximum = sample
-        } else if evicted == window.maximum {
-            window.maximum = recentMaximum(window, base: base)
+        if statistic == .meanWithMargin {
+            window.value = recentValue(window, base: base)
+        } else if window.count == 1 || sample >= window.value {
+            window.value = sample
+        } else if evicted == window.value {
+            window.value = recentValue(window, base: base)
         }
-        return window.maximum - before
+        return window.value - before
     }
 
     /// Forgets the oldest sample of a stage and returns by how much its MRET changed; once none is left, AFET stands in
     /// again. The all-time maximum forgets nothing.
     public mutating func expireOldest(stage: Int) -> Nanoseconds {
         guard !keepsAllTimeMaximum, heads[stage].count > 0 else { return .zero }
-        let before = heads[stage].maximum
+        let before = heads[stage].value
         heads[stage].count -= 1
-        heads[stage].maximum =
-            heads[stage].count == 0 ? afet[stage] : recentMaximum(heads[stage], base: stage * size)
-        return heads[stage].maximum - before
+        heads[stage].value =
+            heads[stage].count == 0 ? afet[stage] : recentValue(heads[stage], base: stage * size)
+        return heads[stage].value - before
     }
 
     /// The samples a stage's MRET is the maximum of, in no particular order; empty before the first measurement.
@@ -78,11 +96,13 @@ public struct ExecutionTimeWindows: Sendable {
         return place < 0 ? place + size : place
     }
 
-    private func recentMaximum(_ window: Window, base: Int) -> Nanoseconds {
-        var maximum = samples[base + place(window, age: 0)]
-        for age in 1..<max(1, window.count) {
-            maximum = max(maximum, samples[base + place(window, age: age)])
+    private func recentValue(_ window: Window, base: Int) -> Nanoseconds {
+        var (maximum, sum) = (Nanoseconds.zero, Nanoseconds.zero)
+        for age in 0..<window.count {
+            let sample = samples[base + place(window, age: age)]
+            maximum = max(maximum, sample)
+            sum += sample
         }
-        return maximum
+        return statistic == .maximum ? maximum : Nanoseconds(sum.rawValue * 5 / (4 * Int64(window.count)))
     }
 }

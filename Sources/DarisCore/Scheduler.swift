@@ -249,7 +249,10 @@ public struct Scheduler: ~Copyable, Sendable {
             idleLanes[context] -= 1
             tasks[next.task].phase = .running
             tasks[next.task].lane = chosen
-            if batches.isOn { gather(next, lane: chosen, into: &commands) }
+            if batches.isOn {
+                batches.noteDispatch(lane: chosen, at: now)
+                gather(next, lane: chosen, into: &commands)
+            }
             commands.append(
                 .dispatch(
                     job: JobID(task: next.task, sequence: tasks[next.task].sequence), stage: tasks[next.task].stage,

@@ -45,14 +45,16 @@ extension Scheduler {
         lane: Int, leader: Int, executionTime: Nanoseconds, into commands: inout CommandBuffer
     ) {
         let jobs = batches.size(of: leader)
-        let time = SchedulerConfiguration.clamped(executionTime)
+        let own = SchedulerConfiguration.clamped(executionTime)
+        let time = SchedulerConfiguration.clamped(batches.occupancy(of: lane, executionTime: executionTime, at: now))
         if jobs > 1 { batches.recordTime(time, of: leader, jobs: jobs, stage: tasks[leader].stage) }
+        let cost = batches.cost(time, of: leader, jobs: jobs, stage: tasks[leader].stage)
         var member = leader
         while member >= 0 {
             let stage = tasks[member].currentStage
             contexts[tasks[member].context].work -= load(of: stage)
-            if jobs == 1 { tasks[member].mret += windows.record(time, stage: stage) }
-            batches.recordCost(Nanoseconds(time.rawValue / Int64(jobs)), of: member, stage: stage)
+            if jobs == 1 { tasks[member].mret += windows.record(own, stage: stage) }
+            batches.recordCost(cost, of: member, stage: stage)
             utilisationChanged(member, executionTime: batches.taskCosts[member])
             batches.setRunsAlone(member, false)
             tasks[member].stage += 1

@@ -32,7 +32,7 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// (docs/decisions/0002).
     public var forgetting = true
 
-    /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 16; `nil` if every job runs
+    /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 64; `nil` if every job runs
     /// alone (docs/decisions/0010). The baselines never batch.
     public var batching: Int?
 

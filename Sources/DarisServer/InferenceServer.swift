@@ -153,7 +153,9 @@ public final class InferenceServer: Sendable {
             if let reloader { try .tls(certificateReloader: reloader) } else { .plaintext }
         let transport = HTTP2ServerTransport.Posix(
             address: address.host.contains(":")
-                ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port),
+                ? .ipv6(host: address.host, port: address.port)
+                // gRPC takes numbers, no names.
+                : .ipv4(host: address.host == "localhost" ? "127.0.0.1" : address.host, port: address.port),
             transportSecurity: security,
             config: .defaults { config in
                 config.compression = .init(enabledAlgorithms: .all)

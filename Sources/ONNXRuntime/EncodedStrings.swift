@@ -41,7 +41,7 @@ public enum EncodedStrings {
     /// Calls `body` with each string, as far as the lengths fit.
     ///
     /// - Returns: whether all do.
-    static func forEach<Failure: Error>(
+    public static func forEach<Failure: Error>(
         in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) -> Bool {
         var rest = bytes[...]

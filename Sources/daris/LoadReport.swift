@@ -23,12 +23,12 @@ struct LoadReport {
             .text("ms"), .number("count"), .number("mean"), .number("p50"), .number("p95"), .number("p99"),
             .number("max"),
         ])
-        for (name, times_) in [("answered", figures.response), ("refused", figures.refusal)] where times_.count > 0 {
+        for (name, seen) in [("answered", figures.response), ("refused", figures.refusal)] where seen.count > 0 {
             times.append(
-                [name, "\(times_.count)"]
+                [name, "\(seen.count)"]
                     + [
-                        times_.mean, times_.percentile(50), times_.percentile(95), times_.percentile(99),
-                        times_.maximum,
+                        seen.mean, seen.percentile(50), seen.percentile(95), seen.percentile(99),
+                        seen.maximum,
                     ]
                     .map { Self.number($0.inMilliseconds, 2) })
         }

@@ -57,7 +57,7 @@ struct TaskSetOptions: ParsableArguments {
     var noAdmission = false
     @Flag(help: "Ablation: tasks that have become too slow to fit anywhere stay locked out.")
     var noForgetting = false
-    @Option(help: "Jobs of one model and stage run together: on, off, or the most jobs of a batch (2 to 16).")
+    @Option(help: "Jobs of one model and stage run together: on, off, or the most jobs of a batch (2 to 64).")
     var batching: String?
 
     /// The task set of a file with these options applied.

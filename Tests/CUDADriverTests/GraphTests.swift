@@ -194,6 +194,45 @@ struct GraphTests {
         fake.expectClean()
     }
 
+    @Test("the last kernel may come after the calls that are left out, and still comes after what they came after")
+    func callsBeforeTheLastKernel() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let host = try PinnedMemory(context: context, byteCount: 4)
+            let device = try DeviceMemory(context: context, byteCount: 4)
+            let kernel = try CopyKernel(context: context)
+            let table = try CopyTable(context: context, capacity: 1)
+            table.set(0, to: .init(source: device.address, target: host.address, byteCount: 4))
+            let calls = Counter()
+            func captured(callingFirst: Bool = false) throws -> CUDAGraph {
+                try stream.capture {
+                    try table.upload(1, on: stream)
+                    if callingFirst { try stream.launchHostFunction { calls.increment() } }
+                    try stream.fill(device, with: 7)
+                    for _ in 0..<2 { try stream.launchHostFunction { calls.increment() } }
+                    try kernel.launch(table, 0..<1, largest: 4, on: stream)
+                }
+            }
+            let kept = try captured()
+            try kept.dropFinalHostFunctions()
+            #expect(kept.hostFunctionCount == 2, "a kernel that may be the library's own waits for them")
+
+            let graph = try captured()
+            try graph.dropFinalHostFunctions(before: true)
+            #expect(graph.hostFunctionCount == 0 && fake.calls.contains("cuGraphAddDependencies"))
+            try graph.instantiate().launch(on: stream)
+            try stream.synchronize()
+            #expect(calls.value == 0 && host.bytes.allSatisfy { $0 == 7 })
+
+            let mixed = try captured(callingFirst: true)
+            try mixed.dropFinalHostFunctions(before: true)
+            #expect(mixed.hostFunctionCount == 1)
+        }
+        fake.expectClean()
+    }
+
     @Test("a driver without graphs says so before it begins")
     func missing() throws {
         let fake = try FakeDriver()

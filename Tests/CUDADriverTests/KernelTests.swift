@@ -43,4 +43,47 @@ struct KernelTests {
         }
         fake.expectClean()
     }
+
+    @Test("one kernel copies in every direction what its table says at each launch of the graph")
+    func copies() throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let device = try DeviceMemory(context: context, byteCount: 64)
+            let host = try PinnedMemory(context: context, byteCount: 64)
+            let back = try PinnedMemory(context: context, byteCount: 64)
+            let kernel = try CopyKernel(context: context)
+            let (into, out) = (
+                try CopyTable(context: context, capacity: 4), try CopyTable(context: context, capacity: 1)
+            )
+            for index in 0..<64 { host.bytes[index] = UInt8(index) }
+            let graph = try stream.capture {
+                try into.upload(3, on: stream)
+                try out.upload(1, on: stream)
+                try kernel.launch(into, 1..<3, largest: 32, on: stream)
+                try kernel.launch(out, 0..<1, largest: 64, on: stream)
+            }
+            let executable = try graph.instantiate()
+            out.set(0, to: .init(source: device.address, target: back.address, byteCount: 64))
+            for first in [0, 16] {
+                into.set(1, to: .init(source: host.address + first, target: device.address, byteCount: 32))
+                into.set(2, to: .init(source: host.address + 48, target: device.address + 32, byteCount: 16))
+                try stream.fill(device, with: 0xff)
+                try executable.launch(on: stream)
+                try stream.synchronize()
+                #expect(Array(back.bytes[0..<32]) == (first..<first + 32).map(UInt8.init))
+                #expect(Array(back.bytes[32..<48]) == (48..<64).map(UInt8.init))
+                #expect(back.bytes[48..<64].allSatisfy { $0 == 0xff })
+            }
+        }
+        fake.expectClean()
+    }
+
+    @Test(
+        "a large copy gets many blocks, many copies get few each",
+        arguments: [(1, 100, 1), (1, 100_000, 7), (1, 10_000_000, 32), (16, 10_000_000, 16), (300, 10_000_000, 1)])
+    func blocks(copies: Int, bytes: Int, blocks: Int) {
+        #expect(CopyKernel.blocks(copies: copies, largest: bytes) == blocks)
+    }
 }

@@ -177,4 +177,26 @@ struct StreamTests {
         for text in expected { #expect(fake.violations.contains { $0.contains(text) }, "\(text)") }
         #expect(fake.violations.count == expected.count, "\(fake.violations)")
     }
+
+    @Test("a signal is set when the work before it is done")
+    func signal() throws {
+        let fake = try FakeDriver()
+        do {
+            fake.setManual()
+            let context = try fake.context()
+            let stream = try CUDAStream(context: context)
+            let memory = try DeviceMemory(context: context, byteCount: 4)
+            let signal = try #require(try CUDASignal(context: context))
+            try stream.fill(memory)
+            try signal.set(5, on: stream)
+            #expect(signal.value == 0)
+            fake.advance(1)
+            #expect(signal.value == 0)
+            fake.advance(1)
+            #expect(signal.value == 5)
+        }
+        fake.expectClean()
+        fake.setVersion(11_060)
+        #expect(try CUDASignal(context: fake.context()) == nil)
+    }
 }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 
 class Server:
@@ -24,10 +25,13 @@ class Server:
         self.reader.start()
 
     def end(self):
+        """Has the server end: its exit code, the seconds it took, and its log."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
+        start = time.monotonic()
+        code = self.process.wait(timeout=120)
+        elapsed = time.monotonic() - start
         self.reader.join(timeout=10)
-        return code, "".join(self.rest)
+        return code, elapsed, "".join(self.rest)
 
 
 class Checks:

@@ -81,35 +81,26 @@ def post(address, body=BODY, timeout=20):
         connection.close()
 
 
-def misbehaving(checks, address):
-    # Slow headers: one byte at a time, without end.
+def drip(address, at_once, slowly):
+    """Sends the first bytes at once and the others one by one; the seconds until the server would have no more."""
     client = connect(address)
+    client.sendall(at_once)
     start = time.monotonic()
     try:
-        for byte in HEAD % 10 * 100:
+        for byte in slowly:
             client.send(bytes([byte]))
             time.sleep(0.02)
             if time.monotonic() - start > 10:
                 break
     except ConnectionError:
         pass
-    checks.that(time.monotonic() - start < 5, "slow headers are cut off")
     client.close()
+    return time.monotonic() - start
 
-    # A slow body.
-    client = connect(address)
-    client.sendall(HEAD % len(BODY))
-    start = time.monotonic()
-    try:
-        for byte in BODY:
-            client.send(bytes([byte]))
-            time.sleep(0.02)
-            if time.monotonic() - start > 10:
-                break
-    except ConnectionError:
-        pass
-    checks.that(time.monotonic() - start < 5, "a slow body is cut off")
-    client.close()
+
+def misbehaving(checks, address):
+    checks.that(drip(address, b"", HEAD % 10 * 100) < 5, "slow headers are cut off")
+    checks.that(drip(address, HEAD % len(BODY), BODY) < 5, "a slow body is cut off")
 
     # Half a request, then nothing.
     client = connect(address)
@@ -222,9 +213,7 @@ def ending(checks, server):
     for thread in threads:
         thread.start()
     time.sleep(2)
-    start = time.monotonic()
-    code, rest = server.end()
-    elapsed = time.monotonic() - start
+    code, elapsed, rest = server.end()
     stop.set()
     for thread in threads:
         thread.join()

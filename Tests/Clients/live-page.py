@@ -16,9 +16,7 @@ import argparse
 import json
 import pathlib
 import re
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -28,7 +26,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from browser import Browser
-from common import Checks
+from common import Checks, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -47,27 +45,17 @@ tasks:
 """
 
 
-class Server:
+class WatchedServer(Server):
     def __init__(self, daris, taskset, *options, port=0):
-        self.lines = []
-        self.process = subprocess.Popen(
-            [daris, "serve", taskset, "--http", f"127.0.0.1:{port}", "--grpc", "off", "--log-format", "json", *options],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        for line in self.process.stderr:
-            if found := re.search(r"ready: http://(\S+)", line):
-                self.address = found.group(1)
-                break
-        else:
-            raise SystemExit(f"daris serve ended with {self.process.wait()} before it was ready")
-        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr))
-        self.reader.start()
+        super().__init__(
+            [daris, "serve", taskset, "--http", f"127.0.0.1:{port}", "--grpc", "off", "--log-format", "json", *options])
 
     @property
     def port(self):
-        return int(self.address.rsplit(":", 1)[1])
+        return int(self.http.rsplit(":", 1)[1])
 
     def get(self, path, headers={}):
-        request = urllib.request.Request(f"http://{self.address}{path}", headers=headers)
+        request = urllib.request.Request(f"http://{self.http}{path}", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read(), answer.headers
@@ -79,13 +67,6 @@ class Server:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         connection.sendall(b"GET /v2/daris/live HTTP/1.1\r\nHost: x\r\n\r\n")
         return connection, connection.recv(12)
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        start = time.monotonic()
-        code = self.process.wait(timeout=120)
-        self.reader.join()
-        return code, time.monotonic() - start
 
 
 class Load:
@@ -102,7 +83,7 @@ class Load:
         def client(model):
             while not self.isOver:
                 request = urllib.request.Request(
-                    f"http://{server.address}/v2/models/{model}/infer", data=head + body, method="POST",
+                    f"http://{server.http}/v2/models/{model}/infer", data=head + body, method="POST",
                     headers={"Inference-Header-Content-Length": str(len(head)), "X-Request-Id": f"load-{model}"})
                 try:
                     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -128,7 +109,7 @@ class Load:
 
 def page(checks, browser, server, screenshots):
     browser.look(1440, 1000)
-    browser.open(f"http://{server.address}/")
+    browser.open(f"http://{server.http}/")
     checks.that(browser.wait("document.body.className === 'live'"), "the page is live")
     rows = browser.evaluate("[...document.querySelectorAll('#tasks tbody tr')].map(row => row.innerText)")
     checks.that(len(rows) == 7, f"seven tasks have rows: {rows}")
@@ -229,19 +210,19 @@ def end_and_return(checks, browser, daris, taskset, server, load, screenshots):
     stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     time.sleep(1)
     load.stop()
-    code, seconds = server.end()
+    code, seconds, _ = server.end()
     checks.that(code == 0 and seconds < 6, f"the server ends with {code} in {seconds:.1f} s with watchers there")
     stuck.close()
     checks.that(browser.wait("document.body.className === 'lost'"), "the page says that the connection is lost")
     banner = browser.evaluate("document.getElementById('banner-text').innerText")
     checks.that("Trying again" in banner and "old" in banner, f"the page says what it does about it: {banner}")
     browser.screenshot(screenshots / "live-lost.png")
-    again = Server(daris, taskset, port=server.port)
+    again = WatchedServer(daris, taskset, port=server.port)
     checks.that(browser.wait("document.body.className === 'live'", 60), "the page comes back by itself")
     checks.that(browser.evaluate("document.getElementById('banner').hidden"), "and no longer says that it is lost")
     again.end()
-    checks.that(all(json.loads(line) for line in server.lines if line.startswith("{")), "the log is JSON")
-    lines = [json.loads(line) for line in server.lines if line.startswith("{")]
+    checks.that(all(json.loads(line) for line in server.rest if line.startswith("{")), "the log is JSON")
+    lines = [json.loads(line) for line in server.rest if line.startswith("{")]
     ids = {line.get("request_id") for line in lines}
     checks.that("mine-7" in ids and "load-classify" in ids, "requests are in the log under their ids")
     checks.that(
@@ -251,11 +232,11 @@ def end_and_return(checks, browser, daris, taskset, server, load, screenshots):
 def tokens(checks, browser, daris, folder):
     (folder / "tokens").write_text("secret-token\n")
     (folder / "gated.yaml").write_text(TASKS + f"serve: {{tokens: {{inference: {folder / 'tokens'}}}}}\n")
-    server = Server(daris, folder / "gated.yaml")
+    server = WatchedServer(daris, folder / "gated.yaml")
     checks.that(server.get("/")[0] == 200, "the page itself is for anybody")
     checks.that(server.get("/metrics")[0] == 401 and server.get("/v2/daris/live")[0] == 401, "its data are not")
     checks.that(server.get("/metrics", {"Authorization": "Bearer secret-token"})[0] == 200, "a token opens the metrics")
-    browser.open(f"http://{server.address}/")
+    browser.open(f"http://{server.http}/")
     checks.that(browser.wait("!document.getElementById('gate').hidden"), "the page asks for a token")
     for token, shown in [("wrong", "does not know this token"), ("secret-token", "")]:
         checks.that(browser.wait("document.activeElement.id === 'token'"), "the field has the focus")
@@ -269,7 +250,7 @@ def tokens(checks, browser, daris, folder):
     kept = browser.evaluate("localStorage.length + sessionStorage.length + document.cookie.length")
     checks.that(kept == 0, "nor kept")
     browser.open("about:blank")
-    code, _ = server.end()
+    code, _, _ = server.end()
     checks.that(code == 0, f"the server with tokens ends with {code}")
 
 
@@ -293,7 +274,7 @@ def main():
         screenshots.mkdir(exist_ok=True)
         (folder / "serve.yaml").write_text(TASKS)
         try:
-            server = Server(daris, folder / "serve.yaml", "--log-level", "debug")
+            server = WatchedServer(daris, folder / "serve.yaml", "--log-level", "debug")
             load = Load(server)
             try:
                 page(checks, browser, server, screenshots)

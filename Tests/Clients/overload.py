@@ -88,7 +88,7 @@ def main():
         high, low = (result(client) for client in clients)
         stop.set()
         watcher.join()
-        code, rest = server.end()
+        code, _, rest = server.end()
     checks = Checks()
     for label, figures in (("HP", high), ("LP", low)):
         print(

@@ -271,6 +271,8 @@ def raw_http(checks, address):
     good = {"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16], "data": zeros} for name in "ab"]}
     status, body, _ = post(infer, json.dumps(good).encode())
     checks.that(status == 200 and json.loads(body)["outputs"][0]["data"] == [0.0] * 64, "nested data")
+    status, body, _ = post("/v2/systemsharedmemory/status", b"")
+    checks.that(status == 404 and "is nothing that is served here" in json.loads(body)["error"], f"unknown: {body!r}")
     for what, body, headers, words in [
         ("no body", b"", {}, "no body"),
         ("no JSON", b"hello", {}, "not as it should be"),
@@ -356,7 +358,7 @@ def main():
             http.close()
             grpc.close()
         finally:
-            code, rest = server.end()
+            code, _, rest = server.end()
         checks.that(code == 0, f"daris serve ended with {code}: {rest}")
     checks.end("Triton's clients")
 

@@ -17,7 +17,7 @@ func row(
 ) -> CheckRow {
     let json = """
         {"taskSet": "\(taskSet)", "seconds": 2, "demand": \(1.5 * best), "bestBatching": \(best), "jps": \(jps),
-        "configuration": {"kind": "\(configuration.kind.rawValue)", "isBatching": \(configuration.isBatching),
+        "configuration": {"kind": "\(configuration.kind.rawValue)", "largestBatch": \(configuration.largestBatch),
           "partition": {"contexts": \(configuration.partition.contexts), "streams": \(configuration.partition.streams),
             "oversubscription": \(configuration.partition.oversubscription)}},
         "hpDMR": 0, "lpDMR": 0.01, "acceptance": 0.7, "hpCompleted": 1000, "lpCompleted": 1400, "hpResponseMs": 3,
@@ -31,11 +31,11 @@ func row(
 }
 
 func green(
-    _ contexts: Int, _ streams: Int, _ oversubscription: Double, isBatching: Bool = false
+    _ contexts: Int, _ streams: Int, _ oversubscription: Double, largestBatch: Int = 1
 ) -> SweepConfiguration {
     SweepConfiguration(
         .green, Partition(contexts: contexts, streams: streams, oversubscription: oversubscription),
-        isBatching: isBatching)
+        largestBatch: largestBatch)
 }
 
 /// Results in which everything was measured and holds.

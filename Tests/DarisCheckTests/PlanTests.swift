@@ -24,6 +24,17 @@ struct PlanTests {
         #expect(set.name == "mine" && set.groups == [.init(network: "mine", high: 16, low: 32, rate: 30)])
     }
 
+    @Test(
+        "tasks are as many as the demand needs, at the paper's rates as far as that can be",
+        arguments: [
+            (1_440, 16, 32, 30), (27_360, 304, 608, 30), (27_157, 302, 603, 27_157.0 / 905), (60, 1, 1, 30),
+            (15, 1, 1, 7.5), (1_200_000, 1_333, 2_667, 300),
+        ] as [(Double, Int, Int, Double)])
+    func numbers(demand: Double, high: Int, low: Int, rate: Double) {
+        let group = CheckTaskSet.paper[0].scaled(to: demand).groups[0]
+        #expect(group.high == high && group.low == low && abs(group.rate / rate - 1) < 1e-9)
+    }
+
     @Test("the demand is 1.5 times what batching alone makes, and the periods add up to it")
     func scaling() throws {
         let best = ["resnet18": 9_000.0, "unet": 2_000, "inception_v3": 3_000]
@@ -85,8 +96,8 @@ struct PlanTests {
     func batching() {
         var order = SweepOrder(kinds: [.green], batching: true, limit: 16)
         let pair = (0..<2).compactMap { _ in order.next(best: nil) }
-        #expect(pair == [green(6, 1, 6), green(6, 1, 6, isBatching: true)])
-        #expect(pair[1].label == "green 6×1 OS 6, batching")
+        #expect(pair == [green(6, 1, 6, largestBatch: 32), green(6, 1, 6)])
+        #expect(pair[0].label == "green 6×1 OS 6, batches of 32")
     }
 
     @Test("batching alone: large batches of every network come before the small ones in between")

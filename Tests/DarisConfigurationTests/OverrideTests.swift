@@ -128,11 +128,11 @@ struct OverrideTests {
     @Test("batching is overridden by a number of jobs, and switched off by 1")
     func batching() throws {
         var set = try example()
-        try set.apply(TaskSet.Overrides(batching: 16))
-        #expect(set.scheduler.batching == 16)
+        try set.apply(TaskSet.Overrides(batching: 64))
+        #expect(set.scheduler.batching == 64)
         try set.apply(TaskSet.Overrides(batching: 1))
         #expect(try set == example())
-        #expect(throws: ConfigurationError.self) { try set.apply(TaskSet.Overrides(batching: 17)) }
+        #expect(throws: ConfigurationError.self) { try set.apply(TaskSet.Overrides(batching: 65)) }
         #expect(try SchedulerOptions.batching("ON") == SchedulerOptions.usualBatching)
         #expect(try SchedulerOptions.batching("off") == nil)
         #expect(try SchedulerOptions.batching("3") == 3)

@@ -13,7 +13,7 @@ struct ReadingTests {
         #expect(try TaskSet.parse(set.rendered(), file: "t.yaml").scheduler == set.scheduler)
     }
 
-    @Test("a batch of one job, or of more than 16, is refused", arguments: ["1", "17", "-2", "many"])
+    @Test("a batch of one job, or of more than 64, is refused", arguments: ["1", "65", "-2", "many"])
     func wrongBatching(text: String) {
         #expect(throws: ConfigurationError.self) {
             try TaskSet.parse(exampleText + "\nscheduler: {batching: \(text)}\n", file: "t.yaml")

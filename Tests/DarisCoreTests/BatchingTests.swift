@@ -23,7 +23,7 @@ private let blocker = task(period: 1000, .high, overrun: .queue(limit: 4), afet:
 @Suite("Dynamic batching")
 struct BatchingTests {
     private func bench(
-        _ members: [TaskSpecification], batching: Int? = 8, lastStageLevel: Bool = true
+        _ members: [TaskSpecification], batching: Int? = 8, lastStageLevel: Bool = true, group: BatchGroup = group
     ) throws -> Bench {
         var options = SchedulerOptions()
         options.batching = batching
@@ -101,20 +101,44 @@ struct BatchingTests {
         #expect(start(&bench, members).joined == [2, 3, 4])
     }
 
-    @Test("each member is charged its share of the batch, and its MRET stays that of runs alone")
+    @Test("each member is charged its share of the batch and a quarter more, and its MRET stays that of runs alone")
     func costs() throws {
         let members = Array(repeating: member(), count: 4)
         var bench = try bench(members)
         _ = start(&bench, members)
         bench.complete(took: 16, at: 26)
         for index in 1...4 {
-            #expect(bench.scheduler.cost(of: index, stage: 0) == milliseconds(4))
+            #expect(bench.scheduler.cost(of: index, stage: 0) == milliseconds(5))
             #expect(bench.scheduler.mret(of: index, stage: 0) == milliseconds(10))
             #expect(
                 bench.scheduler.utilisation(of: index)
-                    == Utilisation(executionTime: milliseconds(14), period: milliseconds(200)))
+                    == Utilisation(executionTime: milliseconds(15), period: milliseconds(200)))
         }
         #expect(bench.scheduler.batchTime(of: 1, jobs: 4, stage: 0) == milliseconds(16))
+    }
+
+    @Test(
+        "a stage that ran alone is charged no more than in the batch of a full device, a quarter of the largest",
+        arguments: [(8, 7_500), (7, 12_500)])
+    func room(tasks: Int, microseconds: Int64) throws {
+        let members = Array(repeating: member(), count: tasks)
+        let sizes = [(2, 12), (4, 16), (8, 20)].map { jobs, time in
+            BatchGroup.Size(jobs: jobs, afet: [.milliseconds(time), .milliseconds(time)])
+        }
+        var bench = try bench(members, group: BatchGroup(sizes: sizes))
+        bench.release(1, at: 0)
+        bench.complete(took: 10, at: 10)
+        // 12 ms for two, of which one has 6 ms, and a quarter more; seven tasks are too few for two at a stage at a time.
+        #expect(bench.scheduler.cost(of: 1, stage: 0) == .microseconds(microseconds))
+    }
+
+    @Test("a lane is charged for from the dispatch on")
+    func waits() throws {
+        var bench = try bench([member()])
+        bench.release(1, at: 0)
+        bench.complete(took: 10, at: 14)
+        #expect(bench.scheduler.cost(of: 1, stage: 0) == .microseconds(17_500))
+        #expect(bench.scheduler.mret(of: 1, stage: 0) == milliseconds(10))
     }
 
     @Test("all members of a batch end with it")
@@ -177,7 +201,7 @@ struct BatchingTests {
             } catch { return error.description }
         }
         #expect(try problem { _ in } == nil)
-        #expect(try problem { $0.options.batching = 17 } == "a batch may have 2 to 16 jobs, not 17")
+        #expect(try problem { $0.options.batching = 65 } == "a batch may have 2 to 64 jobs, not 65")
         #expect(try problem { $0.tasks[0].batchGroup = 1 }?.contains("there is no batch group 1") == true)
         #expect(try problem { $0.tasks[0].batch = 2 }?.contains("tasks of another batch") == true)
         #expect(try problem { $0.tasks[1].afet = [.zero] }?.contains("has other stages than its 1") == true)

@@ -16,6 +16,13 @@ extension ReferenceScheduler {
         recent(batchHistory[[specifications[task].batchGroup!, size.jobs, stage]] ?? [], size.afet[stage].rawValue)
     }
 
+    /// 5/4 of the mean of the last w_s, AFET before there are any; the maximum of all where nothing is forgotten.
+    func recentCost(_ samples: [Int64], _ afet: Int64) -> Int64 {
+        if options.worstCaseExecutionTime || samples.isEmpty || has(.largestCost) { return recent(samples, afet) }
+        let last = samples.suffix(options.windowSize)
+        return last.reduce(0, +) * 5 / (4 * Int64(last.count))
+    }
+
     /// The job that was dispatched and those that run with it, in the order in which they joined.
     func members(of leader: JobID) -> [JobID] { [leader] + (companions[leader] ?? []) }
 
@@ -58,15 +65,26 @@ extension ReferenceScheduler {
     mutating func completeTogether(_ members: [JobID], _ lane: Int, _ executionTime: Int64) {
         let leader = inFlight.first { $0.id == members[0] }!
         companions[leader.id] = nil
+        // The lane was kept from the dispatch on.
+        let kept =
+            has(.ignoresWaits)
+            ? executionTime : Self.clamped(Nanoseconds(max(executionTime, now - (dispatchTimes[lane] ?? now))))
         if members.count > 1 {
             batchHistory[[specifications[leader.id.task].batchGroup!, members.count, leader.stage], default: []]
-                .append(executionTime)
+                .append(kept)
+        }
+        // Small batches that keep lanes busy do not mean that there is no room: what a fuller one would cost counts.
+        var cost = kept / Int64(members.count)
+        let group = specifications[leader.id.task].batchGroup
+        let tasksOnEach = specifications.count { $0.batchGroup == group } / configuration.partition.contexts
+        let largest = sizes(leader.id.task).last?.jobs ?? 0
+        for size in sizes(leader.id.task) where size.jobs <= min(largest / 4, tasksOnEach / 4) {
+            cost = min(cost, batchTime(leader.id.task, size, leader.stage) / Int64(size.jobs))
         }
         for id in members {
             let index = inFlight.firstIndex { $0.id == id }!
             if members.count == 1 || has(.batchTimeIsMRET) { history[id.task][leader.stage].append(executionTime) }
-            costs[id.task][leader.stage].append(
-                has(.chargesWhole) ? executionTime : executionTime / Int64(members.count))
+            costs[id.task][leader.stage].append(has(.chargesWhole) ? kept : cost)
             inFlight[index].lane = nil
             inFlight[index].leader = nil
             inFlight[index].runsAlone = false

@@ -35,6 +35,8 @@ struct ReferenceScheduler {
     var costs: [[[Int64]]]
     /// Every execution time of a batch, by group, number of jobs and stage.
     var batchHistory: [[Int]: [Int64]] = [:]
+    /// When a stage last went to each lane.
+    var dispatchTimes: [Int: Int64] = [:]
     /// The jobs that run with one that was dispatched.
     var companions: [JobID: [JobID]] = [:]
     var originalHomes: [Int]
@@ -84,7 +86,7 @@ struct ReferenceScheduler {
 
     /// What a stage counts for in utilisation and queued work.
     func cost(_ task: Int, _ stage: Int) -> Int64 {
-        isBatching ? recent(costs[task][stage], specifications[task].afet[stage].rawValue) : mret(task, stage)
+        isBatching ? recentCost(costs[task][stage], specifications[task].afet[stage].rawValue) : mret(task, stage)
     }
 
     func cost(_ task: Int) -> Int64 { specifications[task].afet.indices.reduce(0) { $0 + cost(task, $1) } }
@@ -320,6 +322,7 @@ struct ReferenceScheduler {
             if has(.startsElsewhere) { chosen = (chosen + streams) % configuration.partition.lanes }
             let index = inFlight.firstIndex { $0.id == next.id }!
             inFlight[index].lane = chosen
+            dispatchTimes[chosen] = now
             if isBatching { gather(index, chosen) }
             commands.append(.dispatch(job: next.id, stage: next.stage, lane: chosen))
             if has(.startsStageTwice), let other = idle.first(where: { $0 != chosen }) {

@@ -116,6 +116,17 @@ struct InstancePoolTests {
         #expect(answers.error("d")?.kind == .refused && answers.error("d")?.retryAfter == .milliseconds(80))
     }
 
+    @Test("a job that was given up at its deadline says how slow it is, too")
+    func givenUp() {
+        let pool = pool()
+        enter("a", pool)
+        sink.advance(milliseconds: 100)
+        sink.finishFirst(.failure(.notCompleted(.dropped, .deadlinePassed, message: nil)))
+        enter("b", pool)
+        enter("c", pool)
+        #expect(answers.names == ["a", "c"] && answers.error("c")?.kind == .refused)
+    }
+
     @Test("an HP request waits as long as its deadline allows")
     func highPriority() {
         let pool = pool(priority: .high)

@@ -65,6 +65,6 @@ final class WatchedSystem: Sendable {
         let pool = InstancePool(
             name: name, tasks: [0], priority: .high, deadline: .milliseconds(100), limit: 1, sink: ManualSink())
         return ServedModel(
-            name: name, signature: ModelSignature(inputs: [], outputs: []), own: .high, high: pool, low: nil)
+            name: name, signature: ModelSignature(inputs: [], outputs: []), own: pool, other: nil)
     }
 }

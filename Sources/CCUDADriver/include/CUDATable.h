@@ -46,6 +46,8 @@ typedef struct DarisCuda {
     DarisCudaResult (*synchronize_stream)(DarisCudaStream stream);
     DarisCudaResult (*stream_wait_event)(DarisCudaStream stream, DarisCudaEvent event, unsigned int flags);
     DarisCudaResult (*launch_host_function)(DarisCudaStream stream, DarisCudaHostFunction function, void *data);
+    // CUDA 11.7; NULL in older drivers.
+    DarisCudaResult (*write_word)(DarisCudaStream stream, DarisCudaAddress to, uint32_t value, unsigned int flags);
     DarisCudaResult (*create_event)(DarisCudaEvent *event, unsigned int flags);
     DarisCudaResult (*destroy_event)(DarisCudaEvent event);
     DarisCudaResult (*record_event)(DarisCudaEvent event, DarisCudaStream stream);
@@ -69,6 +71,10 @@ typedef struct DarisCuda {
     DarisCudaResult (*graph_nodes)(DarisCudaGraph graph, DarisCudaGraphNode *nodes, size_t *count);
     DarisCudaResult (*graph_node_type)(DarisCudaGraphNode node, int *type);
     DarisCudaResult (*graph_node_dependents)(DarisCudaGraphNode node, DarisCudaGraphNode *dependents, size_t *count);
+    DarisCudaResult (*graph_node_dependencies)(
+        DarisCudaGraphNode node, DarisCudaGraphNode *dependencies, size_t *count);
+    DarisCudaResult (*add_graph_dependencies)(
+        DarisCudaGraph graph, const DarisCudaGraphNode *from, const DarisCudaGraphNode *to, size_t count);
     DarisCudaResult (*destroy_graph_node)(DarisCudaGraphNode node);
     DarisCudaResult (*set_kernel_node_attribute)(
         DarisCudaGraphNode node, int attribute, const DarisCudaKernelAttribute *value);
@@ -124,5 +130,8 @@ void daris_cuda_set_max_connections(int connections);
 
 /// The path in an environment variable, or NULL if it is not set or empty.
 const char *daris_cuda_environment(const char *name);
+
+/// Reads a word that a device writes, and before whatever the device wrote first.
+static inline uint32_t daris_cuda_load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
 #endif

@@ -64,30 +64,62 @@ public final class CUDAGraph: Sendable {
     /// Takes out the calls of the host that nothing else waits for: a library that frees its buffers in them frees them
     /// never, and the rest can be launched again and again.
     ///
+    /// - Parameter kernel: whether one kernel that follows the library's work, at the very end, may wait for them; it then
+    ///   waits for what they waited for.
     /// - Throws: ``CUDAError`` if the driver does not let go of a node, as in graphs that allocate memory.
-    public func dropFinalHostFunctions() throws(CUDAError) {
-        let library = context.library
-        let functions = library.functions
-        guard let dependents = functions.graph_node_dependents, let destroy = functions.destroy_graph_node else {
-            return
-        }
+    public func dropFinalHostFunctions(before kernel: Bool = false) throws(CUDAError) {
+        let functions = context.library.functions
+        guard functions.graph_node_dependents != nil, functions.graph_node_dependencies != nil,
+            functions.add_graph_dependencies != nil, functions.destroy_graph_node != nil
+        else { return }
         var calls = calls.withLock { $0 }
+        guard !calls.isEmpty else { return }
         defer { self.calls.withLock { $0 = calls } }
+        var ends: [OpaquePointer] = []
+        for kernel in kernels where try neighbours(of: kernel, functions.graph_node_dependents).isEmpty {
+            ends.append(kernel)
+        }
+        let last = kernel && ends.count == 1 ? ends.first : nil
         // A call may wait for another.
         var isDone = false
         while !isDone {
             isDone = true
             for (index, call) in calls.enumerated().reversed() {
-                var count = 0
-                try library.check(
-                    dependents(call.pointer, nil, &count), "cuGraphNodeGetDependentNodes", "reading a graph")
-                guard count == 0 else { continue }
-                try library.check(
-                    destroy(call.pointer), "cuGraphDestroyNode", "taking a call of the host out of a graph")
+                let waiting = try neighbours(of: call.pointer, functions.graph_node_dependents)
+                guard waiting.allSatisfy({ $0 == last }) else { continue }
+                if let last, !waiting.isEmpty { try join(before: call.pointer, to: last) }
+                try context.library.check(
+                    functions.destroy_graph_node(call.pointer), "cuGraphDestroyNode",
+                    "taking a call of the host out of a graph")
                 calls.remove(at: index)
                 isDone = false
             }
         }
+    }
+
+    /// Has a node wait for what another, which is about to go, waits for.
+    private func join(before node: OpaquePointer, to last: OpaquePointer) throws(CUDAError) {
+        let functions = context.library.functions
+        let present = try neighbours(of: last, functions.graph_node_dependencies)
+        for before in try neighbours(of: node, functions.graph_node_dependencies) where !present.contains(before) {
+            var (from, to): (OpaquePointer?, OpaquePointer?) = (before, last)
+            try context.library.check(
+                functions.add_graph_dependencies(handle.pointer, &from, &to, 1), "cuGraphAddDependencies",
+                "joining the ends of a graph")
+        }
+    }
+
+    /// The nodes that wait for a node, or for which it waits.
+    private func neighbours(
+        of node: OpaquePointer,
+        _ ask: (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<Int>?) -> DarisCudaResult
+    ) throws(CUDAError) -> [OpaquePointer] {
+        var count = 0
+        try context.library.check(ask(node, nil, &count), "cuGraphNodeGetDependentNodes", "reading a graph")
+        guard count > 0 else { return [] }
+        var nodes = [OpaquePointer?](repeating: nil, count: count)
+        try context.library.check(ask(node, &nodes, &count), "cuGraphNodeGetDependentNodes", "reading a graph")
+        return nodes.prefix(count).compactMap { $0 }
     }
 
     /// A form of the graph that can be launched. It does not need the graph any more.

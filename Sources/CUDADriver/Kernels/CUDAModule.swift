@@ -7,6 +7,12 @@ public final class CUDAModule: Sendable {
 
     let handle: CUDAHandle
 
+    /// What a text of PTX begins with. Drivers drop targets that have become old, and old ones do not know new targets.
+    static func header(computeCapability: CUDAVersion) -> String {
+        computeCapability < CUDAVersion(major: 7, minor: 5)
+            ? ".version 6.0\n.target sm_60" : ".version 6.3\n.target sm_75"
+    }
+
     /// Compiles kernels.
     ///
     /// - Throws: ``CUDAError``, whose text holds what the compiler said.

@@ -7,11 +7,7 @@
 public final class SMMap: Sendable {
     /// Each block notes the number of its SM, after so many cycles that every SM of the stream gets blocks.
     static func ptx(computeCapability: CUDAVersion) -> String {
-        // Drivers drop targets that have become old, and old ones do not know new targets.
-        let header =
-            computeCapability < CUDAVersion(major: 7, minor: 5)
-            ? ".version 6.0\n.target sm_60" : ".version 6.3\n.target sm_75"
-        return header + """
+        CUDAModule.header(computeCapability: computeCapability) + """
 
             .address_size 64
 

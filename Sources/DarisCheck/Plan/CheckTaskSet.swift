@@ -2,7 +2,8 @@ public import DarisConfiguration
 public import DarisCore
 import DarisSimulator
 
-/// A task set of a check: the paper's numbers of tasks, at rates that follow from what batching alone makes of the device.
+/// A task set of a check: the paper's shares of tasks, rates and deadlines, in numbers that follow from what batching alone
+/// makes of the device.
 public struct CheckTaskSet: Hashable, Sendable {
     /// Tasks that run one network.
     public struct Group: Hashable, Sendable {
@@ -67,21 +68,37 @@ public struct CheckTaskSet: Hashable, Sendable {
         return seconds > 0 ? groups.reduce(0) { $0 + $1.demand } / seconds : nil
     }
 
-    /// The longest time between two releases of a task in s, if all tasks together ask for `demand` inferences a second.
-    func longestPeriod(demand: Double) -> Double {
-        groups.map { 1 / ($0.rate * scale(to: demand)) }.max() ?? 0
+    /// The most tasks.
+    static let taskLimit = 4_000
+
+    /// The task set with as many tasks as ask for `demand` inferences a second, at least one of each kind. Rates are then
+    /// what makes the sum right: the paper's, or nearly so, unless the device is too slow for its smallest set or too fast
+    /// for `taskLimit`.
+    func scaled(to demand: Double) -> CheckTaskSet {
+        let tasks = groups.reduce(0) { $0 + $1.high + $1.low }
+        let factor = min(demand / groups.reduce(0) { $0 + $1.demand }, Double(Self.taskLimit) / Double(tasks))
+        func count(_ number: Int) -> Int { number == 0 ? 0 : max(1, Int((Double(number) * factor).rounded())) }
+        var scaled = self
+        for index in groups.indices {
+            scaled.groups[index].high = count(groups[index].high)
+            scaled.groups[index].low = count(groups[index].low)
+        }
+        let rest = demand / scaled.groups.reduce(0) { $0 + $1.demand }
+        for index in groups.indices { scaled.groups[index].rate *= rest }
+        return scaled
     }
 
-    private func scale(to demand: Double) -> Double { demand / groups.reduce(0) { $0 + $1.demand } }
+    /// The longest time between two releases of a task in s, if all tasks together ask for `demand` inferences a second.
+    func longestPeriod(demand: Double) -> Double { scaled(to: demand).groups.map { 1 / $0.rate }.max() ?? 0 }
 
-    /// The task set for a device, its rates scaled so that all tasks together ask for `demand` inferences a second.
+    /// The task set for a device, all of whose tasks together ask for `demand` inferences a second.
     public func taskSet(
         _ configuration: SweepConfiguration, device: String, demand: Double, duration: Nanoseconds,
         networks: [CheckNetwork]
     ) -> TaskSet {
         var tasks: [TaskDeclaration] = []
-        for group in groups {
-            let period = Nanoseconds.seconds(1 / (group.rate * scale(to: demand)))
+        for group in scaled(to: demand).groups {
+            let period = Nanoseconds.seconds(1 / group.rate)
             for (priority, count) in [(Priority.high, group.high), (.low, group.low)] {
                 tasks += (0..<count).map { index in
                     TaskDeclaration(

@@ -1,26 +1,26 @@
 public import DarisCore
 
-/// A way to run a task set: how the device is cut, and whether jobs may be batched.
+/// A way to run a task set: how the device is cut, and how many jobs may be batched.
 public struct SweepConfiguration: Hashable, Sendable, Codable {
     /// How contexts get their SMs.
     public var kind: PartitionKind
     /// Contexts, streams and oversubscription.
     public var partition: Partition
-    /// Whether the scheduler may put jobs together.
-    public var isBatching: Bool
+    /// The most jobs that the scheduler may put together; 1 for none.
+    public var largestBatch: Int
 
     /// A configuration.
-    public init(_ kind: PartitionKind, _ partition: Partition, isBatching: Bool = false) {
+    public init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1) {
         self.kind = kind
         self.partition = partition
-        self.isBatching = isBatching
+        self.largestBatch = largestBatch
     }
 
-    /// `green 6×1 OS 6`, `green 6×1 OS 6, batching`.
+    /// `green 6×1 OS 6`, `green 6×1 OS 6, batches of 16`.
     public var label: String {
         let os = partition.oversubscription
         let number = os == os.rounded() ? "\(Int(os))" : "\((os * 100).rounded() / 100)"
         let cut = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
-        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + (isBatching ? ", batching" : "")
+        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + (largestBatch > 1 ? ", batches of \(largestBatch)" : "")
     }
 }

@@ -9,6 +9,8 @@ public struct SweepOrder: Sendable {
     public private(set) var tried: Set<SweepConfiguration> = []
     /// The most contexts, and the most lanes.
     private let limit: Int
+    /// The most jobs of a batch, where a partition is tried with batching first.
+    static let usualBatch = 32
 
     /// An order.
     ///
@@ -25,13 +27,13 @@ public struct SweepOrder: Sendable {
         var seeds: [SweepConfiguration] = []
         for place in 0..<(lists.map(\.count).max() ?? 0) {
             for list in lists where place < list.count {
-                seeds.append(list[place])
                 // Worker processes run jobs one by one.
                 if batching, list[place].kind != .mps {
                     var other = list[place]
-                    other.isBatching = true
+                    other.largestBatch = Self.usualBatch
                     seeds.append(other)
                 }
+                seeds.append(list[place])
             }
         }
         self.seeds = seeds
@@ -54,8 +56,9 @@ public struct SweepOrder: Sendable {
     private static func shapes(of kind: PartitionKind) -> [Partition] {
         let shapes: [(contexts: Int, streams: Int, oversubscription: Double)] =
             switch kind {
-            case .streams: [(1, 6, 1), (1, 4, 1), (1, 8, 1), (1, 2, 1)]
-            case .green, .mps: [(6, 1, 6), (6, 1, 2), (4, 1, 4), (6, 1, 1), (8, 1, 8), (4, 2, 2), (4, 1, 1)]
+            case .streams: [(1, 4, 1), (1, 8, 1), (1, 6, 1), (1, 2, 1)]
+            case .green: [(6, 1, 6), (4, 1, 4), (6, 1, 2), (6, 1, 1), (8, 1, 8), (4, 2, 2), (4, 1, 1)]
+            case .mps: [(6, 1, 6)]
             case .cores: [(2, 1, 1), (1, 1, 1), (2, 1, 2), (1, 2, 1)]
             }
         return shapes.map {
@@ -63,8 +66,8 @@ public struct SweepOrder: Sendable {
         }
     }
 
-    /// A partition beside another that has not been tried: one context or stream more or less, or another
-    /// oversubscription.
+    /// A partition beside another that has not been tried: larger or smaller batches, one context or stream more
+    /// or less, or another oversubscription.
     private func neighbour(of configuration: SweepConfiguration) -> SweepConfiguration? {
         let (contexts, streams) = (configuration.partition.contexts, configuration.partition.streams)
         let os = configuration.partition.oversubscription
@@ -76,14 +79,17 @@ public struct SweepOrder: Sendable {
                 .map { ($0, streams, $0 < 2 ? 1 : share * Double($0)) }
         }
         shapes += [(contexts, streams + 1, os), (contexts, streams - 1, os), (contexts, streams + 2, os)]
-        return shapes.lazy.map { contexts, streams, os in
+        let neighbours = shapes.map { contexts, streams, os in
             SweepConfiguration(
                 configuration.kind,
                 Partition(
                     contexts: contexts, streams: streams,
                     oversubscription: min(Double(max(1, contexts)), max(1, (os * 100).rounded() / 100))),
-                isBatching: configuration.isBatching)
-        }.first { other in
+                largestBatch: configuration.largestBatch)
+        }
+        let batches = configuration.largestBatch
+        let sizes = batches == 1 ? [] : [batches * 2, batches / 2].filter { (2...Self.usualBatch).contains($0) }
+        return (sizes.map { .init(configuration.kind, configuration.partition, largestBatch: $0) } + neighbours).first { other in
             other.partition.contexts >= 1 && other.partition.streams >= 1 && other.partition.lanes <= limit
                 && (other.kind != .streams || other.partition.contexts == 1) && !tried.contains(other)
         }

@@ -25,7 +25,9 @@ extension CheckReport {
         lines += runs(
             "Partitions", results.sweep,
             "One task set on many partitions, tried in an order that looks around the best so far.")
-        lines += runs("The paper's task sets", results.taskSets, "The same numbers of tasks as in the paper.")
+        lines += runs(
+            "The paper's task sets", results.taskSets,
+            "The paper's rates, deadlines and shares of HP and LP tasks, in numbers that the card needs.")
         return lines.joined(separator: "\n") + "\n"
     }
 

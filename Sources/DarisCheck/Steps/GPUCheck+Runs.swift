@@ -83,7 +83,7 @@ extension GPUCheck {
         let demand = CheckTaskSet.overload * capacity
         var taskSet = set.taskSet(
             configuration, device: options.device, demand: demand, duration: duration, networks: options.networks)
-        if configuration.isBatching { taskSet.scheduler.batching = SchedulerOptions.usualBatching }
+        if configuration.largestBatch > 1 { taskSet.scheduler.batching = configuration.largestBatch }
         let begin = clock.now
         do {
             var preparation = Preparation.Options()

@@ -3,7 +3,7 @@ internal import Foundation
 
 /// Whole numbers in few bytes: zigzag, then seven bits a byte, least significant first; as text in Base64.
 ///
-/// A 60 s run has some 100,000 stage runs; as JSON they would take 8 MB, so they take one. `PageScript.data` reads it.
+/// A 60 s run has some 100,000 stage runs; as JSON they would take 8 MB, so they take one. `data.js` reads it.
 struct Columns {
     private(set) var bytes: [UInt8] = []
 
@@ -23,7 +23,7 @@ struct Columns {
 }
 
 extension TimelineHistory {
-    /// Jobs and runs as `PageScript.data` reads them.
+    /// Jobs and runs as `data.js` reads them.
     ///
     /// Jobs in order of release: their number, then for each the release since the last one, task, sequence number
     /// since the last of its task, deadline less the task's, fate (5 in flight), reason (0 none), context (0 none) × 2 +

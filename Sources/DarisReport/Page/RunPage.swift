@@ -60,7 +60,7 @@ public struct RunPage: Sendable {
         <meta name="generator" content="daris \(Self.escaped(version))">
         <title>\(Self.escaped(title)) · Daris</title>
         <style>
-        \(PageStyle.sheet)
+        \(Self.text(PackageResources.page_css))
         </style>
         </head>
         <body>
@@ -81,17 +81,20 @@ public struct RunPage: Sendable {
         <script type="text/plain" id="columns">\(columns.text)</script>
         <script>
         "use strict";
-        \(PageScript.data)
-        \(PageScript.timeline)
-        \(PageScript.gestures)
-        \(PageScript.charts)
-        \(PageScript.start)
+        \(Self.text(PackageResources.data_js))
+        \(Self.text(PackageResources.timeline_js))
+        \(Self.text(PackageResources.gestures_js))
+        \(Self.text(PackageResources.charts_js))
+        \(Self.text(PackageResources.start_js))
         </script>
         </body>
         </html>
 
         """
     }
+
+    /// A file that the page takes in.
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
     var columns: Columns {
         timeline.columns(

@@ -5,8 +5,8 @@ import Synchronization
 
 /// One lane of a GPU: a stream, and the stage that is on it.
 ///
-/// A launch puts events and copies around the stage's graph and returns. The poller sees the end. A stage that could not
-/// be captured is put on the stream by a thread of the lane.
+/// A launch writes down what the stage's graph is to copy, puts the graph between two events, and returns. The poller sees
+/// the end. A stage that could not be captured is put on the stream by a thread of the lane.
 final class CUDALane: @unchecked Sendable {
     // Unchecked: `work` and what follows it are written by whoever launches while the lane is idle, and read by the poller
     // once `state` says that the stage is on its way.
@@ -54,13 +54,27 @@ final class CUDALane: @unchecked Sendable {
     private var failure: DeviceError?
     private var isEndRecorded = false
     private var hasEarlierEnd = false
+    private let copier: CopyKernel
+    /// What is copied into the lane before a stage, then what is copied out of it afterwards, job by job.
+    private let table: CopyTable
+    /// Set at each end, if the driver can.
+    private let signal: CUDASignal?
+    /// What it is set to by the stage that is on the stream.
+    private var launches: UInt32 = 0
+    private var questions = 0
     private let semaphore = Semaphore()
     private var thread: DedicatedThread?
 
-    init(index: Int, stream: CUDAStream, context: CUDAContext, scratchBytes: Int) throws(CUDAError) {
+    /// - Parameter copies: the most that a stage of the lane needs, before and after it together.
+    init(
+        index: Int, stream: CUDAStream, context: CUDAContext, scratchBytes: Int, copying kernel: CopyKernel, copies: Int
+    ) throws(CUDAError) {
         self.index = index
         self.stream = stream
         self.context = context
+        copier = kernel
+        table = try CopyTable(context: context, capacity: max(1, copies))
+        signal = try CUDASignal(context: context)
         scratch = try DeviceMemory(context: context, byteCount: max(TensorLayout.alignment, scratchBytes))
         start = try CUDAEvent(context: context, timing: true)
         ends = [try CUDAEvent(context: context, timing: true), try CUDAEvent(context: context, timing: true)]
@@ -106,72 +120,69 @@ final class CUDALane: @unchecked Sendable {
             work.memory.take(work.io)
             for member in work.others { member.memory.take(member.io) }
         }
+        let jobs = work.others.count + 1
+        write(work.program.layout, of: work.memory, place: 0, jobs: jobs)
+        for (index, member) in work.others.enumerated() {
+            write(work.program.layout, of: member.memory, place: index + 1, jobs: jobs)
+        }
         try cuda { () throws(CUDAError) in
             try context.makeCurrent()
             try start.record(on: stream)
-            let copies = work.program.layout.copiesIn
-            try copyIn(copies, from: work.memory)
-            for (index, member) in work.others.enumerated() {
-                try copyIn(copies, from: member.memory, place: index + 1)
-            }
         }
         switch work.program.launch {
         case .graph(let high, let low):
             let graph = work.isHighPriority ? high : low
             try cuda { () throws(CUDAError) in try graph.launch(on: stream) }
         case .eager:
-            try work.program.work.enqueue()
+            try enqueue(work.program.work, work.program.layout, jobs: jobs)
         }
         try cuda { () throws(CUDAError) in
-            let copies = work.program.layout.copiesOut
-            try copyOut(copies, to: work.memory)
-            for (index, member) in work.others.enumerated() {
-                try copyOut(copies, to: member.memory, place: index + 1)
-            }
             try ends[turn].record(on: stream)
+            launches &+= 1
+            try signal?.set(launches, on: stream)
         }
         isEndRecorded = true
     }
 
-    /// Puts copies into the lane on the stream, for the job at a place of a batch.
-    func copyIn(_ copies: [TensorLayout.Copy], from memory: TaskMemory, place: Int = 0) throws(CUDAError) {
-        for copy in copies {
-            let target = scratch.address + copy.laneOffset + place * copy.bytes
-            switch copy.memory {
-            case .hostInput:
-                try stream.copy(
-                    fromHost: memory.inputs.address + copy.offset, toDevice: target, byteCount: copy.bytes)
-            case .device:
-                guard let device = memory.device else { continue }
-                try stream.copy(fromDevice: device.address + copy.offset, toDevice: target, byteCount: copy.bytes)
-            case .hostOutput:
-                continue
-            }
+    /// Writes down what to copy into the lane before a stage and out of it afterwards, for the job at a place of a batch.
+    func write(_ layout: TensorLayout.Stage, of memory: TaskMemory, place: Int, jobs: Int) {
+        for (index, copy) in layout.copiesIn.enumerated() {
+            table.set(
+                place * layout.copiesIn.count + index,
+                to: .init(
+                    source: memory.address(of: copy), target: scratch.address + copy.laneOffset + place * copy.bytes,
+                    byteCount: copy.bytes))
+        }
+        for (index, copy) in layout.copiesOut.enumerated() {
+            table.set(
+                jobs * layout.copiesIn.count + place * layout.copiesOut.count + index,
+                to: .init(
+                    source: scratch.address + copy.laneOffset + place * copy.bytes, target: memory.address(of: copy),
+                    byteCount: copy.bytes))
         }
     }
 
-    /// Puts copies out of the lane on the stream, for the job at a place of a batch.
-    func copyOut(_ copies: [TensorLayout.Copy], to memory: TaskMemory, place: Int = 0) throws(CUDAError) {
-        for copy in copies {
-            let source = scratch.address + copy.laneOffset + place * copy.bytes
-            switch copy.memory {
-            case .hostOutput:
-                try stream.copy(
-                    fromDevice: source, toHost: memory.outputs.address + copy.offset, byteCount: copy.bytes)
-            case .device:
-                guard let device = memory.device else { continue }
-                try stream.copy(fromDevice: source, toDevice: device.address + copy.offset, byteCount: copy.bytes)
-            case .hostInput:
-                continue
-            }
+    /// Puts a stage of some jobs on the stream, or into the graph that is captured, with the copies before and after it.
+    func enqueue(_ work: any StageWork, _ layout: TensorLayout.Stage, jobs: Int) throws(DeviceError) {
+        let (into, out) = (jobs * layout.copiesIn.count, jobs * layout.copiesOut.count)
+        try cuda { () throws(CUDAError) in
+            try table.upload(into + out, on: stream)
+            try launch(layout.copiesIn, 0..<into)
         }
+        try work.enqueue()
+        try cuda { () throws(CUDAError) in try launch(layout.copiesOut, into..<into + out) }
+    }
+
+    private func launch(_ copies: [TensorLayout.Copy], _ entries: Range<Int>) throws(CUDAError) {
+        guard let largest = copies.map(\.bytes).max() else { return }
+        try copier.launch(table, entries, largest: largest, on: stream)
     }
 
     /// Whether the stage on the stream has ended, and how. The lane is idle again once this says so.
     func poll() -> StageEnd? {
         do throws(CUDAError) {
             // Where the launch broke off, what it had put on the stream must still run out of the buffers.
-            guard isEndRecorded ? try ends[turn].isDone : try stream.isIdle else { return nil }
+            guard isEndRecorded ? try isAtEnd() : try stream.isIdle else { return nil }
         } catch {
             // Words that came first say more, but whether the device is lost may be known only now.
             failure = DeviceError(failure?.description ?? error.description, losesDevice: error.losesContext)
@@ -200,6 +211,16 @@ final class CUDALane: @unchecked Sendable {
         state.store(.idle, ordering: .releasing)
         return end
     }
+
+    /// Whether the stage has come to its recorded end. The signal says so without the driver, which is asked now and then
+    /// nevertheless: after a fault of the device nothing is signalled.
+    private func isAtEnd() throws(CUDAError) -> Bool {
+        questions &+= 1
+        guard signal.map({ $0.value == launches }) ?? true || questions % Self.questionsToDriver == 0 else { return false }
+        return try ends[turn].isDone
+    }
+
+    private static let questionsToDriver = 16_384
 
     /// Ends the lane's thread, if it has one, and waits for it; no stage is running.
     func stop() {

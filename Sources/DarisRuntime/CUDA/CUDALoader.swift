@@ -42,6 +42,8 @@ struct CUDALoader {
         let programOfTask = tasks.map { task in programs.firstIndex { $0.task == task && $0.jobs == 1 } ?? 0 }
         let laneCount = contexts.streams.joined().count
         let scratchBytes = programs.map(\.layout.laneBytes).max() ?? 0
+        let copies = programs.map { $0.layout.copies * $0.jobs }.max() ?? 0
+        let copier = try onDevice { () throws(CUDAError) in try CopyKernel(context: context) }
         try refuse(
             MemoryBill(
                 weights: models.map(\.fileBytes), copies: laneCount,
@@ -63,7 +65,9 @@ struct CUDALoader {
         for (index, stream) in contexts.streams.joined().enumerated() {
             let before = try free()
             let lane = try onDevice { () throws(CUDAError) in
-                try CUDALane(index: index, stream: stream, context: context, scratchBytes: scratchBytes)
+                try CUDALane(
+                    index: index, stream: stream, context: context, scratchBytes: scratchBytes, copying: copier,
+                    copies: copies)
             }
             var row = [[LaneProgram]](repeating: [], count: programs.count)
             for (number, model) in models.enumerated() {
@@ -153,21 +157,15 @@ struct CUDALoader {
         for (index, stage) in stages.enumerated() {
             let layout = program.layout.stages[index]
             let work = try stage.bind(layout, address: lane.scratch.address)
+            for (place, memory) in members.enumerated() {
+                lane.write(layout, of: memory, place: place, jobs: program.jobs)
+            }
+            func enqueue() throws(DeviceError) { try lane.enqueue(work, layout, jobs: program.jobs) }
             func warmUp() throws(PreparationError) {
                 do throws(DeviceError) {
-                    try cuda { () throws(CUDAError) in
-                        try context.makeCurrent()
-                        for (place, memory) in members.enumerated() {
-                            try lane.copyIn(layout.copiesIn, from: memory, place: place)
-                        }
-                    }
-                    try work.enqueue()
-                    try cuda { () throws(CUDAError) in
-                        for (place, memory) in members.enumerated() {
-                            try lane.copyOut(layout.copiesOut, to: memory, place: place)
-                        }
-                        try lane.stream.synchronize()
-                    }
+                    try cuda { () throws(CUDAError) in try context.makeCurrent() }
+                    try enqueue()
+                    try cuda { () throws(CUDAError) in try lane.stream.synchronize() }
                 } catch {
                     throw .unsupported(name: model.name, reason: "its stage \(index) fails on \(name): \(error)")
                 }
@@ -175,7 +173,7 @@ struct CUDALoader {
             for _ in 0..<Self.warmUps { try warmUp() }
             var launch = LaneProgram.Launch.eager
             if options.graphs {
-                switch capture(work, on: lane, warmUp: warmUp, notes: &notes) {
+                switch capture(enqueue, on: lane, warmUp: warmUp, notes: &notes) {
                 case .success(let graphs): launch = graphs
                 case .failure(let reason):
                     let note =
@@ -192,10 +190,10 @@ struct CUDALoader {
     /// Captures a stage once for LP jobs and, where kernels can have priorities, once for HP jobs: work that allocates
     /// memory, as cuBLAS may, has one executable form a capture.
     private func capture(
-        _ work: any StageWork, on lane: CUDALane, warmUp: () throws -> Void, notes: inout [String]
+        _ enqueue: () throws -> Void, on lane: CUDALane, warmUp: () throws -> Void, notes: inout [String]
     ) -> Result<LaneProgram.Launch, DeviceError> {
         do {
-            guard let low = try captured(work, on: lane) else {
+            guard let low = try captured(enqueue, on: lane) else {
                 return .failure(DeviceError("it calls the host in between"))
             }
             let ready = try low.instantiate()
@@ -207,7 +205,7 @@ struct CUDALoader {
             // What the first capture took from the engine's buffers must be there once more.
             try warmUp()
             do {
-                guard let high = try captured(work, on: lane), high.setKernelPriority(priorities.lowerBound) else {
+                guard let high = try captured(enqueue, on: lane), high.setKernelPriority(priorities.lowerBound) else {
                     return .success(.graph(high: ready, low: ready))
                 }
                 return .success(.graph(high: try high.instantiate(usingKernelPriorities: true), low: ready))
@@ -222,10 +220,10 @@ struct CUDALoader {
     }
 
     /// A graph that can be launched again and again, or `nil` if it calls the host where it must not.
-    private func captured(_ work: any StageWork, on lane: CUDALane) throws -> CUDAGraph? {
-        let graph = try lane.stream.capture { try work.enqueue() }
+    private func captured(_ enqueue: () throws -> Void, on lane: CUDALane) throws -> CUDAGraph? {
+        let graph = try lane.stream.capture(enqueue)
         guard engine.hostFunctions == .releases else { return graph }
-        try graph.dropFinalHostFunctions()
+        try graph.dropFinalHostFunctions(before: true)
         return graph.hostFunctionCount == 0 ? graph : nil
     }
 

@@ -35,6 +35,15 @@ final class TaskMemory: Sendable {
         device = layout.deviceBytes == 0 ? nil : try DeviceMemory(context: context, byteCount: layout.deviceBytes)
     }
 
+    /// Where the job has the bytes of a copy.
+    func address(of copy: TensorLayout.Copy) -> UnsafeMutableRawPointer {
+        switch copy.memory {
+        case .hostInput: inputs.address + copy.offset
+        case .hostOutput: outputs.address + copy.offset
+        case .device: (device?.address ?? outputs.address) + copy.offset
+        }
+    }
+
     /// Sets the inputs that periodic jobs run on, in the order of the model's graph.
     func fill(_ tensors: [Tensor?]) {
         for (index, (port, tensor)) in zip(layout.inputs, tensors).enumerated() {

@@ -88,6 +88,9 @@ struct TensorLayout: Sendable {
     /// The most scratch memory that a stage needs.
     var laneBytes: Int { stages.map(\.laneBytes).max() ?? 0 }
 
+    /// The most copies of a stage for one job, before and after it together.
+    var copies: Int { stages.map { $0.copiesIn.count + $0.copiesOut.count }.max() ?? 0 }
+
     /// Lays a model out.
     ///
     /// - Parameters:

@@ -6,8 +6,8 @@ extension Executor {
     /// second.
     ///
     /// A look copies numbers into room made before. It holds the scheduler's lock once for contexts, lanes and totals,
-    /// then once for every 256 tasks, some ten microseconds each, so that no stage waits longer for it. Each task's
-    /// figures belong together; those of different tasks may be that much apart.
+    /// then once for every 256 tasks, so that no stage waits for all of it. Each task's figures belong together; those of
+    /// different tasks may be a little apart.
     public func view() -> SystemView {
         views.withLock { kept in
             let now = clock.now

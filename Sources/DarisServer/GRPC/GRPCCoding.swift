@@ -87,12 +87,7 @@ extension InferenceRequest {
                 .invalid,
                 "input '\(input.name)': \(type.protocolName) has no contents of its own; use raw_input_contents")
         case .string:
-            var bytes: [UInt8] = []
-            for text in contents.bytesContents {
-                withUnsafeBytes(of: UInt32(clamping: text.count).littleEndian) { bytes.append(contentsOf: $0) }
-                bytes.append(contentsOf: text)
-            }
-            return bytes
+            return EncodedStrings.encode(contents.bytesContents)
         }
     }
 }

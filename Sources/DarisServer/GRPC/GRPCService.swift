@@ -53,7 +53,7 @@ struct GRPCService: RegistrableRPCService {
             return Inference_RepositoryModelUnloadResponse()
         }
         unary(&router, "ModelInfer") { (request: Inference_ModelInferRequest) throws(InferenceError) in
-            Inference_ModelInferResponse(try await service.infer(try InferenceRequest(request)))
+            Inference_ModelInferResponse(try await service.cancellableInfer(try InferenceRequest(request)))
         }
         streams(&router)
     }
@@ -80,7 +80,7 @@ struct GRPCService: RegistrableRPCService {
                             var answer = Inference_ModelStreamInferResponse()
                             do throws(InferenceError) {
                                 answer.inferResponse = Inference_ModelInferResponse(
-                                    try await service.infer(try InferenceRequest(message)))
+                                    try await service.cancellableInfer(try InferenceRequest(message)))
                             } catch {
                                 answer.errorMessage = error.message
                                 answer.inferResponse.id = message.id
@@ -121,6 +121,20 @@ struct GRPCService: RegistrableRPCService {
     }
 }
 
+extension InferenceService {
+    /// Runs a request of a call, which gives it up when its client does: gRPC does not cancel the Swift task for that.
+    fileprivate func cancellableInfer(_ request: InferenceRequest) async throws(InferenceError) -> InferenceResponse {
+        let inference = Task { () async -> Result<InferenceResponse, InferenceError> in
+            do throws(InferenceError) { return .success(try await infer(request)) } catch { return .failure(error) }
+        }
+        return try await withRPCCancellationHandler {
+            await inference.value
+        } onCancelRPC: {
+            inference.cancel()
+        }.get()
+    }
+}
+
 extension RPCError {
     /// The protocol's code and words for an error.
     init(_ error: InferenceError) {
@@ -129,7 +143,6 @@ extension RPCError {
             case .invalid: .invalidArgument
             case .unauthorised: .unauthenticated
             case .notFound: .notFound
-            case .unsupported: .unimplemented
             case .refused: .resourceExhausted
             case .tooLate: .deadlineExceeded
             case .cancelled: .cancelled

@@ -20,13 +20,18 @@ enum HTTPReply {
 
     static let empty = Response(status: .ok, headers: [.contentLength: "0"])
 
-    /// `{"error": …}` with the status that fits.
-    static func error(_ error: InferenceError) -> Response {
+    /// `{"error": …}`
+    static func error(_ message: String, _ status: HTTPResponse.Status) -> Response {
         var json = JSONWriter()
         json.raw("{\"error\":")
-        json.string(error.message)
+        json.string(message)
         json.raw("}")
-        var response = Self.json(bytes: json.bytes, status: error.status)
+        return Self.json(bytes: json.bytes, status: status)
+    }
+
+    /// `{"error": …}` with the status that fits.
+    static func error(_ error: InferenceError) -> Response {
+        var response = Self.error(error.message, error.status)
         if error.kind == .refused {
             // Whole seconds, as the header has them.
             let seconds = max(1, Int((error.retryAfter ?? .zero).inSeconds.rounded(.up)))
@@ -43,7 +48,7 @@ extension InferenceError {
         switch kind {
         case .invalid: .badRequest
         case .unauthorised: .unauthorized
-        case .notFound, .unsupported: .notFound
+        case .notFound: .notFound
         case .refused: .serviceUnavailable
         case .tooLate: .gatewayTimeout
         case .cancelled: .init(code: 499, reasonPhrase: "Client Closed Request")

@@ -40,9 +40,7 @@ struct JSONElements {
             case .float32: append(try array.decode(Float.self).bitPattern)
             case .float64: append(try array.decode(Double.self).bitPattern)
             case .string:
-                let text = Array(try array.decode(String.self).utf8)
-                append(UInt32(clamping: text.count))
-                bytes += text
+                bytes += EncodedStrings.encode(CollectionOfOne(try array.decode(String.self).utf8))
             }
             count += 1
         }

@@ -73,13 +73,13 @@ struct JSONWriter {
             case .float32: each(UInt32.self) { float(&$0, Float(bitPattern: $1)) }
             case .float64: each(UInt64.self) { float(&$0, Double(bitPattern: $1)) }
             case .string:
-                guard let texts = ByteStrings.split(source) else { return problem = "holds broken text" }
-                for text in texts {
-                    guard let text = String(validating: text, as: UTF8.self) else { return problem = "is not UTF-8" }
-                    if !isFirst { bytes.append(UInt8(ascii: ",")) }
+                let isWhole = EncodedStrings.forEach(in: source) { bytes in
+                    guard let text = String(validating: bytes, as: UTF8.self) else { return problem = "is not UTF-8" }
+                    if !isFirst { raw(",") }
                     isFirst = false
                     string(text)
                 }
+                if !isWhole { problem = "holds broken text" }
             }
         }
         raw("]")
@@ -87,23 +87,5 @@ struct JSONWriter {
             throw InferenceError(
                 .failed, "output '\(name)' \(problem), which JSON cannot say; ask for it with 'binary_data: true'")
         }
-    }
-}
-
-/// Elements of type BYTES: each with its length before it, in 4 bytes, little-endian.
-enum ByteStrings {
-    /// The elements, or `nil` if the lengths do not fit.
-    static func split(_ bytes: UnsafeRawBufferPointer) -> [UnsafeRawBufferPointer]? {
-        var elements: [UnsafeRawBufferPointer] = []
-        var start = 0
-        while start < bytes.count {
-            guard bytes.count - start >= 4 else { return nil }
-            let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)))
-            start += 4
-            guard length <= bytes.count - start else { return nil }
-            elements.append(UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]))
-            start += length
-        }
-        return elements
     }
 }

@@ -6,8 +6,7 @@ struct ServerMetadata: Encodable {
     var name = "daris"
     var version: String
     var extensions = [
-        "binary_tensor_data", "model_configuration", "model_repository", "model_repository(unload_dependents)",
-        "schedule_policy", "statistics",
+        "binary_tensor_data", "model_configuration", "model_repository", "schedule_policy", "statistics",
     ]
 }
 
@@ -91,11 +90,10 @@ struct ModelConfiguration: Encodable {
         name = model.name
         input = model.signature.inputs.map(Tensor.init)
         output = model.signature.outputs.map(Tensor.init)
-        let pool = model.pool(priority: nil)
-        instanceGroup = [InstanceGroup(name: model.name, count: pool.tasks.count)]
+        instanceGroup = [InstanceGroup(name: model.name, count: model.own.tasks.count)]
         parameters = [
-            "priority": Parameter(text: model.own == .high ? "high" : "low"),
-            "deadline_us": Parameter(text: "\(pool.deadline.rawValue / 1_000)"),
+            "priority": Parameter(text: model.own.priority.word),
+            "deadline_us": Parameter(text: "\(model.own.deadline.rawValue / 1_000)"),
         ]
     }
 

@@ -11,8 +11,6 @@ struct InferenceError: Error, Sendable, Hashable {
         case unauthorised
         /// There is no such model or version.
         case notFound
-        /// There is no such operation here.
-        case unsupported
         /// Turned away for now; it may fit later.
         case refused
         /// Its deadline passed.

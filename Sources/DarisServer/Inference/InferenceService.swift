@@ -59,15 +59,12 @@ public final class InferenceService: Sendable {
         serve(
             pools.map { entry in
                 // A request may ask for another priority than its model's, where the same network has tasks of that too.
-                func sibling(_ priority: Priority) -> InstancePool? {
-                    if entry.pool.priority == priority { return entry.pool }
-                    return pools.first {
-                        $0.model == entry.model && $0.batch == entry.batch && $0.pool.priority == priority
-                    }?.pool
+                let other = pools.first {
+                    $0.model == entry.model && $0.batch == entry.batch && $0.pool.priority != entry.pool.priority
                 }
                 return ServedModel(
-                    name: entry.pool.name, signature: prepared.signatures[entry.pool.tasks[0]],
-                    own: entry.pool.priority, high: sibling(.high), low: sibling(.low))
+                    name: entry.pool.name, signature: prepared.signatures[entry.pool.tasks[0]], own: entry.pool,
+                    other: other?.pool)
             }, on: sink, watching: LiveSubject(plan: prepared.plan) { executor.view() })
     }
 

@@ -55,8 +55,11 @@ final class InstancePool: Sendable {
     private struct State {
         var idle: [Int]
         var waiting = Deque<Entry>()
-        /// The time of a job from its hand-over to its end, smoothed; zero until there was one.
-        var service = Nanoseconds.zero
+        /// The times of the last jobs from hand-over to end, as MRET has those of stages; zero until there was one.
+        var times = ExecutionTimeWindows(afet: CollectionOfOne(.zero), size: SchedulerOptions().windowSize)
+
+        /// The longest of late.
+        var pace: Nanoseconds { times[0] }
     }
 
     let name: String
@@ -103,9 +106,7 @@ final class InstancePool: Sendable {
                         retryAfter: wait(behind: state.waiting.count, state)))
             }
             let wait = wait(behind: state.waiting.count, state)
-            // A quarter more, since the pace varies and what is taken on must be in time.
-            let expected = Nanoseconds((wait + state.service).rawValue * 5 / 4)
-            guard priority == .high || now + expected <= entry.deadline else {
+            guard priority == .high || now + wait + state.pace <= entry.deadline else {
                 return .refuse(
                     InferenceError(
                         .refused,
@@ -147,7 +148,7 @@ final class InstancePool: Sendable {
 
     /// How long a request behind so many others waits until a task is free for it.
     private func wait(behind count: Int, _ state: borrowing State) -> Nanoseconds {
-        Nanoseconds(state.service.rawValue * Int64(count + 1) / Int64(tasks.count))
+        Nanoseconds(state.pace.rawValue * Int64(count + 1) / Int64(tasks.count))
     }
 
     /// Hands requests to a task that is free, until one is running there or none waits.
@@ -178,7 +179,7 @@ final class InstancePool: Sendable {
         }
         do throws(SubmissionError) {
             let job = try sink.submit(task: task, inputs: entry.inputs, relativeDeadline: left) { [self] result in
-                if case .success = result { learn(sink.now - now) }
+                learn(result, after: sink.now - now)
                 if let next = next(for: task) { run(next, on: task) }
                 finish(entry, result.mapError { InferenceError($0, model: name) }, started: now)
             }
@@ -199,12 +200,12 @@ final class InstancePool: Sendable {
         }
     }
 
-    /// Takes a job's time into account, with a weight of an eighth.
-    private func learn(_ time: Nanoseconds) {
-        state.withLock { state in
-            state.service =
-                state.service == .zero
-                ? time : Nanoseconds(state.service.rawValue + (time.rawValue - state.service.rawValue) / 8)
+    /// Takes a job's time into account: also that of one that was given up at its deadline, which took the longest.
+    private func learn(_ result: Result<[[UInt8]], SubmissionError>, after time: Nanoseconds) {
+        switch result {
+        case .success, .failure(.notCompleted(_, .deadlinePassed, _)):
+            state.withLock { _ = $0.times.record(time, stage: 0) }
+        case .failure: break
         }
     }
 

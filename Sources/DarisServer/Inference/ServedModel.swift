@@ -10,22 +10,19 @@ final class ServedModel: Sendable {
     /// Its one version.
     let version = "1"
     let signature: ModelSignature
-    /// The priority of the tasks that it is named after.
-    let own: Priority
-    /// By priority; at least one of them.
-    let high: InstancePool?
-    let low: InstancePool?
+    /// Its tasks.
+    let own: InstancePool
+    /// Tasks of the same network with the other priority, if there are any.
+    let other: InstancePool?
     let statistics = ModelStatistics()
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
-    init(name: String, signature: ModelSignature, own: Priority, high: InstancePool?, low: InstancePool?) {
-        precondition(high != nil || low != nil, "a served model has tasks")
+    init(name: String, signature: ModelSignature, own: InstancePool, other: InstancePool?) {
         self.name = name
         self.signature = signature
         self.own = own
-        self.high = high
-        self.low = low
+        self.other = other
     }
 
     var isReady: Bool {
@@ -37,12 +34,8 @@ final class ServedModel: Sendable {
     ///
     /// - Parameter priority: 1 for high, anything larger for low; `nil` and 0 are no wish.
     func pool(priority: Int?) -> InstancePool {
-        let wanted: Priority =
-            switch priority ?? 0 {
-            case ...0: own
-            case 1: .high
-            default: .low
-            }
-        return (wanted == .high ? high ?? low : low ?? high)!
+        guard let priority, priority > 0 else { return own }
+        let wanted: Priority = priority == 1 ? .high : .low
+        return wanted == own.priority ? own : other ?? own
     }
 }

@@ -19,7 +19,8 @@ struct RequestTagging: RouterMiddleware {
         return try await RequestTag.$current.withValue(tag) {
             var response: Response
             do { response = try await next(request, context) } catch let error as any HTTPResponseError {
-                response = try error.response(from: request, context: context)
+                response = HTTPReply.error(
+                    "\(request.method.rawValue) \(request.uri.path) is nothing that is served here", error.status)
             }
             response.headers[Self.requestID] = tag.id
             journal.call(

@@ -42,7 +42,7 @@ struct MetricsPage {
         let models = models.map { ($0, $0.statistics.monitoring) }
         text.family("daris_requests_total", .counter, "Requests by model, priority of the job, and what they came to.")
         for (model, figures) in models {
-            for priority in Priority.allCases where (priority == .high ? model.high : model.low) != nil {
+            for priority in [model.own, model.other].compactMap({ $0?.priority }) {
                 for fate in RequestFate.allCases {
                     text.sample(
                         figures.requests(priority, fate),
@@ -51,7 +51,7 @@ struct MetricsPage {
             }
         }
         text.family("daris_requests_waiting", .gauge, "Requests that wait for one of the model's tasks to be free.")
-        for (model, _) in models { text.sample(model.pool(priority: nil).load.waiting, ["model": model.name]) }
+        for (model, _) in models { text.sample(model.own.load.waiting, ["model": model.name]) }
         text.family("daris_request_seconds", .histogram, "From a request's arrival to its answer, of those answered.")
         for (model, figures) in models { text.buckets(figures.total, ["model": model.name]) }
         text.family(

@@ -11,6 +11,10 @@ struct AuditedBatching: Sendable {
     private var times: [[AuditedTimes]]
     /// Time of a lane that the stages of all tasks cost.
     var costs: AuditedTimes
+    /// By lane: when its stage was dispatched.
+    var dispatchTimes: [Int64]
+    /// By group: its tasks, shared out to the contexts.
+    private let tasksForEach: [Int]
     /// By lane: the tasks that run there with the one that was dispatched.
     var followers: [[Int]]
     /// The tasks that have joined a batch that is still to be dispatched, and where.
@@ -24,7 +28,11 @@ struct AuditedBatching: Sendable {
         largest = isOn ? options.batching ?? 1 : 1
         groupOfTask = isOn ? configuration.tasks.map(\.batchGroup) : []
         times = groups.map { group in group.sizes.map { AuditedTimes($0.afet, options) } }
-        costs = AuditedTimes(isOn ? configuration.tasks.flatMap(\.afet) : [], options)
+        costs = AuditedTimes(isOn ? configuration.tasks.flatMap(\.afet) : [], options, statistic: .meanWithMargin)
+        dispatchTimes = Array(repeating: 0, count: isOn ? configuration.partition.lanes : 0)
+        tasksForEach = groups.indices.map { group in
+            configuration.tasks.count { $0.batchGroup == group } / configuration.partition.contexts
+        }
         followers = Array(repeating: [], count: isOn ? configuration.partition.lanes : 0)
     }
 
@@ -51,5 +59,16 @@ struct AuditedBatching: Sendable {
             return
         }
         _ = times[group][size].record(time, stage: stage)
+    }
+
+    /// What a stage costs each of some jobs that kept a lane for a time together: a share of it, or of the time of a batch of
+    /// another size, up to a quarter of the largest and to a quarter of the group's tasks for each context, if that is less.
+    func cost(_ time: Int64, of task: Int, jobs: Int, stage: Int) -> Int64 {
+        var least = time / Int64(jobs)
+        guard let group = group(of: task), let largestSize = sizes(of: task).first else { return least }
+        for size in sizes(of: task) where size <= min(largestSize / 4, tasksForEach[group] / 4) {
+            if let time = self.time(of: task, jobs: size, stage: stage) { least = min(least, time / Int64(size)) }
+        }
+        return least
     }
 }

@@ -1,6 +1,6 @@
 import DarisCore
 
-/// The measured execution times of every stage, and what MRET follows from them.
+/// The measured execution times of every stage, and what MRET, or cost, follows from them.
 struct AuditedTimes: Sendable {
     private struct Stage: Sendable {
         var mret: Int64
@@ -11,12 +11,17 @@ struct AuditedTimes: Sendable {
 
     private let size: Int
     private let forgetsNothing: Bool
+    private let statistic: ExecutionTimeWindows.Statistic
     private let afet: ContiguousArray<Int64>
     private var stages: ContiguousArray<Stage>
     private var samples: ContiguousArray<Int64>
 
     /// The times of stages with these AFETs.
-    init(_ afet: some Sequence<Nanoseconds>, _ options: SchedulerOptions) {
+    init(
+        _ afet: some Sequence<Nanoseconds>, _ options: SchedulerOptions,
+        statistic: ExecutionTimeWindows.Statistic = .maximum
+    ) {
+        self.statistic = statistic
         size = options.windowSize
         forgetsNothing = options.worstCaseExecutionTime
         self.afet = ContiguousArray(afet.lazy.map(\.rawValue))
@@ -36,7 +41,7 @@ struct AuditedTimes: Sendable {
             if entry.count == size { dropOldest(&entry) }
             samples[stage * size + place(entry.oldest + entry.count)] = sample
             entry.count += 1
-            entry.mret = maximum(entry, stage)
+            entry.mret = value(entry, stage)
         }
         defer { stages[stage] = entry }
         return entry.mret - stages[stage].mret
@@ -47,7 +52,7 @@ struct AuditedTimes: Sendable {
         var entry = stages[stage]
         guard !forgetsNothing, entry.count > 0 else { return 0 }
         dropOldest(&entry)
-        entry.mret = entry.count == 0 ? afet[stage] : maximum(entry, stage)
+        entry.mret = entry.count == 0 ? afet[stage] : value(entry, stage)
         defer { stages[stage] = entry }
         return entry.mret - stages[stage].mret
     }
@@ -59,10 +64,11 @@ struct AuditedTimes: Sendable {
 
     private func place(_ index: Int) -> Int { index < size ? index : index - size }
 
-    private func maximum(_ entry: Stage, _ stage: Int) -> Int64 {
-        let base = stage * size
-        var maximum = samples[base + entry.oldest]
-        for age in 1..<max(1, entry.count) { maximum = max(maximum, samples[base + place(entry.oldest + age)]) }
-        return maximum
+    private func value(_ entry: Stage, _ stage: Int) -> Int64 {
+        let recent = (0..<entry.count).map { samples[stage * size + place(entry.oldest + $0)] }
+        return switch statistic {
+        case .maximum: recent.max() ?? 0
+        case .meanWithMargin: recent.reduce(0, +) * 5 / (4 * Int64(entry.count))
+        }
     }
 }

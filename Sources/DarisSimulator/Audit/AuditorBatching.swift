@@ -111,14 +111,17 @@ extension Auditor {
     mutating func completeTogether(_ leader: Int, lane: Int, executionTime: Int64) {
         let members = [leader] + batching.followers[lane]
         batching.followers[lane].removeAll(keepingCapacity: true)
+        // The lane was kept from the dispatch on.
+        let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), SchedulerConfiguration.longestTime.rawValue)
         if members.count > 1 {
-            batching.record(executionTime, of: leader, jobs: members.count, stage: tasks[leader].stage)
+            batching.record(kept, of: leader, jobs: members.count, stage: tasks[leader].stage)
         }
+        let cost = batching.cost(kept, of: leader, jobs: members.count, stage: tasks[leader].stage)
         for member in members {
             let stage = tasks[member].firstStage + tasks[member].stage
             contexts[tasks[member].context].work -= batching.costs[stage]
             if members.count == 1 { tasks[member].mret += times.record(executionTime, stage: stage) }
-            let change = batching.costs.record(executionTime / Int64(members.count), stage: stage)
+            let change = batching.costs.record(cost, stage: stage)
             if change != 0 { changeCost(member, by: change) }
             tasks[member].runsAlone = false
             passStage(member)

@@ -46,7 +46,10 @@ extension Auditor {
         try checkStart(job, stage: stage, lane: lane)
         let (index, context) = (job.task, tasks[job.task].context)
         try checkOrder(index, context)
-        if batching.isOn { try startBatch(index, lane: lane) }
+        if batching.isOn {
+            batching.dispatchTimes[lane] = now
+            try startBatch(index, lane: lane)
+        }
 
         takeFromReady(index)
         tasks[index].phase = .running

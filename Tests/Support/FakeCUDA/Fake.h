@@ -78,7 +78,7 @@ typedef struct {
     struct Graph *captured_in;
 } Event;
 
-typedef enum { WORK_COPY, WORK_FILL, WORK_HOST, WORK_KERNEL, WORK_RECORD, WORK_WAIT, WORK_GRAPH } WorkKind;
+typedef enum { WORK_COPY, WORK_FILL, WORK_HOST, WORK_KERNEL, WORK_RECORD, WORK_WAIT, WORK_GRAPH, WORK_WORD } WorkKind;
 typedef enum { HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE } Direction;
 
 typedef struct Work {
@@ -88,6 +88,7 @@ typedef struct Work {
     const unsigned char *from;
     size_t bytes;
     unsigned char value;
+    uint32_t word;
     DarisCudaHostFunction function;
     void *data;
     struct Function *kernel;
@@ -182,7 +183,8 @@ SMSet all_sms(void);
 // Captures.
 int is_capturing(const char *call);
 
-// Memory.
+// Memory. Where `is_device` is ANY_MEMORY, both the device's and the driver's memory of the host will do.
+enum { ANY_MEMORY = -1 };
 int check_range(const void *address, size_t bytes, int is_device, const char *call);
 
 // Work.

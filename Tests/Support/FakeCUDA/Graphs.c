@@ -151,6 +151,56 @@ int cuGraphNodeGetDependentNodes(Work *node, Work **dependents, size_t *count) {
     return end(DARIS_CUDA_SUCCESS);
 }
 
+int cuGraphNodeGetDependencies(Work *node, Work **dependencies, size_t *count) {
+    int result = begin("cuGraphNodeGetDependencies");
+    if (result != DARIS_CUDA_SUCCESS) {
+        return end(result);
+    }
+    if (find_node(node, "cuGraphNodeGetDependencies") == NULL) {
+        return end(DARIS_CUDA_INVALID_VALUE);
+    }
+    Work *before = NULL;
+    for (Object *object = objects; object != NULL; object = object->next) {
+        if (object->kind != KIND_GRAPH || !object->is_alive) {
+            continue;
+        }
+        for (Work *work = ((Graph *)object)->works.first; work != NULL; work = work->next) {
+            before = work->next == node ? work : before;
+        }
+    }
+    if (dependencies != NULL && before != NULL && *count > 0) {
+        dependencies[0] = before;
+    }
+    *count = before != NULL;
+    return end(DARIS_CUDA_SUCCESS);
+}
+
+// Work is done in its order whatever is added, so that only senseless edges are found out.
+int cuGraphAddDependencies(Graph *graph, Work *const *from, Work *const *to, size_t count) {
+    const char *call = "cuGraphAddDependencies";
+    int result = begin(call);
+    if (result != DARIS_CUDA_SUCCESS) {
+        return end(result);
+    }
+    if (find_object(graph, KIND_GRAPH, call) == NULL) {
+        return end(DARIS_CUDA_INVALID_VALUE);
+    }
+    for (size_t i = 0; i < count; i++) {
+        Work *work = find_node(from[i], call);
+        if (work == NULL || find_node(to[i], call) == NULL || work->next == to[i]) {
+            return end(DARIS_CUDA_INVALID_VALUE);
+        }
+        while (work != NULL && work != to[i]) {
+            work = work->next;
+        }
+        if (work == NULL) {
+            note_violation("%s had work wait for later work", call);
+            return end(DARIS_CUDA_INVALID_VALUE);
+        }
+    }
+    return end(DARIS_CUDA_SUCCESS);
+}
+
 int cuGraphDestroyNode(Work *node) {
     int result = begin("cuGraphDestroyNode");
     if (result != DARIS_CUDA_SUCCESS) {

@@ -78,6 +78,7 @@ static const struct {
     {"cuMemcpyDtoDAsync", "cuMemcpyDtoDAsync_v2", 3020},
     {"cuStreamDestroy", "cuStreamDestroy_v2", 4000},
     {"cuEventDestroy", "cuEventDestroy_v2", 4000},
+    {"cuStreamWriteValue32", "cuStreamWriteValue32_v2", 11070},
     {"cuStreamBeginCapture", "cuStreamBeginCapture_v2", 10010},
     {"cuGraphInstantiateWithFlags", "cuGraphInstantiateWithFlags", 11040},
     {"cuDeviceGetDevResource", "cuDeviceGetDevResource", 12040},

@@ -103,7 +103,7 @@ int check_range(const void *address, size_t bytes, int is_device, const char *ca
             dead = memory;
             continue;
         }
-        if (is_device != (object->kind == KIND_DEVICE_MEMORY)) {
+        if (is_device != ANY_MEMORY && is_device != (object->kind == KIND_DEVICE_MEMORY)) {
             note_violation(
                 "%s took memory of the %s for the %s's", call, is_device ? "host" : "device",
                 is_device ? "device" : "host");

@@ -135,10 +135,31 @@ int cuLaunchKernel(
         if (strcmp(found->name, "daris_sm_map") == 0) {
             memcpy(&work.arguments[0], arguments[0], sizeof work.arguments[0]);
             memcpy(&work.arguments[1], arguments[1], sizeof work.arguments[1]);
+        } else if (strcmp(found->name, "daris_copy") == 0) {
+            memcpy(&work.arguments[0], arguments[0], sizeof work.arguments[0]);
+            work.arguments[1] = grid_y;
         }
         result = enqueue(on, work);
     }
     return end(result);
+}
+
+// The kernel that copies what a table says: source, target and size, 32 bytes a row.
+static void run_copies(const Work *work) {
+    const unsigned char *table = (const unsigned char *)(uintptr_t)work->arguments[0];
+    if (check_range(table, 32 * work->arguments[1], ANY_MEMORY, "a kernel's table") != DARIS_CUDA_SUCCESS) {
+        return;
+    }
+    for (uint64_t row = 0; row < work->arguments[1]; row++) {
+        uint64_t entry[3];
+        memcpy(entry, table + 32 * row, sizeof entry);
+        const void *source = (const void *)(uintptr_t)entry[0];
+        void *target = (void *)(uintptr_t)entry[1];
+        if (check_range(source, entry[2], ANY_MEMORY, "a kernel") == DARIS_CUDA_SUCCESS &&
+            check_range(target, entry[2], ANY_MEMORY, "a kernel") == DARIS_CUDA_SUCCESS) {
+            memmove(target, source, entry[2]);
+        }
+    }
 }
 
 // The kernel that notes each block's SM: they go round the SMs of the stream.
@@ -146,6 +167,9 @@ void run_kernel(Stream *stream, const Work *work) {
     if (!work->kernel->module->object.is_alive) {
         note_violation("a kernel ran after its module was unloaded");
         return;
+    }
+    if (strcmp(work->kernel->name, "daris_copy") == 0) {
+        run_copies(work);
     }
     if (strcmp(work->kernel->name, "daris_sm_map") != 0) {
         return;

@@ -107,6 +107,17 @@ int cuLaunchHostFunc(Stream *stream, DarisCudaHostFunction function, void *data)
     return end(result);
 }
 
+int cuStreamWriteValue32_v2(Stream *stream, DarisCudaAddress to, uint32_t value, unsigned int flags) {
+    const char *call = "cuStreamWriteValue32";
+    int result = begin(call);
+    Stream *found = use(stream, call, &result);
+    if (found != NULL) {
+        result = flags != 0 ? DARIS_CUDA_INVALID_VALUE
+                            : enqueue(found, (Work){.kind = WORK_WORD, .to = (void *)(uintptr_t)to, .word = value});
+    }
+    return end(result);
+}
+
 int cuEventCreate(Event **event, unsigned int flags) {
     const char *call = "cuEventCreate";
     int result = begin(call);

@@ -80,6 +80,12 @@ static void run(Stream *stream, const Work *work) {
         kernel_priority = stream->priority;
         stream->clock += configuration.kernel_time;
         break;
+    case WORK_WORD:
+        if (check_range(work->to, sizeof work->word, ANY_MEMORY, "a signal") == DARIS_CUDA_SUCCESS) {
+            __atomic_store_n((uint32_t *)work->to, work->word, __ATOMIC_RELEASE);
+        }
+        take_time(stream, 0);
+        break;
     case WORK_RECORD:
         work->point->is_done = 1;
         work->point->time = stream->clock;

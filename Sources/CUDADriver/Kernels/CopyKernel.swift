@@ -1,0 +1,189 @@
+/// Copies many pieces of memory at once, as a table says that may be other at each launch of the same captured graph.
+///
+/// A copy by the driver costs the host some microseconds and the stream as many; one kernel costs that once for all, and
+/// inside a graph nothing. Memory of the device and pinned memory of the host may be copied in any direction.
+///
+/// ```swift
+/// let kernel = try CopyKernel(context: context)
+/// let table = try CopyTable(context: context, capacity: 2)
+/// table.set(0, to: .init(source: input.address, target: lane.address, byteCount: 4096))
+/// try table.upload(1, on: stream)
+/// try kernel.launch(table, 0..<1, largest: 4096, on: stream)
+/// ```
+public final class CopyKernel: Sendable {
+    static let kernelName = "daris_copy"
+    /// Threads of a block.
+    static let threads = 512
+    /// Bytes that a block should have at least, beyond which a copy gets more blocks.
+    static let bytesPerBlock = 16_384
+    /// The most blocks of a copy, and of all copies of a launch as far as each has one: enough to use a device's memory
+    /// in full, few enough to leave its SMs to others.
+    static let blocksPerCopy = 32
+    static let blocksPerLaunch = 256
+
+    /// A row of blocks does one entry of the table: 16 bytes a thread at a time where all of it is aligned so, else 4, else 1.
+    static func ptx(computeCapability: CUDAVersion) -> String {
+        CUDAModule.header(computeCapability: computeCapability) + """
+
+            .address_size 64
+
+            .visible .entry daris_copy(.param .u64 table)
+            {
+                .reg .pred %is_odd, %is_over;
+                .reg .b32 %thread, %threads, %block, %blocks, %entry, %w0, %w1, %w2, %w3;
+                .reg .b16 %byte;
+                .reg .b64 %row, %source, %target, %count, %all, %low, %at, %step, %first, %from, %to, %wide;
+
+                ld.param.u64 %row, [table];
+                cvta.to.global.u64 %row, %row;
+                mov.u32 %entry, %ctaid.y;
+                mul.wide.u32 %wide, %entry, 32;
+                add.u64 %row, %row, %wide;
+                ld.global.v2.u64 {%source, %target}, [%row];
+                ld.global.u64 %count, [%row+16];
+                cvta.to.global.u64 %source, %source;
+                cvta.to.global.u64 %target, %target;
+
+                mov.u32 %thread, %tid.x;
+                mov.u32 %threads, %ntid.x;
+                mov.u32 %block, %ctaid.x;
+                mov.u32 %blocks, %nctaid.x;
+                mul.wide.u32 %first, %block, %threads;
+                cvt.u64.u32 %wide, %thread;
+                add.u64 %first, %first, %wide;
+                mul.wide.u32 %step, %blocks, %threads;
+
+                or.b64 %all, %source, %target;
+                or.b64 %all, %all, %count;
+                and.b64 %low, %all, 15;
+                setp.ne.u64 %is_odd, %low, 0;
+                @%is_odd bra WORDS;
+                shl.b64 %at, %first, 4;
+                shl.b64 %step, %step, 4;
+            NEXT_16:
+                setp.ge.u64 %is_over, %at, %count;
+                @%is_over bra DONE;
+                add.u64 %from, %source, %at;
+                add.u64 %to, %target, %at;
+                ld.global.v4.u32 {%w0, %w1, %w2, %w3}, [%from];
+                st.global.v4.u32 [%to], {%w0, %w1, %w2, %w3};
+                add.u64 %at, %at, %step;
+                bra NEXT_16;
+
+            WORDS:
+                and.b64 %low, %all, 3;
+                setp.ne.u64 %is_odd, %low, 0;
+                @%is_odd bra BYTES;
+                shl.b64 %at, %first, 2;
+                shl.b64 %step, %step, 2;
+            NEXT_4:
+                setp.ge.u64 %is_over, %at, %count;
+                @%is_over bra DONE;
+                add.u64 %from, %source, %at;
+                add.u64 %to, %target, %at;
+                ld.global.u32 %w0, [%from];
+                st.global.u32 [%to], %w0;
+                add.u64 %at, %at, %step;
+                bra NEXT_4;
+
+            BYTES:
+                mov.u64 %at, %first;
+            NEXT_1:
+                setp.ge.u64 %is_over, %at, %count;
+                @%is_over bra DONE;
+                add.u64 %from, %source, %at;
+                add.u64 %to, %target, %at;
+                ld.global.u8 %byte, [%from];
+                st.global.u8 [%to], %byte;
+                add.u64 %at, %at, %step;
+                bra NEXT_1;
+
+            DONE:
+                ret;
+            }
+            """
+    }
+
+    private let kernel: CUDAFunction
+
+    /// Compiles the kernel.
+    public init(context: CUDAContext) throws(CUDAError) {
+        let module = try CUDAModule(
+            context: context, ptx: Self.ptx(computeCapability: context.device.computeCapability))
+        kernel = try module.function(Self.kernelName)
+    }
+
+    /// Blocks of each copy.
+    static func blocks(copies: Int, largest: Int) -> Int {
+        max(1, min((largest + bytesPerBlock - 1) / bytesPerBlock, blocksPerCopy, blocksPerLaunch / copies))
+    }
+
+    /// Puts the copies of some entries on a stream, as they were last uploaded there. A captured launch does, whenever its
+    /// graph is launched, what the entries say then; the table must live as long.
+    ///
+    /// - Parameters:
+    ///   - entries: at least one.
+    ///   - largest: the bytes of the largest copy, by which the work is parted.
+    public func launch(
+        _ table: CopyTable, _ entries: Range<Int>, largest: Int, on stream: CUDAStream
+    ) throws(CUDAError) {
+        precondition(!entries.isEmpty && entries.upperBound <= table.capacity, "a launch has entries of its table")
+        let start = UInt(bitPattern: table.device.address) + UInt(entries.lowerBound * CopyTable.stride)
+        try kernel.launch(
+            grid: .init(Self.blocks(copies: entries.count, largest: largest), entries.count), block: .init(Self.threads), arguments: [UInt64(start)], on: stream)
+    }
+}
+
+/// What a ``CopyKernel`` copies. The host may change entries while no work that has them is on its way.
+///
+/// The kernel reads the table in the device's memory. It could read the host's, but then thousands of threads ask across the
+/// bus for the same few bytes, one after another: on an H200 that took 2 ms a launch.
+public final class CopyTable: Sendable {
+    /// One piece of memory.
+    public struct Entry {
+        /// Where it is read: memory of the device, or pinned memory of the host.
+        public var source: UnsafeRawPointer
+        /// Where it goes, likewise.
+        public var target: UnsafeMutableRawPointer
+        /// Its size.
+        public var byteCount: Int
+
+        /// A piece of memory.
+        public init(source: UnsafeRawPointer, target: UnsafeMutableRawPointer, byteCount: Int) {
+            self.source = source
+            self.target = target
+            self.byteCount = byteCount
+        }
+    }
+
+    /// Bytes from one entry to the next, as the kernel counts.
+    static let stride = 32
+
+    /// How many entries there are.
+    public let capacity: Int
+    private let host: PinnedMemory
+    let device: DeviceMemory
+
+    /// A table of at least one entry, whose content is undefined at first.
+    public init(context: CUDAContext, capacity: Int) throws(CUDAError) {
+        precondition(capacity >= 1, "a table has at least one entry")
+        self.capacity = capacity
+        host = try PinnedMemory(context: context, byteCount: capacity * Self.stride)
+        device = try DeviceMemory(context: context, byteCount: capacity * Self.stride)
+    }
+
+    /// Has a stream take over the first entries for the launches that follow on it. A captured upload takes over what the
+    /// entries say whenever its graph is launched.
+    public func upload(_ count: Int, on stream: CUDAStream) throws(CUDAError) {
+        try stream.copy(from: host, to: device, byteCount: count * Self.stride)
+    }
+
+    /// Sets an entry.
+    public func set(_ index: Int, to entry: Entry) {
+        precondition((0..<capacity).contains(index), "an entry is in its table")
+        let row = host.address + index * Self.stride
+        row.storeBytes(of: UInt64(UInt(bitPattern: entry.source)), as: UInt64.self)
+        row.storeBytes(of: UInt64(UInt(bitPattern: entry.target)), toByteOffset: 8, as: UInt64.self)
+        row.storeBytes(of: UInt64(entry.byteCount), toByteOffset: 16, as: UInt64.self)
+    }
+}
