@@ -45,20 +45,33 @@ extension TaskSet {
     private func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
         guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
         let scheduler = Scheduler(configuration)
-        return configuration.tasks.indices.compactMap { index in
-            let task = configuration.tasks[index]
+        // Copies of a task are told of together.
+        var found: [(name: String, count: Int, share: Double)] = []
+        for (index, task) in configuration.tasks.enumerated() where task.priority == .low {
             let utilisation = scheduler.utilisation(of: index)
             let contexts =
                 configuration.options.migration
                 ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
-            guard task.priority == .low,
-                !contexts.contains(where: {
-                    scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
-                })
-            else { return nil }
-            let share = (utilisation.fraction * 100).rounded() / 100
-            return "task '\(task.name)' needs \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks "
-                + "leave of any context: all its jobs will be rejected; lower its rate"
+            let fits = contexts.contains {
+                scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
+            }
+            guard !fits else { continue }
+            let name = tasks.indices.contains(index) ? tasks[index].declaredName : task.name
+            if let last = found.indices.last, found[last].name == name {
+                found[last].count += 1
+            } else {
+                found.append((name, 1, (utilisation.fraction * 100).rounded() / 100))
+            }
+        }
+        return found.map { name, count, share in
+            let (subject, needs, rate) =
+                count == 1
+                ? ("task '\(name)'", "needs", "its rate") : ("\(count) tasks of '\(name)'", "each need", "their rate")
+            let outlook =
+                configuration.options.batching == nil
+                ? "all jobs will be rejected; lower \(rate)" : "jobs will be rejected until batches have made them cheaper"
+            return "\(subject) \(needs) \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave of any "
+                + "context: \(outlook)"
         }
     }
 

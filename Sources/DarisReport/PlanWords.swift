@@ -4,10 +4,10 @@ extension RunPlan {
     /// "NVIDIA RTX 2080 Ti, 68 SMs".
     var deviceWords: String { "\(device), \(units) \(unitName)" }
 
-    /// "2 contexts × 1 stream, oversubscription 1 (MPS)".
+    /// "2 contexts × 1 stream, oversubscription 1".
     var partitionWords: String {
         Figure.counted(partition.contexts, "context") + " × " + Figure.counted(partition.streams, "stream")
-            + ", oversubscription \(Figure.plain(partition.oversubscription)) (\(partitionPolicy))"
+            + ", oversubscription \(Figure.plain(partition.oversubscription))"
     }
 
     /// "daris, MRET over 5 runs, without migration": the policy and every switch that is not the paper's.

@@ -11,7 +11,7 @@ struct PlanReportTests {
             PlanReport(try Fixtures.cameraPlan()).text(styling: .plain)
                 == """
                 Plan: AMD EPYC 7R13, 8 cores
-                Partition   2 contexts × 1 stream, oversubscription 1 (MPS)
+                Partition   2 contexts × 1 stream, oversubscription 1
                 Scheduler   daris, MRET over 5 runs
                 Releases    for 10 s, seed 7
 
@@ -100,9 +100,9 @@ struct PlanReportTests {
     @Test(
         "the partition is told in words",
         arguments: [
-            (1, 3, 1.0, "1 context × 3 streams, oversubscription 1 (STR)"),
-            (6, 1, 6.0, "6 contexts × 1 stream, oversubscription 6 (MPS)"),
-            (2, 2, 1.5, "2 contexts × 2 streams, oversubscription 1.5 (MPS+STR)"),
+            (1, 3, 1.0, "1 context × 3 streams, oversubscription 1"),
+            (6, 1, 6.0, "6 contexts × 1 stream, oversubscription 6"),
+            (2, 2, 1.5, "2 contexts × 2 streams, oversubscription 1.5"),
         ] as [(Int, Int, Double, String)])
     func partition(contexts: Int, streams: Int, oversubscription: Double, words: String) throws {
         let configuration = try Fixtures.configuration(

@@ -11,7 +11,7 @@ struct SummaryReportTests {
             SummaryReport(try Fixtures.cameraSummary(), plan: try Fixtures.cameraPlan()).text(styling: .plain)
                 == """
                 Run: AMD EPYC 7R13, 8 cores
-                Partition   2 contexts × 1 stream, oversubscription 1 (MPS)
+                Partition   2 contexts × 1 stream, oversubscription 1
                 Scheduler   daris, MRET over 5 runs
                 Releases    for 10 s, last job ended at 10.1 s
                 JPS         64.9 inferences completed a second
