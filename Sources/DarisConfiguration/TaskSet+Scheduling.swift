@@ -69,9 +69,10 @@ extension TaskSet {
                 ? ("task '\(name)'", "needs", "its rate") : ("\(count) tasks of '\(name)'", "each need", "their rate")
             let outlook =
                 configuration.options.batching == nil
-                ? "all jobs will be rejected; lower \(rate)" : "jobs will be rejected until batches have made them cheaper"
-            return "\(subject) \(needs) \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave of any "
-                + "context: \(outlook)"
+                ? "all jobs will be rejected; lower \(rate)"
+                : "jobs will be rejected until batches have made them cheaper"
+            return "\(subject) \(needs) \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave "
+                + "of any context: \(outlook)"
         }
     }
 

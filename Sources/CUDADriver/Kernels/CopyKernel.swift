@@ -130,14 +130,15 @@ public final class CopyKernel: Sendable {
         precondition(!entries.isEmpty && entries.upperBound <= table.capacity, "a launch has entries of its table")
         let start = UInt(bitPattern: table.device.address) + UInt(entries.lowerBound * CopyTable.stride)
         try kernel.launch(
-            grid: .init(Self.blocks(copies: entries.count, largest: largest), entries.count), block: .init(Self.threads), arguments: [UInt64(start)], on: stream)
+            grid: .init(Self.blocks(copies: entries.count, largest: largest), entries.count),
+            block: .init(Self.threads), arguments: [UInt64(start)], on: stream)
     }
 }
 
 /// What a ``CopyKernel`` copies. The host may change entries while no work that has them is on its way.
 ///
-/// The kernel reads the table in the device's memory. It could read the host's, but then thousands of threads ask across the
-/// bus for the same few bytes, one after another: on an H200 that took 2 ms a launch.
+/// The kernel reads the table in the device's memory. It could read the host's, but then thousands of threads ask across
+/// the bus for the same few bytes, one after another: on an H200 that took 2 ms a launch.
 public final class CopyTable: Sendable {
     /// One piece of memory.
     public struct Entry {

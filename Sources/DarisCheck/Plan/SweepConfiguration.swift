@@ -21,6 +21,7 @@ public struct SweepConfiguration: Hashable, Sendable, Codable {
         let os = partition.oversubscription
         let number = os == os.rounded() ? "\(Int(os))" : "\((os * 100).rounded() / 100)"
         let cut = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
-        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + (largestBatch > 1 ? ", batches of \(largestBatch)" : "")
+        let batches = largestBatch > 1 ? ", batches of \(largestBatch)" : ""
+        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + batches
     }
 }

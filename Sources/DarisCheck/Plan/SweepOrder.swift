@@ -89,7 +89,8 @@ public struct SweepOrder: Sendable {
         }
         let batches = configuration.largestBatch
         let sizes = batches == 1 ? [] : [batches * 2, batches / 2].filter { (2...Self.usualBatch).contains($0) }
-        return (sizes.map { .init(configuration.kind, configuration.partition, largestBatch: $0) } + neighbours).first { other in
+        let candidates = sizes.map { SweepConfiguration(configuration.kind, configuration.partition, largestBatch: $0) }
+        return (candidates + neighbours).first { other in
             other.partition.contexts >= 1 && other.partition.streams >= 1 && other.partition.lanes <= limit
                 && (other.kind != .streams || other.partition.contexts == 1) && !tried.contains(other)
         }

@@ -216,7 +216,8 @@ final class CUDALane: @unchecked Sendable {
     /// nevertheless: after a fault of the device nothing is signalled.
     private func isAtEnd() throws(CUDAError) -> Bool {
         questions &+= 1
-        guard signal.map({ $0.value == launches }) ?? true || questions % Self.questionsToDriver == 0 else { return false }
+        let isSignalled = signal.map { $0.value == launches } ?? true
+        guard isSignalled || questions % Self.questionsToDriver == 0 else { return false }
         return try ends[turn].isDone
     }
 

@@ -112,7 +112,8 @@ extension Auditor {
         let members = [leader] + batching.followers[lane]
         batching.followers[lane].removeAll(keepingCapacity: true)
         // The lane was kept from the dispatch on.
-        let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), SchedulerConfiguration.longestTime.rawValue)
+        let longest = SchedulerConfiguration.longestTime.rawValue
+        let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), longest)
         if members.count > 1 {
             batching.record(kept, of: leader, jobs: members.count, stage: tasks[leader].stage)
         }
