@@ -127,6 +127,24 @@ struct InstancePoolTests {
         #expect(answers.names == ["a", "c"] && answers.error("c")?.kind == .refused)
     }
 
+    @Test("late ones make the pool more cautious, once for all that were taken on before")
+    func caution() {
+        let pool = pool()
+        enter("a", pool)
+        enter("b", pool)
+        sink.advance(milliseconds: 100)
+        for _ in 0..<2 { sink.finishFirst(.failure(.notCompleted(.dropped, .deadlinePassed, message: nil))) }
+        // Jobs of 30 ms from now on, but the window still has one of 100 ms; five others push it out.
+        for index in 0..<5 {
+            enter("\(index)", pool)
+            sink.advance(milliseconds: 30)
+            sink.finishFirst()
+        }
+        // One that waits would be done after 60 ms, by caution 1.25 after 75 ms; two after 90, by caution after 112 ms.
+        for name in ["c", "d", "e"] { enter(name, pool) }
+        #expect(pool.load == (1, 1) && answers.error("e")?.kind == .refused)
+    }
+
     @Test("an HP request waits as long as its deadline allows")
     func highPriority() {
         let pool = pool(priority: .high)

@@ -20,8 +20,9 @@ protocol JobSink: Sendable {
 /// The tasks that serve one model at one priority, each of which runs one job at a time, and the requests that wait for
 /// one to be free.
 ///
-/// A low-priority request waits only if it can still be in time: what came before it, at the pace of late, tells. So
-/// whoever must be turned away hears of it at once. A high-priority one waits as long as its deadline allows.
+/// A low-priority request waits only if it can still be in time: what came before it, at the pace of late, tells, times a
+/// caution that grows when requests are late nevertheless. So whoever must be turned away hears of it at once. A
+/// high-priority one waits as long as its deadline allows.
 final class InstancePool: Sendable {
     /// A request on its way through the pool.
     final class Entry: Sendable {
@@ -60,6 +61,26 @@ final class InstancePool: Sendable {
 
         /// The longest of late.
         var pace: Nanoseconds { times[0] }
+
+        /// How many times longer than the pace says a request may take. It is raised when one that was taken on since it was
+        /// last raised is late, and wears off with those in time, so that about one in a hundred is late.
+        var caution = 1.0
+        var raised = Nanoseconds.zero
+
+        mutating func learn(isLate: Bool, arrival: Nanoseconds, now: Nanoseconds) {
+            if !isLate {
+                caution = max(1, caution * Caution.wear)
+            } else if arrival >= raised {
+                caution = min(Caution.most, caution * Caution.raise)
+                raised = now
+            }
+        }
+    }
+
+    private enum Caution {
+        static let raise = 1.25
+        static let wear = 0.999
+        static let most = 16.0
     }
 
     let name: String
@@ -106,7 +127,8 @@ final class InstancePool: Sendable {
                         retryAfter: wait(behind: state.waiting.count, state)))
             }
             let wait = wait(behind: state.waiting.count, state)
-            guard priority == .high || now + wait + state.pace <= entry.deadline else {
+            let likely = Double((wait + state.pace).rawValue) * state.caution
+            guard priority == .high || likely <= Double((entry.deadline - now).rawValue) else {
                 return .refuse(
                     InferenceError(
                         .refused,
@@ -174,12 +196,13 @@ final class InstancePool: Sendable {
         let now = sink.now
         let left = entry.deadline - now
         guard left > .zero else {
+            state.withLock { $0.learn(isLate: true, arrival: entry.arrival, now: now) }
             finish(entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
             return false
         }
         do throws(SubmissionError) {
             let job = try sink.submit(task: task, inputs: entry.inputs, relativeDeadline: left) { [self] result in
-                learn(result, after: sink.now - now)
+                learn(result, of: entry, started: now)
                 if let next = next(for: task) { run(next, on: task) }
                 finish(entry, result.mapError { InferenceError($0, model: name) }, started: now)
             }
@@ -201,11 +224,17 @@ final class InstancePool: Sendable {
     }
 
     /// Takes a job's time into account: also that of one that was given up at its deadline, which took the longest.
-    private func learn(_ result: Result<[[UInt8]], SubmissionError>, after time: Nanoseconds) {
+    private func learn(_ result: Result<[[UInt8]], SubmissionError>, of entry: Entry, started: Nanoseconds) {
+        let now = sink.now
+        let isLate: Bool
         switch result {
-        case .success, .failure(.notCompleted(_, .deadlinePassed, _)):
-            state.withLock { _ = $0.times.record(time, stage: 0) }
-        case .failure: break
+        case .success: isLate = now > entry.deadline
+        case .failure(.notCompleted(_, .deadlinePassed, _)): isLate = true
+        case .failure: return
+        }
+        state.withLock { state in
+            _ = state.times.record(now - started, stage: 0)
+            state.learn(isLate: isLate, arrival: entry.arrival, now: now)
         }
     }
 
