@@ -23,7 +23,9 @@ test: runtime
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 
 # Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, and what
 # worker processes and the server cost (for the last, pip install -r Tests/Clients/requirements.txt).

@@ -158,6 +158,9 @@ public struct Scheduler: ~Copyable, Sendable {
         guard let context = admissibleContext(for: task) else {
             if contexts.contains(where: \.isAlive) {
                 if options.forgetting && !couldFit(task) { forgetOldestSamples(of: task) }
+                if batches.isOn, contexts[tasks[task].home].activeLowPriority == .zero {
+                    contexts[tasks[task].home].loosen()
+                }
                 end(task, release, .rejected, .noContextFits, into: &commands)
             } else {
                 let fate: JobFate = tasks[task].priority == .high ? .failed : .rejected
@@ -350,7 +353,10 @@ public struct Scheduler: ~Copyable, Sendable {
         for stage in tasks[index].currentStage..<tasks[index].firstStage + tasks[index].stageCount {
             contexts[context].work -= load(of: stage)
         }
-        if tasks[index].priority == .low { contexts[context].activeLowPriority -= tasks[index].utilisation }
+        if tasks[index].priority == .low {
+            contexts[context].activeLowPriority -= tasks[index].utilisation
+            if batches.isOn { learnCaution(index, reason) }
+        }
         tasks[index].phase = .idle
         counts.recordEnd(fate)
         commands.append(

@@ -67,6 +67,17 @@ extension Scheduler {
         fill(lane / streams, preferring: lane, into: &commands)
     }
 
+    /// Takes in how an LP job ended, in time or late: what jobs cost in batches is foreseen less well than what they take
+    /// alone, and by how much is learnt.
+    @inline(never)
+    mutating func learnCaution(_ index: Int, _ reason: FateReason) {
+        switch reason {
+        case .onTime, .late, .deadlinePassed:
+            contexts[tasks[index].context].learn(isLate: reason != .onTime, release: tasks[index].release, now: now)
+        default: break
+        }
+    }
+
     /// A batch could not be run, and nobody knows for whose sake: its jobs are ready again, each to run by itself.
     @inline(never)
     mutating func separate(_ leader: Int, lane: Int, into commands: inout CommandBuffer) {

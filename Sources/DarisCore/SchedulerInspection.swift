@@ -144,6 +144,8 @@ extension Scheduler {
         var expected = contexts.map { context in
             var empty = Admission.Context()
             empty.isAlive = context.isAlive
+            empty.caution = context.caution
+            empty.cautionRaised = context.cautionRaised
             return empty
         }
         for task in tasks {

@@ -27,6 +27,13 @@ public struct Utilisation: Hashable, Comparable, Sendable, Codable {
         }
     }
 
+    /// This share times `factor / divisor`, rounded down, held at what can be represented.
+    @inlinable
+    public func scaled(by factor: Int64, over divisor: Int64) -> Utilisation {
+        let (product, overflows) = rawValue.multipliedReportingOverflow(by: factor)
+        return Utilisation(overflows ? .max : product / divisor)
+    }
+
     /// This share as a fraction: 1 is one lane, always busy.
     @inlinable public var fraction: Double { Double(rawValue) / 1e9 }
 

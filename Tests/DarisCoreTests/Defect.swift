@@ -19,7 +19,7 @@ enum Defect: String, CaseIterable {
     case lossSparesQueue, lossHitsOthers, failureHitsNeighbour, givesWrongReason
     // Batching.
     case mixesGroups, mixesStages, joinsAnySize, ignoresLargestBatch, ignoresBounds, ignoresLeader, joinsLastFirst
-    case forgetsFailure, failureEndsBatch, chargesWhole, batchTimeIsMRET, largestCost, ignoresWaits
+    case forgetsFailure, failureEndsBatch, chargesWhole, batchTimeIsMRET, largestCost, ignoresWaits, ignoresCaution
 
     /// The invariants that the commands of a scheduler with this defect break. A wrong MRET shows in commands only as a
     /// wrong admission or order.
@@ -44,7 +44,7 @@ enum Defect: String, CaseIterable {
             [.batching]
         case .mixesStages: [.batching, .stageOrder]
         case .failureEndsBatch: [.containment]
-        case .chargesWhole, .largestCost, .ignoresWaits: [.admission]
+        case .chargesWhole, .largestCost, .ignoresWaits, .ignoresCaution: [.admission]
         case .batchTimeIsMRET: [.admission, .dispatchOrder, .batching]
         }
     }

@@ -35,6 +35,9 @@ struct ReferenceScheduler {
     var costs: [[[Int64]]]
     /// Every execution time of a batch, by group, number of jobs and stage.
     var batchHistory: [[Int]: [Int64]] = [:]
+    /// How much more than they are LP jobs count on each context, in 1024ths, and when that was last raised.
+    var caution: [Int: Int64]
+    var cautionRaised: [Int: Int64] = [:]
     /// When a stage last went to each lane.
     var dispatchTimes: [Int: Int64] = [:]
     /// The jobs that run with one that was dispatched.
@@ -53,6 +56,7 @@ struct ReferenceScheduler {
         self.configuration = configuration
         self.defect = defect
         released = configuration.tasks.map { _ in 0 }
+        caution = Dictionary(uniqueKeysWithValues: (0..<configuration.partition.contexts).map { ($0, 1024) })
         history = configuration.tasks.map { task in task.afet.map { _ in [] } }
         costs = history
         isAlive = Array(repeating: true, count: configuration.partition.contexts)
@@ -119,8 +123,13 @@ struct ReferenceScheduler {
     func fits(_ task: Int, _ context: Int) -> Bool {
         let room = Int64(streams) * 1_000_000_000 - highPriorityUtilisation(context)
         let own = has(.ignoresOwnUtilisation) ? 0 : utilisation(task)
-        let needed = own + activeUtilisation(context)
+        let needed = withCaution(own + activeUtilisation(context), context)
         return isAlive[context] && (needed < room || has(.admitsWhenExactlyFull) && needed == room)
+    }
+
+    /// With batching, LP jobs count for more than they are.
+    func withCaution(_ utilisation: Int64, _ context: Int) -> Int64 {
+        Int64(Int128(utilisation) * Int128(has(.ignoresCaution) ? 1024 : caution[context]!) / 1024)
     }
 
     func predictedFinish(_ task: Int, _ context: Int) -> Int64 {
@@ -262,7 +271,7 @@ struct ReferenceScheduler {
                     isAlive[$0] && (options.migration || $0 == homes[task])
                 }
                 let fitsIdle = candidates.contains {
-                    utilisation(task) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0)
+                    withCaution(utilisation(task), $0) < Int64(streams) * 1_000_000_000 - highPriorityUtilisation($0)
                 }
                 let forgets = options.forgetting && !has(.neverForgets)
                 if (!fitsIdle && forgets || has(.alwaysForgets)) && !options.worstCaseExecutionTime {
@@ -271,6 +280,11 @@ struct ReferenceScheduler {
                         history[task][stage] = Array(kept.dropFirst())
                         costs[task][stage] = Array(costs[task][stage].suffix(options.windowSize).dropFirst())
                     }
+                }
+                let home = homes[task]
+                let active = inFlight.filter { $0.context == home && !isHigh($0.id.task) }
+                if isBatching, active.allSatisfy({ utilisation($0.id.task) == 0 }) {
+                    caution[home]! = max(1024, caution[home]! - caution[home]! / 8)
                 }
                 return tell(job, .rejected, .noContextFits)
             }
@@ -347,6 +361,15 @@ struct ReferenceScheduler {
 
     mutating func conclude(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
         let job = inFlight.remove(at: index)
+        if isBatching, !isHigh(job.id.task) {
+            let before = caution[job.context]!
+            if reason == .onTime { caution[job.context] = max(1024, before - before / 1024) }
+            let isLate = reason == .late || reason == .deadlinePassed
+            if isLate, job.release >= cautionRaised[job.context] ?? 0 {
+                caution[job.context] = min(16 * 1024, before + before / 4)
+                cautionRaised[job.context] = now
+            }
+        }
         if !(has(.losesJob) && fate == .completed && job.id.sequence % 4 == 3) { tell(job, fate, reason) }
         if has(.endsTwice) && job.id.sequence % 4 == 3 { tell(job, fate, reason) }
     }

@@ -124,14 +124,12 @@ struct GRPCService: RegistrableRPCService {
 extension InferenceService {
     /// Runs a request of a call, which gives it up when its client does: gRPC does not cancel the Swift task for that.
     fileprivate func cancellableInfer(_ request: InferenceRequest) async throws(InferenceError) -> InferenceResponse {
-        let inference = Task { () async -> Result<InferenceResponse, InferenceError> in
-            do throws(InferenceError) { return .success(try await infer(request)) } catch { return .failure(error) }
-        }
-        return try await withRPCCancellationHandler {
-            await inference.value
+        let cancellation = Cancellation()
+        return try await withRPCCancellationHandler { () async throws(InferenceError) -> InferenceResponse in
+            try await infer(request, cancellation: cancellation)
         } onCancelRPC: {
-            inference.cancel()
-        }.get()
+            cancellation.cancel()
+        }
     }
 }
 

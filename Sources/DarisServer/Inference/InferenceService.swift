@@ -115,8 +115,33 @@ public final class InferenceService: Sendable {
 
     // MARK: - Inference
 
-    /// Runs a request. Cancelling the Swift task gives it up.
-    func infer(_ request: InferenceRequest) async throws(InferenceError) -> InferenceResponse {
+    /// Gives a request up for which a protocol has another word than that its Swift task is cancelled.
+    final class Cancellation: Sendable {
+        private let state = Mutex<(give: (@Sendable () -> Void)?, isCancelled: Bool)>((nil, false))
+
+        /// Gives the request up, now or as soon as it is on its way.
+        func cancel() {
+            let give = state.withLock { state in
+                state.isCancelled = true
+                return state.give
+            }
+            give?()
+        }
+
+        /// Has `give` give the request up, which is on its way from now on.
+        fileprivate func set(_ give: @escaping @Sendable () -> Void) {
+            let isCancelled = state.withLock { state in
+                state.give = give
+                return state.isCancelled
+            }
+            if isCancelled { give() }
+        }
+    }
+
+    /// Runs a request. Cancelling the Swift task gives it up, too.
+    func infer(
+        _ request: InferenceRequest, cancellation: Cancellation = Cancellation()
+    ) async throws(InferenceError) -> InferenceResponse {
         let model = try model(request.model, version: request.version)
         guard let sink = catalogue.withLock({ $0.sink }) else { throw notReady }
         let arrival = sink.now
@@ -134,7 +159,8 @@ public final class InferenceService: Sendable {
             defer { inFlight.subtract(1, ordering: .relaxed) }
             let inputs = try arranged(request, model)
             let deadline = arrival + (request.timeout ?? pool.deadline)
-            let (result, started) = await run(inputs, in: pool, arrival: arrival, deadline: deadline)
+            let (result, started) = await run(
+                inputs, in: pool, arrival: arrival, deadline: deadline, cancellation: cancellation)
             let outputs = try result.get()
             let end = sink.now
             guard request.timeout == nil || end <= deadline else {
@@ -156,26 +182,20 @@ public final class InferenceService: Sendable {
     private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
     private func run(
-        _ inputs: [[UInt8]], in pool: InstancePool, arrival: Nanoseconds, deadline: Nanoseconds
+        _ inputs: [[UInt8]], in pool: InstancePool, arrival: Nanoseconds, deadline: Nanoseconds,
+        cancellation: Cancellation
     ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
-        let cancellation = Mutex<(entry: InstancePool.Entry?, isCancelled: Bool)>((nil, false))
-        return await withTaskCancellationHandler {
+        await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let entry = InstancePool.Entry(inputs: inputs, arrival: arrival, deadline: deadline) {
                     result, started in
                     continuation.resume(returning: (result, started))
                 }
-                cancellation.withLock { $0.entry = entry }
                 pool.enter(entry)
-                // Cancelled before there was an entry to give up.
-                if cancellation.withLock({ $0.isCancelled }) { pool.cancel(entry) }
+                cancellation.set { pool.cancel(entry) }
             }
         } onCancel: {
-            let entry = cancellation.withLock { state in
-                state.isCancelled = true
-                return state.entry
-            }
-            if let entry { pool.cancel(entry) }
+            cancellation.cancel()
         }
     }
 

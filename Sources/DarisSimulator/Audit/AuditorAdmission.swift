@@ -2,11 +2,32 @@ import DarisCore
 
 /// The admission test and migration, from the design's words.
 extension Auditor {
-    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive.
+    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side counts caution/1024 times.
     private func fits(_ index: Int, _ context: Int) -> Bool {
-        let (task, account) = (tasks[index].utilisation, contexts[context])
-        return account.isAlive
-            && task + account.activeLowPriority < Int64(streams) * 1_000_000_000 - account.highPriority
+        contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
+    }
+
+    private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
+        let counted = Int128(lowPriority) * Int128(contexts[context].caution) / 1024
+        return counted < Int128(streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
+    }
+
+    /// With batching, LP jobs that end in time or late teach a context its caution.
+    mutating func learnCaution(_ index: Int, _ job: AuditedRelease, _ reason: FateReason) {
+        let context = tasks[index].context
+        guard batching.isOn, !tasks[index].isHigh else { return }
+        let caution = contexts[context].caution
+        if reason == .onTime { contexts[context].caution = max(1024, caution - caution / 1024) }
+        guard reason == .late || reason == .deadlinePassed, job.release >= contexts[context].cautionRaised else { return }
+        contexts[context].caution = min(16 * 1024, caution + caution / 4)
+        contexts[context].cautionRaised = now
+    }
+
+    /// A job that is turned away where no LP job is in flight takes an eighth of the caution away.
+    mutating func loosenCaution(_ index: Int) {
+        let home = tasks[index].home
+        guard batching.isOn, contexts[home].activeLowPriority == 0 else { return }
+        contexts[home].caution = max(1024, contexts[home].caution - contexts[home].caution / 8)
     }
 
     /// Whether jobs of the task are admitted by the test alone.
@@ -75,7 +96,7 @@ extension Auditor {
     func fitsSomewhereAlone(_ index: Int) -> Bool {
         contexts.indices.contains { context in
             (options.migration || context == tasks[index].home) && contexts[context].isAlive
-                && tasks[index].utilisation < Int64(streams) * 1_000_000_000 - contexts[context].highPriority
+                && admits(tasks[index].utilisation, on: context)
         }
     }
 

@@ -40,6 +40,7 @@ extension Auditor {
         }
         for stage in task.stage..<task.stageCount { contexts[task.context].work -= load(of: task.firstStage + stage) }
         if !task.isHigh { contexts[task.context].activeLowPriority -= task.utilisation }
+        learnCaution(index, task.job, outcome.reason)
         tasks[index].phase = .idle
         if !waiting[index].isEmpty { stalledTasks += 1 }
     }
@@ -112,6 +113,7 @@ extension Auditor {
             try check(index, release, outcome, must: .rejected, .noContextFits)
             try checkRejection(index, release)
             if options.forgetting && !fitsSomewhereAlone(index) { forget(index) }
+            loosenCaution(index)
         } else {
             throw violation(
                 outcome.fate == .failed ? .containment : .jobFates,

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Drives `daris serve` over TLS and with tokens, and gives gRPC calls up.
+
+    python3 Tests/Clients/secure-clients.py [--daris .build/debug/daris]
+
+Checked are Triton's clients over https and grpcs against a certificate made for this; that the server takes a new certificate
+without a restart; that requests without a token, or with a wrong one, are turned away, and that control has a token of its
+own; that nobody but this machine is listened to without tokens; and that a gRPC call which its client gives up frees its job.
+
+It needs the packages of Tests/Clients/requirements.txt, openssl, and a built daris with its ONNX Runtime. What is not there it
+names, and succeeds.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+for package in ("numpy", "onnx", "tritonclient.grpc", "tritonclient.http"):
+    try:
+        __import__(package)
+    except ImportError:
+        print(f"skipped: {package} is not installed")
+        sys.exit(0)
+if not shutil.which("openssl"):
+    print("skipped: there is no openssl to make a certificate with")
+    sys.exit(0)
+
+import numpy
+import tritonclient.grpc as over_grpc
+import tritonclient.http as over_http
+from common import Checks, Server, save_sums
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+SECURE = """
+models: {{sums: {{file: {folder}/sums.onnx}}}}
+tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}]
+serve:
+  http: 127.0.0.1:0
+  grpc: 127.0.0.1:0
+  tls: {{certificate: {folder}/server.pem, key: {folder}/server.key}}
+  tokens: {{inference: {folder}/clients.token, control: {folder}/operators.token}}
+"""
+
+SLOW = """
+models: {{resnet18: {{builtin: resnet18, stages: 4}}}}
+tasks: [{{name: slow, model: resnet18, rate: 1 Hz, deadline: 60 s, priority: high, arrival: sporadic}}]
+serve: {{http: 127.0.0.1:0, grpc: 127.0.0.1:0}}
+"""
+
+
+def make_certificate(folder, name):
+    """A certificate of its own for 127.0.0.1; the key is written first, so that the server sees a pair that fits."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "server.key", "-out",
+         folder / "server.pem"], check=True, capture_output=True)
+
+
+def served_name(address):
+    """The name in the certificate that the server shows."""
+    host, port = address.rsplit(":", 1)
+    text = ssl.get_server_certificate((host, int(port)))
+    printed = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject"], input=text, capture_output=True, text=True).stdout
+    return re.search(r"CN\s*=\s*(\S+)", printed).group(1)
+
+
+def sums(module):
+    inputs = []
+    for name in "ab":
+        tensor = module.InferInput(name, [4, 16], "FP32")
+        tensor.set_data_from_numpy(numpy.ones((4, 16), dtype=numpy.float32))
+        inputs.append(tensor)
+    return inputs
+
+
+def fails(call, *words):
+    """Whether a call fails with one of these words."""
+    try:
+        call()
+    except Exception as error:
+        return any(word in str(error) for word in words)
+    return False
+
+
+def secure(checks, server, folder):
+    token = {"authorization": "Bearer right"}
+    control = {"authorization": "Bearer operator"}
+    http = over_http.InferenceServerClient(
+        server.http, ssl=True, ssl_options={"ca_certs": str(folder / "server.pem"), "cert_reqs": ssl.CERT_REQUIRED},
+        insecure=True)
+    grpc = over_grpc.InferenceServerClient(server.grpc, ssl=True, root_certificates=str(folder / "server.pem"))
+    for name, module, client in [("HTTP", over_http, http), ("gRPC", over_grpc, grpc)]:
+        checks.that(client.is_server_live(), f"{name}: health needs no token")
+        answer = client.infer("sums", sums(module), headers=token)
+        checks.that((answer.as_numpy("sum") == 2).all(), f"{name}: an inference over TLS")
+        unknown = ("401", "UNAUTHENTICATED", "token")
+        checks.that(fails(lambda: client.infer("sums", sums(module)), *unknown), f"{name}: no token")
+        wrong = {"authorization": "Bearer wrong"}
+        checks.that(fails(lambda: client.infer("sums", sums(module), headers=wrong), *unknown), f"{name}: a wrong token")
+        checks.that(
+            fails(lambda: client.unload_model("sums", headers=token), *unknown), f"{name}: control needs its own token")
+        client.unload_model("sums", headers=control)
+        client.load_model("sums", headers=control)
+        checks.that(client.is_model_ready("sums", headers=token), f"{name}: an operator may load")
+    checks.that(
+        fails(lambda: urllib.request.urlopen(f"http://{server.http}/v2/health/live", timeout=10), ""),
+        "nothing is answered without TLS")
+    checks.that(served_name(server.http) == "first", "the certificate shown is the one given")
+    make_certificate(folder, "second")
+    (folder / "clients.token").write_text("other\n")
+    begin = time.monotonic()
+    while served_name(server.http) != "second" and time.monotonic() - begin < 30:
+        time.sleep(0.2)
+    checks.that(served_name(server.http) == "second", "a new certificate is taken without a restart")
+    checks.that(served_name(server.grpc) == "second", "for gRPC also")
+    again = over_grpc.InferenceServerClient(server.grpc, ssl=True, root_certificates=str(folder / "server.pem"))
+
+    def infer():
+        return again.infer("sums", sums(over_grpc), headers={"authorization": "Bearer other"})
+
+    while fails(infer, "token") and time.monotonic() - begin < 30:
+        time.sleep(0.2)
+    checks.that((infer().as_numpy("sum") == 2).all(), "new tokens are taken without a restart")
+    again.close()
+    grpc.close()
+    http.close()
+
+
+def metric(address, line):
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as response:
+        found = re.search(rf"^{re.escape(line)} (\S+)$", response.read().decode(), re.MULTILINE)
+    return float(found.group(1))
+
+
+def cancelling(checks, server):
+    """One job runs at a time, the others wait: of those that are given up hardly any must run."""
+    client = over_grpc.InferenceServerClient(server.grpc)
+    image = over_grpc.InferInput("input", [1, 3, 224, 224], "FP32")
+    image.set_data_from_numpy(numpy.zeros((1, 3, 224, 224), dtype=numpy.float32))
+    client.infer("slow", [image])
+    line = 'daris_requests_total{model="slow",priority="high",fate="%s"}'
+    contexts = [client.async_infer("slow", [image], lambda result, error: None) for _ in range(40)]
+    begin = time.monotonic()
+    while metric(server.http, "daris_requests_in_flight") < 10 and time.monotonic() - begin < 30:
+        time.sleep(0.01)
+    for context in contexts:
+        context.cancel()
+    while metric(server.http, "daris_requests_in_flight") > 0 and time.monotonic() - begin < 60:
+        time.sleep(0.05)
+    checks.that(metric(server.http, "daris_requests_in_flight") == 0, "calls that are given up are over")
+    checks.that(metric(server.http, line % "cancelled") > 0, "and counted as given up")
+    checks.that(client.infer("slow", [image]).as_numpy("output") is not None, "their task is free for others")
+    client.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--daris", default=ROOT / ".build/release/daris", type=pathlib.Path)
+    daris = parser.parse_args().daris.resolve()
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        save_sums(folder)
+        make_certificate(folder, "first")
+        (folder / "clients.token").write_text("right\n")
+        (folder / "operators.token").write_text("operator\n")
+        (folder / "secure.yaml").write_text(SECURE.format(folder=folder))
+        server = Server([daris, "serve", folder / "secure.yaml"])
+        try:
+            secure(checks, server, folder)
+        finally:
+            code, _, _ = server.end()
+        checks.that(code == 0, f"the server ends with 0, not {code}")
+
+        open_to_all = subprocess.run(
+            [daris, "serve", "--models", folder, "--http", "0.0.0.0:0"], capture_output=True, text=True, timeout=120)
+        checks.that(
+            open_to_all.returncode != 0 and "--insecure" in open_to_all.stderr,
+            f"no other machine is listened to without a token: {open_to_all.returncode}, {open_to_all.stderr}")
+
+        (folder / "slow.yaml").write_text(SLOW.format())
+        server = Server([daris, "serve", folder / "slow.yaml"])
+        try:
+            cancelling(checks, server)
+        finally:
+            server.end()
+    checks.end("Secure clients")
+
+
+if __name__ == "__main__":
+    main()
