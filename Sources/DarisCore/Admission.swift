@@ -11,14 +11,14 @@ public struct Admission: Sendable {
         public var work = Nanoseconds.zero
         /// Whether the context can run stages; a lost one cannot.
         public var isAlive = true
-        /// How much more than they are LP jobs are reckoned to be, in 1024ths: the paper's test is at 1024, from which only
-        /// batching departs (docs/decisions/0010).
+        /// How much more than they are LP jobs are reckoned to be, over `leastCaution`: the paper's test is at that, from which
+        /// only batching departs (docs/decisions/0010).
         public var caution = Self.leastCaution
         /// When it was last raised.
         var cautionRaised = Nanoseconds.zero
 
         /// The caution of the paper: none.
-        public static let leastCaution: Int64 = 1024
+        public static let leastCaution: Int64 = 65_536
 
         /// A context with nothing on it.
         public init() {}
@@ -32,10 +32,10 @@ public struct Admission: Sendable {
         }
 
         /// Takes in whether an LP job was late. The caution grows by a quarter for one that was released since it last grew,
-        /// and wears off by a thousandth with each in time.
+        /// and wears off by a four-thousandth with each in time.
         mutating func learn(isLate: Bool, release: Nanoseconds, now: Nanoseconds) {
             if !isLate {
-                caution = max(Self.leastCaution, caution - caution / 1024)
+                caution = max(Self.leastCaution, caution - caution / 4096)
             } else if release >= cautionRaised {
                 caution = min(16 * Self.leastCaution, caution + caution / 4)
                 cautionRaised = now

@@ -95,25 +95,27 @@ def fails(call, *words):
 
 
 def secure(checks, server, folder):
-    token = {"authorization": "Bearer right"}
-    control = {"authorization": "Bearer operator"}
+    # Anew for each call: the HTTP client writes into what it is given.
+    def bearer(token):
+        return {"authorization": f"Bearer {token}"}
+
     http = over_http.InferenceServerClient(
         server.http, ssl=True, ssl_options={"ca_certs": str(folder / "server.pem"), "cert_reqs": ssl.CERT_REQUIRED},
         insecure=True)
     grpc = over_grpc.InferenceServerClient(server.grpc, ssl=True, root_certificates=str(folder / "server.pem"))
     for name, module, client in [("HTTP", over_http, http), ("gRPC", over_grpc, grpc)]:
         checks.that(client.is_server_live(), f"{name}: health needs no token")
-        answer = client.infer("sums", sums(module), headers=token)
+        answer = client.infer("sums", sums(module), headers=bearer("right"))
         checks.that((answer.as_numpy("sum") == 2).all(), f"{name}: an inference over TLS")
         unknown = ("401", "UNAUTHENTICATED", "token")
         checks.that(fails(lambda: client.infer("sums", sums(module)), *unknown), f"{name}: no token")
-        wrong = {"authorization": "Bearer wrong"}
-        checks.that(fails(lambda: client.infer("sums", sums(module), headers=wrong), *unknown), f"{name}: a wrong token")
         checks.that(
-            fails(lambda: client.unload_model("sums", headers=token), *unknown), f"{name}: control needs its own token")
-        client.unload_model("sums", headers=control)
-        client.load_model("sums", headers=control)
-        checks.that(client.is_model_ready("sums", headers=token), f"{name}: an operator may load")
+            fails(lambda: client.infer("sums", sums(module), headers=bearer("wrong")), *unknown), f"{name}: a wrong token")
+        checks.that(
+            fails(lambda: client.unload_model("sums", headers=bearer("right")), *unknown), f"{name}: control needs its own token")
+        client.unload_model("sums", headers=bearer("operator"))
+        client.load_model("sums", headers=bearer("operator"))
+        checks.that(client.is_model_ready("sums", headers=bearer("right")), f"{name}: an operator may load")
     checks.that(
         fails(lambda: urllib.request.urlopen(f"http://{server.http}/v2/health/live", timeout=10), ""),
         "nothing is answered without TLS")
@@ -128,7 +130,7 @@ def secure(checks, server, folder):
     again = over_grpc.InferenceServerClient(server.grpc, ssl=True, root_certificates=str(folder / "server.pem"))
 
     def infer():
-        return again.infer("sums", sums(over_grpc), headers={"authorization": "Bearer other"})
+        return again.infer("sums", sums(over_grpc), headers=bearer("other"))
 
     while fails(infer, "token") and time.monotonic() - begin < 30:
         time.sleep(0.2)

@@ -35,7 +35,7 @@ struct ReferenceScheduler {
     var costs: [[[Int64]]]
     /// Every execution time of a batch, by group, number of jobs and stage.
     var batchHistory: [[Int]: [Int64]] = [:]
-    /// How much more than they are LP jobs count on each context, in 1024ths, and when that was last raised.
+    /// How much more than they are LP jobs count on each context, in 65,536ths, and when that was last raised.
     var caution: [Int: Int64]
     var cautionRaised: [Int: Int64] = [:]
     /// When a stage last went to each lane.
@@ -56,7 +56,7 @@ struct ReferenceScheduler {
         self.configuration = configuration
         self.defect = defect
         released = configuration.tasks.map { _ in 0 }
-        caution = Dictionary(uniqueKeysWithValues: (0..<configuration.partition.contexts).map { ($0, 1024) })
+        caution = Dictionary(uniqueKeysWithValues: (0..<configuration.partition.contexts).map { ($0, 65_536) })
         history = configuration.tasks.map { task in task.afet.map { _ in [] } }
         costs = history
         isAlive = Array(repeating: true, count: configuration.partition.contexts)
@@ -129,7 +129,7 @@ struct ReferenceScheduler {
 
     /// With batching, LP jobs count for more than they are.
     func withCaution(_ utilisation: Int64, _ context: Int) -> Int64 {
-        Int64(Int128(utilisation) * Int128(has(.ignoresCaution) ? 1024 : caution[context]!) / 1024)
+        Int64(Int128(utilisation) * Int128(has(.ignoresCaution) ? 65_536 : caution[context]!) / 65_536)
     }
 
     func predictedFinish(_ task: Int, _ context: Int) -> Int64 {
@@ -284,7 +284,7 @@ struct ReferenceScheduler {
                 let home = homes[task]
                 let active = inFlight.filter { $0.context == home && !isHigh($0.id.task) }
                 if isBatching, active.allSatisfy({ utilisation($0.id.task) == 0 }) {
-                    caution[home]! = max(1024, caution[home]! - caution[home]! / 8)
+                    caution[home]! = max(65_536, caution[home]! - caution[home]! / 8)
                 }
                 return tell(job, .rejected, .noContextFits)
             }
@@ -363,10 +363,10 @@ struct ReferenceScheduler {
         let job = inFlight.remove(at: index)
         if isBatching, !isHigh(job.id.task) {
             let before = caution[job.context]!
-            if reason == .onTime { caution[job.context] = max(1024, before - before / 1024) }
+            if reason == .onTime { caution[job.context] = max(65_536, before - before / 4096) }
             let isLate = reason == .late || reason == .deadlinePassed
             if isLate, job.release >= cautionRaised[job.context] ?? 0 {
-                caution[job.context] = min(16 * 1024, before + before / 4)
+                caution[job.context] = min(16 * 65_536, before + before / 4)
                 cautionRaised[job.context] = now
             }
         }

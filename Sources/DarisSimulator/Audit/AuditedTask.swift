@@ -97,8 +97,8 @@ struct AuditedContext: Sendable {
     var highPriority: Int64 = 0
     /// U_k^{LP,active} in billionths.
     var activeLowPriority: Int64 = 0
-    /// How much more than they are LP jobs count, in 1024ths, and since when.
-    var caution: Int64 = 1024
+    /// How much more than they are LP jobs count, in 65,536ths, and since when.
+    var caution: Int64 = 65_536
     var cautionRaised: Int64 = 0
     /// MRET of all stages queued and running.
     var work: Int64 = 0

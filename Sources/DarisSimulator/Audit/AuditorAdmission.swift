@@ -2,13 +2,13 @@ import DarisCore
 
 /// The admission test and migration, from the design's words.
 extension Auditor {
-    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side counts caution/1024 times.
+    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side counts caution/65536 times.
     private func fits(_ index: Int, _ context: Int) -> Bool {
         contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
     }
 
     private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
-        let counted = Int128(lowPriority) * Int128(contexts[context].caution) / 1024
+        let counted = Int128(lowPriority) * Int128(contexts[context].caution) / 65_536
         return counted < Int128(streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
     }
 
@@ -17,9 +17,11 @@ extension Auditor {
         let context = tasks[index].context
         guard batching.isOn, !tasks[index].isHigh else { return }
         let caution = contexts[context].caution
-        if reason == .onTime { contexts[context].caution = max(1024, caution - caution / 1024) }
-        guard reason == .late || reason == .deadlinePassed, job.release >= contexts[context].cautionRaised else { return }
-        contexts[context].caution = min(16 * 1024, caution + caution / 4)
+        if reason == .onTime { contexts[context].caution = max(65_536, caution - caution / 4096) }
+        guard reason == .late || reason == .deadlinePassed, job.release >= contexts[context].cautionRaised else {
+            return
+        }
+        contexts[context].caution = min(16 * 65_536, caution + caution / 4)
         contexts[context].cautionRaised = now
     }
 
@@ -27,7 +29,7 @@ extension Auditor {
     mutating func loosenCaution(_ index: Int) {
         let home = tasks[index].home
         guard batching.isOn, contexts[home].activeLowPriority == 0 else { return }
-        contexts[home].caution = max(1024, contexts[home].caution - contexts[home].caution / 8)
+        contexts[home].caution = max(65_536, contexts[home].caution - contexts[home].caution / 8)
     }
 
     /// Whether jobs of the task are admitted by the test alone.
