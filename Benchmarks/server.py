@@ -28,12 +28,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/Clients"))
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-for package in ("grpc", "numpy", "onnx", "tritonclient.grpc"):
-    try:
-        __import__(package)
-    except ImportError:
-        print(f"skipped: {package} is not installed")
-        sys.exit(0)
+from common import need
+
+need("grpc", "numpy", "onnx", "tritonclient.grpc")
 
 import grpc
 import numpy

@@ -11,14 +11,9 @@ public struct Admission: Sendable {
         public var work = Nanoseconds.zero
         /// Whether the context can run stages; a lost one cannot.
         public var isAlive = true
-        /// How much more than they are LP jobs are reckoned to be, over `leastCaution`: the paper's test is at that, from which
-        /// only batching departs (docs/decisions/0010).
-        public var caution = Self.leastCaution
-        /// When it was last raised.
-        var cautionRaised = Nanoseconds.zero
-
-        /// The caution of the paper: none.
-        public static let leastCaution: Int64 = 65_536
+        /// How much more than they are LP jobs are reckoned to be: the paper's test has no caution, from which only batching
+        /// departs (docs/decisions/0010).
+        public var caution = Caution()
 
         /// A context with nothing on it.
         public init() {}
@@ -27,23 +22,10 @@ public struct Admission: Sendable {
         @inlinable
         public func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
             let asked = utilisation + activeLowPriority
-            let counted = caution == Self.leastCaution ? asked : asked.scaled(by: caution, over: Self.leastCaution)
+            let counted =
+                caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
             return isAlive && counted < .lanes(streams) - highPriority
         }
-
-        /// Takes in whether an LP job was late. The caution grows by a quarter for one that was released since it last grew,
-        /// and wears off by a four-thousandth with each in time.
-        mutating func learn(isLate: Bool, release: Nanoseconds, now: Nanoseconds) {
-            if !isLate {
-                caution = max(Self.leastCaution, caution - caution / 4096)
-            } else if release >= cautionRaised {
-                caution = min(16 * Self.leastCaution, caution + caution / 4)
-                cautionRaised = now
-            }
-        }
-
-        /// Takes in that a job was turned away though no LP job is in flight: nobody is left to learn from.
-        mutating func loosen() { caution = max(Self.leastCaution, caution - caution / 8) }
 
         /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.
         @inlinable

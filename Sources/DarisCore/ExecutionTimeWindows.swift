@@ -97,12 +97,10 @@ public struct ExecutionTimeWindows: Sendable {
     }
 
     private func recentValue(_ window: Window, base: Int) -> Nanoseconds {
-        var (maximum, sum) = (Nanoseconds.zero, Nanoseconds.zero)
-        for age in 0..<window.count {
-            let sample = samples[base + place(window, age: age)]
-            maximum = max(maximum, sample)
-            sum += sample
+        let recent = (0..<window.count).lazy.map { samples[base + place(window, age: $0)] }
+        return switch statistic {
+        case .maximum: recent.reduce(.zero, max)
+        case .meanWithMargin: Nanoseconds(recent.reduce(.zero, +).rawValue * 5 / (4 * Int64(window.count)))
         }
-        return statistic == .maximum ? maximum : Nanoseconds(sum.rawValue * 5 / (4 * Int64(window.count)))
     }
 }

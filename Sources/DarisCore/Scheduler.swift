@@ -159,7 +159,7 @@ public struct Scheduler: ~Copyable, Sendable {
             if contexts.contains(where: \.isAlive) {
                 if options.forgetting && !couldFit(task) { forgetOldestSamples(of: task) }
                 if batches.isOn, contexts[tasks[task].home].activeLowPriority == .zero {
-                    contexts[tasks[task].home].loosen()
+                    contexts[tasks[task].home].caution.loosen()
                 }
                 end(task, release, .rejected, .noContextFits, into: &commands)
             } else {

@@ -73,7 +73,8 @@ extension Scheduler {
     mutating func learnCaution(_ index: Int, _ reason: FateReason) {
         switch reason {
         case .onTime, .late, .deadlinePassed:
-            contexts[tasks[index].context].learn(isLate: reason != .onTime, release: tasks[index].release, now: now)
+            contexts[tasks[index].context].caution.learn(
+                isLate: reason != .onTime, since: tasks[index].release, now: now)
         default: break
         }
     }

@@ -145,7 +145,6 @@ extension Scheduler {
             var empty = Admission.Context()
             empty.isAlive = context.isAlive
             empty.caution = context.caution
-            empty.cautionRaised = context.cautionRaised
             return empty
         }
         for task in tasks {

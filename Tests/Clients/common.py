@@ -1,11 +1,23 @@
 """What the tests with clients share: a server to talk to, models to serve, and checks that are counted."""
 
+import importlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+
+def need(*packages):
+    """Ends the script, with success, where a package is missing."""
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            print(f"skipped: {package} is not installed")
+            sys.exit(0)
 
 
 class Server:

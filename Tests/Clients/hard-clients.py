@@ -25,13 +25,9 @@ import time
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-try:
-    import onnx  # noqa: F401
-except ImportError:
-    print("skipped: onnx is not installed")
-    sys.exit(0)
+from common import Checks, Server, need, save_sums
 
-from common import Checks, Server, save_sums
+need("onnx")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ZEROS = [[0.0] * 16] * 4

@@ -25,12 +25,9 @@ import urllib.request
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-for package in ("numpy", "onnx", "tritonclient.grpc", "tritonclient.http"):
-    try:
-        __import__(package)
-    except ImportError:
-        print(f"skipped: {package} is not installed")
-        sys.exit(0)
+from common import need
+
+need("numpy", "onnx", "tritonclient.grpc", "tritonclient.http")
 if not shutil.which("openssl"):
     print("skipped: there is no openssl to make a certificate with")
     sys.exit(0)

@@ -26,12 +26,9 @@ import urllib.request
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-for package in ("tritonclient.http", "tritonclient.grpc", "onnx", "onnxruntime", "numpy", "ml_dtypes"):
-    try:
-        __import__(package)
-    except ImportError:
-        print(f"skipped: {package} is not installed")
-        sys.exit(0)
+from common import need
+
+need("tritonclient.http", "tritonclient.grpc", "onnx", "onnxruntime", "numpy", "ml_dtypes")
 
 import ml_dtypes
 import numpy

@@ -76,7 +76,7 @@ public final class CUDAGraph: Sendable {
         guard !calls.isEmpty else { return }
         defer { self.calls.withLock { $0 = calls } }
         var ends: [OpaquePointer] = []
-        for kernel in kernels where try neighbours(of: kernel, functions.graph_node_dependents).isEmpty {
+        for kernel in kernels where try dependents(of: kernel).isEmpty {
             ends.append(kernel)
         }
         let last = kernel && ends.count == 1 ? ends.first : nil
@@ -85,7 +85,7 @@ public final class CUDAGraph: Sendable {
         while !isDone {
             isDone = true
             for (index, call) in calls.enumerated().reversed() {
-                let waiting = try neighbours(of: call.pointer, functions.graph_node_dependents)
+                let waiting = try dependents(of: call.pointer)
                 guard waiting.allSatisfy({ $0 == last }) else { continue }
                 if let last, !waiting.isEmpty { try join(before: call.pointer, to: last) }
                 try context.library.check(
@@ -100,8 +100,11 @@ public final class CUDAGraph: Sendable {
     /// Has a node wait for what another, which is about to go, waits for.
     private func join(before node: OpaquePointer, to last: OpaquePointer) throws(CUDAError) {
         let functions = context.library.functions
-        let present = try neighbours(of: last, functions.graph_node_dependencies)
-        for before in try neighbours(of: node, functions.graph_node_dependencies) where !present.contains(before) {
+        func dependencies(_ node: OpaquePointer) throws(CUDAError) -> [OpaquePointer] {
+            try neighbours(of: node, functions.graph_node_dependencies, "cuGraphNodeGetDependencies")
+        }
+        let present = try dependencies(last)
+        for before in try dependencies(node) where !present.contains(before) {
             var (from, to): (OpaquePointer?, OpaquePointer?) = (before, last)
             try context.library.check(
                 functions.add_graph_dependencies(handle.pointer, &from, &to, 1), "cuGraphAddDependencies",
@@ -109,16 +112,21 @@ public final class CUDAGraph: Sendable {
         }
     }
 
-    /// The nodes that wait for a node, or for which it waits.
+    /// The nodes that wait for a node.
+    private func dependents(of node: OpaquePointer) throws(CUDAError) -> [OpaquePointer] {
+        try neighbours(of: node, context.library.functions.graph_node_dependents, "cuGraphNodeGetDependentNodes")
+    }
+
     private func neighbours(
         of node: OpaquePointer,
-        _ ask: (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<Int>?) -> DarisCudaResult
+        _ ask: (OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<Int>?) -> DarisCudaResult,
+        _ call: StaticString
     ) throws(CUDAError) -> [OpaquePointer] {
         var count = 0
-        try context.library.check(ask(node, nil, &count), "cuGraphNodeGetDependentNodes", "reading a graph")
+        try context.library.check(ask(node, nil, &count), call, "reading a graph")
         guard count > 0 else { return [] }
         var nodes = [OpaquePointer?](repeating: nil, count: count)
-        try context.library.check(ask(node, &nodes, &count), "cuGraphNodeGetDependentNodes", "reading a graph")
+        try context.library.check(ask(node, &nodes, &count), call, "reading a graph")
         return nodes.prefix(count).compactMap { $0 }
     }
 

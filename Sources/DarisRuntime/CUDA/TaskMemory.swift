@@ -38,9 +38,11 @@ final class TaskMemory: Sendable {
     /// Where the job has the bytes of a copy.
     func address(of copy: TensorLayout.Copy) -> UnsafeMutableRawPointer {
         switch copy.memory {
-        case .hostInput: inputs.address + copy.offset
-        case .hostOutput: outputs.address + copy.offset
-        case .device: (device?.address ?? outputs.address) + copy.offset
+        case .hostInput: return inputs.address + copy.offset
+        case .hostOutput: return outputs.address + copy.offset
+        case .device:
+            guard let device else { preconditionFailure("a layout with tensors between stages has memory for them") }
+            return device.address + copy.offset
         }
     }
 

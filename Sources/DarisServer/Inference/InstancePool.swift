@@ -62,25 +62,8 @@ final class InstancePool: Sendable {
         /// The longest of late.
         var pace: Nanoseconds { times[0] }
 
-        /// How many times longer than the pace says a request may take. It is raised when one that was taken on since it was
-        /// last raised is late, and wears off with those in time, so that about one in a hundred is late.
-        var caution = 1.0
-        var raised = Nanoseconds.zero
-
-        mutating func learn(isLate: Bool, arrival: Nanoseconds, now: Nanoseconds) {
-            if !isLate {
-                caution = max(1, caution * Caution.wear)
-            } else if arrival >= raised {
-                caution = min(Caution.most, caution * Caution.raise)
-                raised = now
-            }
-        }
-    }
-
-    private enum Caution {
-        static let raise = 1.25
-        static let wear = 0.999
-        static let most = 16.0
+        /// How many times longer than the pace says a request may take: about one in a hundred is late.
+        var caution = Caution(wear: 1024)
     }
 
     let name: String
@@ -127,7 +110,7 @@ final class InstancePool: Sendable {
                         retryAfter: wait(behind: state.waiting.count, state)))
             }
             let wait = wait(behind: state.waiting.count, state)
-            let likely = Double((wait + state.pace).rawValue) * state.caution
+            let likely = Double((wait + state.pace).rawValue) * Double(state.caution.value) / Double(Caution.least)
             guard priority == .high || likely <= Double((entry.deadline - now).rawValue) else {
                 return .refuse(
                     InferenceError(
@@ -196,7 +179,7 @@ final class InstancePool: Sendable {
         let now = sink.now
         let left = entry.deadline - now
         guard left > .zero else {
-            state.withLock { $0.learn(isLate: true, arrival: entry.arrival, now: now) }
+            state.withLock { $0.caution.learn(isLate: true, since: entry.arrival, now: now) }
             finish(entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
             return false
         }
@@ -234,7 +217,7 @@ final class InstancePool: Sendable {
         }
         state.withLock { state in
             _ = state.times.record(now - started, stage: 0)
-            state.learn(isLate: isLate, arrival: entry.arrival, now: now)
+            state.caution.learn(isLate: isLate, since: entry.arrival, now: now)
         }
     }
 

@@ -19,8 +19,11 @@ struct RequestTagging: RouterMiddleware {
         return try await RequestTag.$current.withValue(tag) {
             var response: Response
             do { response = try await next(request, context) } catch let error as any HTTPResponseError {
+                let call = "\(request.method.rawValue) \(request.uri.path)"
                 response = HTTPReply.error(
-                    "\(request.method.rawValue) \(request.uri.path) is nothing that is served here", error.status)
+                    error.status == .notFound
+                        ? "\(call) is nothing that is served here" : "\(call): \(error.status.reasonPhrase)",
+                    error.status)
             }
             response.headers[Self.requestID] = tag.id
             journal.call(

@@ -65,7 +65,7 @@ struct AuditedTimes: Sendable {
     private func place(_ index: Int) -> Int { index < size ? index : index - size }
 
     private func value(_ entry: Stage, _ stage: Int) -> Int64 {
-        let recent = (0..<entry.count).map { samples[stage * size + place(entry.oldest + $0)] }
+        let recent = (0..<entry.count).lazy.map { samples[stage * size + place(entry.oldest + $0)] }
         return switch statistic {
         case .maximum: recent.max() ?? 0
         case .meanWithMargin: recent.reduce(0, +) * 5 / (4 * Int64(entry.count))
