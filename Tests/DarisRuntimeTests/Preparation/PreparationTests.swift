@@ -102,6 +102,33 @@ struct PreparationTests {
         #expect(set.notes(on: try SchedulerConfiguration(partition: set.partition, tasks: same)) == [])
     }
 
+    @Test("LP tasks that can never be admitted are told of, the copies of a task together")
+    func neverFitting() throws {
+        var set = try TaskSet.parse(
+            """
+            partition: {contexts: 2, streams: 1}
+            models: {m: {file: m.onnx}}
+            tasks:
+              - {name: many, model: m, period: 10 ms, priority: low, count: 3}
+              - {name: one, model: m, period: 10 ms, priority: low}
+              - {name: first, model: m, period: 1 s, priority: high}
+            """, file: "t.yaml")
+        let tasks = try Preparation.specifications(
+            set, afets: Array(repeating: [.milliseconds(15)], count: set.tasks.count))
+        func notes() throws -> [String] {
+            set.notes(
+                on: try SchedulerConfiguration(partition: set.partition, tasks: tasks, options: set.scheduler))
+        }
+        let end = "of any context: all jobs will be rejected; lower"
+        #expect(
+            try notes() == [
+                "3 tasks of 'many' each need 1.5 of a lane, more than high-priority tasks leave \(end) their rate",
+                "task 'one' needs 1.5 of a lane, more than high-priority tasks leave \(end) its rate",
+            ])
+        set.scheduler.batching = 8
+        #expect(try notes().allSatisfy { $0.hasSuffix("jobs will be rejected until batches have made them cheaper") })
+    }
+
     // MARK: - What fits
 
     @Test("high-priority tasks that cannot fit are refused with numbers, and allowed by force")
