@@ -32,7 +32,7 @@ public final class CopyKernel: Sendable {
                 .reg .pred %is_odd, %is_over;
                 .reg .b32 %thread, %threads, %block, %blocks, %entry, %w0, %w1, %w2, %w3;
                 .reg .b16 %byte;
-                .reg .b64 %row, %source, %target, %count, %all, %low, %at, %step, %first, %from, %to, %wide;
+                .reg .b64 %row, %source, %target, %count, %all, %low, %at, %step, %threads_all, %first, %from, %to, %wide;
 
                 ld.param.u64 %row, [table];
                 cvta.to.global.u64 %row, %row;
@@ -51,57 +51,38 @@ public final class CopyKernel: Sendable {
                 mul.wide.u32 %first, %block, %threads;
                 cvt.u64.u32 %wide, %thread;
                 add.u64 %first, %first, %wide;
-                mul.wide.u32 %step, %blocks, %threads;
+                mul.wide.u32 %threads_all, %blocks, %threads;
 
                 or.b64 %all, %source, %target;
                 or.b64 %all, %all, %count;
-                and.b64 %low, %all, 15;
-                setp.ne.u64 %is_odd, %low, 0;
-                @%is_odd bra WORDS;
-                shl.b64 %at, %first, 4;
-                shl.b64 %step, %step, 4;
-            NEXT_16:
-                setp.ge.u64 %is_over, %at, %count;
-                @%is_over bra DONE;
-                add.u64 %from, %source, %at;
-                add.u64 %to, %target, %at;
-                ld.global.v4.u32 {%w0, %w1, %w2, %w3}, [%from];
-                st.global.v4.u32 [%to], {%w0, %w1, %w2, %w3};
-                add.u64 %at, %at, %step;
-                bra NEXT_16;
-
-            WORDS:
-                and.b64 %low, %all, 3;
-                setp.ne.u64 %is_odd, %low, 0;
-                @%is_odd bra BYTES;
-                shl.b64 %at, %first, 2;
-                shl.b64 %step, %step, 2;
-            NEXT_4:
-                setp.ge.u64 %is_over, %at, %count;
-                @%is_over bra DONE;
-                add.u64 %from, %source, %at;
-                add.u64 %to, %target, %at;
-                ld.global.u32 %w0, [%from];
-                st.global.u32 [%to], %w0;
-                add.u64 %at, %at, %step;
-                bra NEXT_4;
-
-            BYTES:
-                mov.u64 %at, %first;
-            NEXT_1:
-                setp.ge.u64 %is_over, %at, %count;
-                @%is_over bra DONE;
-                add.u64 %from, %source, %at;
-                add.u64 %to, %target, %at;
-                ld.global.u8 %byte, [%from];
-                st.global.u8 [%to], %byte;
-                add.u64 %at, %at, %step;
-                bra NEXT_1;
-
+            \(loop("16", next: "4", shift: 4, type: "v4.u32", registers: "{%w0, %w1, %w2, %w3}"))
+            \(loop("4", next: "1", shift: 2, type: "u32", registers: "%w0"))
+            \(loop("1", next: "DONE", shift: 0, type: "u8", registers: "%byte"))
             DONE:
                 ret;
             }
             """
+    }
+
+    /// Copies `1 << shift` bytes a thread at a time, unless something is not aligned so: then the next loop does.
+    private static func loop(_ name: String, next: String, shift: Int, type: String, registers: String) -> String {
+        """
+            BYTES_\(name):
+                and.b64 %low, %all, \(1 << shift - 1);
+                setp.ne.u64 %is_odd, %low, 0;
+                @%is_odd bra \(next == "DONE" ? next : "BYTES_\(next)");
+                shl.b64 %at, %first, \(shift);
+                shl.b64 %step, %threads_all, \(shift);
+            NEXT_\(name):
+                setp.ge.u64 %is_over, %at, %count;
+                @%is_over bra DONE;
+                add.u64 %from, %source, %at;
+                add.u64 %to, %target, %at;
+                ld.global.\(type) \(registers), [%from];
+                st.global.\(type) [%to], \(registers);
+                add.u64 %at, %at, %step;
+                bra NEXT_\(name);
+        """
     }
 
     private let kernel: CUDAFunction

@@ -14,8 +14,6 @@ enum LiveEvents {
         json.string(plan.device)
         json.raw(",\"unit\":")
         json.string(plan.unitName)
-        json.raw(",\"policy\":")
-        json.string(plan.partitionPolicy)
         json.raw(",\"streams\":\(plan.partition.streams),\"contexts\":[")
         list(plan.contexts, &json) { context, json in
             json.raw("{\"quota\":\(context.quota),\"units\":")

@@ -234,8 +234,8 @@ class Page {
     $("tasks").tBodies[0].replaceChildren();
     this.timeline = new Timeline(plan);
     this.timeline.span = Number($("span").value);
-    say($("system"), plan.device + " · " + plan.contexts.length + " × " + plan.streams + " lanes ("
-      + plan.policy + ") · " + plan.tasks.length + " tasks · Daris " + plan.version);
+    say($("system"), plan.device + " · " + plan.contexts.length + " × " + plan.streams + " lanes · "
+      + plan.tasks.length + " tasks · Daris " + plan.version);
     this.tiles = {
       rate: new Tile("Inferences/s"), requests: new Tile("Requests in flight"),
       hp: new Tile("HP missed (DMR)", true), lp: new Tile("LP missed (DMR)", true),
