@@ -34,23 +34,24 @@ struct GRPCCodingTests {
             ("BYTES", { $0.bytesContents = [Data(), Data([9])] }, [0, 0, 0, 0, 1, 0, 0, 0, 9]),
         ]
         for (type, contents, bytes) in cases {
-            #expect(try InferenceRequest(request(type, contents)).inputs[0].bytes == bytes, "\(type)")
+            let call = InferCall(message: request(type, contents))
+            #expect(try InferenceRequest(call).inputs[0].bytes == bytes, "\(type)")
         }
     }
 
     @Test("what is wrong is said")
     func wrong() throws {
-        func message(_ request: Inference_ModelInferRequest) throws -> String {
-            try #require(throws: InferenceError.self) { try InferenceRequest(request) }.message
+        func message(_ request: Inference_ModelInferRequest, _ rawContents: [[UInt8]] = []) throws -> String {
+            try #require(throws: InferenceError.self) {
+                try InferenceRequest(InferCall(message: request, rawContents: rawContents))
+            }.message
         }
         #expect(try message(request("INT8") { $0.intContents = [300] }).contains("300 is no INT8"))
         #expect(try message(request("FP16") { $0.fp32Contents = [1] }).contains("use raw_input_contents"))
         #expect(try message(request("F") { _ in }).contains("is no datatype"))
-        var both = request("INT8") { $0.intContents = [1] }
-        both.rawInputContents = [Data([1])]
-        #expect(try message(both).contains("both contents and raw contents"))
-        both.rawInputContents = [Data(), Data()]
-        #expect(try message(both).contains("1 inputs and 2 raw_input_contents"))
+        let both = request("INT8") { $0.intContents = [1] }
+        #expect(try message(both, [[1]]).contains("both contents and raw contents"))
+        #expect(try message(both, [[], []]).contains("1 inputs and 2 raw_input_contents"))
         var late = request("INT8") { $0.intContents = [1] }
         late.parameters["timeout"] = .with { $0.int64Param = -1 }
         #expect(try message(late).contains("'timeout' is -1"))
@@ -63,7 +64,7 @@ struct GRPCCodingTests {
         var request = request("INT8") { $0.intContents = [1] }
         request.parameters["priority"] = .with { $0.uint64Param = 1 }
         request.parameters["timeout"] = .with { $0.stringParam = "2500" }
-        let read = try InferenceRequest(request)
+        let read = try InferenceRequest(InferCall(message: request))
         #expect(read.priority == 1 && read.timeout == .microseconds(2_500) && read.wantsBinary)
     }
 
@@ -79,6 +80,7 @@ struct GRPCCodingTests {
                 $0.contents.bytesContents = [Data([1, 2, 3])]
             })
         whole.outputs = [.with { $0.name = "z" }]
+        whole.rawInputContents = [Data([1, 2, 3, 4]), Data(), Data(repeating: 7, count: 200)]
         whole.parameters["priority"] = .with { $0.int64Param = 2 }
         let bytes: [UInt8] = try whole.serializedBytes()
         for _ in 0..<250 {
@@ -91,8 +93,15 @@ struct GRPCCodingTests {
                 default: body.insert(contentsOf: body[place...].prefix(Int(generator.next() % 30)), at: place)
                 }
             }
-            guard let message = try? Inference_ModelInferRequest(serializedBytes: body) else { continue }
-            _ = try? InferenceRequest(message)
+            let call = body.withUnsafeBytes { try? InferCallDeserializer.deserialize($0) }
+            let message = try? Inference_ModelInferRequest(serializedBytes: body)
+            // The elements beside the message are those that SwiftProtobuf reads, and so is the rest.
+            #expect((call == nil) == (message == nil))
+            guard let call, var message else { continue }
+            #expect(call.rawContents.map { Data($0) } == message.rawInputContents)
+            message.rawInputContents = []
+            #expect(call.message == message)
+            _ = try? InferenceRequest(call)
         }
     }
 
@@ -105,7 +114,15 @@ struct GRPCCodingTests {
                 .init(tensor: .init(name: "b", elementType: .bool, shape: []), bytes: [1], isBinary: true),
             ])
         let message = Inference_ModelInferResponse(response)
-        #expect(message.rawOutputContents == [Data([1, 2]), Data([1])] && message.id == "7")
+        #expect(message.id == "7")
         #expect(message.outputs.map(\.datatype) == ["UINT8", "BOOL"] && message.outputs[0].shape == [2])
+    }
+    @Test("an answer's elements go out as the field that they are")
+    func serialised() throws {
+        let long = [UInt8](repeating: 3, count: 300)
+        let answer = InferAnswer(message: .with { $0.modelName = "m" }, rawContents: [[1, 2], [], long])
+        let bytes: [UInt8] = try InferAnswerSerializer().serialize(answer)
+        let read = try Inference_ModelInferResponse(serializedBytes: bytes)
+        #expect(read.modelName == "m" && read.rawOutputContents == [Data([1, 2]), Data(), Data(long)])
     }
 }

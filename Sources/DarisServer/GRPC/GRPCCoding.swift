@@ -4,11 +4,12 @@ import ONNXRuntime
 
 extension InferenceRequest {
     /// A request as gRPC brings it.
-    init(_ message: Inference_ModelInferRequest) throws(InferenceError) {
+    init(_ call: InferCall) throws(InferenceError) {
+        let message = call.message
         self.init(
             model: message.modelName, version: message.modelVersion.isEmpty ? nil : message.modelVersion,
             id: message.id.isEmpty ? nil : message.id)
-        let raw = message.rawInputContents
+        let raw = call.rawContents
         guard raw.isEmpty || raw.count == message.inputs.count else {
             throw InferenceError(
                 .invalid, "the request has \(message.inputs.count) inputs and \(raw.count) raw_input_contents")
@@ -25,7 +26,7 @@ extension InferenceRequest {
             inputs.append(
                 Input(
                     name: input.name, type: type, shape: input.shape.map { Int(clamping: $0) },
-                    bytes: raw.isEmpty ? try Self.bytes(of: input, type) : [UInt8](raw[index])))
+                    bytes: raw.isEmpty ? try Self.bytes(of: input, type) : raw[index]))
         }
         outputs = message.outputs.map { Output(name: $0.name, isBinary: true) }
         wantsBinary = true
@@ -93,7 +94,7 @@ extension InferenceRequest {
 }
 
 extension Inference_ModelInferResponse {
-    /// An answer, with the elements of its outputs as bytes.
+    /// An answer without the elements of its outputs.
     init(_ response: InferenceResponse) {
         self.init()
         modelName = response.model
@@ -106,7 +107,6 @@ extension Inference_ModelInferResponse {
                     $0.datatype = output.tensor.elementType.protocolName
                     $0.shape = output.tensor.shape.map(Int64.init)
                 })
-            rawOutputContents.append(Data(output.bytes))
         }
     }
 }

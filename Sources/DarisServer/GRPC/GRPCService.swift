@@ -1,4 +1,5 @@
 import DarisCore
+import Foundation
 import GRPCCore
 import GRPCProtobuf
 internal import SwiftProtobuf
@@ -52,8 +53,11 @@ struct GRPCService: RegistrableRPCService {
             try service.model(request.modelName, version: nil).isReady = false
             return Inference_RepositoryModelUnloadResponse()
         }
-        unary(&router, "ModelInfer") { (request: Inference_ModelInferRequest) throws(InferenceError) in
-            Inference_ModelInferResponse(try await service.cancellableInfer(try InferenceRequest(request)))
+        unary(&router, "ModelInfer", InferCallDeserializer(), InferAnswerSerializer()) {
+            (call) throws(InferenceError) in
+            let response = try await service.cancellableInfer(try InferenceRequest(call))
+            return InferAnswer(
+                message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes))
         }
         streams(&router)
     }
@@ -63,13 +67,13 @@ struct GRPCService: RegistrableRPCService {
         let service = service
         router.registerHandler(
             forMethod: Self.method("ModelStreamInfer"),
-            deserializer: ProtobufDeserializer<Inference_ModelInferRequest>(),
+            deserializer: InferCallDeserializer(),
             serializer: ProtobufSerializer<Inference_ModelStreamInferResponse>()
         ) { request, _ in
             StreamingServerResponse { writer in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     var running = 0
-                    for try await message in request.messages {
+                    for try await call in request.messages {
                         // A stream has its share of what the server takes on.
                         if running >= Self.streamLimit {
                             try await group.next()
@@ -79,12 +83,13 @@ struct GRPCService: RegistrableRPCService {
                         group.addTask {
                             var answer = Inference_ModelStreamInferResponse()
                             do throws(InferenceError) {
-                                answer.inferResponse = Inference_ModelInferResponse(
-                                    try await service.cancellableInfer(try InferenceRequest(message)))
+                                let response = try await service.cancellableInfer(try InferenceRequest(call))
+                                answer.inferResponse = Inference_ModelInferResponse(response)
+                                answer.inferResponse.rawOutputContents = response.outputs.map { Data($0.bytes) }
                             } catch {
                                 answer.errorMessage = error.message
-                                answer.inferResponse.id = message.id
-                                answer.inferResponse.modelName = message.modelName
+                                answer.inferResponse.id = call.message.id
+                                answer.inferResponse.modelName = call.message.modelName
                             }
                             try await writer.write(answer)
                         }
@@ -107,9 +112,17 @@ struct GRPCService: RegistrableRPCService {
         _ router: inout RPCRouter<Transport>, _ name: String,
         _ body: @escaping @Sendable (Input) async throws(InferenceError) -> Output
     ) {
+        unary(&router, name, ProtobufDeserializer<Input>(), ProtobufSerializer<Output>(), body)
+    }
+
+    private func unary<
+        Transport: ServerTransport, Deserializer: MessageDeserializer, Serializer: MessageSerializer
+    >(
+        _ router: inout RPCRouter<Transport>, _ name: String, _ deserializer: Deserializer, _ serializer: Serializer,
+        _ body: @escaping @Sendable (Deserializer.Message) async throws(InferenceError) -> Serializer.Message
+    ) where Deserializer.Message: Sendable, Serializer.Message: Sendable {
         router.registerHandler(
-            forMethod: Self.method(name), deserializer: ProtobufDeserializer<Input>(),
-            serializer: ProtobufSerializer<Output>()
+            forMethod: Self.method(name), deserializer: deserializer, serializer: serializer
         ) { request, _ in
             let request = try await ServerRequest(stream: request)
             do throws(InferenceError) {
