@@ -137,7 +137,7 @@ let package = Package(
             name: "daris",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
-                "DarisCheck", "DarisServer", "DarisLoad", "ONNXRuntime", "CUDADriver",
+                "DarisCheck", "DarisServer", "DarisLoad", "ONNXRuntime", "CUDADriver", "CDarisSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),

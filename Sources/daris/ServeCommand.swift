@@ -1,4 +1,5 @@
 import ArgumentParser
+import CDarisSystem
 import DarisConfiguration
 import DarisCore
 import DarisReport
@@ -64,6 +65,8 @@ struct ServeCommand: ParsableCommand {
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.
         signal(SIGPIPE, SIG_IGN)
+        // Tensors come and go with every request.
+        daris_keep_freed_memory()
         let logger = log.logger()
         let service = InferenceService(limit: taskSet.serve.bounds.requests, logger: logger)
         let server: InferenceServer
