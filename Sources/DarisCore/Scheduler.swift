@@ -187,7 +187,7 @@ public struct Scheduler: ~Copyable, Sendable {
     }
 
     /// The context a job of the task may run on now (`Admission`), or `nil` if none.
-    private func admissibleContext(for index: Int) -> Int? {
+    func admissibleContext(for index: Int) -> Int? {
         let task = tasks[index]
         let mustPass = task.priority == .low && options.policy == .daris && options.admission
         guard mustPass else { return contexts[task.home].isAlive ? task.home : nil }

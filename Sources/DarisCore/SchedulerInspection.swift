@@ -53,6 +53,9 @@ extension Scheduler {
     /// How many jobs of a task have been released: the sequence number of the next.
     public func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
+    /// Whether a job of a task would be admitted if it were released now and the task had no other in flight.
+    public func wouldAdmit(_ task: Int) -> Bool { admissibleContext(for: task) != nil }
+
     /// Jobs of a task that are in flight though their deadline has passed.
     public func overdueJobs(of task: Int) -> Int {
         let running = tasks[task].phase != .idle && tasks[task].deadline < now ? 1 : 0

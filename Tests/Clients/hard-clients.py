@@ -77,6 +77,14 @@ def post(address, body=BODY, timeout=20):
         connection.close()
 
 
+def control(address, action):
+    host, port = address.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection.request("POST", f"/v2/repository/models/sums/{action}")
+    connection.getresponse().read()
+    connection.close()
+
+
 def drip(address, at_once, slowly):
     """Sends the first bytes at once and the others one by one; the seconds until the server would have no more."""
     client = connect(address)
@@ -125,6 +133,25 @@ def misbehaving(checks, address):
     client.shutdown(socket.SHUT_WR)
     client.settimeout(5)
     checks.that(read_all(client) is not None, "a half-closed connection ends")
+    client.close()
+
+    # A request that is turned away hears of it before its tensors have come; its connection lives on.
+    control(address, "unload")
+    head = json.dumps({"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16],
+                                   "parameters": {"binary_data_size": 256}} for name in "ab"]}).encode()
+    client = connect(address)
+    client.settimeout(5)
+    client.sendall(
+        b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: %d\r\n"
+        b"Content-Length: %d\r\n\r\n" % (len(head), len(head) + 512) + head)
+    answer = http.client.HTTPResponse(client)
+    answer.begin()
+    checks.that(answer.status == 503 and b"not loaded" in answer.read(), f"refused before its tensors: {answer.status}")
+    control(address, "load")
+    client.sendall(bytes(512) + HEAD % len(BODY) + BODY)
+    answer = http.client.HTTPResponse(client)
+    answer.begin()
+    checks.that(answer.status == 200, f"the next request on that connection: {answer.status}")
     client.close()
 
     # Too large, said and unsaid.

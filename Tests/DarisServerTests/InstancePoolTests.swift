@@ -19,6 +19,8 @@ final class ManualSink: JobSink {
         var cancelled: [JobID] = []
         var submitted = 0
         var refusal: SubmissionError?
+        /// The most jobs that the scheduler admits.
+        var room = Int.max
     }
 
     let state = Mutex(State())
@@ -38,6 +40,8 @@ final class ManualSink: JobSink {
         }
         return try result.get()
     }
+
+    func wouldAdmit(task: Int) -> Bool { state.withLock { $0.jobs.count < $0.room } }
 
     func cancel(_ job: JobID) { state.withLock { $0.cancelled.append(job) } }
 
@@ -195,6 +199,30 @@ struct InstancePoolTests {
         #expect(sink.running == 1)
     }
 
+    @Test("whoever the scheduler would not admit beside those that run waits for them, and is not turned away afterwards")
+    func admission() {
+        let pool = pool(tasks: [0, 1, 2])
+        enter("first", pool)
+        sink.advance(milliseconds: 20)
+        sink.finishFirst()
+        sink.state.withLock { $0.room = 1 }
+        enter("a", pool)
+        // Two more are done after 40 and 60 ms by the one that runs at a time, a fourth after 80, a fifth after 100.
+        for name in ["b", "c", "d", "e", "f"] { enter(name, pool) }
+        #expect(pool.load == (4, 1) && answers.names == ["first", "f"])
+        sink.state.withLock { $0.room = 2 }
+        sink.finishFirst()
+        #expect(pool.load == (2, 2), "as many as fit, once one has ended")
+        sink.state.withLock { $0.room = 0 }
+        for _ in 0..<2 { sink.finishFirst() }
+        // None runs: the next is the scheduler's to judge.
+        #expect(sink.running == 1 && pool.load == (1, 1))
+        sink.finishFirst(.failure(.notCompleted(.rejected, .noContextFits, message: nil)))
+        sink.finishFirst()
+        #expect(answers.error("d")?.kind == .refused && pool.load == (0, 0))
+        #expect(answers.names == ["first", "f", "a", "b", "c", "d", "e"])
+    }
+
     @Test("many that have run out of time are told without a stack that grows with them")
     func manyLate() {
         let pool = pool(priority: .high, limit: 50_000)
@@ -213,7 +241,9 @@ struct InstancePoolTests {
         for step in 0..<200 {
             switch generator.next() % 4 {
             case 0, 1: entries.append(enter("\(step)", pool, deadline: Int64(generator.next() % 80)))
-            case 2 where sink.running > 0: sink.finishFirst()
+            case 2 where sink.running > 0:
+                sink.state.withLock { $0.room = Int(generator.next() % 4) }
+                sink.finishFirst()
             default:
                 if let entry = entries.randomElement(using: &generator) { pool.cancel(entry) }
                 sink.advance(milliseconds: Int64(generator.next() % 20))

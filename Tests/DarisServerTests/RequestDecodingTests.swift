@@ -14,8 +14,9 @@ struct RequestDecodingTests {
         let length = isSplit ? text.utf8.count : nil
         // Of `withUnsafeBytes` Foundation has another, which forgets what is thrown.
         return try body.withUnsafeBufferPointer { bytes throws(InferenceError) in
-            try RequestDecoding.request(
-                UnsafeRawBufferPointer(bytes), headerLength: length, model: "m", version: nil)
+            let bytes = UnsafeRawBufferPointer(bytes)
+            return try RequestDecoding.request(
+                try RequestDecoding.header(bytes, length: length), bytes, model: "m", version: nil)
         }
     }
 
@@ -134,7 +135,8 @@ struct RequestDecodingTests {
             }
             let length = generator.next() % 3 == 0 ? nil : Int(truncatingIfNeeded: generator.next() % 260)
             body.withUnsafeBytes { bytes in
-                _ = try? RequestDecoding.request(bytes, headerLength: length, model: "m", version: nil)
+                guard let header = try? RequestDecoding.header(bytes, length: length) else { return }
+                _ = try? RequestDecoding.request(header, bytes, model: "m", version: nil)
             }
         }
     }

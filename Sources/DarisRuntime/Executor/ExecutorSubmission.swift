@@ -79,6 +79,9 @@ extension Executor {
         }
     }
 
+    /// Whether a job of a task would be admitted now, if the task has none in flight.
+    public func wouldAdmit(task: Int) -> Bool { state.withLock { $0.scheduler.wouldAdmit(task) } }
+
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.
     public func cancel(_ job: JobID) {

@@ -69,17 +69,7 @@ struct OpenInferenceRoutes: Sendable {
             let version = context.parameters.get("version")
             // Before a body is read for nothing.
             _ = try service.model(name, version: version)
-            let body = try await Self.read(request, limit: bodyLimit)
-            var headerLength: Int?
-            if let text = request.headers[Self.headerLength] {
-                guard let length = Int(text) else {
-                    throw InferenceError(.invalid, "Inference-Header-Content-Length '\(text)' is no number")
-                }
-                headerLength = length
-            }
-            let decoded = try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
-                try RequestDecoding.request(bytes, headerLength: headerLength, model: name, version: version)
-            }
+            let decoded = try await read(request, model: name, version: version)
             let inference = Task { try await service.infer(decoded) }
             let watched = connections.watch(context.channel) { inference.cancel() }
             if watched == nil { inference.cancel() }
@@ -95,16 +85,51 @@ struct OpenInferenceRoutes: Sendable {
         }
     }
 
-    private static func read(_ request: Request, limit: Int) async throws(InferenceError) -> ByteBuffer {
-        let tooLarge = InferenceError(.invalid, "the body is larger than \(limit) bytes, the limit here")
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
-        let body: ByteBuffer
-        do { body = try await request.body.collect(upTo: limit) } catch is NIOTooManyBytesError {
-            throw tooLarge
-        } catch {
+    /// Receives a request. One that is turned away as soon as its JSON is here is not waited for any further.
+    private func read(
+        _ request: Request, model: String, version: String?
+    ) async throws(InferenceError) -> InferenceRequest {
+        let tooLarge = InferenceError(.invalid, "the body is larger than \(bodyLimit) bytes, the limit here")
+        let announced = request.headers[.contentLength].flatMap { Int($0) }
+        if let announced, announced > bodyLimit { throw tooLarge }
+        let headerLength = try request.headers[Self.headerLength].map { text throws(InferenceError) in
+            guard let length = Int(text) else {
+                throw InferenceError(.invalid, "Inference-Header-Content-Length '\(text)' is no number")
+            }
+            return length
+        }
+        let encoding = request.headers[.contentEncoding]
+        var body = ByteBuffer()
+        var header: RequestDecoding.Header?
+        do {
+            for try await var part in request.body {
+                guard body.readableBytes + part.readableBytes <= bodyLimit else { throw tooLarge }
+                if body.capacity == 0 { body.reserveCapacity(min(announced ?? 0, Self.firstReserve)) }
+                body.writeBuffer(&part)
+                guard header == nil, encoding == nil, let headerLength, body.readableBytes >= headerLength else {
+                    continue
+                }
+                let early = try Self.header(body, headerLength)
+                try service.admit(model: model, version: version, priority: early.priority, timeout: early.timeout())
+                header = early
+            }
+        } catch let error as InferenceError { throw error } catch {
             throw InferenceError(.cancelled, "the body ended early: \(error)")
         }
-        return try Compression.decoded(body, encoding: request.headers[.contentEncoding], limit: limit)
+        body = try Compression.decoded(body, encoding: encoding, limit: bodyLimit)
+        let known = if let header { header } else { try Self.header(body, headerLength) }
+        return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+            try RequestDecoding.request(known, bytes, model: model, version: version)
+        }
+    }
+
+    /// The most bytes that room is made for before they have come.
+    private static let firstReserve = 4 << 20
+
+    private static func header(_ body: ByteBuffer, _ length: Int?) throws(InferenceError) -> RequestDecoding.Header {
+        try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+            try RequestDecoding.header(bytes, length: length)
+        }
     }
 
     private static func response(

@@ -4,39 +4,60 @@ import ONNXRuntime
 
 /// Inference requests in JSON, with or without bytes behind it.
 enum RequestDecoding {
-    /// Reads the body of an inference request.
+    /// The JSON of an inference request, which may come before elements as bytes.
+    struct Header: Sendable {
+        /// The bytes that it took.
+        let length: Int
+        fileprivate let fields: Fields
+
+        /// See `InferenceRequest`.
+        var priority: Int? { fields.parameters?.priority }
+
+        /// See `InferenceRequest`.
+        func timeout() throws(InferenceError) -> Nanoseconds? { try fields.parameters?.deadline() }
+    }
+
+    /// Reads the JSON of an inference request.
     ///
     /// - Parameters:
-    ///   - body: JSON, then the elements of those inputs that say so, in their order.
-    ///   - headerLength: the bytes of JSON; all of the body if `nil`.
-    static func request(
-        _ body: UnsafeRawBufferPointer, headerLength: Int?, model: String, version: String?
-    ) throws(InferenceError) -> InferenceRequest {
-        let length = headerLength ?? body.count
-        guard (1...max(1, body.count)).contains(length), length <= body.count else {
+    ///   - body: JSON, and what has come behind it.
+    ///   - length: the bytes of JSON; all of the body if `nil`.
+    static func header(_ body: UnsafeRawBufferPointer, length: Int?) throws(InferenceError) -> Header {
+        let count = length ?? body.count
+        guard (1...max(1, body.count)).contains(count), count <= body.count else {
             throw InferenceError(
                 .invalid,
-                headerLength == nil
+                length == nil
                     ? "the request has no body; it needs JSON with 'inputs'"
-                    : "Inference-Header-Content-Length is \(length), but the body has \(body.count) bytes")
+                    : "Inference-Header-Content-Length is \(count), but the body has \(body.count) bytes")
         }
-        let header: Header
         do {
-            header = try JSONDecoder().decode(Header.self, from: Data(body[..<length]))
+            return Header(length: count, fields: try JSONDecoder().decode(Fields.self, from: Data(body[..<count])))
         } catch let error as InferenceError {
             throw error
         } catch {
             throw InferenceError(.invalid, "the request is not as it should be: \(Self.text(error))")
         }
-        var request = InferenceRequest(model: model, version: version, id: header.id)
-        request.wantsBinary = header.parameters?.binaryOutput ?? false
-        request.priority = header.parameters?.priority
-        request.timeout = try header.parameters?.deadline()
-        request.outputs = (header.outputs ?? []).map { output in
+    }
+
+    /// Makes an inference request of its JSON and the elements behind it, of those inputs that say so, in their order.
+    ///
+    /// - Parameters:
+    ///   - header: the JSON.
+    ///   - body: all of the body, JSON included.
+    static func request(
+        _ header: Header, _ body: UnsafeRawBufferPointer, model: String, version: String?
+    ) throws(InferenceError) -> InferenceRequest {
+        let fields = header.fields
+        var request = InferenceRequest(model: model, version: version, id: fields.id)
+        request.wantsBinary = fields.parameters?.binaryOutput ?? false
+        request.priority = header.priority
+        request.timeout = try header.timeout()
+        request.outputs = (fields.outputs ?? []).map { output in
             .init(name: output.name, isBinary: output.parameters?.binaryData ?? request.wantsBinary)
         }
-        var start = length
-        for input in header.inputs {
+        var start = header.length
+        for input in fields.inputs {
             var bytes = input.bytes
             if let size = input.binarySize {
                 guard size >= 0, size <= body.count - start else {
@@ -50,7 +71,7 @@ enum RequestDecoding {
             }
             request.inputs.append(.init(name: input.name, type: input.type, shape: input.shape, bytes: bytes))
         }
-        guard start == body.count || headerLength == nil else {
+        guard start == body.count else {
             throw InferenceError(
                 .invalid, "\(body.count - start) bytes behind the JSON belong to no input; say 'binary_data_size'")
         }
@@ -74,20 +95,20 @@ enum RequestDecoding {
         }
     }
 
-    private struct Header: Decodable {
+    fileprivate struct Fields: Decodable, Sendable {
         var id: String?
         var parameters: Parameters?
         var inputs: [Input]
         var outputs: [Output]?
     }
 
-    private struct Output: Decodable {
+    fileprivate struct Output: Decodable, Sendable {
         var name: String
         var parameters: Parameters?
     }
 
     /// Those parameters that mean something here; others are let be.
-    private struct Parameters: Decodable {
+    fileprivate struct Parameters: Decodable, Sendable {
         var binaryDataSize: Int?
         var binaryData: Bool?
         var binaryOutput: Bool?
@@ -122,7 +143,7 @@ enum RequestDecoding {
         return Nanoseconds(microseconds * 1_000)
     }
 
-    private struct Input: Decodable {
+    fileprivate struct Input: Decodable, Sendable {
         var name: String
         var type: ElementType
         var shape: [Int]

@@ -138,6 +138,43 @@ public final class InferenceService: Sendable {
         }
     }
 
+    /// Turns a request away that would be turned away, before the rest of it has come.
+    ///
+    /// - Parameters:
+    ///   - priority: as the request says.
+    ///   - timeout: as the request says.
+    func admit(
+        model name: String, version: String?, priority: Int?, timeout: Nanoseconds?
+    ) throws(InferenceError) {
+        let model = try model(name, version: version)
+        let pool = model.pool(priority: priority)
+        do throws(InferenceError) {
+            try check(model)
+            guard inFlight.load(ordering: .relaxed) < limit else { throw tooMany }
+            if let refusal = pool.refusal(left: timeout ?? pool.deadline) { throw refusal }
+        } catch {
+            note(error, of: model, pool, after: .zero)
+            throw error
+        }
+    }
+
+    private func check(_ model: ServedModel) throws(InferenceError) {
+        guard isReady else { throw notReady }
+        guard model.isReady else {
+            throw InferenceError(.refused, "model '\(model.name)' is not loaded; load it first")
+        }
+    }
+
+    private var tooMany: InferenceError {
+        InferenceError(
+            .refused, "\(limit) requests are in flight already", retryAfter: .milliseconds(Int64(100)))
+    }
+
+    private func note(_ error: InferenceError, of model: ServedModel, _ pool: InstancePool, after time: Nanoseconds) {
+        model.statistics.failed(pool.priority, error, after: time, at: Self.wallClock)
+        journal.ended(model.name, pool.priority, error, after: time)
+    }
+
     /// Runs a request. Cancelling the Swift task gives it up, too.
     func infer(
         _ request: InferenceRequest, cancellation: Cancellation = Cancellation()
@@ -147,14 +184,10 @@ public final class InferenceService: Sendable {
         let arrival = sink.now
         let pool = model.pool(priority: request.priority)
         do throws(InferenceError) {
-            guard isReady else { throw notReady }
-            guard model.isReady else {
-                throw InferenceError(.refused, "model '\(model.name)' is not loaded; load it first")
-            }
+            try check(model)
             guard inFlight.add(1, ordering: .relaxed).newValue <= limit else {
                 inFlight.subtract(1, ordering: .relaxed)
-                throw InferenceError(
-                    .refused, "\(limit) requests are in flight already", retryAfter: .milliseconds(Int64(100)))
+                throw tooMany
             }
             defer { inFlight.subtract(1, ordering: .relaxed) }
             let inputs = try arranged(request, model)
@@ -173,8 +206,7 @@ public final class InferenceService: Sendable {
             journal.answered(model.name, pool.priority, queue: start - arrival, compute: end - start)
             return answer
         } catch {
-            model.statistics.failed(pool.priority, error, after: sink.now - arrival, at: Self.wallClock)
-            journal.ended(model.name, pool.priority, error, after: sink.now - arrival)
+            note(error, of: model, pool, after: sink.now - arrival)
             throw error
         }
     }
@@ -275,6 +307,8 @@ private struct ExecutorSink: JobSink {
     ) throws(SubmissionError) -> JobID {
         try executor.submit(task: task, inputs: inputs, relativeDeadline: relativeDeadline, completion: completion)
     }
+
+    func wouldAdmit(task: Int) -> Bool { executor.wouldAdmit(task: task) }
 
     func cancel(_ job: JobID) { executor.cancel(job) }
 

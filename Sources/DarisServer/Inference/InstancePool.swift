@@ -11,6 +11,9 @@ protocol JobSink: Sendable {
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID
 
+    /// Whether a job of a task that has none would be admitted now.
+    func wouldAdmit(task: Int) -> Bool
+
     func cancel(_ job: JobID)
 
     /// The clock that deadlines are told by.
@@ -19,6 +22,9 @@ protocol JobSink: Sendable {
 
 /// The tasks that serve one model at one priority, each of which runs one job at a time, and the requests that wait for
 /// one to be free.
+///
+/// Where the scheduler would not admit another job beside those that run, a request waits for one of them to end, and so
+/// is not turned away after it has waited. If none runs, the scheduler says why.
 ///
 /// A low-priority request waits only if it can still be in time: what came before it, at the pace of late, tells, times a
 /// caution that grows when requests are late nevertheless. So whoever must be turned away hears of it at once. A
@@ -102,31 +108,41 @@ final class InstancePool: Sendable {
         }
         let now = sink.now
         let next: Next = state.withLock { state in
-            if state.waiting.isEmpty, let task = state.idle.popLast() { return .start(task) }
-            guard state.waiting.count < limit else {
-                return .refuse(
-                    InferenceError(
-                        .refused, "model '\(name)': \(limit) requests wait for it already",
-                        retryAfter: wait(behind: state.waiting.count, state)))
-            }
-            let wait = wait(behind: state.waiting.count, state)
-            let likely = Double((wait + state.pace).rawValue) * Double(state.caution.value) / Double(Caution.least)
-            guard priority == .high || likely <= Double((entry.deadline - now).rawValue) else {
-                return .refuse(
-                    InferenceError(
-                        .refused,
-                        "model '\(name)': it is busy, and \(state.waiting.count) requests wait for it: this one would be "
-                            + "late", retryAfter: wait))
-            }
+            if state.waiting.isEmpty, hasRoom(state) { return .start(state.idle.removeLast()) }
+            if let refusal = refusal(left: entry.deadline - now, state) { return .refuse(refusal) }
             entry.place.withLock { $0 = .waiting }
             state.waiting.append(entry)
             return .wait
         }
         switch next {
-        case .start(let task): run(entry, on: task)
+        case .start(let task): if !handIn(entry, to: task) { handInNext() }
         case .wait: break
         case .refuse(let error): finish(entry, .failure(error))
         }
+    }
+
+    /// Why a request with so much time left would not be taken in now; `nil` if it would.
+    func refusal(left: Nanoseconds) -> InferenceError? {
+        state.withLock { state in
+            state.waiting.isEmpty && hasRoom(state) ? nil : refusal(left: left, state)
+        }
+    }
+
+    /// Why one more may not wait.
+    private func refusal(left: Nanoseconds, _ state: borrowing State) -> InferenceError? {
+        let count = state.waiting.count
+        let wait = wait(behind: count, state)
+        guard count < limit else {
+            return InferenceError(
+                .refused, "model '\(name)': \(limit) requests wait for it already", retryAfter: wait)
+        }
+        let likely = Double((wait + state.pace).rawValue) * Double(state.caution.value) / Double(Caution.least)
+        guard priority == .high || likely <= Double(left.rawValue) else {
+            return InferenceError(
+                .refused, "model '\(name)': it is busy, and \(count) requests wait for it: this one would be late",
+                retryAfter: wait)
+        }
+        return nil
     }
 
     /// Gives a request up, wherever it is.
@@ -151,42 +167,45 @@ final class InstancePool: Sendable {
 
     private static let cancelled = InferenceError(.cancelled, "the client gave it up")
 
-    /// How long a request behind so many others waits until a task is free for it.
+    /// Whether a request can be handed in.
+    private func hasRoom(_ state: borrowing State) -> Bool {
+        guard let task = state.idle.last else { return false }
+        return state.idle.count == tasks.count || sink.wouldAdmit(task: task)
+    }
+
+    /// How long a request behind so many others waits until there is room for it, by as many as run now.
     private func wait(behind count: Int, _ state: borrowing State) -> Nanoseconds {
-        Nanoseconds(state.pace.rawValue * Int64(count + 1) / Int64(tasks.count))
+        Nanoseconds(state.pace.rawValue * Int64(count + 1) / Int64(max(1, tasks.count - state.idle.count)))
     }
 
-    /// Hands requests to a task that is free, until one is running there or none waits.
-    private func run(_ first: Entry, on task: Int) {
-        var next: Entry? = first
-        while let entry = next {
-            guard !handIn(entry, to: task) else { return }
-            next = self.next(for: task)
+    /// Hands those in who wait, as far as there is room.
+    private func handInNext() {
+        func next() -> (Entry, Int)? {
+            state.withLock { state in
+                guard !state.waiting.isEmpty, hasRoom(state) else { return nil }
+                return (state.waiting.removeFirst(), state.idle.removeLast())
+            }
         }
+        while let (entry, task) = next() { _ = handIn(entry, to: task) }
     }
 
-    /// Who is next on a task that has come free; if nobody waits, it is idle.
-    private func next(for task: Int) -> Entry? {
-        state.withLock { state in
-            let next = state.waiting.popFirst()
-            if next == nil { state.idle.append(task) }
-            return next
-        }
-    }
-
-    /// Hands a request to a free task, or tells it why not.
+    /// Hands a request to a free task, or tells it why not and leaves the task idle.
     private func handIn(_ entry: Entry, to task: Int) -> Bool {
         let now = sink.now
         let left = entry.deadline - now
         guard left > .zero else {
-            state.withLock { $0.caution.learn(isLate: true, since: entry.arrival, now: now) }
+            state.withLock { state in
+                state.caution.learn(isLate: true, since: entry.arrival, now: now)
+                state.idle.append(task)
+            }
             finish(entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
             return false
         }
         do throws(SubmissionError) {
             let job = try sink.submit(task: task, inputs: entry.inputs, relativeDeadline: left) { [self] result in
                 learn(result, of: entry, started: now)
-                if let next = next(for: task) { run(next, on: task) }
+                state.withLock { $0.idle.append(task) }
+                handInNext()
                 finish(entry, result.mapError { InferenceError($0, model: name) }, started: now)
             }
             let isCancelled = entry.place.withLock { place in
@@ -201,6 +220,7 @@ final class InstancePool: Sendable {
             if isCancelled { sink.cancel(job) }
             return true
         } catch {
+            state.withLock { $0.idle.append(task) }
             finish(entry, .failure(InferenceError(error, model: name)))
             return false
         }
