@@ -1,10 +1,12 @@
 /// One line of a run record: what happened to the scheduler, or what it decided, and when. A trivial value, so a driver
 /// can keep millions of them in one buffer.
 public struct RecordEntry: Hashable, Sendable {
-    /// An event that went in or a command that came out.
+    /// An event that went in, a command that came out, or what is known besides.
     public enum Content: Hashable, Sendable {
         case event(Event)
         case command(Command)
+        /// Whose trace the job belongs to that is released next.
+        case trace(JobID, TraceContext)
     }
 
     /// The time with which the event was handed to the scheduler; that of a command is its event's.
@@ -17,6 +19,13 @@ public struct RecordEntry: Hashable, Sendable {
     public init(_ time: Nanoseconds, _ event: Event) {
         self.time = time
         content = .event(event)
+    }
+
+    /// Whose trace a job belongs to.
+    @inlinable
+    public init(_ time: Nanoseconds, _ job: JobID, _ trace: TraceContext) {
+        self.time = time
+        content = .trace(job, trace)
     }
 
     /// A command that came out.

@@ -1,13 +1,22 @@
 /// The keys of a line of a run record.
 enum RecordKey: UInt8, CaseIterable {
     case t, e, c, task, seq, lane, stage, context, x, d, at, migrated, fate, reason, priority, release, deadline, finish
-    case end, entries
+    case end, entries, n, trace, parent
 
     /// Whether its values are words rather than integers.
     var isWord: Bool {
         switch self {
-        case .e, .c, .migrated, .fate, .reason, .priority: true
+        case .e, .c, .n, .migrated, .fate, .reason, .priority: true
         default: false
+        }
+    }
+
+    /// Hexadecimal digits in quotes that its value has; 0 if it is no such value.
+    var hexDigits: Int {
+        switch self {
+        case .trace: 32
+        case .parent: 16
+        default: 0
         }
     }
 
@@ -18,7 +27,7 @@ enum RecordKey: UInt8, CaseIterable {
 /// The words of a run record.
 enum RecordWord: UInt8 {
     case release, done, fail, cancel, timer, lost, restored, removed, added
-    case admit, queue, join, run, end, wake
+    case admit, queue, join, run, end, wake, trace
     case `true`, `false`, high, low
     case rejected, skipped, completed, dropped, failed
     case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
@@ -37,7 +46,8 @@ enum RecordWord: UInt8 {
         [
             ("release", .release), ("done", .done), ("fail", .fail), ("cancel", .cancel), ("timer", .timer),
             ("lost", .lost), ("restored", .restored), ("removed", .removed), ("added", .added), ("admit", .admit),
-            ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("true", .true),
+            ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("trace", .trace),
+            ("true", .true),
             ("false", .false),
             ("HP", .high), ("LP", .low),
         ]
@@ -76,8 +86,11 @@ private struct WordTable<Value: Sendable>: Sendable {
 
 /// The values of one line, by key.
 struct RecordFields {
-    private var values = InlineArray<20, Int64>(repeating: 0)
+    /// One for every `RecordKey`.
+    private var values = InlineArray<23, Int64>(repeating: 0)
     private var present: UInt32 = 0
+    /// The upper half of `trace`, whose value is the lower.
+    var traceHigh: Int64 = 0
 
     func has(_ key: RecordKey) -> Bool { present & (1 << UInt32(key.rawValue)) != 0 }
     subscript(key: RecordKey) -> Int64 { values[Int(key.rawValue)] }

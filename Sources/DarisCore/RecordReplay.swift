@@ -45,6 +45,7 @@ public struct RecordReplay: ~Copyable {
         case .command(let command):
             guard matched < commands.count, commands[matched] == command else { return mismatch(recorded: command) }
             matched += 1
+        case .trace: break
         }
         return nil
     }

@@ -17,7 +17,8 @@
 /// ```
 ///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
-/// `timer`, `lost`, `restored`, `removed`, `added`. Commands: `admit`, `queue`, `join` (as `run`: the
+/// `timer`, `lost`, `restored`, `removed`, `added`. Notes (`n`): `trace`, which comes before the release of its job, with the
+/// hexadecimal ids `trace` and `parent` of W3C Trace Context. Commands: `admit`, `queue`, `join` (as `run`: the
 /// stage runs in the batch of the next `run` on its lane), `run`, `end`, `wake`. All times are integer nanoseconds.
 public struct RunRecordEncoder: Sendable {
     /// The text not yet taken away by `drain`.
@@ -58,6 +59,14 @@ public struct RunRecordEncoder: Sendable {
         switch entry.content {
         case .event(let event): append(event)
         case .command(let command): append(command)
+        case .trace(let id, let trace):
+            text(",\"n\":\"trace\"")
+            job(id)
+            text(",\"trace\":\"")
+            bytes.append(contentsOf: trace.traceID.utf8)
+            text("\",\"parent\":\"")
+            bytes.append(contentsOf: trace.parentID.utf8)
+            text("\"")
         }
         text("}\n")
     }

@@ -170,10 +170,11 @@ public struct RunRecordReader: Sendable {
         guard time >= .zero, time <= RunRecord.latestTime else {
             throw error("the time \"t\" must be from 0 to \(RunRecord.latestTime.rawValue) ns, not \(time.rawValue)")
         }
-        switch (fields.has(.e), fields.has(.c)) {
-        case (true, false): return RecordEntry(time, try event(fields))
-        case (false, true): return RecordEntry(time, try command(fields))
-        default: throw error("a line holds either an event \"e\" or a command \"c\"")
+        switch (fields.has(.e), fields.has(.c), fields.has(.n)) {
+        case (true, false, false): return RecordEntry(time, try event(fields))
+        case (false, true, false): return RecordEntry(time, try command(fields))
+        case (false, false, true): return RecordEntry(time, try job(fields), try trace(fields))
+        default: throw error("a line holds one of an event \"e\", a command \"c\" and a note \"n\"")
         }
     }
 
@@ -194,6 +195,13 @@ public struct RunRecordReader: Sendable {
         case .added: return .taskAdded(try int(.task, fields))
         default: throw error("an event is release, done, fail, cancel, timer, lost, restored, removed or added")
         }
+    }
+
+    private func trace(_ fields: RecordFields) throws(RecordError) -> TraceContext {
+        guard RecordWord(rawValue: UInt8(fields[.n])) == .trace else { throw error("a note is trace") }
+        return TraceContext(
+            high: UInt64(bitPattern: fields.traceHigh),
+            low: UInt64(bitPattern: try value(.trace, fields)), parent: UInt64(bitPattern: try value(.parent, fields)))
     }
 
     private func command(_ fields: RecordFields) throws(RecordError) -> Command {
@@ -257,7 +265,11 @@ public struct RunRecordReader: Sendable {
             guard let key = RecordKey.named(bytes[name]) else { throw error("the key \"\(text(name))\" is unknown") }
             if fields.has(key) { throw error("\"\(key)\" stands there twice") }
             try expect(":")
-            fields.set(key, to: try readValue(of: key))
+            if key.hexDigits > 0 {
+                try readHex(key, into: &fields)
+            } else {
+                fields.set(key, to: try readValue(of: key))
+            }
             guard position < bytes.count else { throw cutOff() }
             if bytes[position] != UInt8(ascii: ",") { break }
             position += 1
@@ -282,6 +294,17 @@ public struct RunRecordReader: Sendable {
         }
         guard let word = RecordWord.named(bytes[name]) else { throw error("\"\(key)\" cannot be \"\(text(name))\"") }
         return Int64(word.rawValue)
+    }
+
+    private mutating func readHex(_ key: RecordKey, into fields: inout RecordFields) throws(RecordError) {
+        let digits = bytes[try quoted()]
+        func number(_ part: ArraySlice<UInt8>) -> Int64? {
+            TraceContext.number(part, digits: 16).map { Int64(bitPattern: $0) }
+        }
+        guard digits.count == key.hexDigits, let low = number(digits.suffix(16)), let high = number(digits.prefix(16))
+        else { throw error("\"\(key)\" must be \(key.hexDigits) hexadecimal digits") }
+        fields.set(key, to: low)
+        if key == .trace { fields.traceHigh = high }
     }
 
     private mutating func integer(of key: RecordKey) throws(RecordError) -> Int64 {

@@ -90,7 +90,10 @@ struct ServeCommand: ParsableCommand {
             try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
         }
         var executorOptions = Executor<MachineDevice>.Options()
-        if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
+        if let recorder {
+            executorOptions.observer = { recorder.observe($0, $1, $2) }
+            executorOptions.traceObserver = { recorder.observe($0, $1, $2) }
+        }
         let executor = prepared.executor(duration: .distantFuture, options: executorOptions)
         executor.start()
         service.serve(prepared, executor: executor)

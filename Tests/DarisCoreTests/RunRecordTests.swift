@@ -64,6 +64,41 @@ struct RunRecordTests {
         #expect(read == record)
     }
 
+    @Test("whose trace a job belongs to is written and read, and changes nothing in the replay")
+    func traces() throws {
+        var record = try Self.record(duration: .milliseconds(100))
+        let trace = try #require(TraceContext(traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+        record.entries.insert(RecordEntry(.zero, JobID(task: 0, sequence: 0), trace), at: 0)
+        let line =
+            #"{"t":0,"n":"trace","task":0,"seq":0,"trace":"0af7651916cd43dd8448eb211c80319c","parent":"b7ad6b7169203331"}"#
+        #expect(String(decoding: record.encoded(), as: UTF8.self).split(separator: "\n")[1] == line)
+        #expect(try RunRecord.read(bytes: record.encoded()) == record && record.replay() == nil)
+        for (from, to, words) in [
+            ("c80319c", "c80319C", "\"trace\" must be 32 hexadecimal digits"),
+            ("\"b7ad", "\"7ad", "\"parent\" must be 16 hexadecimal digits"),
+            ("\"n\":\"trace\"", "\"n\":\"run\"", "a note is trace"), (",\"seq\":0", "", "\"seq\" is missing"),
+            ("\"n\":\"trace\"", "\"n\":\"trace\",\"e\":\"timer\"", "a line holds one of an event"),
+        ] {
+            let wrong = line.replacingOccurrences(of: from, with: to)
+            #expect(try problem(line: wrong)?.contains(words) == true, "\(wrong)")
+        }
+    }
+
+    @Test("a trace parent is read as the standard has it, or not at all")
+    func traceParents() {
+        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+        #expect(TraceContext(traceParent: "00-\(trace)-\(span)-01")?.traceID == trace)
+        #expect(TraceContext(traceParent: "01-\(trace)-\(span)-00-more")?.parentID == span)
+        let zeros = String(repeating: "0", count: 32)
+        for wrong in [
+            "", "00", "00-\(trace)-\(span)", "ff-\(trace)-\(span)-01", "00-\(zeros)-\(span)-01",
+            "00-\(trace)-\(zeros.prefix(16))-01", "00-\(trace.uppercased())-\(span)-01", "00-\(trace)-\(span)-01-more",
+            "00-\(trace.dropLast())-\(span)-01", "00-\(trace)0-\(span)-01",
+        ] {
+            #expect(TraceContext(traceParent: wrong) == nil, "\(wrong)")
+        }
+    }
+
     @Test("a record longer than the pieces it is read in comes out whole, and its replay counts every job")
     func pieces() throws {
         let record = try Self.record(duration: .seconds(Int64(16)))
@@ -198,7 +233,8 @@ struct RunRecordTests {
             try problem(line: "{ \"t\":0}")?.hasPrefix("x.jsonl, line 2: here stands ' ' where '\"' would be right")
                 == true)
         #expect(
-            try problem(line: "{\"t\":0}") == "x.jsonl, line 2: a line holds either an event \"e\" or a command \"c\"")
+            try problem(line: "{\"t\":0}")
+                == "x.jsonl, line 2: a line holds one of an event \"e\", a command \"c\" and a note \"n\"")
         #expect(try problem(line: "{\"t\":-1,\"e\":\"timer\"}")?.contains("must be from 0 to") == true)
         #expect(
             try problem(line: "{\"t\":9223372036854775808,\"e\":\"timer\"}")?.contains("does not fit 64 bits") == true)

@@ -10,6 +10,7 @@ final class ManualSink: JobSink {
     struct Job {
         var id: JobID
         var relativeDeadline: Nanoseconds?
+        var trace: TraceContext?
         var completion: @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     }
 
@@ -28,14 +29,14 @@ final class ManualSink: JobSink {
     var now: Nanoseconds { state.withLock { $0.now } }
 
     func submit(
-        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?,
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?, trace: TraceContext?,
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID {
         let result: Result<JobID, SubmissionError> = state.withLock { state in
             if let refusal = state.refusal { return .failure(refusal) }
             let id = JobID(task: task, sequence: state.submitted)
             state.submitted += 1
-            state.jobs.append(Job(id: id, relativeDeadline: relativeDeadline, completion: completion))
+            state.jobs.append(Job(id: id, relativeDeadline: relativeDeadline, trace: trace, completion: completion))
             return .success(id)
         }
         return try result.get()
@@ -199,7 +200,7 @@ struct InstancePoolTests {
         #expect(sink.running == 1)
     }
 
-    @Test("whoever the scheduler would not admit beside those that run waits for them, and is not turned away afterwards")
+    @Test("whoever would not be admitted beside those that run waits for them, and is not turned away afterwards")
     func admission() {
         let pool = pool(tasks: [0, 1, 2])
         enter("first", pool)

@@ -83,7 +83,7 @@ struct LogTests {
         #expect(all.first?["reason"] as? String == "it is busy" && all.first?["level"] as? String == "notice")
     }
 
-    @Test("an id that is no plain text is replaced, a trace parent that is none is left out")
+    @Test("an id that is no plain text is replaced")
     func tags() {
         #expect(RequestTag(id: "a-B_9.:/=+@", traceParent: nil).id == "a-B_9.:/=+@")
         for id in [nil, "", "two words", "line\nend", "größe", String(repeating: "x", count: 129)] {
@@ -91,16 +91,5 @@ struct LogTests {
             #expect(made != id && made.count == 16, "\(made)")
         }
         #expect(RequestTag(id: nil, traceParent: nil).id != RequestTag(id: nil, traceParent: nil).id)
-        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
-        #expect(TraceParent("00-\(trace)-\(span)-01")?.traceID == trace)
-        #expect(TraceParent("01-\(trace)-\(span)-00-more")?.parentID == span)
-        let zeros = String(repeating: "0", count: 32)
-        for wrong in [
-            "", "00", "00-\(trace)-\(span)", "ff-\(trace)-\(span)-01", "00-\(zeros)-\(span)-01",
-            "00-\(trace)-\(zeros.prefix(16))-01", "00-\(trace.uppercased())-\(span)-01", "00-\(trace)-\(span)-01-more",
-            "00-\(trace.dropLast())-\(span)-01",
-        ] {
-            #expect(TraceParent(wrong) == nil, "\(wrong)")
-        }
     }
 }

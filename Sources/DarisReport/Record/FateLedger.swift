@@ -60,16 +60,18 @@ struct FateLedger {
     }
 
     private mutating func note(
-        _ kind: Kind, _ job: JobID, from: Nanoseconds, to: Nanoseconds, context: Int, words: () -> String
+        _ kind: Kind, _ trace: JobTrace, to: Nanoseconds, context: Int, words: () -> String
     ) {
+        let job = trace.job
         let noted = groups[kind]?.noted[job.task, default: 0] ?? 0
         let isExplained = noted < Self.taskLimit && groups[kind]?.notes.count ?? 0 < Self.kindLimit
-        let text = isExplained ? words() : ""
+        let client = trace.client.map { " Trace \($0.traceID)." } ?? ""
+        let text = isExplained ? words() + client : ""
         groups[kind, default: Group()].count += 1
         groups[kind]?.byTask[job.task, default: 0] += 1
         guard isExplained else { return }
         groups[kind]?.noted[job.task, default: 0] += 1
-        groups[kind]?.notes.append(Note(job: job, from: from, to: to, context: context, words: text))
+        groups[kind]?.notes.append(Note(job: job, from: trace.release, to: to, context: context, words: text))
     }
 }
 
@@ -85,9 +87,9 @@ extension FateLedger: RunFollower {
             let context = trace.admission?.context ?? scheduler.home(of: outcome.job.task)
             if outcome.reason == .noContextFits {
                 let test = AdmissionWords(outcome.job.task, step, scheduler)
-                note(kind, outcome.job, from: outcome.release, to: outcome.finish, context: context) { test.text }
+                note(kind, trace, to: outcome.finish, context: context) { test.text }
             } else {
-                note(kind, outcome.job, from: outcome.release, to: outcome.finish, context: context) { words.text }
+                note(kind, trace, to: outcome.finish, context: context) { words.text }
             }
         }
     }
@@ -98,8 +100,7 @@ extension FateLedger: RunFollower {
             let isOverdue = trace.deadline < scheduler.now
             let words = FateWords(traces: traces, trace: trace, outcome: nil)
             note(
-                Kind(priority: priority, fate: nil, reason: isOverdue ? .late : nil), trace.job, from: trace.release,
-                to: end,
+                Kind(priority: priority, fate: nil, reason: isOverdue ? .late : nil), trace, to: end,
                 context: trace.admission?.context ?? scheduler.home(of: trace.job.task)
             ) { words.unfinished(at: end) }
         }

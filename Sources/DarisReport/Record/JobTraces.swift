@@ -5,12 +5,15 @@ struct JobTrace: Sendable {
     let job: JobID
     let release: Nanoseconds
     let deadline: Nanoseconds
+    /// Whose trace it belongs to.
+    let client: TraceContext?
     /// When it was admitted, on which context, and whether that was not its task's own.
     var admission: (time: Nanoseconds, context: Int, migrated: Bool)?
     /// The runs of its stages that have ended, in order.
     var runs: [StageRun] = []
 
-    init(_ job: JobID, release: Nanoseconds, deadline: Nanoseconds) {
+    init(_ job: JobID, release: Nanoseconds, deadline: Nanoseconds, client: TraceContext?) {
+        self.client = client
         self.job = job
         self.release = release
         self.deadline = deadline
@@ -59,7 +62,7 @@ struct JobTraces {
             released[task] += 1
             let span = min(
                 max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
-            jobs[job] = JobTrace(job, release: step.told, deadline: step.told + span)
+            jobs[job] = JobTrace(job, release: step.told, deadline: step.told + span, client: step.trace)
         }
         for run in step.ended {
             running[run.lane] = nil

@@ -16,6 +16,8 @@ struct RunStep {
     let started: [StageRun]
     /// uᵢ of the released task before the event, which the admission test went by.
     let utilisation: Utilisation?
+    /// Whose trace the released job belongs to.
+    let trace: TraceContext?
 }
 
 /// Something that looks on while a recorded run goes on again.
@@ -44,19 +46,26 @@ extension RunRecordReader {
         var reader = self
         var replay = RecordReplay(configuration)
         var running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
+        var noted: (job: JobID, trace: TraceContext)?
         while let entry = try reader.next() {
+            if case .trace(let job, let trace) = entry.content { noted = (job, trace) }
             guard case .event(let event) = entry.content else {
                 if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
                 continue
             }
             var utilisation: Utilisation?
-            if case .jobReleased(let task, _) = event { utilisation = replay.scheduler.utilisation(of: task) }
+            var trace: TraceContext?
+            if case .jobReleased(let task, _) = event {
+                utilisation = replay.scheduler.utilisation(of: task)
+                let job = JobID(task: task, sequence: replay.scheduler.releasedJobs(of: task))
+                if let noted, noted.job == job { trace = noted.trace }
+            }
             if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
             let ended = takeEnded(event, at: replay.scheduler.now, &running)
             let started = takeStarted(replay.commands, replay.scheduler, &running)
             let step = RunStep(
                 event: event, time: replay.scheduler.now, told: entry.time, commands: replay.commands, ended: ended,
-                started: started, utilisation: utilisation)
+                started: started, utilisation: utilisation, trace: trace)
             follower.follow(step, replay.scheduler)
         }
         if let mismatch = replay.finish() { throw reader.error(mismatch) }

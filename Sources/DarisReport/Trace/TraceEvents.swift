@@ -85,7 +85,7 @@ private struct TraceWriter: RunFollower {
             let span = min(
                 max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
             deadlines[job] = step.told + span
-            instant("release", job, at: step.told, context: scheduler.home(of: task))
+            instant("release", job, at: step.told, context: scheduler.home(of: task), trace: step.trace)
         case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
             change("context lost", context, at: step.time)
         case .contextRestored(let context) where (0..<configuration.partition.contexts).contains(context):
@@ -159,15 +159,18 @@ private struct TraceWriter: RunFollower {
 
     /// A moment of a job, on the row of its context for those.
     private mutating func instant(
-        _ name: String, _ job: JobID, at time: Nanoseconds, context: Int, reason: FateReason? = nil
+        _ name: String, _ job: JobID, at time: Nanoseconds, context: Int, reason: FateReason? = nil,
+        trace: TraceContext? = nil
     ) {
         let deadline = deadlines[job].map { ",\"deadline_s\":\($0.inSeconds)" } ?? ""
+        let client =
+            trace.map { ",\"trace_id\":\"\($0.traceID)\",\"parent_id\":\"\($0.parentID)\"" } ?? ""
         let why = reason.map { ",\"reason\":\(quoted($0.text))" } ?? ""
         add(
             "\"ph\":\"i\",\"s\":\"t\",\"pid\":\(context + 1),\"tid\":\(configuration.partition.streams + 1),"
                 + "\"ts\":\(microseconds(time)),\"cat\":\"\(configuration.tasks[job.task].priority.name)\","
                 + "\"name\":\(quoted("\(name): \(names[job.task])")),"
-                + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(why)}")
+                + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(client)\(why)}")
     }
 
     private mutating func change(_ name: String, _ context: Int, at time: Nanoseconds) {

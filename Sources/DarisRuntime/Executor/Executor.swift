@@ -27,6 +27,8 @@ public final class Executor<D: Device>: Sendable {
         public var submissionLimit = 65_536
         /// Told of every event with the commands it led to, under the scheduler's lock: it must not wait.
         public var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
+        /// Told before the event of a job's release whose trace it belongs to, likewise.
+        public var traceObserver: (@Sendable (JobID, TraceContext, Nanoseconds) -> Void)?
 
         /// The defaults.
         public init() {}

@@ -19,12 +19,13 @@ extension Executor {
     ///   - inputs: the bytes of each input of its model, row-major, at the task's batch size; strings as
     ///     ``EncodedStrings`` has them.
     ///   - relativeDeadline: the job's own deadline from now; the task's if `nil`.
+    ///   - trace: whose trace the job belongs to, for the record.
     ///   - completion: called exactly once with the bytes of each output, or why there are none, on a thread that
     ///     belongs to no lane.
     /// - Returns: the job, to cancel it by.
     @discardableResult
     public func submit(
-        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil,
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil, trace: TraceContext? = nil,
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID {
         guard arrivals.indices.contains(task) else { throw .unknownTask("\(task)") }
@@ -49,7 +50,9 @@ extension Executor {
             untold.add(1, ordering: .relaxed)
             let job = JobID(task: task, sequence: state.scheduler.releasedJobs(of: task))
             state.submissions[job] = submission
-            handle(.jobReleased(task: task, relativeDeadline: relativeDeadline), at: clock.now, &state)
+            let now = clock.now
+            if let trace { options.traceObserver?(job, trace, now) }
+            handle(.jobReleased(task: task, relativeDeadline: relativeDeadline), at: now, &state)
             return .success(job)
         }
         return try result.get()

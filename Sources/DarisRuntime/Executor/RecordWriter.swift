@@ -73,6 +73,17 @@ public final class RecordWriter: Sendable {
         }
     }
 
+    /// Puts aside whose trace the job belongs to that is released next.
+    public func observe(_ job: JobID, _ trace: TraceContext, _ time: Nanoseconds) {
+        state.withLock { state in
+            guard state.entries.count < Self.entryLimit, !state.isFull else {
+                state.isFull = true
+                return
+            }
+            state.entries.append(RecordEntry(time, job, trace))
+        }
+    }
+
     /// Writes what is left and closes the file.
     ///
     /// - Parameter end: when the run ended.

@@ -219,8 +219,9 @@ public final class InferenceService: Sendable {
     ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let entry = InstancePool.Entry(inputs: inputs, arrival: arrival, deadline: deadline) {
-                    result, started in
+                let entry = InstancePool.Entry(
+                    inputs: inputs, arrival: arrival, deadline: deadline, trace: RequestTag.current?.trace
+                ) { result, started in
                     continuation.resume(returning: (result, started))
                 }
                 pool.enter(entry)
@@ -302,10 +303,11 @@ private struct ExecutorSink: JobSink {
     let executor: Executor<MachineDevice>
 
     func submit(
-        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?,
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?, trace: TraceContext?,
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID {
-        try executor.submit(task: task, inputs: inputs, relativeDeadline: relativeDeadline, completion: completion)
+        try executor.submit(
+            task: task, inputs: inputs, relativeDeadline: relativeDeadline, trace: trace, completion: completion)
     }
 
     func wouldAdmit(task: Int) -> Bool { executor.wouldAdmit(task: task) }

@@ -7,7 +7,7 @@ import Synchronization
 protocol JobSink: Sendable {
     /// Releases a job of a task and calls `completion` once, on a thread that belongs to no lane.
     func submit(
-        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?,
+        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?, trace: TraceContext?,
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID
 
@@ -35,16 +35,18 @@ final class InstancePool: Sendable {
         let inputs: [[UInt8]]
         let arrival: Nanoseconds
         let deadline: Nanoseconds
+        let trace: TraceContext?
         let completion: @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
         fileprivate let place = Mutex(Place.new)
 
         init(
-            inputs: [[UInt8]], arrival: Nanoseconds, deadline: Nanoseconds,
+            inputs: [[UInt8]], arrival: Nanoseconds, deadline: Nanoseconds, trace: TraceContext? = nil,
             completion: @escaping @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
         ) {
             self.inputs = inputs
             self.arrival = arrival
             self.deadline = deadline
+            self.trace = trace
             self.completion = completion
         }
     }
@@ -202,7 +204,9 @@ final class InstancePool: Sendable {
             return false
         }
         do throws(SubmissionError) {
-            let job = try sink.submit(task: task, inputs: entry.inputs, relativeDeadline: left) { [self] result in
+            let job = try sink.submit(
+                task: task, inputs: entry.inputs, relativeDeadline: left, trace: entry.trace
+            ) { [self] result in
                 learn(result, of: entry, started: now)
                 state.withLock { $0.idle.append(task) }
                 handInNext()

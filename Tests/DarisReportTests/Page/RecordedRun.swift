@@ -12,6 +12,8 @@ struct RecordedRun {
     /// Execution time of a stage of a job, in ms; AFET if `nil`.
     var times: (JobID, Int) -> Double? = { _, _ in nil }
     var fails: (JobID, Int) -> Bool = { _, _ in false }
+    /// Whose traces jobs belong to.
+    var traces: [JobID: TraceContext] = [:]
     /// When the run stops, whatever is in flight.
     var stopMs = Double.infinity
 
@@ -38,6 +40,10 @@ struct RecordedRun {
             let (time, event) = pending.remove(at: place)
             guard time.inMilliseconds < stopMs else { break }
             end = time
+            if case .jobReleased(let task, _) = event {
+                let job = JobID(task: task, sequence: scheduler.releasedJobs(of: task))
+                if let trace = traces[job] { entries.append(RecordEntry(time, job, trace)) }
+            }
             scheduler.handle(event, at: time, into: &commands)
             entries.append(RecordEntry(time, event))
             for command in commands {

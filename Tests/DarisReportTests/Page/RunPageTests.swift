@@ -53,6 +53,19 @@ struct RunPageTests {
         #expect((figures["hp"] as? [String: Any])?["missed"] as? Int == page.summary.hp.missed)
     }
 
+    @Test("a miss, and a job that was turned away, name the trace that their clients follow")
+    func clients() throws {
+        var run = RecordedRun.eventful
+        let ids = ["0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"]
+        for (job, id) in zip([JobID(task: 0, sequence: 2), JobID(task: 3, sequence: 0)], ids) {
+            run.traces[job] = TraceContext(traceParent: "00-\(id)-b7ad6b7169203331-01")
+        }
+        let notes = try page(run).ledger.groups.values.flatMap(\.notes)
+        #expect(notes.count { $0.words.contains(" Trace ") } == 2)
+        #expect(notes.first { $0.job == JobID(task: 0, sequence: 2) }?.words.hasSuffix(" Trace \(ids[0]).") == true)
+        #expect(notes.first { $0.job == JobID(task: 3, sequence: 0) }?.words.hasSuffix(" Trace \(ids[1]).") == true)
+    }
+
     @Test("every job and every stage run of a small record is in the page, exactly")
     func everyJob() throws {
         let run = RecordedRun.eventful

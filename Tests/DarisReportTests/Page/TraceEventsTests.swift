@@ -40,6 +40,17 @@ struct TraceEventsTests {
         #expect(outcomes == ["completed", "failed", "lost", "unfinished"])
     }
 
+    @Test("the release of a job whose client follows a trace says which")
+    func clients() throws {
+        var run = RecordedRun.eventful
+        run.traces[JobID(task: 0, sequence: 2)] = TraceContext(
+            traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        let arguments = try trace(run).compactMap { $0["args"] as? [String: Any] }.filter { $0["trace_id"] != nil }
+        #expect(arguments.count == 1 && arguments[0]["job"] as? String == "front #2")
+        #expect(arguments[0]["trace_id"] as? String == "0af7651916cd43dd8448eb211c80319c")
+        #expect(arguments[0]["parent_id"] as? String == "b7ad6b7169203331")
+    }
+
     @Test("instants for releases and for what went wrong, counters that change, names for contexts and lanes")
     func others() throws {
         let run = RecordedRun.eventful
