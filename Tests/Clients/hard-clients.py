@@ -18,6 +18,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -66,11 +67,11 @@ def read_all(client):
         return data
 
 
-def post(address, body=BODY, timeout=20):
+def post(address, body=BODY, timeout=20, headers={}):
     host, port = address.rsplit(":", 1)
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
-        connection.request("POST", "/v2/models/sums/infer", body=body)
+        connection.request("POST", "/v2/models/sums/infer", body=body, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -264,10 +265,16 @@ def main():
             server.process.kill()
             server.process.wait()
         start = time.monotonic()
-        server = Server(command)
+        server = Server([*command, "--record", folder / "run.jsonl"])
         elapsed = time.monotonic() - start
         checks.that(elapsed < 5, f"after kill -9 it is ready within 5 s: {elapsed:.1f} s")
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        post(server.http, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
         ending(checks, server)
+        recorded = [line for line in (folder / "run.jsonl").read_text().splitlines() if trace in line]
+        checks.that(len(recorded) == 1 and '"n":"trace"' in recorded[0], f"a client's trace is in the record: {recorded}")
+        page = subprocess.run([arguments.daris.resolve(), "report", folder / "run.jsonl", "-o", folder / "run.html"])
+        checks.that(page.returncode == 0, "the record makes a report")
     checks.end("Hard clients")
 
 
