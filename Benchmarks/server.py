@@ -5,7 +5,9 @@
 
 Two models are served: a trivial one (adds 64 floats), for requests a second with 64 connections, and one that takes a tensor of
 600 KB and does next to nothing with it, for the time that a client waits beyond the inference. HTTP is driven by wrk, gRPC by
-h2load, and both by clients of a few lines that send the same bytes again and again.
+h2load, and both by clients of a few lines that send the same bytes again and again; what those clients take for themselves
+is part of the time, so h2load, whose client takes the least, sends the large message too. Calls of gRPC that do nothing
+tell what its library takes.
 
 It needs the packages of Tests/Clients/requirements.txt, and for wrk and h2load Debian's packages wrk and nghttp2-client; what
 is not there is left out.
@@ -125,6 +127,7 @@ def main():
             message = grpc_message("large", large)
             overhead("600 KB over gRPC", server.http, "large", lambda: infer(message))
             channel.close()
+            by_h2load(server, folder, message)
         finally:
             server.end()
 
@@ -145,14 +148,34 @@ def throughput(server, folder, inputs, seconds):
         print(f"HTTP, 64 connections, by wrk: {rate.group(1) if rate else printed} requests a second"
               + (f", {bad.group(1)} of them refused" if bad else ""), flush=True)
     if shutil.which("h2load"):
-        message = grpc_message("sums", inputs)
-        (folder / "message").write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
-        printed = subprocess.run(
-            ["h2load", "-c64", "-m1", "-t1", f"-D{seconds}", "-d", folder / "message", "-H", "content-type: application/grpc",
-             "-H", "te: trailers", f"http://{server.grpc}/inference.GRPCInferenceService/ModelInfer"],
-            capture_output=True, text=True).stdout
-        rate = re.search(r"finished in .*?, (\S+) req/s", printed)
-        print(f"gRPC, 64 connections, by h2load: {rate.group(1) if rate else printed} requests a second", flush=True)
+        for what, method, message in (
+                ("", "ModelInfer", grpc_message("sums", inputs)), (" that do nothing", "ServerLive", b"")):
+            printed = h2load(server, folder, method, message, "-c64", f"-D{seconds}")
+            rate = re.search(r"finished in .*?, (\S+) req/s", printed)
+            print(f"gRPC, 64 connections, by h2load: {rate.group(1) if rate else printed} requests{what} a second", flush=True)
+
+
+def h2load(server, folder, method, message, *options):
+    (folder / "message").write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+    return subprocess.run(
+        ["h2load", "-m1", "-t1", *options, "-d", folder / "message", "-H", "content-type: application/grpc",
+         "-H", "te: trailers", f"http://{server.grpc}/inference.GRPCInferenceService/{method}"],
+        capture_output=True, text=True).stdout
+
+
+def by_h2load(server, folder, message):
+    """The mean time of a large call, beyond the mean time of its inference."""
+    if not shutil.which("h2load"):
+        return
+    h2load(server, folder, "ModelInfer", message, "-c1", "-n100")
+    before = compute(server.http, "large")
+    printed = h2load(server, folder, "ModelInfer", message, "-c1", "-n1000")
+    after = compute(server.http, "large")
+    inference = (after[1] - before[1]) / (after[0] - before[0]) / 1e6
+    mean = re.search(r"time for request: +\S+ +\S+ +([\d.]+)(us|ms|s)", printed)
+    call = float(mean.group(1)) * {"us": 1e-3, "ms": 1, "s": 1e3}[mean.group(2)]
+    print(f"600 KB over gRPC by h2load: a call takes {call:.3f} ms, of which the inference {inference:.3f} ms: "
+          f"{call - inference:.3f} ms beyond it (means of 1000 calls)", flush=True)
 
 
 if __name__ == "__main__":

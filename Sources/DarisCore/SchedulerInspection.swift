@@ -53,8 +53,12 @@ extension Scheduler {
     /// How many jobs of a task have been released: the sequence number of the next.
     public func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
-    /// Whether a job of a task would be admitted if it were released now and the task had no other in flight.
-    public func wouldAdmit(_ task: Int) -> Bool { admissibleContext(for: task) != nil }
+    /// Whether a job of a task is worth releasing now, if the task has no other in flight: it would be admitted, or is not
+    /// by times that only a release has the scheduler forget (`SchedulerOptions.forgetting`).
+    public func wouldAdmit(_ task: Int) -> Bool {
+        guard tasks[task].isIn else { return false }
+        return admissibleContext(for: task) != nil || options.forgetting && !couldFit(task)
+    }
 
     /// Jobs of a task that are in flight though their deadline has passed.
     public func overdueJobs(of task: Int) -> Int {

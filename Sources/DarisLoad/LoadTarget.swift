@@ -76,7 +76,8 @@ struct LoadTarget: Sendable {
             response = try await client.execute(request, timeout: .seconds(30))
             body = try await response.body.collect(upTo: 1 << 20)
         } catch {
-            throw LoadError("\(url) does not answer: \(error)")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw LoadError("\(url) does not answer: \(reason); is a server there?")
         }
         guard response.status == .ok else { throw LoadError("\(url): \(response.status.code) \(String(buffer: body))") }
         do { return try JSONDecoder().decode(Metadata.self, from: Data(body.readableBytesView)) } catch {

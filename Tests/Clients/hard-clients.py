@@ -148,6 +148,9 @@ def misbehaving(checks, address):
     answer = http.client.HTTPResponse(client)
     answer.begin()
     checks.that(answer.status == 503 and b"not loaded" in answer.read(), f"refused before its tensors: {answer.status}")
+    status, answer = post(address, head + bytes(512), headers={
+        "Inference-Header-Content-Length": str(len(head)), "Connection": "close"})
+    checks.that(status == 503 and b"not loaded" in answer, f"refused on a connection that ends with it: {status}")
     control(address, "load")
     client.sendall(bytes(512) + HEAD % len(BODY) + BODY)
     answer = http.client.HTTPResponse(client)

@@ -209,6 +209,45 @@ extension MalformedInput {
             .exactly(
                 "there is no built-in network 'resnet19'; did you mean 'resnet18'? there are resnet18, resnet50, unet, "
                     + "inception_v3")),
+        // A server and its clients.
+        .usage("serve", .exactly("name a task set, or a folder of models with --models")),
+        .usage("serve t.yaml --models .", .exactly("name a task set or a folder of models, not both")),
+        .usage(
+            "serve --models missing", .exactly("--models: 'missing' cannot be read; name a folder with ONNX files")),
+        .usage("serve --models . --instances 0", .exactly("--instances: 0 is outside 1 to 256")),
+        .usage(
+            "serve --models . --deadline 5", .exactly("--deadline: '5' has no unit; write for example '100 ms'")),
+        .usage(
+            "serve t.yaml --http 127.0.0.1:99999",
+            .exactly("--http: '127.0.0.1:99999' is not an address; write for example '127.0.0.1:8000', or 'off'")),
+        .usage(
+            "serve t.yaml --http 1.2.3.4:80",
+            .with(["other machines could reach 1.2.3.4:80 without a token", "--insecure"])
+        ),
+        .usage(
+            "serve t.yaml --http off --grpc off",
+            .exactly("neither HTTP nor gRPC is to be spoken; give one of them an address")),
+        .usage(
+            "serve t.yaml --http 127.0.0.1:0 --grpc off",
+            .exactly(
+                "t.yaml: there is no task to serve; say 'arrival: sporadic' in those that clients may ask for")),
+        .usage("load", .with(["Missing expected argument '<url>'"])),
+        .usage(
+            "load 127.0.0.1:8000 --model x",
+            .exactly("'127.0.0.1:8000' is not the address of a server; write for example http://127.0.0.1:8000")),
+        .usage(
+            "load http://127.0.0.1:8000 --model x --rate fast",
+            .exactly("--rate: 'fast' is not a rate; write for example '20 Hz'")),
+        .usage(
+            "load http://127.0.0.1:8000 --model x --concurrency 0",
+            .exactly("--concurrency: 0 is outside 1 to 65536")),
+        .usage(
+            "load http://127.0.0.1:8000 --model x --token none",
+            .exactly("--token: 'none' cannot be read, or holds no token")),
+        .usage(
+            "load http://127.0.0.1:1 --model x",
+            .exactly("http://127.0.0.1:1/v2/models/x does not answer: Connection refused; is a server there?"),
+            exitCode: 1),
         // Places that cannot be written to.
         .usage(
             "model resnet18 -o gone/net.onnx", .exactly("cannot write gone/net.onnx: No such file or directory"),

@@ -98,11 +98,23 @@ struct GRPCCodingTests {
             // The elements beside the message are those that SwiftProtobuf reads, and so is the rest.
             #expect((call == nil) == (message == nil))
             guard let call, var message else { continue }
+            #expect(call.message.rawInputContents.isEmpty)
             #expect(call.rawContents.map { Data($0) } == message.rawInputContents)
             message.rawInputContents = []
             #expect(call.message == message)
             _ = try? InferenceRequest(call)
         }
+    }
+
+    @Test("elements behind a group, which only SwiftProtobuf passes over, are the call's too")
+    func groups() throws {
+        var whole = request("INT8") { _ in }
+        whole.rawInputContents = [Data([1])]
+        var bytes: [UInt8] = try whole.serializedBytes()
+        // Field 99 begins and ends as a group; then comes field 7 with two bytes.
+        bytes += [0x9b, 0x06, 0x9c, 0x06, 0x3a, 2, 5, 6]
+        let call = try bytes.withUnsafeBytes { try InferCallDeserializer.deserialize($0) }
+        #expect(call.rawContents == [[1], [5, 6]] && call.message.rawInputContents.isEmpty)
     }
 
     @Test("an answer has its elements as bytes, in the order of its outputs")

@@ -20,8 +20,9 @@ final class ManualSink: JobSink {
         var cancelled: [JobID] = []
         var submitted = 0
         var refusal: SubmissionError?
-        /// The most jobs that the scheduler admits.
+        /// The most jobs that the scheduler admits, and tasks whose jobs it does not.
         var room = Int.max
+        var unfit: Set<Int> = []
     }
 
     let state = Mutex(State())
@@ -42,15 +43,17 @@ final class ManualSink: JobSink {
         return try result.get()
     }
 
-    func wouldAdmit(task: Int) -> Bool { state.withLock { $0.jobs.count < $0.room } }
+    func wouldAdmit(task: Int) -> Bool { state.withLock { $0.jobs.count < $0.room && !$0.unfit.contains(task) } }
 
     func cancel(_ job: JobID) { state.withLock { $0.cancelled.append(job) } }
 
     func advance(milliseconds: Int64) { state.withLock { $0.now += .milliseconds(milliseconds) } }
 
     /// Ends the job handed in first of those that run.
-    func finishFirst(_ result: Result<[[UInt8]], SubmissionError> = .success([[1]])) {
-        state.withLock { $0.jobs.removeFirst() }.completion(result)
+    func finishFirst(_ result: Result<[[UInt8]], SubmissionError> = .success([[1]])) { finish(at: 0, result) }
+
+    func finish(at place: Int, _ result: Result<[[UInt8]], SubmissionError>) {
+        state.withLock { $0.jobs.remove(at: place) }.completion(result)
     }
 
     var running: Int { state.withLock { $0.jobs.count } }
@@ -224,6 +227,39 @@ struct InstancePoolTests {
         #expect(answers.names == ["first", "f", "a", "b", "c", "d", "e"])
     }
 
+    @Test("one that is not admitted after all, because others were quicker, waits on in front")
+    func takenBack() {
+        let pool = pool(tasks: [0, 1], priority: .high)
+        enter("a", pool)
+        let b = enter("b", pool)
+        enter("c", pool)
+        #expect(sink.running == 2)
+        let rejected = Result<[[UInt8]], SubmissionError>.failure(
+            .notCompleted(.rejected, .noContextFits, message: nil))
+        sink.finish(at: 1, rejected)
+        #expect(answers.names.isEmpty && pool.load == (2, 1))
+        sink.state.withLock { $0.room = 1 }
+        sink.finishFirst()
+        #expect(pool.load == (1, 1), "b runs, c waits")
+        sink.state.withLock { $0.room = 2 }
+        enter("d", pool)
+        #expect(pool.load == (1, 2), "c runs too")
+        sink.finish(at: 0, rejected)
+        pool.cancel(b)
+        #expect(answers.error("b")?.kind == .cancelled && pool.load == (1, 1))
+        for _ in 0..<2 { sink.finishFirst() }
+        #expect(answers.names == ["a", "b", "c", "d"] && pool.load == (0, 0))
+    }
+
+    @Test("a task that does not fit hides none that does")
+    func unfit() {
+        let pool = pool(tasks: [0, 1, 2])
+        sink.state.withLock { $0.unfit = [1] }
+        for name in ["a", "b", "c"] { enter(name, pool) }
+        #expect(sink.running == 2 && pool.load == (1, 2))
+        #expect(Set(sink.state.withLock { $0.jobs.map(\.id.task) }) == [0, 2])
+    }
+
     @Test("many that have run out of time are told without a stack that grows with them")
     func manyLate() {
         let pool = pool(priority: .high, limit: 50_000)
@@ -244,7 +280,9 @@ struct InstancePoolTests {
             case 0, 1: entries.append(enter("\(step)", pool, deadline: Int64(generator.next() % 80)))
             case 2 where sink.running > 0:
                 sink.state.withLock { $0.room = Int(generator.next() % 4) }
-                sink.finishFirst()
+                let isAdmitted = generator.next() % 4 > 0
+                sink.finishFirst(
+                    isAdmitted ? .success([[1]]) : .failure(.notCompleted(.rejected, .noContextFits, message: nil)))
             default:
                 if let entry = entries.randomElement(using: &generator) { pool.cancel(entry) }
                 sink.advance(milliseconds: Int64(generator.next() % 20))

@@ -30,8 +30,8 @@ int daris_lock_memory(void);
 /// Whether the process may lock any amount of memory: 1 or 0.
 int daris_may_lock_memory(void);
 
-/// Keeps freed memory for what is allocated next: blocks of up to 32 MiB come from the heap, whose end goes back to the
-/// system only where more than 256 MiB of it are free. Every page that comes from the system costs a fault when it is
+/// Keeps freed memory for what is allocated next: blocks of up to 32 MiB come from heaps, which give nothing back until
+/// 256 MiB at the end of one are free. Every page that comes from the system costs a fault when it is
 /// first written, which for a tensor of 600 KB adds up to more than copying it.
 void daris_keep_freed_memory(void);
 

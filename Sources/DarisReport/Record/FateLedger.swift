@@ -65,8 +65,7 @@ struct FateLedger {
         let job = trace.job
         let noted = groups[kind]?.noted[job.task, default: 0] ?? 0
         let isExplained = noted < Self.taskLimit && groups[kind]?.notes.count ?? 0 < Self.kindLimit
-        let client = trace.client.map { " Trace \($0.traceID)." } ?? ""
-        let text = isExplained ? words() + client : ""
+        let text = isExplained ? words() + (trace.client.map { " Trace \($0.traceID)." } ?? "") : ""
         groups[kind, default: Group()].count += 1
         groups[kind]?.byTask[job.task, default: 0] += 1
         guard isExplained else { return }

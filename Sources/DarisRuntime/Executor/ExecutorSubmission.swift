@@ -82,7 +82,7 @@ extension Executor {
         }
     }
 
-    /// Whether a job of a task would be admitted now, if the task has none in flight.
+    /// Whether a job of a task is worth submitting now, if the task has none in flight (`Scheduler.wouldAdmit`).
     public func wouldAdmit(task: Int) -> Bool { state.withLock { $0.scheduler.wouldAdmit(task) } }
 
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as

@@ -25,7 +25,11 @@ struct InferCallDeserializer: MessageDeserializer {
     static func deserialize(_ bytes: UnsafeRawBufferPointer) throws(RPCError) -> InferCall {
         let (rest, contents) = RawContents.split(bytes, field: 7)
         do {
-            return InferCall(message: try Inference_ModelInferRequest(serializedBytes: rest), rawContents: contents)
+            var message = try Inference_ModelInferRequest(serializedBytes: rest)
+            // Those behind something that `split` leaves to others.
+            let others = message.rawInputContents.map { [UInt8]($0) }
+            message.rawInputContents = []
+            return InferCall(message: message, rawContents: contents + others)
         } catch {
             throw RPCError(code: .invalidArgument, message: "the message is no ModelInferRequest: \(error)")
         }

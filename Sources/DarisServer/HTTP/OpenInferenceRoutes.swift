@@ -67,8 +67,6 @@ struct OpenInferenceRoutes: Sendable {
         do throws(InferenceError) {
             let name = context.parameters.get("model") ?? ""
             let version = context.parameters.get("version")
-            // Before a body is read for nothing.
-            _ = try service.model(name, version: version)
             let decoded = try await read(request, model: name, version: version)
             let inference = Task { try await service.infer(decoded) }
             let watched = connections.watch(context.channel) { inference.cancel() }
@@ -85,50 +83,98 @@ struct OpenInferenceRoutes: Sendable {
         }
     }
 
-    /// Receives a request. One that is turned away as soon as its JSON is here is not waited for any further.
+    /// Receives a request. What is wrong with it, or turns it away, is thrown as soon as that is known: before the body if
+    /// the head tells, before the tensors if the JSON in front of them does.
     private func read(
         _ request: Request, model: String, version: String?
     ) async throws(InferenceError) -> InferenceRequest {
-        let tooLarge = InferenceError(.invalid, "the body is larger than \(bodyLimit) bytes, the limit here")
-        let announced = request.headers[.contentLength].flatMap { Int($0) }
-        if let announced, announced > bodyLimit { throw tooLarge }
-        let headerLength = try request.headers[Self.headerLength].map { text throws(InferenceError) in
-            guard let length = Int(text) else {
-                throw InferenceError(.invalid, "Inference-Header-Content-Length '\(text)' is no number")
-            }
-            return length
+        var reception = Reception(routes: self, request: request, model: model, version: version)
+        // A connection that ends with the answer ends before the client has sent the rest, and the client may not read what
+        // it was answered: it is waited for.
+        let isLast =
+            request.headers[.connection]?.lowercased() == "close" || !service.isReady
+        var problem: InferenceError?
+        do throws(InferenceError) { try reception.begin() } catch {
+            guard isLast else { throw error }
+            problem = error
         }
-        let encoding = request.headers[.contentEncoding]
-        var body = ByteBuffer()
-        var header: RequestDecoding.Header?
         do {
-            for try await var part in request.body {
-                guard body.readableBytes + part.readableBytes <= bodyLimit else { throw tooLarge }
-                if body.capacity == 0 { body.reserveCapacity(min(announced ?? 0, Self.firstReserve)) }
-                body.writeBuffer(&part)
-                guard header == nil, encoding == nil, let headerLength, body.readableBytes >= headerLength else {
-                    continue
+            for try await part in request.body where problem == nil {
+                do throws(InferenceError) { try reception.take(part) } catch {
+                    guard isLast else { throw error }
+                    problem = error
                 }
-                let early = try Self.header(body, headerLength)
-                try service.admit(model: model, version: version, priority: early.priority, timeout: early.timeout())
-                header = early
             }
         } catch let error as InferenceError { throw error } catch {
             throw InferenceError(.cancelled, "the body ended early: \(error)")
         }
-        body = try Compression.decoded(body, encoding: encoding, limit: bodyLimit)
-        let known = if let header { header } else { try Self.header(body, headerLength) }
-        return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
-            try RequestDecoding.request(known, bytes, model: model, version: version)
-        }
+        if let problem { throw problem }
+        return try reception.end()
     }
 
-    /// The most bytes that room is made for before they have come.
-    private static let firstReserve = 4 << 20
+    /// A request on its way in.
+    private struct Reception {
+        let routes: OpenInferenceRoutes
+        let request: Request
+        let model: String
+        let version: String?
+        private var announced: Int?
+        private var headerLength: Int?
+        private var body = ByteBuffer()
+        private var header: RequestDecoding.Header?
 
-    private static func header(_ body: ByteBuffer, _ length: Int?) throws(InferenceError) -> RequestDecoding.Header {
-        try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
-            try RequestDecoding.header(bytes, length: length)
+        init(routes: OpenInferenceRoutes, request: Request, model: String, version: String?) {
+            self.routes = routes
+            self.request = request
+            self.model = model
+            self.version = version
+        }
+
+        private var encoding: String? { request.headers[.contentEncoding] }
+
+        private var tooLarge: InferenceError {
+            InferenceError(.invalid, "the body is larger than \(routes.bodyLimit) bytes, the limit here")
+        }
+
+        mutating func begin() throws(InferenceError) {
+            _ = try routes.service.model(model, version: version)
+            announced = request.headers[.contentLength].flatMap { Int($0) }
+            if let announced, announced > routes.bodyLimit { throw tooLarge }
+            if let text = request.headers[OpenInferenceRoutes.headerLength] {
+                guard let length = Int(text), length > 0 else {
+                    throw InferenceError(
+                        .invalid, "Inference-Header-Content-Length '\(text)' must be a number, at least 1")
+                }
+                headerLength = length
+            }
+        }
+
+        mutating func take(_ part: ByteBuffer) throws(InferenceError) {
+            guard body.readableBytes + part.readableBytes <= routes.bodyLimit else { throw tooLarge }
+            body.writeImmutableBuffer(part)
+            guard header == nil, encoding == nil || encoding == "identity", let headerLength,
+                body.readableBytes >= headerLength, announced.map({ body.readableBytes < $0 }) ?? true
+            else { return }
+            let early = try Self.header(body, headerLength)
+            try routes.service.admit(
+                model: model, version: version, priority: early.priority, timeout: early.timeout())
+            header = early
+            if let announced { body.reserveCapacity(announced) }
+        }
+
+        mutating func end() throws(InferenceError) -> InferenceRequest {
+            body = try Compression.decoded(body, encoding: encoding, limit: routes.bodyLimit)
+            let known = if let header { header } else { try Self.header(body, headerLength) }
+            return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+                try RequestDecoding.request(known, bytes, model: model, version: version)
+            }
+        }
+
+        private static func header(_ body: ByteBuffer, _ length: Int?) throws(InferenceError) -> RequestDecoding.Header
+        {
+            try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+                try RequestDecoding.header(bytes, length: length)
+            }
         }
     }
 

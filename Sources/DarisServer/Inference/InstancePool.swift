@@ -23,8 +23,8 @@ protocol JobSink: Sendable {
 /// The tasks that serve one model at one priority, each of which runs one job at a time, and the requests that wait for
 /// one to be free.
 ///
-/// Where the scheduler would not admit another job beside those that run, a request waits for one of them to end, and so
-/// is not turned away after it has waited. If none runs, the scheduler says why.
+/// Where the scheduler would not admit another job beside those of the pool that run, a request waits for one of them to
+/// end. If none runs, it is the scheduler's to judge, also of one that has waited.
 ///
 /// A low-priority request waits only if it can still be in time: what came before it, at the pace of late, tells, times a
 /// caution that grows when requests are late nevertheless. So whoever must be turned away hears of it at once. A
@@ -55,8 +55,9 @@ final class InstancePool: Sendable {
     fileprivate enum Place {
         case new
         case waiting
+        case handingIn
         case submitted(JobID)
-        /// Given up while it waited or was being handed in.
+        /// Given up; whoever has it tells.
         case cancelled
         case done
     }
@@ -103,36 +104,27 @@ final class InstancePool: Sendable {
 
     /// Takes a request in: hands it to a free task, has it wait, or turns it away. Its completion is called once.
     func enter(_ entry: Entry) {
-        enum Next {
-            case start(Int)
-            case wait
-            case refuse(InferenceError)
-        }
+        handInNext()
         let now = sink.now
-        let next: Next = state.withLock { state in
-            if state.waiting.isEmpty, hasRoom(state) { return .start(state.idle.removeLast()) }
-            if let refusal = refusal(left: entry.deadline - now, state) { return .refuse(refusal) }
-            entry.place.withLock { $0 = .waiting }
+        let answer: InferenceError? = state.withLock { state in
+            if let refusal = refusal(left: entry.deadline - now, state) { return refusal }
+            entry.place.withLock { if case .new = $0 { $0 = .waiting } }
             state.waiting.append(entry)
-            return .wait
+            return nil
         }
-        switch next {
-        case .start(let task): if !handIn(entry, to: task) { handInNext() }
-        case .wait: break
-        case .refuse(let error): finish(entry, .failure(error))
-        }
+        if let answer { return finish(entry, .failure(answer)) }
+        handInNext()
     }
 
     /// Why a request with so much time left would not be taken in now; `nil` if it would.
     func refusal(left: Nanoseconds) -> InferenceError? {
-        state.withLock { state in
-            state.waiting.isEmpty && hasRoom(state) ? nil : refusal(left: left, state)
-        }
+        handInNext()
+        return state.withLock { refusal(left: left, $0) }
     }
 
-    /// Why one more may not wait.
     private func refusal(left: Nanoseconds, _ state: borrowing State) -> InferenceError? {
         let count = state.waiting.count
+        if count == 0, freeTask(state) != nil { return nil }
         let wait = wait(behind: count, state)
         guard count < limit else {
             return InferenceError(
@@ -151,8 +143,10 @@ final class InstancePool: Sendable {
     func cancel(_ entry: Entry) {
         let job: JobID? = entry.place.withLock { place in
             switch place {
-            case .submitted(let job): return job
-            case .new, .waiting:
+            case .submitted(let job):
+                place = .cancelled
+                return job
+            case .new, .waiting, .handingIn:
                 place = .cancelled
                 return nil
             case .cancelled, .done: return nil
@@ -169,10 +163,10 @@ final class InstancePool: Sendable {
 
     private static let cancelled = InferenceError(.cancelled, "the client gave it up")
 
-    /// Whether a request can be handed in.
-    private func hasRoom(_ state: borrowing State) -> Bool {
-        guard let task = state.idle.last else { return false }
-        return state.idle.count == tasks.count || sink.wouldAdmit(task: task)
+    /// Where in `idle` a task is that would be admitted: any, if none runs.
+    private func freeTask(_ state: borrowing State) -> Int? {
+        state.idle.count == tasks.count
+            ? state.idle.indices.last : state.idle.lastIndex { sink.wouldAdmit(task: $0) }
     }
 
     /// How long a request behind so many others waits until there is room for it, by as many as run now.
@@ -184,15 +178,15 @@ final class InstancePool: Sendable {
     private func handInNext() {
         func next() -> (Entry, Int)? {
             state.withLock { state in
-                guard !state.waiting.isEmpty, hasRoom(state) else { return nil }
-                return (state.waiting.removeFirst(), state.idle.removeLast())
+                guard !state.waiting.isEmpty, let place = freeTask(state) else { return nil }
+                return (state.waiting.removeFirst(), state.idle.remove(at: place))
             }
         }
-        while let (entry, task) = next() { _ = handIn(entry, to: task) }
+        while let (entry, task) = next() { handIn(entry, to: task) }
     }
 
     /// Hands a request to a free task, or tells it why not and leaves the task idle.
-    private func handIn(_ entry: Entry, to task: Int) -> Bool {
+    private func handIn(_ entry: Entry, to task: Int) {
         let now = sink.now
         let left = entry.deadline - now
         guard left > .zero else {
@@ -200,33 +194,59 @@ final class InstancePool: Sendable {
                 state.caution.learn(isLate: true, since: entry.arrival, now: now)
                 state.idle.append(task)
             }
-            finish(entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
+            return finish(
+                entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
+        }
+        let isGivenUp = entry.place.withLock { place in
+            if case .cancelled = place { return true }
+            place = .handingIn
             return false
+        }
+        if isGivenUp {
+            state.withLock { $0.idle.append(task) }
+            return finish(entry, .failure(Self.cancelled))
         }
         do throws(SubmissionError) {
             let job = try sink.submit(
                 task: task, inputs: entry.inputs, relativeDeadline: left, trace: entry.trace
             ) { [self] result in
                 learn(result, of: entry, started: now)
-                state.withLock { $0.idle.append(task) }
+                if takeBack(entry, from: task, result) { return }
                 handInNext()
                 finish(entry, result.mapError { InferenceError($0, model: name) }, started: now)
             }
             let isCancelled = entry.place.withLock { place in
                 switch place {
                 case .cancelled: return true
-                case .done: return false
-                default:
-                    place = .submitted(job)
-                    return false
+                case .handingIn: place = .submitted(job)
+                case .new, .waiting, .submitted, .done: break
                 }
+                return false
             }
             if isCancelled { sink.cancel(job) }
-            return true
         } catch {
             state.withLock { $0.idle.append(task) }
             finish(entry, .failure(InferenceError(error, model: name)))
-            return false
+        }
+    }
+
+    /// Takes a task back. A request that was not admitted though it seemed that it would be, because others were quicker,
+    /// waits on in front, as long as there is somebody of the pool to wait for.
+    private func takeBack(
+        _ entry: Entry, from task: Int, _ result: Result<[[UInt8]], SubmissionError>
+    ) -> Bool {
+        state.withLock { state in
+            state.idle.append(task)
+            guard case .failure(.notCompleted(.rejected, .noContextFits, _)) = result, state.idle.count < tasks.count,
+                state.waiting.count < limit
+            else { return false }
+            let isCancelled = entry.place.withLock { place in
+                if case .cancelled = place { return true }
+                place = .waiting
+                return false
+            }
+            if !isCancelled { state.waiting.prepend(entry) }
+            return !isCancelled
         }
     }
 
