@@ -143,7 +143,7 @@ struct OpenInferenceRoutes: Sendable {
             if let text = request.headers[OpenInferenceRoutes.headerLength] {
                 guard let length = Int(text), length > 0 else {
                     throw InferenceError(
-                        .invalid, "Inference-Header-Content-Length '\(text)' must be a number, at least 1")
+                        .invalid, "Inference-Header-Content-Length '\(text)' is no number from 1 up")
                 }
                 headerLength = length
             }
