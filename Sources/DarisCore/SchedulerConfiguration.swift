@@ -75,7 +75,7 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     }
 
     /// A time held between zero and the longest that sums can take.
-    static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
+    public static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
 
     private func validateBatching() throws(SchedulerError) {
         if let limit = options.batching, !(2...BatchGroup.jobLimit).contains(limit) {

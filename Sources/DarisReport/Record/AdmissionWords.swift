@@ -23,8 +23,8 @@ struct AdmissionWords {
         var contexts: [Admission.Context] = []
         for index in 0..<configuration.partition.contexts { contexts.append(scheduler.context(index)) }
         self.contexts = contexts
-        utilisation = step.utilisation ?? scheduler.utilisation(of: task)
-        isExact = step.utilisation != nil
+        utilisation = step.release?.utilisation ?? scheduler.utilisation(of: task)
+        isExact = step.release?.utilisation != nil
     }
 
     var text: String {

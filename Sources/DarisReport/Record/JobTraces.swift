@@ -5,18 +5,18 @@ struct JobTrace: Sendable {
     let job: JobID
     let release: Nanoseconds
     let deadline: Nanoseconds
-    /// Whose trace it belongs to.
+    /// Whose trace it belongs to, of those that clients follow.
     let client: TraceContext?
     /// When it was admitted, on which context, and whether that was not its task's own.
     var admission: (time: Nanoseconds, context: Int, migrated: Bool)?
     /// The runs of its stages that have ended, in order.
     var runs: [StageRun] = []
 
-    init(_ job: JobID, release: Nanoseconds, deadline: Nanoseconds, client: TraceContext?) {
-        self.client = client
-        self.job = job
-        self.release = release
-        self.deadline = deadline
+    init(_ release: JobRelease) {
+        job = release.job
+        self.release = release.time
+        deadline = release.deadline
+        client = release.client
     }
 
     /// The stages it has behind it.
@@ -32,14 +32,12 @@ struct JobTraces {
 
     let configuration: SchedulerConfiguration
     private var jobs: [JobID: JobTrace] = [:]
-    private var released: [Int]
     private var recent: [[StageRun]]
     /// The run on each lane.
     private(set) var running: [StageRun?]
 
     init(_ configuration: SchedulerConfiguration) {
         self.configuration = configuration
-        released = [Int](repeating: 0, count: configuration.tasks.count)
         recent = [[StageRun]](repeating: [], count: configuration.partition.contexts)
         running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
     }
@@ -57,13 +55,7 @@ struct JobTraces {
 
     /// Takes in a step up to the ends of jobs, which `end` takes in.
     mutating func follow(_ step: RunStep) {
-        if case .jobReleased(let task, let relative) = step.event {
-            let job = JobID(task: task, sequence: released[task])
-            released[task] += 1
-            let span = min(
-                max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
-            jobs[job] = JobTrace(job, release: step.told, deadline: step.told + span, client: step.trace)
-        }
+        if let release = step.release { jobs[release.job] = JobTrace(release) }
         for run in step.ended {
             running[run.lane] = nil
             let context = run.lane / configuration.partition.streams

@@ -1,23 +1,31 @@
 internal import DarisCore
 
+/// A job that is released.
+struct JobRelease {
+    let job: JobID
+    /// When, as the scheduler was told.
+    let time: Nanoseconds
+    let deadline: Nanoseconds
+    /// uᵢ of the task before the event, which the admission test went by.
+    let utilisation: Utilisation
+    /// Whose trace the job belongs to.
+    let client: TraceContext?
+}
+
 /// One event of a recorded run with all that came of it.
 struct RunStep {
     /// What happened.
     let event: Event
     /// When, by the scheduler's clock, which never goes back.
     let time: Nanoseconds
-    /// When, as the scheduler was told: what counts for a release.
-    let told: Nanoseconds
     /// What the scheduler decided.
     let commands: CommandBuffer
     /// The stage runs that ended with this event.
     let ended: [StageRun]
     /// Those that began.
     let started: [StageRun]
-    /// uᵢ of the released task before the event, which the admission test went by.
-    let utilisation: Utilisation?
-    /// Whose trace the released job belongs to.
-    let trace: TraceContext?
+    /// The job that it released.
+    let release: JobRelease?
 }
 
 /// Something that looks on while a recorded run goes on again.
@@ -53,19 +61,21 @@ extension RunRecordReader {
                 if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
                 continue
             }
-            var utilisation: Utilisation?
-            var trace: TraceContext?
-            if case .jobReleased(let task, _) = event {
-                utilisation = replay.scheduler.utilisation(of: task)
+            var release: JobRelease?
+            if case .jobReleased(let task, let relative) = event {
                 let job = JobID(task: task, sequence: replay.scheduler.releasedJobs(of: task))
-                if let noted, noted.job == job { trace = noted.trace }
+                let span = SchedulerConfiguration.clamped(relative ?? configuration.tasks[task].deadline)
+                release = JobRelease(
+                    job: job, time: entry.time, deadline: entry.time + span,
+                    utilisation: replay.scheduler.utilisation(of: task),
+                    client: noted?.job == job ? noted?.trace : nil)
             }
             if let mismatch = replay.take(entry) { throw reader.error(mismatch) }
             let ended = takeEnded(event, at: replay.scheduler.now, &running)
             let started = takeStarted(replay.commands, replay.scheduler, &running)
             let step = RunStep(
-                event: event, time: replay.scheduler.now, told: entry.time, commands: replay.commands, ended: ended,
-                started: started, utilisation: utilisation, trace: trace)
+                event: event, time: replay.scheduler.now, commands: replay.commands, ended: ended, started: started,
+                release: release)
             follower.follow(step, replay.scheduler)
         }
         if let mismatch = replay.finish() { throw reader.error(mismatch) }

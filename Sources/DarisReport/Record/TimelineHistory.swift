@@ -47,7 +47,6 @@ struct TimelineHistory {
 
     private let configuration: SchedulerConfiguration
     private var places: [JobID: Int] = [:]
-    private var released: [Int]
     private var last = Nanoseconds.zero
 
     init(_ configuration: SchedulerConfiguration, from: Nanoseconds, to: Nanoseconds, limit: Int) {
@@ -55,7 +54,6 @@ struct TimelineHistory {
         self.from = from
         self.to = to
         self.limit = limit
-        released = [Int](repeating: 0, count: configuration.tasks.count)
     }
 
     private mutating func cut(at time: Nanoseconds) {
@@ -75,19 +73,16 @@ struct TimelineHistory {
 extension TimelineHistory: RunFollower {
     mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
         last = step.time
-        switch step.event {
-        case .jobReleased(let task, let relative):
-            let id = JobID(task: task, sequence: released[task])
-            released[task] += 1
+        if let release = step.release {
             totalJobs += 1
-            guard step.told < to else { break }
-            let span = relative ?? configuration.tasks[task].deadline
-            places[id] = jobs.count
-            jobs.append(
-                Job(
-                    id: id, release: step.told,
-                    deadline: step.told + min(max(span, .zero), SchedulerConfiguration.longestTime), finish: step.told))
-            cut(at: step.time)
+            if release.time < to {
+                places[release.job] = jobs.count
+                jobs.append(
+                    Job(id: release.job, release: release.time, deadline: release.deadline, finish: release.time))
+                cut(at: step.time)
+            }
+        }
+        switch step.event {
         case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
             if losses.last(where: { $0.context == context })?.to != nil
                 || !losses.contains(where: { $0.context == context })

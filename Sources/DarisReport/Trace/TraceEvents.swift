@@ -34,8 +34,6 @@ private struct TraceWriter: RunFollower {
     private(set) var failure: (any Error)?
     private var bytes: [UInt8] = []
     private var isFirst = true
-    /// The job with its next sequence number, deadline and last lane, by task, as far as it is known.
-    private var released: [Int]
     private var deadlines: [JobID: Nanoseconds] = [:]
     /// What the counters of each context said last.
     private var counters: [(ready: Int, high: Utilisation, low: Utilisation)?]
@@ -44,7 +42,6 @@ private struct TraceWriter: RunFollower {
         self.configuration = configuration
         self.sink = sink
         names = configuration.tasks.map(\.name)
-        released = [Int](repeating: 0, count: configuration.tasks.count)
         counters = [(ready: Int, high: Utilisation, low: Utilisation)?](
             repeating: nil, count: configuration.partition.contexts)
     }
@@ -78,14 +75,13 @@ private struct TraceWriter: RunFollower {
 
     mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
         guard failure == nil else { return }
+        if let release = step.release {
+            deadlines[release.job] = release.deadline
+            instant(
+                "release", release.job, at: release.time, context: scheduler.home(of: release.job.task),
+                client: release.client)
+        }
         switch step.event {
-        case .jobReleased(let task, let relative):
-            let job = JobID(task: task, sequence: released[task])
-            released[task] += 1
-            let span = min(
-                max(relative ?? configuration.tasks[task].deadline, .zero), SchedulerConfiguration.longestTime)
-            deadlines[job] = step.told + span
-            instant("release", job, at: step.told, context: scheduler.home(of: task), trace: step.trace)
         case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
             change("context lost", context, at: step.time)
         case .contextRestored(let context) where (0..<configuration.partition.contexts).contains(context):
@@ -160,17 +156,17 @@ private struct TraceWriter: RunFollower {
     /// A moment of a job, on the row of its context for those.
     private mutating func instant(
         _ name: String, _ job: JobID, at time: Nanoseconds, context: Int, reason: FateReason? = nil,
-        trace: TraceContext? = nil
+        client: TraceContext? = nil
     ) {
         let deadline = deadlines[job].map { ",\"deadline_s\":\($0.inSeconds)" } ?? ""
-        let client =
-            trace.map { ",\"trace_id\":\"\($0.traceID)\",\"parent_id\":\"\($0.parentID)\"" } ?? ""
+        let trace =
+            client.map { ",\"trace_id\":\"\($0.traceID)\",\"parent_id\":\"\($0.parentID)\"" } ?? ""
         let why = reason.map { ",\"reason\":\(quoted($0.text))" } ?? ""
         add(
             "\"ph\":\"i\",\"s\":\"t\",\"pid\":\(context + 1),\"tid\":\(configuration.partition.streams + 1),"
                 + "\"ts\":\(microseconds(time)),\"cat\":\"\(configuration.tasks[job.task].priority.name)\","
                 + "\"name\":\(quoted("\(name): \(names[job.task])")),"
-                + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(client)\(why)}")
+                + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(trace)\(why)}")
     }
 
     private mutating func change(_ name: String, _ context: Int, at time: Nanoseconds) {
