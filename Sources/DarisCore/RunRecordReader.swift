@@ -41,7 +41,7 @@ public struct RunRecordReader: Sendable {
     public init(path: String) throws(RecordError) {
         let data: Data
         do { data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) } catch {
-            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file? (\(error))")
+            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file?")
         }
         try self.init(data, file: path)
     }

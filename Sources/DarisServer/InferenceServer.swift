@@ -1,5 +1,6 @@
 public import DarisConfiguration
 import DarisCore
+import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import Hummingbird
@@ -8,6 +9,7 @@ import HummingbirdTLS
 public import Logging
 import NIOCertificateReloading
 import NIOCore
+import NIOPosix
 import NIOSSL
 import ServiceLifecycle
 
@@ -65,6 +67,26 @@ public final class InferenceServer: Sendable {
         self.logger = logger
     }
 
+    /// Finds out early whether the addresses can be listened on, before models are loaded for nothing.
+    ///
+    /// - Throws: `ServerError` that names the address.
+    public func checkAddresses() throws(ServerError) {
+        for address in [settings.http, settings.grpc].compactMap({ $0 }) where address.port != 0 {
+            do {
+                let channel = try ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: address.host, port: address.port).wait()
+                try channel.close().wait()
+            } catch {
+                throw ServerError("\(address) cannot be listened on: \(Self.reason(error))")
+            }
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+    }
+
     /// Has `run` end: no more requests are taken, those that came are answered, as far as the drain limit allows.
     public func end() {
         service.drain()
@@ -109,7 +131,7 @@ public final class InferenceServer: Sendable {
     private static func words(_ error: any Error, _ settings: ServeSettings) -> String {
         if let error = error as? IOError {
             let places = [settings.http, settings.grpc].compactMap { $0.map(String.init(describing:)) }
-            return "\(places.joined(separator: " and ")) cannot be listened on: \(error)"
+            return "\(places.joined(separator: " and ")) cannot be listened on: \(reason(error))"
         }
         return "\(error)"
     }

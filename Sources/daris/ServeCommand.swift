@@ -77,6 +77,8 @@ struct ServeCommand: ParsableCommand {
             throw Failure.usage(error)
         }
 
+        do throws(ServerError) { try server.checkAddresses() } catch { throw Failure.failed(error) }
+
         if models != nil { taskSet = try usable(taskSet) }
         let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
         guard prepared.arrivals.contains(.sporadic) else {
@@ -151,6 +153,9 @@ struct ServeCommand: ParsableCommand {
     }
 
     private func wanted() throws -> TaskSet {
+        guard options.duration == nil else {
+            throw Failure.usage("--duration: a server serves until it is told to end; leave it out")
+        }
         do throws(ConfigurationError) {
             var taskSet: TaskSet
             switch (taskset, models) {

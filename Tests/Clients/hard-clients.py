@@ -86,6 +86,17 @@ def control(address, action):
     connection.close()
 
 
+def invalid(address):
+    """How many requests have been invalid."""
+    host, port = address.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    return sum(int(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith("daris_requests_total") and 'fate="invalid"' in line)
+
+
 def drip(address, at_once, slowly):
     """Sends the first bytes at once and the others one by one; the seconds until the server would have no more."""
     client = connect(address)
@@ -184,6 +195,13 @@ def misbehaving(checks, address):
     client.settimeout(5)
     checks.that(read_all(client) is not None, "headers without end are cut off")
     client.close()
+
+    # What cannot be read counts as invalid.
+    before = invalid(address)
+    for body, words in ((b"{", b"JSON"), (BODY.replace(b"FP32", b"INT8").replace(b"0.0", b"0.5", 1), b"datatype")):
+        status, answer = post(address, body)
+        checks.that(status == 400 and words in answer, f"{body[:20]!r}: {status} {answer!r}")
+    checks.that(invalid(address) == before + 2, f"both are counted: {before}, then {invalid(address)}")
 
     # Nonsense.
     for nonsense in (b"\x16\x03\x01\x02\x00\x01", b"hello\r\n\r\n", b"\x00" * 1000, b"GET / HTTP/9.9\r\n\r\n"):

@@ -214,6 +214,9 @@ extension MalformedInput {
         .usage("serve t.yaml --models .", .exactly("name a task set or a folder of models, not both")),
         .usage(
             "serve --models missing", .exactly("--models: 'missing' cannot be read; name a folder with ONNX files")),
+        .usage(
+            "serve t.yaml --duration 5s",
+            .exactly("--duration: a server serves until it is told to end; leave it out")),
         .usage("serve --models . --instances 0", .exactly("--instances: 0 is outside 1 to 256")),
         .usage(
             "serve --models . --deadline 5", .exactly("--deadline: '5' has no unit; write for example '100 ms'")),

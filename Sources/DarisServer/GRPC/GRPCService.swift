@@ -55,7 +55,7 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "ModelInfer", InferCallDeserializer(), InferAnswerSerializer()) {
             (call) throws(InferenceError) in
-            let response = try await service.cancellableInfer(try InferenceRequest(call))
+            let response = try await service.cancellableInfer(call)
             return InferAnswer(
                 message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes))
         }
@@ -83,7 +83,7 @@ struct GRPCService: RegistrableRPCService {
                         group.addTask {
                             var answer = Inference_ModelStreamInferResponse()
                             do throws(InferenceError) {
-                                let response = try await service.cancellableInfer(try InferenceRequest(call))
+                                let response = try await service.cancellableInfer(call)
                                 answer.inferResponse = Inference_ModelInferResponse(response)
                                 answer.inferResponse.rawOutputContents = response.outputs.map { Data($0.bytes) }
                             } catch {
@@ -136,7 +136,12 @@ struct GRPCService: RegistrableRPCService {
 
 extension InferenceService {
     /// Runs a request of a call, which gives it up when its client does: gRPC does not cancel the Swift task for that.
-    fileprivate func cancellableInfer(_ request: InferenceRequest) async throws(InferenceError) -> InferenceResponse {
+    fileprivate func cancellableInfer(_ call: InferCall) async throws(InferenceError) -> InferenceResponse {
+        let request: InferenceRequest
+        do throws(InferenceError) { request = try InferenceRequest(call) } catch {
+            unreadable(error, model: call.message.modelName, version: call.message.modelVersion)
+            throw error
+        }
         let cancellation = Cancellation()
         return try await withRPCCancellationHandler { () async throws(InferenceError) -> InferenceResponse in
             try await infer(request, cancellation: cancellation)

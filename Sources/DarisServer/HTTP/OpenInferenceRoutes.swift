@@ -67,7 +67,11 @@ struct OpenInferenceRoutes: Sendable {
         do throws(InferenceError) {
             let name = context.parameters.get("model") ?? ""
             let version = context.parameters.get("version")
-            let decoded = try await read(request, model: name, version: version)
+            let decoded: InferenceRequest
+            do throws(InferenceError) { decoded = try await read(request, model: name, version: version) } catch {
+                service.unreadable(error, model: name, version: version)
+                throw error
+            }
             let inference = Task { try await service.infer(decoded) }
             let watched = connections.watch(context.channel) { inference.cancel() }
             if watched == nil { inference.cancel() }

@@ -88,6 +88,9 @@ enum RequestDecoding {
         switch error {
         case .keyNotFound(let key, let context):
             return place(context.codingPath) + "'\(key.stringValue)' is missing"
+        case .dataCorrupted(let context) where context.codingPath.isEmpty:
+            // Foundation says the same of both, and not where.
+            return "it is no valid JSON, or a number in it is none that its datatype can hold"
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
             return place(context.codingPath) + context.debugDescription
         @unknown default:

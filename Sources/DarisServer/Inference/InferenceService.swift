@@ -158,6 +158,12 @@ public final class InferenceService: Sendable {
         }
     }
 
+    /// Notes a request that could not be read, and so came to no inference.
+    func unreadable(_ error: InferenceError, model name: String, version: String?) {
+        guard error.kind == .invalid, let model = try? model(name, version: version) else { return }
+        note(error, of: model, model.pool(priority: nil), after: .zero)
+    }
+
     private func check(_ model: ServedModel) throws(InferenceError) {
         guard isReady else { throw notReady }
         guard model.isReady else {

@@ -133,7 +133,8 @@ final class InstancePool: Sendable {
         let likely = Double((wait + state.pace).rawValue) * Double(state.caution.value) / Double(Caution.least)
         guard priority == .high || likely <= Double(left.rawValue) else {
             return InferenceError(
-                .refused, "model '\(name)': it is busy, and \(count) requests wait for it: this one would be late",
+                .refused,
+                "model '\(name)': it is busy\(count > 0 ? ", and \(count) requests wait for it" : ""): this one would be late",
                 retryAfter: wait)
         }
         return nil
