@@ -121,6 +121,12 @@ struct ServeCommand: ParsableCommand {
             json
                 ? String(decoding: try report.json(), as: UTF8.self)
                 : SummaryReport(report).text(styling: Terminal.styling))
+        if !json {
+            let totals = service.totals
+            try Terminal.print(
+                "Requests answered: \(totals.answered), of which \(totals.refused) were refused and \(totals.tooLate) too late\n"
+            )
+        }
         try recording.get()
         let left: Int
         do { left = try served.get() } catch { throw Failure.failed(error) }

@@ -118,6 +118,8 @@ def page(checks, browser, server, screenshots):
     total = "Number(document.querySelector('.tile:not(.dial) .sub').textContent.split(' ')[0])"
     before = browser.evaluate(total)
     checks.that(browser.wait(f"{total} > {before} + 3"), "inferences are counted")
+    tiles = browser.evaluate("document.getElementById('tiles').innerText")
+    checks.that(re.search(r"\d+ of [\d,.\s]+ refused", tiles) is not None, f"refusals are counted: {tiles}")
     colours = """(() => {
         const canvas = document.querySelector('.context canvas'), colours = new Set();
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;

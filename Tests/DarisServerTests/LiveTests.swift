@@ -20,7 +20,9 @@ struct LiveTests {
 
     private func view(_ system: WatchedSystem, since seen: Int = 0) throws -> [String: Any] {
         try data(
-            LiveEvents.view(system.view.withLock { $0 }, since: seen, isReady: true, requestsInFlight: 2), "view")
+            LiveEvents.view(
+                system.view.withLock { $0 }, since: seen, isReady: true, requestsInFlight: 2,
+                totals: .init(answered: 9, refused: 4)), "view")
     }
 
     @Test("a frame is one line of JSON whatever names are in it")

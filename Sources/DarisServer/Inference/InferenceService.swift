@@ -97,6 +97,27 @@ public final class InferenceService: Sendable {
     /// Requests that have not been answered.
     public var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
 
+    /// What has become of requests so far.
+    public struct Totals: Sendable, Hashable {
+        /// All that were answered, in whatever way.
+        public var answered = 0
+        /// Turned away, of those.
+        public var refused = 0
+        /// Past their deadlines, of those.
+        public var tooLate = 0
+    }
+
+    /// What has become of all requests for models.
+    public var totals: Totals {
+        let models = catalogue.withLock { Array($0.models.values) }
+        return models.reduce(into: Totals()) { totals, model in
+            let figures = model.statistics.figures
+            totals.answered += figures.success.count + figures.fail.count
+            totals.refused += figures.refused
+            totals.tooLate += figures.tooLate
+        }
+    }
+
     /// All models, by name.
     var all: [ServedModel] { catalogue.withLock { $0.models.values.sorted { $0.name < $1.name } } }
 

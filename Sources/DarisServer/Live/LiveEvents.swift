@@ -42,10 +42,11 @@ enum LiveEvents {
     ///
     /// - Parameter seen: how many stages had ended by then.
     static func view(
-        _ view: SystemView, since seen: Int, isReady: Bool, requestsInFlight: Int
+        _ view: SystemView, since seen: Int, isReady: Bool, requestsInFlight: Int, totals: InferenceService.Totals
     ) -> ByteBuffer {
         var json = JSONWriter()
         json.raw("{\"time\":\(milliseconds(view.time)),\"ready\":\(isReady),\"requests\":\(requestsInFlight)")
+        json.raw(",\"answered\":\(totals.answered),\"refused\":\(totals.refused)")
         json.raw(",\"contexts\":[")
         list(view.contexts, &json) { context, json in
             let admission = context.admission

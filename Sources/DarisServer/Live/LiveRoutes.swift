@@ -66,7 +66,7 @@ extension LiveFeed {
                 defer { seen = view.stagesEnded }
                 return LiveEvents.view(
                     view, since: seen ?? view.stagesEnded - view.recent.count, isReady: service.isReady,
-                    requestsInFlight: service.requestsInFlight)
+                    requestsInFlight: service.requestsInFlight, totals: service.totals)
             }
         }
     }

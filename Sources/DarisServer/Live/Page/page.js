@@ -273,7 +273,8 @@ class Page {
     const rate = seconds > 0.5 ? (now[0].inferences + now[1].inferences) / seconds : null;
     tiles.rate.set(rate === null ? "–" : rate.toFixed(rate < 100 ? 1 : 0),
       format.count(view.hp[JOBS.inferences] + view.lp[JOBS.inferences]) + " since the start");
-    tiles.requests.set(String(view.requests), "of clients");
+    tiles.requests.set(String(view.requests),
+      format.count(view.refused) + " of " + format.count(view.answered) + " refused");
     const start = (jobs) => format.share(jobs[JOBS.released] ? jobs[JOBS.dmr] : null) + " since the start";
     tiles.hp.set(format.share(hp.dmr), start(view.hp), hp.missed > 0);
     tiles.lp.set(format.share(lp.dmr), start(view.lp));
