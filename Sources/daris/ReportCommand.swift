@@ -11,8 +11,8 @@ struct ReportCommand: ParsableCommand {
         abstract: "Make one HTML page of a recorded run: figures, timeline, and why jobs missed or were turned away.",
         discussion: """
             Records come from --record of 'daris run', 'daris serve' and 'daris simulate'. The page needs nothing but a \
-            browser: it can be mailed, printed, or kept beside the record (docs/report.md). Figures and explanations are worked out by \
-            letting the scheduler decide again; a record that it would not have decided so is refused.
+            browser: it can be mailed, printed, or kept beside the record (docs/report.md). Figures and explanations are \
+            worked out by letting the scheduler decide again; a record that it would not have decided so is refused.
 
             The timeline holds up to 200,000 stages; --from and --to choose the part of a longer run.
 

@@ -43,7 +43,11 @@ final class ManualSink: JobSink {
         return try result.get()
     }
 
-    func wouldAdmit(task: Int) -> Bool { state.withLock { $0.jobs.count < $0.room && !$0.unfit.contains(task) } }
+    func lastAdmissible(of tasks: [Int]) -> Int? {
+        state.withLock { state in
+            state.jobs.count < state.room ? tasks.lastIndex { !state.unfit.contains($0) } : nil
+        }
+    }
 
     func cancel(_ job: JobID) { state.withLock { $0.cancelled.append(job) } }
 

@@ -82,8 +82,11 @@ extension Executor {
         }
     }
 
-    /// Whether a job of a task is worth submitting now, if the task has none in flight (`Scheduler.wouldAdmit`).
-    public func wouldAdmit(task: Int) -> Bool { state.withLock { $0.scheduler.wouldAdmit(task) } }
+    /// Where in `tasks`, none of which has a job in flight, the last is of which a job is worth submitting now
+    /// (`Scheduler.wouldAdmit`).
+    public func lastAdmissible(of tasks: [Int]) -> Int? {
+        state.withLock { state in tasks.lastIndex { state.scheduler.wouldAdmit($0) } }
+    }
 
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.

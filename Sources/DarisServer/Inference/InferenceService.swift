@@ -337,7 +337,7 @@ private struct ExecutorSink: JobSink {
             task: task, inputs: inputs, relativeDeadline: relativeDeadline, trace: trace, completion: completion)
     }
 
-    func wouldAdmit(task: Int) -> Bool { executor.wouldAdmit(task: task) }
+    func lastAdmissible(of tasks: [Int]) -> Int? { executor.lastAdmissible(of: tasks) }
 
     func cancel(_ job: JobID) { executor.cancel(job) }
 

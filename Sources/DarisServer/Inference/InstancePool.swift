@@ -11,8 +11,8 @@ protocol JobSink: Sendable {
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID
 
-    /// Whether a job of a task that has none would be admitted now.
-    func wouldAdmit(task: Int) -> Bool
+    /// Where in `tasks`, which have no job, the last is that would be admitted now.
+    func lastAdmissible(of tasks: [Int]) -> Int?
 
     func cancel(_ job: JobID)
 
@@ -166,8 +166,7 @@ final class InstancePool: Sendable {
 
     /// Where in `idle` a task is that would be admitted: any, if none runs.
     private func freeTask(_ state: borrowing State) -> Int? {
-        state.idle.count == tasks.count
-            ? state.idle.indices.last : state.idle.lastIndex { sink.wouldAdmit(task: $0) }
+        state.idle.count == tasks.count ? state.idle.indices.last : sink.lastAdmissible(of: state.idle)
     }
 
     /// How long a request behind so many others waits until there is room for it, by as many as run now.
