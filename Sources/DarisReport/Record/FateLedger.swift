@@ -65,12 +65,12 @@ struct FateLedger {
         let job = trace.job
         let noted = groups[kind]?.noted[job.task, default: 0] ?? 0
         let isExplained = noted < Self.taskLimit && groups[kind]?.notes.count ?? 0 < Self.kindLimit
-        let text = isExplained ? words() + (trace.client.map { " Trace \($0.traceID)." } ?? "") : ""
+        let text = isExplained ? words() + (trace.release.client.map { " Trace \($0.traceID)." } ?? "") : ""
         groups[kind, default: Group()].count += 1
         groups[kind]?.byTask[job.task, default: 0] += 1
         guard isExplained else { return }
         groups[kind]?.noted[job.task, default: 0] += 1
-        groups[kind]?.notes.append(Note(job: job, from: trace.release, to: to, context: context, words: text))
+        groups[kind]?.notes.append(Note(job: job, from: trace.release.time, to: to, context: context, words: text))
     }
 }
 
@@ -96,7 +96,7 @@ extension FateLedger: RunFollower {
     mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler) {
         for trace in traces.inFlight {
             let priority = traces.configuration.tasks[trace.job.task].priority
-            let isOverdue = trace.deadline < scheduler.now
+            let isOverdue = trace.release.deadline < scheduler.now
             let words = FateWords(traces: traces, trace: trace, outcome: nil)
             note(
                 Kind(priority: priority, fate: nil, reason: isOverdue ? .late : nil), trace, to: end,

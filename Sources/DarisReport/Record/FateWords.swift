@@ -41,11 +41,11 @@ struct FateWords {
 
     /// The explanation of a job that never ended.
     func unfinished(at end: Nanoseconds) -> String {
-        let spare = trace.deadline - end
+        let spare = trace.release.deadline - end
         let deadline =
             spare < .zero
             ? "its deadline had passed \(ms(.zero - spare)) before: a miss" : "its deadline was still to come"
-        return "Released \(ms(end - trace.release)) before the end, with \(progress); \(deadline)."
+        return "Released \(ms(end - trace.release.time)) before the end, with \(progress); \(deadline)."
     }
 
     // MARK: - Late jobs
@@ -58,9 +58,9 @@ struct FateWords {
     /// Where the time went: waiting for the previous job, running, waiting for lanes.
     private var delays: String {
         var sentences: [String] = []
-        if let admission = trace.admission, admission.time > trace.release {
+        if let admission = trace.admission, admission.time > trace.release.time {
             sentences.append(
-                "For its first \(ms(admission.time - trace.release)) the task's previous job was still in flight.")
+                "For its first \(ms(admission.time - trace.release.time)) the task's previous job was still in flight.")
         }
         guard let admission = trace.admission else { return "It never left the queue behind \(previous)." }
         let expected = trace.runs.reduce(.zero) { $0 + $1.expected }
@@ -68,7 +68,7 @@ struct FateWords {
         sentences.append(
             "Its stages ran for \(ms(trace.runTime)), where MRET expected \(ms(expected))"
                 + (waited > .zero ? ", and it waited for \(ms(waited))." : "."))
-        if trace.release + expected > trace.deadline, trace.stagesDone == stages {
+        if trace.release.time + expected > trace.release.deadline, trace.stagesDone == stages {
             sentences.append("Even by MRET it would have taken longer than its deadline.")
         }
         if let run = trace.runs.max(by: { $0.overrun < $1.overrun }), run.overrun > .zero, let measured = run.measured {
@@ -105,12 +105,12 @@ struct FateWords {
         let state =
             run.map { "running \(stage($0.stage).lowercased()) on \(place($0)) since \(ms(time - $0.start))" }
             ?? "waiting for \(stage(other.stagesDone).lowercased()) on context \(other.admission?.context ?? 0)"
-        let spare = other.deadline - time
+        let spare = other.release.deadline - time
         let deadline = spare >= .zero ? "\(ms(spare)) before its deadline" : "\(ms(.zero - spare)) past its deadline"
         let queue =
             isFull ? "\(Figure.counted(traces.waiting(of: trace.job.task), "release")) waited already behind " : ""
         return queue + "#\(other.job.sequence)\(queue.isEmpty ? " was" : ", which was") still \(state), "
-            + "\(ms(time - other.release)) after its release and \(deadline)."
+            + "\(ms(time - other.release.time)) after its release and \(deadline)."
     }
 
     private var previous: String {

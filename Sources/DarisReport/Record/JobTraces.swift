@@ -2,23 +2,13 @@ internal import DarisCore
 
 /// What is known of a job from its release on.
 struct JobTrace: Sendable {
-    let job: JobID
-    let release: Nanoseconds
-    let deadline: Nanoseconds
-    /// Whose trace it belongs to, of those that clients follow.
-    let client: TraceContext?
+    let release: JobRelease
     /// When it was admitted, on which context, and whether that was not its task's own.
     var admission: (time: Nanoseconds, context: Int, migrated: Bool)?
     /// The runs of its stages that have ended, in order.
     var runs: [StageRun] = []
 
-    init(_ release: JobRelease) {
-        job = release.job
-        self.release = release.time
-        deadline = release.deadline
-        client = release.client
-    }
-
+    var job: JobID { release.job }
     /// The stages it has behind it.
     var stagesDone: Int { runs.count { $0.outcome == .completed } }
     /// The time it ran.
@@ -55,7 +45,7 @@ struct JobTraces {
 
     /// Takes in a step up to the ends of jobs, which `end` takes in.
     mutating func follow(_ step: RunStep) {
-        if let release = step.release { jobs[release.job] = JobTrace(release) }
+        if let release = step.release { jobs[release.job] = JobTrace(release: release) }
         for run in step.ended {
             running[run.lane] = nil
             let context = run.lane / configuration.partition.streams

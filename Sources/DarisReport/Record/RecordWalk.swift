@@ -1,7 +1,7 @@
 internal import DarisCore
 
 /// A job that is released.
-struct JobRelease {
+struct JobRelease: Sendable {
     let job: JobID
     /// When, as the scheduler was told.
     let time: Nanoseconds
