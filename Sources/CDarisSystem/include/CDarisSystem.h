@@ -31,8 +31,7 @@ int daris_lock_memory(void);
 int daris_may_lock_memory(void);
 
 /// Keeps freed memory for what is allocated next: blocks of up to 32 MiB come from heaps, which give nothing back until
-/// 256 MiB at the end of one are free. Every page that comes from the system costs a fault when it is
-/// first written, which for a tensor of 600 KB adds up to more than copying it.
+/// 256 MiB at the end of one are free. Every page that comes from the system costs a fault when it is first written.
 void daris_keep_freed_memory(void);
 
 /// Waits for a semaphore until the absolute monotonic time in nanoseconds. Returns ETIMEDOUT at that time.
