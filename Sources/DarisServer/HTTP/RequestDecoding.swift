@@ -31,6 +31,10 @@ enum RequestDecoding {
                     ? "the request has no body; it needs JSON with 'inputs'"
                     : "Inference-Header-Content-Length is \(count), but the body has \(body.count) bytes")
         }
+        if let problem = JSONSyntax.problem(UnsafeRawBufferPointer(rebasing: body[..<count])) {
+            throw InferenceError(
+                .invalid, "the request is no JSON: byte \(problem.position + 1) should be \(problem.text)")
+        }
         do {
             return Header(length: count, fields: try JSONDecoder().decode(Fields.self, from: Data(body[..<count])))
         } catch let error as InferenceError {
@@ -89,8 +93,8 @@ enum RequestDecoding {
         case .keyNotFound(let key, let context):
             return place(context.codingPath) + "'\(key.stringValue)' is missing"
         case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            // Foundation says the same of both, and not where.
-            return "it is no valid JSON, or a number in it is none that its datatype can hold"
+            // The syntax is right by then.
+            return "a text in it is not UTF-8, or a number is none that its datatype can hold"
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
             return place(context.codingPath) + context.debugDescription
         @unknown default:
