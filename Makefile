@@ -24,6 +24,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 

@@ -6,7 +6,7 @@ extension ServeSettings {
         self.init()
         guard let field else { return }
         let section = try Section(
-            field, keys: ["http", "grpc", "tls", "tokens", "limits"], example: "{http: 127.0.0.1:8000}")
+            field, keys: ["http", "grpc", "tls", "tokens", "hosts", "limits"], example: "{http: 127.0.0.1:8000}")
         if let value = section["http"] { http = try Self.address(value) }
         if let value = section["grpc"] { grpc = try Self.address(value) }
         if let value = section["tls"] {
@@ -21,6 +21,7 @@ extension ServeSettings {
             inferenceTokens = try tokens["inference"].map { file throws(ConfigurationError) in try Self.path(file) }
             controlTokens = try tokens["control"].map { file throws(ConfigurationError) in try Self.path(file) }
         }
+        if let value = section["hosts"] { hosts = try Self.hosts(value) }
         if let value = section["limits"] { bounds = try Bounds(value) }
     }
 
@@ -50,6 +51,20 @@ extension ServeSettings {
         do { return try parseAddress(text) } catch { throw field.error(error.message) }
     }
 
+    private static func hosts(_ field: Field) throws(ConfigurationError) -> [String] {
+        let names = try field.elements(example: "[daris.example]")
+        var hosts: [String] = []
+        for name in names {
+            let text = try name.text("a name", example: "daris.example").lowercased()
+            guard !text.isEmpty,
+                !text.contains(where: { $0.isWhitespace || ":/[]".contains($0) }) || text.contains("::")
+            else { throw name.error("\(text.quoted) is not the name of a host; leave out scheme, port and brackets") }
+            hosts.append(text)
+        }
+        guard !hosts.isEmpty else { throw field.error("no host is listed, so no client could be answered") }
+        return hosts
+    }
+
     private static func path(_ field: Field) throws(ConfigurationError) -> String {
         SourceFolder.resolve(try field.text("the path of a file", example: "server.pem"), in: field.file)
     }
@@ -59,13 +74,24 @@ extension ServeSettings.Bounds {
     init(_ field: Field) throws(ConfigurationError) {
         self.init()
         let section = try Section(
-            field, keys: ["body", "connections", "requests", "waiting", "receive", "idle", "drain"],
+            field,
+            keys: ["body", "answer", "memory", "connections", "requests", "waiting", "receive", "idle", "drain"],
             example: "{body: 64 MiB, connections: 1024}")
-        if let value = section["body"] {
+        func size(_ value: Field, to most: Int) throws(ConfigurationError) -> Int {
             let text = try value.text("a size", example: "64 MiB")
-            do { body = try Quantity.parseBytes(text, in: 1 << 10...4 << 30) } catch {
-                throw value.error(error.message)
+            do { return try Quantity.parseBytes(text, in: 1 << 10...most) } catch { throw value.error(error.message) }
+        }
+        if let value = section["body"] { body = try size(value, to: 4 << 30) }
+        if let value = section["answer"] { answer = try size(value, to: 4 << 30) }
+        if let value = section["memory"] {
+            memory = try size(value, to: 1 << 40)
+            guard memory >= max(body, answer) else {
+                throw value.error(
+                    "\(memory) B of memory for all requests is less than one may have (\(max(body, answer)) B); "
+                        + "give it more, or lower 'body' and 'answer'")
             }
+        } else {
+            memory = max(memory, body, answer)
         }
         if let value = section["connections"] { connections = try value.integer(in: 1...1_000_000) }
         if let value = section["requests"] { requests = try value.integer(in: 1...65_536) }

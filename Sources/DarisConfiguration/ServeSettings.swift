@@ -8,7 +8,8 @@ public import DarisCore
 ///   grpc: 127.0.0.1:8001
 ///   tls: {certificate: server.pem, key: server.key}
 ///   tokens: {inference: clients.token, control: operators.token}
-///   limits: {body: 64 MiB, connections: 1024, waiting: 256, idle: 60 s, drain: 30 s}
+///   hosts: [daris.example]
+///   limits: {body: 64 MiB, memory: 512 MiB, connections: 1024, waiting: 256, idle: 60 s, drain: 30 s}
 /// ```
 public struct ServeSettings: Hashable, Sendable, Codable {
     /// A host and a port to listen on.
@@ -25,7 +26,15 @@ public struct ServeSettings: Hashable, Sendable, Codable {
         }
 
         /// Whether only this machine can reach it.
-        public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+        public var isLoopback: Bool { Self.isLoopback(host: host) }
+
+        /// Whether a name or number is certain to mean this machine: `localhost`, `::1`, `127.` and three numbers more.
+        public static func isLoopback(host: String) -> Bool {
+            guard host.lowercased() != "localhost", host != "::1" else { return true }
+            let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 4 && parts[0] == "127"
+                && parts.allSatisfy { $0.allSatisfy(\.isASCII) && $0.first != "+" && UInt8($0) != nil }
+        }
 
         /// As it is written: `127.0.0.1:8000`, `[::1]:8000`.
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
@@ -49,13 +58,17 @@ public struct ServeSettings: Hashable, Sendable, Codable {
     public struct Bounds: Hashable, Sendable, Codable {
         /// Bytes of a request's body, after decompression too.
         public var body = 64 << 20
+        /// Bytes of an answer.
+        public var answer = 64 << 20
+        /// Bytes of all requests and answers at a time.
+        public var memory = 512 << 20
         /// Connections at a time, HTTP and gRPC each.
         public var connections = 1_024
         /// Requests at a time, of all connections.
         public var requests = 4_096
         /// Requests of a model that wait for it to be free.
         public var waiting = 256
-        /// How long a request may take to arrive in full.
+        /// How long a request may take to arrive in full, and an answer to be taken.
         public var receive = Nanoseconds.seconds(Int64(30))
         /// How long a connection may be silent.
         public var idle = Nanoseconds.seconds(Int64(60))
@@ -76,6 +89,9 @@ public struct ServeSettings: Hashable, Sendable, Codable {
     public var inferenceTokens: String?
     /// A file with the tokens of operators, who may load and unload models; without it, those of clients do.
     public var controlTokens: String?
+    /// The only names, without ports, that clients may call the server by (the `Host` of HTTP); without them, this
+    /// machine's own names where only it is listened to, and any name elsewhere.
+    public var hosts: [String]?
     /// What is borne of clients.
     public var bounds = Bounds()
 

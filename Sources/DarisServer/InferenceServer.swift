@@ -87,7 +87,8 @@ public final class InferenceServer: Sendable {
         (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 
-    /// Has `run` end: no more requests are taken, those that came are answered, as far as the drain limit allows.
+    /// Has `run` end: no more requests are taken, those that came are answered as far as the drain limit allows, and refused
+    /// after it.
     public func end() {
         service.drain()
         ending.continuation.finish()
@@ -96,36 +97,56 @@ public final class InferenceServer: Sendable {
     /// Serves until `end`.
     ///
     /// - Parameter onReady: told of the addresses once they are listened on.
-    /// - Returns: how many requests were left without an answer of their own.
+    /// - Returns: how many requests were not answered by the drain limit, other than that the server ends.
     public func run(
         onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
     ) async throws -> Int {
         let readiness = Readiness(settings, onReady)
+        let connections = try Connections(settings, logger: logger)
+        service.watch(connections)
         var services: [any Service] = []
         if let reloader { services.append(reloader) }
-        if let address = settings.http { services.append(try http(address, readiness)) }
-        if let address = settings.grpc { services.append(try grpc(address, readiness)) }
+        if let address = settings.http { services.append(try http(address, readiness, connections)) }
+        if let address = settings.grpc { services.append(try grpc(address, readiness, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
-        configuration.maximumGracefulShutdownDuration = .nanoseconds(settings.bounds.drain.rawValue)
+        // A last resort: the connections are closed by then.
+        configuration.maximumGracefulShutdownDuration = .nanoseconds(settings.bounds.drain.rawValue) + .seconds(5)
         let group = ServiceGroup(configuration: configuration)
         let drained = Task { [self] in
             for await _ in ending.stream {}
-            let limit = ContinuousClock.now + .nanoseconds(settings.bounds.drain.rawValue)
-            while service.requestsInFlight > 0, .now < limit { try? await Task.sleep(for: .milliseconds(5)) }
-            feed.end()
-            // Answers are on their way out still: this lets idle connections go and waits for the others.
-            await group.triggerGracefulShutdown()
+            return await drain(connections, group)
         }
-        defer { drained.cancel() }
         do {
             try await group.run()
         } catch {
             end()
+            drained.cancel()
             throw ServerError("\(Self.words(error, settings))")
         }
         end()
-        return service.requestsInFlight
+        return await drained.value
+    }
+
+    /// Lets requests be answered until the drain limit, refuses those that are left, and closes every connection.
+    ///
+    /// - Returns: how many were left.
+    private func drain(_ connections: Connections, _ group: ServiceGroup) async -> Int {
+        let limit = ContinuousClock.now + .nanoseconds(settings.bounds.drain.rawValue)
+        func wait(until end: ContinuousClock.Instant, while condition: () -> Bool) async {
+            while condition(), .now < end { try? await Task.sleep(for: .milliseconds(5)) }
+        }
+        await wait(until: limit) { service.requestsInFlight > 0 }
+        feed.end()
+        let ending = InferenceError(.refused, "the server is ending", retryAfter: .seconds(Int64(1)))
+        connections.end(telling: .finish(ending))
+        await group.triggerGracefulShutdown()
+        await wait(until: limit) { connections.open > 0 }
+        let left = service.requestsInFlight
+        connections.end(telling: .refuse(ending))
+        await wait(until: .now + .seconds(1)) { connections.open > 0 }
+        connections.closeAll()
+        return left
     }
 
     private static func words(_ error: any Error, _ settings: ServeSettings) -> String {
@@ -138,16 +159,20 @@ public final class InferenceServer: Sendable {
 
     // MARK: - HTTP
 
-    private func http(_ address: ServeSettings.Address, _ readiness: Readiness) throws -> any Service {
-        let router = Router(context: ServerContext.self)
+    private func http(
+        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+    ) throws -> any Service {
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestTagging(journal: service.journal))
-        router.add(middleware: GateMiddleware(gate: gate))
-        let table = ConnectionTable()
-        OpenInferenceRoutes(
-            service: service, version: version, bodyLimit: settings.bounds.body, connections: table
-        ).add(to: router)
-        LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: router)
+        let table = connections.http
         let bounds = settings.bounds
+        var gate = gate
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        let routes = RouteGroups(router, gate: gate, connections: table)
+        OpenInferenceRoutes(
+            service: service, version: version, bounds: bounds, connections: table, budget: connections.budget
+        ).add(to: routes)
+        LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
         let base = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [ConnectionWatch(table: table, receive: bounds.receive)],
@@ -159,9 +184,7 @@ public final class InferenceServer: Sendable {
             } else { base }
         return Application(
             router: router, server: builder,
-            configuration: .init(
-                address: .hostname(address.host, port: address.port),
-                availableConnectionsDelegate: MaximumAvailableConnections.maximum(bounds.connections, logger: logger)),
+            configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
                 readiness.http(channel.localAddress?.port)
             }, logger: logger)
@@ -169,7 +192,9 @@ public final class InferenceServer: Sendable {
 
     // MARK: - gRPC
 
-    private func grpc(_ address: ServeSettings.Address, _ readiness: Readiness) throws -> any Service {
+    private func grpc(
+        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+    ) throws -> any Service {
         let bounds = settings.bounds
         let security: HTTP2ServerTransport.Posix.TransportSecurity =
             if let reloader { try .tls(certificateReloader: reloader) } else { .plaintext }
@@ -187,6 +212,8 @@ public final class InferenceServer: Sendable {
                 config.http2.targetWindowSize = 1 << 24
                 config.http2.maxConcurrentStreams = bounds.requests
                 config.connection.maxIdleTime = .nanoseconds(bounds.idle.rawValue)
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accept(connection: $0) }
+                config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { connections.accept(call: $0) }
             })
         return GRPCListener(
             server: GRPCServer(

@@ -65,6 +65,8 @@ struct ServeCommand: ParsableCommand {
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.
         signal(SIGPIPE, SIG_IGN)
+        // Each connection is a file.
+        FileLimit.raise()
         // Tensors come and go with every request.
         daris_keep_freed_memory()
         let logger = log.logger()
@@ -92,6 +94,7 @@ struct ServeCommand: ParsableCommand {
             try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
         }
         var executorOptions = Executor<MachineDevice>.Options()
+        executorOptions.terminationLimit = .seconds(Int64(2))
         if let recorder {
             executorOptions.observer = { recorder.observe($0, $1, $2) }
             executorOptions.traceObserver = { recorder.observe($0, $1, $2) }
@@ -107,7 +110,10 @@ struct ServeCommand: ParsableCommand {
             }
         }
         executor.interrupt()
-        let outcome = executor.waitForEnd()
+        // By now the drain limit is used up, or all requests are answered and only periodic jobs run.
+        let isDrained = (try? served.get()) == 0
+        let outcome = executor.waitForEnd(
+            drainLimit: isDrained ? taskSet.serve.bounds.drain : .milliseconds(Int64(100)))
         interruption.end()
         if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
             prepared.device.shutDown()

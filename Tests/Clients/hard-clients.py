@@ -34,7 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ZEROS = [[0.0] * 16] * 4
 BODY = json.dumps(
     {"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16], "data": ZEROS} for name in "ab"]}).encode()
-HEAD = b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 
 SET = """
 models: {{sums: {{file: {folder}/sums.onnx}}}}
@@ -154,7 +154,7 @@ def misbehaving(checks, address):
     client = connect(address)
     client.settimeout(5)
     client.sendall(
-        b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: %d\r\n"
+        b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: localhost\r\nInference-Header-Content-Length: %d\r\n"
         b"Content-Length: %d\r\n\r\n" % (len(head), len(head) + 512) + head)
     answer = http.client.HTTPResponse(client)
     answer.begin()
@@ -173,7 +173,7 @@ def misbehaving(checks, address):
     status, answer = post(address, b"x" * (65 << 10))
     checks.that(status == 400 and b"larger than 65536 bytes" in answer, f"a large body: {status} {answer[:80]!r}")
     client = connect(address)
-    client.sendall(b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.sendall(b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
     try:
         for _ in range(200):
             client.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")

@@ -65,7 +65,7 @@ class WatchedServer(Server):
     def watch(self):
         """A connection to the event stream, and the beginning of its answer."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        connection.sendall(b"GET /v2/daris/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /v2/daris/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return connection, connection.recv(12)
 
 

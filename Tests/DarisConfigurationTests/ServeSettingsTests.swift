@@ -20,12 +20,15 @@ struct ServeSettingsTests {
         let read = try settings(
             """
             {http: "[::1]:80", grpc: off, tls: {certificate: a.pem, key: /b.key}, tokens: {inference: c, control: d},
-             limits: {body: 2 MiB, connections: 3, requests: 4, waiting: 0, receive: 5 s, idle: 6 s, drain: 7 s}}
+             hosts: [Daris.example, "::1"],
+             limits: {body: 2 MiB, answer: 3 MiB, memory: 4 MiB, connections: 3, requests: 4, waiting: 0, receive: 5 s, idle: 6 s, drain: 7 s}}
             """)
         #expect(read.http == .init(host: "::1", port: 80) && read.grpc == nil)
         #expect(read.http?.description == "[::1]:80")
         #expect(read.tls == .init(certificate: "folder/a.pem", key: "/b.key"))
         #expect(read.inferenceTokens == "folder/c" && read.controlTokens == "folder/d")
+        #expect(read.hosts == ["daris.example", "::1"])
+        #expect(read.bounds.answer == 3 << 20 && read.bounds.memory == 4 << 20)
         #expect(read.bounds.body == 2 << 20 && read.bounds.connections == 3 && read.bounds.requests == 4)
         #expect(read.bounds.waiting == 0 && read.bounds.receive == .seconds(Int64(5)))
         #expect(read.bounds.idle == .seconds(Int64(6)) && read.bounds.drain == .seconds(Int64(7)))
@@ -37,6 +40,8 @@ struct ServeSettingsTests {
         #expect(read == ServeSettings() && read.http?.isLoopback == true && read.grpc?.isLoopback == true)
         for (host, isLoopback) in [
             ("localhost", true), ("::1", true), ("127.1.2.3", true), ("0.0.0.0", false), ("::", false),
+            ("LOCALHOST", true), ("127.evil", false), ("127.0.0.1.evil.example", false), ("localhost.evil", false),
+            ("127.0.0.256", false), ("127.0.0", false), ("127.0.0.+1", false), ("", false),
         ] {
             #expect(ServeSettings.Address(host: host, port: 1).isLoopback == isLoopback)
         }
@@ -48,6 +53,8 @@ struct ServeSettingsTests {
             ("{htp: x}", "unknown key 'htp'"), ("{http: 8000}", "is not an address"),
             ("{http: \"a:99999\"}", "is not an address"),
             ("{http: \"::1:80\"}", "is not an address"), ("{tls: {key: a}}", "'certificate' is missing"),
+            ("{hosts: []}", "no host is listed"), ("{hosts: [\"http://a\"]}", "leave out scheme"),
+            ("{hosts: [\"a:80\"]}", "leave out scheme"), ("{limits: {memory: 1 MiB}}", "less than one may have"),
             ("{limits: {body: 64}}", "is outside 1024 B"), ("{limits: {body: 64 MX}}", "is not a size"),
             ("{limits: {connections: 0}}", "serve.limits.connections"), ("{limits: {drain: 10}}", "serve.limits.drain"),
         ])

@@ -100,7 +100,8 @@ struct MetricsTests {
     private func read(_ system: WatchedSystem, models: [ServedModel] = []) throws -> ExpositionText {
         try ExpositionText(
             MetricsPage(
-                version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, models: models, subject: system.subject
+                version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, models: models, connections: nil,
+                subject: system.subject
             ).text())
     }
 
@@ -184,7 +185,7 @@ struct MetricsTests {
     @Test("there is something to read before there is a system")
     func nothing() throws {
         let page = MetricsPage(
-            version: "1", isReady: false, requestsInFlight: 0, watchers: 0, models: [], subject: nil)
+            version: "1", isReady: false, requestsInFlight: 0, watchers: 0, models: [], connections: nil, subject: nil)
         #expect(try ExpositionText(page.text()).value("daris_ready") == 0)
     }
 }

@@ -183,10 +183,13 @@ public final class Executor<D: Device>: Sendable {
     }
 
     /// Waits until the releases are over and every job has ended, or the drain limit has passed; then stops all threads.
-    public func waitForEnd() -> Outcome {
-        while !drained.wait(seconds: 0.1) {
+    ///
+    /// - Parameter drainLimit: in place of the options' own.
+    public func waitForEnd(drainLimit: Nanoseconds? = nil) -> Outcome {
+        let limit = drainLimit ?? options.drainLimit
+        while !drained.wait(seconds: min(0.1, max(0.001, limit.inSeconds))) {
             let start = state.withLock { $0.drainStart }
-            guard let start, clock.now - start >= options.drainLimit else { continue }
+            guard let start, clock.now - start >= limit else { continue }
             device.terminateRunningStages()
             _ = drained.wait(seconds: options.terminationLimit.inSeconds)
             break

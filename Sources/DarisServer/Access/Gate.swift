@@ -13,6 +13,7 @@ struct Gate: Sendable {
 
     var inference: TokenList?
     var control: TokenList?
+    var origins = OriginRule(isLoopback: false, hosts: nil)
 
     /// - Parameter authorization: the header of that name.
     func check(_ authorization: String?, for purpose: Purpose) throws(InferenceError) {
@@ -33,26 +34,42 @@ struct Gate: Sendable {
     }
 }
 
-/// Asks for tokens over HTTP.
+extension Gate.Purpose {
+    /// What a method of gRPC is about.
+    init(method: String) {
+        switch method {
+        case "ServerLive", "ServerReady": self = .health
+        case "RepositoryModelLoad", "RepositoryModelUnload": self = .control
+        default: self = .inference
+        }
+    }
+}
+
+/// The gate of a group of routes. Access belongs to the route that answers, however its path was spelt.
 struct GateMiddleware: RouterMiddleware {
     typealias Context = ServerContext
 
     let gate: Gate
+    let purpose: Gate.Purpose
+    let connections: ConnectionTable
 
     func handle(
         _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
     ) async throws -> Response {
-        let path = request.uri.path
-        let purpose: Gate.Purpose =
-            path.hasPrefix("/v2/health/") || path == "/"
-            ? .health : path.hasPrefix("/v2/repository/models/") ? .control : .inference
         do throws(InferenceError) {
+            try gate.origins.check(request, for: purpose)
             try gate.check(request.headers[.authorization], for: purpose)
+            if purpose != .health, connections.standing(context.channel) == .healthOnly { throw Self.full }
         } catch {
-            return HTTPReply.error(error)
+            var response = HTTPReply.error(error)
+            if error == Self.full { response.headers[.connection] = "close" }
+            return response
         }
         return try await next(request, context)
     }
+
+    private static let full = InferenceError(
+        .refused, "the server has as many connections as it may, and all are busy", retryAfter: .seconds(Int64(1)))
 }
 
 /// Asks for tokens over gRPC.
@@ -65,14 +82,10 @@ struct GateInterceptor: ServerInterceptor {
             @Sendable (StreamingServerRequest<Input>, GRPCCore.ServerContext) async throws ->
             StreamingServerResponse<Output>
     ) async throws -> StreamingServerResponse<Output> {
-        let purpose: Gate.Purpose =
-            switch context.descriptor.method {
-            case "ServerLive", "ServerReady": .health
-            case "RepositoryModelLoad", "RepositoryModelUnload": .control
-            default: .inference
-            }
         do throws(InferenceError) {
-            try gate.check(request.metadata[stringValues: "authorization"].first { _ in true }, for: purpose)
+            try gate.check(
+                request.metadata[stringValues: "authorization"].first { _ in true },
+                for: Gate.Purpose(method: context.descriptor.method))
         } catch {
             return StreamingServerResponse(error: RPCError(error))
         }

@@ -1,76 +1,116 @@
 import DarisCore
+import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
-import Synchronization
 
-/// What a connection's requests must be told if the client goes away.
-final class ConnectionTable: Sendable {
-    private let entries = Mutex<[ObjectIdentifier: [Int: @Sendable () -> Void]]>([:])
-    private let last = Atomic(0)
-
-    /// Has `onClose` called if the connection's client goes away before `forget`.
-    ///
-    /// - Returns: What to forget it by, or `nil` if the client is gone already.
-    func watch(_ channel: any Channel, onClose: @escaping @Sendable () -> Void) -> Int? {
-        let number = last.add(1, ordering: .relaxed).newValue
-        let isOpen = entries.withLock { entries in
-            guard entries[ObjectIdentifier(channel)] != nil else { return false }
-            entries[ObjectIdentifier(channel)]?[number] = onClose
-            return true
-        }
-        return isOpen ? number : nil
-    }
-
-    func forget(_ number: Int, of channel: any Channel) {
-        entries.withLock { _ = $0[ObjectIdentifier(channel)]?.removeValue(forKey: number) }
-    }
-
-    fileprivate func opened(_ channel: any Channel) {
-        entries.withLock { $0[ObjectIdentifier(channel)] = [:] }
-    }
-
-    fileprivate func closed(_ channel: any Channel) {
-        let calls = entries.withLock { $0.removeValue(forKey: ObjectIdentifier(channel)) }
-        for call in calls.map({ Array($0.values) }) ?? [] { call() }
-    }
-}
-
-/// Watches one connection: tells its requests if the client goes away, and ends it if a request takes too long to arrive.
-final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
+/// Watches one HTTP connection: keeps the table up to date, ends it if a request takes too long to arrive or an answer too
+/// long to be taken, and has a client that waits for it send its body (`Expect: 100-continue`).
+final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
 
     private let table: ConnectionTable
-    private let receive: TimeAmount
-    private var timer: Scheduled<Void>?
+    private let limit: TimeAmount
+    private var receiving: Scheduled<Void>?
+    private var sending: Scheduled<Void>?
+    /// Requests that have begun to arrive and are not answered in full.
+    private var requests = 0
+    /// Whether the client waits for leave to send the body of the last request.
+    private var isWaitedFor = false
+    /// Whether the first unanswered request has a part of its answer.
+    private var isAnswering = false
+    private var closesAfterAnswer = false
+    /// Whether the last answer has been written, and the connection lives on only for the client to read it.
+    private var isRefused = false
 
-    /// - Parameter receive: how long a request may take from its first byte known to its last.
+    /// - Parameter receive: how long a request may take from its first byte known to its last, and an answer likewise.
     init(table: ConnectionTable, receive: Nanoseconds) {
         self.table = table
-        self.receive = .nanoseconds(receive.rawValue)
+        limit = .nanoseconds(receive.rawValue)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        table.opened(context.channel)
-        expect(context)
+        guard table.opened(context.channel) else { return context.channel.close(promise: nil) }
+        // From the start of the connection for the first request.
+        receiving = close(context, in: limit)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isRefused else { return }
         switch unwrapInboundIn(data) {
-        case .head: expect(context)
-        case .body: break
+        case .head(let head):
+            receiving?.cancel()
+            receiving = close(context, in: limit)
+            isWaitedFor = head.headerFields[.expect]?.lowercased() == "100-continue"
+            requests += 1
+            table.begin(context.channel)
+        case .body: isWaitedFor = false
         case .end:
-            timer?.cancel()
-            timer = nil
+            isWaitedFor = false
+            receiving?.cancel()
+            receiving = nil
         }
         context.fireChannelRead(data)
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // What a refused client still sends is taken and let go, or it would not read why.
+        if isRefused { context.read() }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isRefused else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            isAnswering = true
+            // A body that was not asked for may come or not: the next request could not be told from it.
+            if isWaitedFor || closesAfterAnswer { head.headerFields[.connection] = "close" }
+            if head.headerFields[.connection] == "close" { closesAfterAnswer = true }
+            // An endless answer has a limit of its own.
+            if head.headerFields[.contentType] != LiveEvents.contentType { sending = close(context, in: limit) }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body: context.write(data, promise: promise)
+        case .end:
+            isAnswering = false
+            requests -= 1
+            table.finish(context.channel)
+            let isSent = promise ?? context.eventLoop.makePromise(of: Void.self)
+            isSent.futureResult.assumeIsolated().whenComplete { [self, closesAfterAnswer] _ in
+                sending?.cancel()
+                sending = nil
+                if closesAfterAnswer { linger(context) }
+            }
+            context.write(data, promise: isSent)
+        }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        switch event as? ConnectionSignal {
+        case .proceed where isWaitedFor:
+            isWaitedFor = false
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+        case .proceed: break
+        case .finish(let error) where receiving != nil: refuse(error, context)
+        case .finish: closesAfterAnswer = true
+        case .refuse(let error): refuse(error, context)
+        case nil: context.triggerUserOutboundEvent(event, promise: promise)
+        }
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // Who closes its side has gone: nobody who waits for an answer does.
-        if case ChannelEvent.inputClosed = event { end(context) }
+        if case ChannelEvent.inputClosed = event {
+            // A client that closes its side has gone: none that waits for an answer does so.
+            end(context)
+            if isRefused { context.close(promise: nil) }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -79,16 +119,41 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    /// Ends the connection unless a request has arrived in time; from the start of the connection for the first.
-    private func expect(_ context: ChannelHandlerContext) {
-        timer?.cancel()
+    /// Answers the request that is unanswered, unless its answer has begun, and closes the connection.
+    private func refuse(_ error: InferenceError, _ context: ChannelHandlerContext) {
+        guard !isRefused else { return }
+        guard requests > 0, !isAnswering else {
+            closesAfterAnswer = true
+            return
+        }
+        var (head, body) = HTTPReply.parts(error)
+        head.headerFields[.connection] = "close"
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        linger(context)
+    }
+
+    /// Closes this side, and the connection when the client has closed its own or a second has passed.
+    private func linger(_ context: ChannelHandlerContext) {
+        isRefused = true
+        receiving?.cancel()
+        receiving = close(context, in: .seconds(1))
+        context.close(mode: .output, promise: nil)
+        context.read()
+    }
+
+    /// Closes the connection when a time has passed.
+    private func close(_ context: ChannelHandlerContext, in time: TimeAmount) -> Scheduled<Void> {
         let channel = context.channel
-        timer = context.eventLoop.scheduleTask(in: receive) { channel.close(promise: nil) }
+        return context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
     }
 
     private func end(_ context: ChannelHandlerContext) {
-        timer?.cancel()
-        timer = nil
+        receiving?.cancel()
+        receiving = nil
+        sending?.cancel()
+        sending = nil
         table.closed(context.channel)
     }
 }

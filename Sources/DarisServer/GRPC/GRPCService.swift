@@ -158,6 +158,7 @@ extension RPCError {
             switch error.kind {
             case .invalid: .invalidArgument
             case .unauthorised: .unauthenticated
+            case .forbidden: .permissionDenied
             case .notFound: .notFound
             case .refused: .resourceExhausted
             case .tooLate: .deadlineExceeded

@@ -6,8 +6,11 @@ import NIOHTTPCompression
 /// Bodies that are compressed on the way. NIO's codecs work on the parts of a message; here they are fed whole ones.
 enum Compression {
     /// A body as it was before it was compressed.
+    ///
+    /// - Parameter take: told of bytes before there are more of them; ends the work by an error.
     static func decoded(
-        _ body: ByteBuffer, encoding: String?, limit: Int
+        _ body: ByteBuffer, encoding: String?, limit: Int,
+        take: (_ bytes: Int) throws(InferenceError) -> Void = { _ throws(InferenceError) in }
     ) throws(InferenceError) -> ByteBuffer {
         guard let encoding, encoding != "identity" else { return body }
         guard encoding == "gzip" || encoding == "deflate" else {
@@ -19,13 +22,19 @@ enum Compression {
             let headers: HTTPHeaders = ["content-encoding": encoding, "content-length": "\(body.readableBytes)"]
             try channel.writeInbound(
                 HTTPServerRequestPart.head(.init(version: .http1_1, method: .POST, uri: "/", headers: headers)))
-            try channel.writeInbound(HTTPServerRequestPart.body(body))
-            try channel.writeInbound(HTTPServerRequestPart.end(nil))
-            var decoded = ByteBuffer()
-            while let part = try channel.readInbound(as: HTTPServerRequestPart.self) {
-                if case .body(var bytes) = part { decoded.writeBuffer(&bytes) }
+            var (body, decoded) = (body, ByteBuffer())
+            while let slice = body.readSlice(length: min(body.readableBytes, 1 << 16)), slice.readableBytes > 0 {
+                try channel.writeInbound(HTTPServerRequestPart.body(slice))
+                while let part = try channel.readInbound(as: HTTPServerRequestPart.self) {
+                    guard case .body(var bytes) = part else { continue }
+                    try take(bytes.readableBytes)
+                    decoded.writeBuffer(&bytes)
+                }
             }
+            try channel.writeInbound(HTTPServerRequestPart.end(nil))
             return decoded
+        } catch let error as InferenceError {
+            throw error
         } catch NIOHTTPDecompression.DecompressionError.limit {
             throw InferenceError(.invalid, "the body is larger than \(limit) bytes when decompressed, the limit here")
         } catch {

@@ -22,23 +22,36 @@ enum HTTPReply {
 
     /// `{"error": …}`
     static func error(_ message: String, _ status: HTTPResponse.Status) -> Response {
+        json(bytes: errorJSON(message), status: status)
+    }
+
+    private static func errorJSON(_ message: String) -> [UInt8] {
         var json = JSONWriter()
         json.raw("{\"error\":")
         json.string(message)
         json.raw("}")
-        return Self.json(bytes: json.bytes, status: status)
+        return json.bytes
     }
 
     /// `{"error": …}` with the status that fits.
     static func error(_ error: InferenceError) -> Response {
-        var response = Self.error(error.message, error.status)
+        let (head, body) = parts(error)
+        return Response(status: head.status, headers: head.headerFields, body: .init(byteBuffer: body))
+    }
+
+    /// The same for those who write to a connection themselves.
+    static func parts(_ error: InferenceError) -> (head: HTTPResponse, body: ByteBuffer) {
+        let body = ByteBuffer(bytes: errorJSON(error.message))
+        var head = HTTPResponse(
+            status: error.status,
+            headerFields: [.contentType: "application/json", .contentLength: "\(body.readableBytes)"])
         if error.kind == .refused {
             // Whole seconds, as the header has them.
             let seconds = max(1, Int((error.retryAfter ?? .zero).inSeconds.rounded(.up)))
-            response.headers[.retryAfter] = "\(seconds)"
+            head.headerFields[.retryAfter] = "\(seconds)"
         }
-        if error.kind == .unauthorised { response.headers[.wwwAuthenticate] = "Bearer" }
-        return response
+        if error.kind == .unauthorised { head.headerFields[.wwwAuthenticate] = "Bearer" }
+        return (head, body)
     }
 }
 
@@ -48,6 +61,7 @@ extension InferenceError {
         switch kind {
         case .invalid: .badRequest
         case .unauthorised: .unauthorized
+        case .forbidden: .forbidden
         case .notFound: .notFound
         case .refused: .serviceUnavailable
         case .tooLate: .gatewayTimeout

@@ -1,3 +1,4 @@
+import DarisConfiguration
 import DarisCore
 import HTTPTypes
 import Hummingbird
@@ -7,16 +8,17 @@ import NIOCore
 struct OpenInferenceRoutes: Sendable {
     let service: InferenceService
     let version: String
-    /// Bytes of a body.
-    let bodyLimit: Int
+    let bounds: ServeSettings.Bounds
     let connections: ConnectionTable
+    let budget: ByteBudget
 
-    func add(to router: Router<ServerContext>) {
-        let v2 = router.group("v2")
-        v2.get("health/live") { _, _ in HTTPReply.empty }
-        v2.get("health/ready") { _, _ in
+    func add(to routes: RouteGroups) {
+        let health = routes.health.group("v2/health")
+        health.get("live") { _, _ in HTTPReply.empty }
+        health.get("ready") { _, _ in
             service.isReady ? HTTPReply.empty : HTTPReply.error(service.notReady)
         }
+        let v2 = routes.inference.group("v2")
         v2.get("") { _, _ in HTTPReply.json(ServerMetadata(version: version)) }
         v2.get("models/stats") { _, _ in
             HTTPReply.json(StatisticsReport(models: service.all.map(StatisticsReport.Model.init)))
@@ -37,13 +39,14 @@ struct OpenInferenceRoutes: Sendable {
             }
             model.post("infer") { request, context in await infer(request, context) }
         }
-        v2.post("repository/index") { request, _ in
+        v2.post("repository/index") { request, context in
+            context.proceed()
             let wanted = try? await request.body.collect(upTo: 1 << 16)
             let isReadyOnly = wanted.map { String(buffer: $0).contains("\"ready\":true") } ?? false
             return HTTPReply.json(service.all.filter { $0.isReady || !isReadyOnly }.map(RepositoryEntry.init))
         }
         for (action, isLoaded) in [("load", true), ("unload", false)] {
-            v2.post("repository/models/:model/\(action)") { _, context in
+            routes.control.post("v2/repository/models/:model/\(action)") { _, context in
                 try reply(context) { model in
                     model.isReady = isLoaded
                     return HTTPReply.empty
@@ -64,11 +67,16 @@ struct OpenInferenceRoutes: Sendable {
     private static let headerLength = HTTPField.Name("Inference-Header-Content-Length")!
 
     private func infer(_ request: Request, _ context: ServerContext) async -> Response {
+        let share = budget.share { [channel = context.channel, refusal = budget.refusal] in
+            channel.triggerUserOutboundEvent(ConnectionSignal.refuse(refusal), promise: nil)
+        }
         do throws(InferenceError) {
             let name = context.parameters.get("model") ?? ""
             let version = context.parameters.get("version")
             let decoded: InferenceRequest
-            do throws(InferenceError) { decoded = try await read(request, model: name, version: version) } catch {
+            do throws(InferenceError) {
+                decoded = try await read(request, context, share, model: name, version: version)
+            } catch {
                 service.unreadable(error, model: name, version: version)
                 throw error
             }
@@ -81,8 +89,9 @@ struct OpenInferenceRoutes: Sendable {
             do { answer = try result.get() } catch let error as InferenceError { throw error } catch {
                 throw InferenceError(.failed, "\(error)")
             }
-            return try Self.response(answer, accepting: request.headers[.acceptEncoding])
+            return try response(answer, accepting: request.headers[.acceptEncoding], share)
         } catch {
+            share.release()
             return HTTPReply.error(error)
         }
     }
@@ -90,9 +99,9 @@ struct OpenInferenceRoutes: Sendable {
     /// Receives a request. What is wrong with it, or turns it away, is thrown as soon as that is known: before the body if
     /// the head tells, before the tensors if the JSON in front of them does.
     private func read(
-        _ request: Request, model: String, version: String?
+        _ request: Request, _ context: ServerContext, _ share: ByteBudget.Share, model: String, version: String?
     ) async throws(InferenceError) -> InferenceRequest {
-        var reception = Reception(routes: self, request: request, model: model, version: version)
+        var reception = Reception(routes: self, request: request, share: share, model: model, version: version)
         // A connection that ends with the answer ends before the client has sent the rest, and the client may not read what
         // it was answered: it is waited for.
         let isLast =
@@ -102,6 +111,7 @@ struct OpenInferenceRoutes: Sendable {
             guard isLast else { throw error }
             problem = error
         }
+        context.proceed()
         do {
             for try await part in request.body where problem == nil {
                 do throws(InferenceError) { try reception.take(part) } catch {
@@ -120,6 +130,7 @@ struct OpenInferenceRoutes: Sendable {
     private struct Reception {
         let routes: OpenInferenceRoutes
         let request: Request
+        let share: ByteBudget.Share
         let model: String
         let version: String?
         private var announced: Int?
@@ -127,9 +138,12 @@ struct OpenInferenceRoutes: Sendable {
         private var body = ByteBuffer()
         private var header: RequestDecoding.Header?
 
-        init(routes: OpenInferenceRoutes, request: Request, model: String, version: String?) {
+        init(
+            routes: OpenInferenceRoutes, request: Request, share: ByteBudget.Share, model: String, version: String?
+        ) {
             self.routes = routes
             self.request = request
+            self.share = share
             self.model = model
             self.version = version
         }
@@ -137,13 +151,13 @@ struct OpenInferenceRoutes: Sendable {
         private var encoding: String? { request.headers[.contentEncoding] }
 
         private var tooLarge: InferenceError {
-            InferenceError(.invalid, "the body is larger than \(routes.bodyLimit) bytes, the limit here")
+            InferenceError(.invalid, "the body is larger than \(routes.bounds.body) bytes, the limit here")
         }
 
         mutating func begin() throws(InferenceError) {
             _ = try routes.service.model(model, version: version)
             announced = request.headers[.contentLength].flatMap { Int($0) }
-            if let announced, announced > routes.bodyLimit { throw tooLarge }
+            if let announced, announced > routes.bounds.body { throw tooLarge }
             if let text = request.headers[OpenInferenceRoutes.headerLength] {
                 guard let length = Int(text), length > 0 else {
                     throw InferenceError(
@@ -154,7 +168,8 @@ struct OpenInferenceRoutes: Sendable {
         }
 
         mutating func take(_ part: ByteBuffer) throws(InferenceError) {
-            guard body.readableBytes + part.readableBytes <= routes.bodyLimit else { throw tooLarge }
+            guard body.readableBytes + part.readableBytes <= routes.bounds.body else { throw tooLarge }
+            guard share.take(part.readableBytes) else { throw routes.budget.refusal }
             body.writeImmutableBuffer(part)
             guard header == nil, encoding == nil || encoding == "identity", let headerLength,
                 body.readableBytes >= headerLength, announced.map({ body.readableBytes < $0 }) ?? true
@@ -167,7 +182,12 @@ struct OpenInferenceRoutes: Sendable {
         }
 
         mutating func end() throws(InferenceError) -> InferenceRequest {
-            body = try Compression.decoded(body, encoding: encoding, limit: routes.bodyLimit)
+            let budget = routes.budget
+            share.seal()
+            body = try Compression.decoded(body, encoding: encoding, limit: routes.bounds.body) {
+                [share] bytes throws(InferenceError) in
+                guard share.take(bytes) else { throw budget.refusal }
+            }
             let known = if let header { header } else { try Self.header(body, headerLength) }
             return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
                 try RequestDecoding.request(known, bytes, model: model, version: version)
@@ -182,19 +202,30 @@ struct OpenInferenceRoutes: Sendable {
         }
     }
 
-    private static func response(
-        _ answer: InferenceResponse, accepting encodings: String?
+    private func response(
+        _ answer: InferenceResponse, accepting encodings: String?, _ share: ByteBudget.Share
     ) throws(InferenceError) -> Response {
-        let body = try ResponseEncoding.body(answer)
+        let body = try ResponseEncoding.body(answer, limit: bounds.answer)
+        guard share.take(body.bytes.count) else { throw budget.refusal }
         var response = Response(status: .ok)
         response.headers[.contentType] = body.headerLength == nil ? "application/json" : "application/octet-stream"
-        if let length = body.headerLength { response.headers[headerLength] = "\(length)" }
+        if let length = body.headerLength { response.headers[Self.headerLength] = "\(length)" }
         var bytes = ByteBuffer(bytes: body.bytes)
         if let (compressed, encoding) = Compression.encoded(bytes, accepting: encodings) {
             bytes = compressed
             response.headers[.contentEncoding] = encoding
         }
-        response.body = .init(byteBuffer: bytes)
+        // The share is held until the answer has been taken.
+        response.body = ResponseBody(contentLength: bytes.readableBytes) { [bytes] writer in
+            defer { share.release() }
+            try await writer.write(bytes)
+            try await writer.finish(nil)
+        }
         return response
     }
+}
+
+extension ServerContext {
+    /// Has a client that waits for leave send its body.
+    func proceed() { channel.triggerUserOutboundEvent(ConnectionSignal.proceed, promise: nil) }
 }

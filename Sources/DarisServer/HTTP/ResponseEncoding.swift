@@ -6,7 +6,12 @@ enum ResponseEncoding {
         var headerLength: Int?
     }
 
-    static func body(_ response: InferenceResponse) throws(InferenceError) -> Body {
+    /// - Parameter limit: the bytes that an answer may have.
+    /// - Throws: `InferenceError.failed` if it has more, or an element that JSON cannot say.
+    static func body(_ response: InferenceResponse, limit: Int = .max) throws(InferenceError) -> Body {
+        let tooLarge = InferenceError(
+            .failed, "the answer is larger than \(limit) bytes, the limit here; ask for fewer outputs, or as bytes")
+        guard response.outputs.reduce(0, { $0 + ($1.isBinary ? $1.bytes.count : 0) }) <= limit else { throw tooLarge }
         var json = JSONWriter()
         json.raw("{\"model_name\":")
         json.string(response.model)
@@ -32,6 +37,7 @@ enum ResponseEncoding {
                 try json.elements(output.bytes, type: output.tensor.elementType, name: output.tensor.name)
                 json.raw("}")
             }
+            guard json.bytes.count <= limit else { throw tooLarge }
         }
         json.raw("]}")
         var bytes = json.bytes

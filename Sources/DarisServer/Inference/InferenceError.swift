@@ -9,6 +9,8 @@ struct InferenceError: Error, Sendable, Hashable {
         case invalid
         /// Who asks has not shown that it may.
         case unauthorised
+        /// Nobody may, who asks in this way.
+        case forbidden
         /// There is no such model or version.
         case notFound
         /// Turned away for now; it may fit later.

@@ -14,6 +14,7 @@ public final class InferenceService: Sendable {
         var models: [String: ServedModel] = [:]
         var sink: (any JobSink)?
         var subject: LiveSubject?
+        var connections: Connections?
     }
 
     private let catalogue = Mutex(Catalogue())
@@ -70,7 +71,7 @@ public final class InferenceService: Sendable {
 
     func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {
         let byName = Dictionary(models.map { ($0.name, $0) }) { first, _ in first }
-        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject) }
+        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject, connections: $0.connections) }
     }
 
     /// The running system, for those who watch it; `nil` until there is one.
@@ -83,6 +84,11 @@ public final class InferenceService: Sendable {
 
     /// Whether there is something to serve.
     private var isLoaded: Bool { catalogue.withLock { $0.sink != nil } }
+
+    /// What clients hold open, for those who watch; `nil` until the server runs.
+    var connections: Connections? { catalogue.withLock { $0.connections } }
+
+    func watch(_ connections: Connections) { catalogue.withLock { $0.connections = connections } }
 
     /// Why requests are not taken.
     var notReady: InferenceError {
@@ -295,10 +301,16 @@ public final class InferenceService: Sendable {
             let names = model.signature.inputs.map(\.name).joined(separator: ", ")
             throw InferenceError(.invalid, "model '\(model.name)' has no input '\(name)'; its inputs are \(names)")
         }
-        for output in request.outputs where !model.signature.outputs.contains(where: { $0.name == output.name }) {
-            let names = model.signature.outputs.map(\.name).joined(separator: ", ")
-            throw InferenceError(
-                .invalid, "model '\(model.name)' has no output '\(output.name)'; its outputs are \(names)")
+        var wanted: Set<String> = []
+        for output in request.outputs {
+            guard model.signature.outputs.contains(where: { $0.name == output.name }) else {
+                let names = model.signature.outputs.map(\.name).joined(separator: ", ")
+                throw InferenceError(
+                    .invalid, "model '\(model.name)' has no output '\(output.name)'; its outputs are \(names)")
+            }
+            guard wanted.insert(output.name).inserted else {
+                throw InferenceError(.invalid, "output '\(output.name)' is asked for twice")
+            }
         }
         return arranged
     }

@@ -103,7 +103,7 @@ enum RequestFate: String, CaseIterable, Sendable {
     init(_ error: InferenceError) {
         self =
             switch error.kind {
-            case .invalid, .unauthorised, .notFound: .invalid
+            case .invalid, .unauthorised, .forbidden, .notFound: .invalid
             case .refused: .refused
             case .tooLate: .tooLate
             case .cancelled: .cancelled

@@ -5,6 +5,8 @@ import NIOCore
 /// The server-sent events of the live page. Times are in milliseconds, utilisations in lanes; what is sent often is in
 /// arrays, whose fields docs/monitoring.md names.
 enum LiveEvents {
+    static let contentType = "text/event-stream"
+
     /// What never changes: the first event of each connection.
     static func plan(_ plan: RunPlan, version: String) -> ByteBuffer {
         var json = JSONWriter()

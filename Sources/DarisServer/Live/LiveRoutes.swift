@@ -9,17 +9,17 @@ struct LiveRoutes: Sendable {
     let version: String
     let connections: ConnectionTable
 
-    func add(to router: Router<ServerContext>) {
+    func add(to routes: RouteGroups) {
         let page = LivePage()
-        router.get("/") { _, _ in page.response() }
-        router.get("metrics") { _, _ in metrics() }
-        router.get("v2/daris/live") { _, context in live(context) }
+        routes.health.get("/") { _, _ in page.response() }
+        routes.inference.get("metrics") { _, _ in metrics() }
+        routes.inference.get("v2/daris/live") { _, context in live(context) }
     }
 
     private func metrics() -> Response {
         let page = MetricsPage(
             version: version, isReady: service.isReady, requestsInFlight: service.requestsInFlight,
-            watchers: feed.watchers, models: service.all, subject: service.subject)
+            watchers: feed.watchers, models: service.all, connections: service.connections, subject: service.subject)
         var response = Response(
             status: .ok, headers: LivePage.guards, body: .init(byteBuffer: ByteBuffer(bytes: page.text())))
         response.headers[.contentType] = PrometheusText.contentType
@@ -50,7 +50,7 @@ struct LiveRoutes: Sendable {
                 for await event in seat.events { try await writer.write(event) }
                 try await writer.finish(nil)
             })
-        response.headers[.contentType] = "text/event-stream"
+        response.headers[.contentType] = LiveEvents.contentType
         return response
     }
 }

@@ -9,6 +9,7 @@ struct MetricsPage {
     let requestsInFlight: Int
     let watchers: Int
     let models: [ServedModel]
+    let connections: Connections?
     let subject: LiveSubject?
 
     func text() -> [UInt8] {
@@ -36,6 +37,15 @@ struct MetricsPage {
         text.sample(requestsInFlight)
         text.family("daris_live_watchers", .gauge, "Connections that watch the live page's events.")
         text.sample(watchers)
+        guard let connections else { return }
+        let tables = [("http", connections.http.figures), ("grpc", connections.grpc.figures)]
+        text.family("daris_connections", .gauge, "Connections that are open.")
+        for (name, figures) in tables { text.sample(figures.open, ["protocol": name]) }
+        text.family(
+            "daris_connections_evicted_total", .counter, "Connections closed because there were as many as may be.")
+        for (name, figures) in tables { text.sample(figures.evicted, ["protocol": name]) }
+        text.family("daris_request_bytes", .gauge, "Bytes of requests and answers that are held.")
+        text.sample(connections.budget.held)
     }
 
     private func requests(_ text: inout PrometheusText) {

@@ -17,15 +17,13 @@ struct ProcessFigures {
                 .flatMap({ Double($0.dropFirst(6)) })
         else { return nil }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         // Counted from the state, the third field of the file.
         return ProcessFigures(
             residentBytes: (Int(fields[21]) ?? 0) * sysconf(Int32(_SC_PAGESIZE)),
             virtualBytes: Int(fields[20]) ?? 0,
             cpuSeconds: ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / ticks,
-            openFiles: (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0,
-            mostFiles: Int(clamping: limit.rlim_cur),
+            openFiles: FileLimit.openFiles,
+            mostFiles: FileLimit.current,
             startSeconds: boot + (Double(fields[19]) ?? 0) / ticks)
     }
 

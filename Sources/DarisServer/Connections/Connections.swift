@@ -1,0 +1,80 @@
+import DarisConfiguration
+import DarisCore
+import Logging
+import NIOCore
+
+/// All that clients hold open, over HTTP and gRPC, and the bytes of their requests.
+final class Connections: Sendable {
+    let http: ConnectionTable
+    let grpc: ConnectionTable
+    let budget: ByteBudget
+    /// Streams of gRPC, each a call.
+    private let calls = ConnectionTable(limit: .max)
+    private let receive: Nanoseconds
+    /// How long a connection of gRPC may have no call before it is closed as it is. The library asks the client for its
+    /// consent first, when it has been idle as long as it may; a silent client does not give it.
+    private let longestIdle: TimeAmount
+
+    /// - Throws: `ServerError` if this process may have too few files open.
+    init(_ settings: ServeSettings, logger: Logger) throws(ServerError) {
+        let bounds = settings.bounds
+        let listeners = [settings.http, settings.grpc].count { $0 != nil }
+        let limit = try FileLimit.connections(wanted: bounds.connections, listeners: listeners)
+        if limit < bounds.connections {
+            logger.warning(
+                """
+                connections are limited to \(limit), not \(bounds.connections), for HTTP and gRPC each: this process may \
+                have only \(FileLimit.current) files open (ulimit -n)
+                """)
+        }
+        http = ConnectionTable(limit: limit)
+        grpc = ConnectionTable(limit: limit)
+        budget = ByteBudget(limit: bounds.memory)
+        receive = bounds.receive
+        longestIdle = .nanoseconds(bounds.idle.rawValue) + .seconds(1)
+    }
+
+    /// Connections and calls that are open.
+    var open: Int { [http, grpc, calls].reduce(0) { $0 + $1.figures.open } }
+
+    func end(telling signal: ConnectionSignal) { for table in [calls, http, grpc] { table.end(telling: signal) } }
+
+    func closeAll() { for table in [http, grpc] { table.closeAll() } }
+
+    // MARK: - gRPC
+
+    /// Takes in a connection of gRPC.
+    func accept(connection: any Channel) -> EventLoopFuture<Void> {
+        guard grpc.opened(connection) else { return connection.close() }
+        connection.closeFuture.whenComplete { [grpc] _ in grpc.closed(connection) }
+        closeIfIdle(connection, in: longestIdle)
+        return connection.eventLoop.makeSucceededVoidFuture()
+    }
+
+    private func closeIfIdle(_ connection: any Channel, in time: TimeAmount) {
+        connection.eventLoop.scheduleTask(in: time) { [self] in
+            guard let idle = grpc.idleTime(connection) else { return }
+            if idle >= longestIdle { return connection.close(promise: nil) }
+            closeIfIdle(connection, in: longestIdle - idle)
+        }
+    }
+
+    /// Takes in a call, which makes its connection busy until it ends.
+    func accept(call: any Channel) -> EventLoopFuture<Void> {
+        // A call that has hardly begun cannot be closed yet: it is told when its headers have come.
+        let isRefused = !calls.opened(call) || call.parent.map { grpc.standing($0) == .healthOnly } ?? false
+        calls.begin(call)
+        if let connection = call.parent { grpc.begin(connection) }
+        call.closeFuture.whenComplete { [calls, grpc] _ in
+            calls.closed(call)
+            // The last answer is on its way, and a silent client would not agree to part.
+            if let connection = call.parent, grpc.finish(connection) {
+                connection.eventLoop.scheduleTask(in: .milliseconds(100)) { connection.close(promise: nil) }
+            }
+        }
+        return call.eventLoop.makeCompletedFuture { [budget, receive] in
+            try call.pipeline.syncOperations.addHandler(
+                CallGuard(budget: budget, receive: receive, isHealthOnly: isRefused), position: .first)
+        }
+    }
+}
