@@ -52,6 +52,11 @@ public final class Executor<D: Device>: Sendable {
         public var message: String
         /// How many jobs it ended.
         public var count: Int
+
+        /// The most messages that are told apart.
+        static var limit: Int { 100 }
+        /// In place of the messages beyond.
+        static var others: String { "other errors" }
     }
 
     /// A consistent look at a run that is going on.

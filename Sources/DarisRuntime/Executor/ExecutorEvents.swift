@@ -74,7 +74,7 @@ extension Executor {
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
         state.measurements.note(.end(outcome))
         state.lastEnd = outcome.finish
-        if outcome.fate == .failed, let error { note(error, of: outcome.job, in: &state) }
+        if outcome.fate == .failed { note(error?.description ?? outcome.reason.text, of: outcome.job, in: &state) }
         guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else {
             return
         }
@@ -86,13 +86,18 @@ extension Executor {
         }
     }
 
-    /// Counts a failure by task and message; after 100 different ones only known ones are counted.
-    private func note(_ error: DeviceError, of job: JobID, in state: inout State) {
-        let name = configuration.tasks[job.task].name
-        if let index = state.failures.firstIndex(where: { $0.task == name && $0.message == error.description }) {
+    /// Counts a failed job by task and message. Messages beyond the limit are counted together, task by task.
+    private func note(_ message: String, of job: JobID, in state: inout State) {
+        let task = configuration.tasks[job.task].name
+        func place(_ message: String) -> Int? {
+            state.failures.firstIndex { $0.task == task && $0.message == message }
+        }
+        let isFull = state.failures.count >= FailureCount.limit
+        if let index = place(message) ?? (isFull ? place(FailureCount.others) : nil) {
             state.failures[index].count += 1
-        } else if state.failures.count < 100 {
-            state.failures.append(FailureCount(task: name, message: error.description, count: 1))
+        } else {
+            state.failures.append(
+                FailureCount(task: task, message: isFull ? FailureCount.others : message, count: 1))
         }
     }
 }

@@ -120,7 +120,20 @@ struct ExecutorRunTests {
         #expect(result.errors.map(\.count) == [1])
     }
 
-    @Test("equal failures are counted together, and at most 100 different ones are kept")
+    @Test("a job that fails since no context is left counts among the errors")
+    func noContextLeft() async throws {
+        let bench = try Bench([Bench.task("one")])
+        let outcome = bench.start()
+        bench.device.change(.lost(0, DeviceError("its worker was killed")))
+        for number in 0..<3 { try bench.submit(number: number) }
+        _ = await bench.answers.first(3)
+        bench.executor.interrupt()
+        let result = await outcome.value
+        #expect(result.summary.jobs.failed == 3)
+        #expect(result.errors == [.init(task: "one", message: "every context is lost", count: 3)])
+    }
+
+    @Test("equal failures are counted together, and those beyond 100 different ones as others")
     func failuresAreCounted() async throws {
         let bench = try Bench([Bench.task("bad")])
         let outcome = bench.start()
@@ -134,8 +147,10 @@ struct ExecutorRunTests {
         }
         bench.executor.interrupt()
         let result = await outcome.value
-        #expect(result.errors.count == 100)
+        #expect(result.errors.count == 101)
         #expect(result.errors[0] == .init(task: "bad", message: "always", count: 75))
+        #expect(result.errors[100] == .init(task: "bad", message: "other errors", count: 26))
+        #expect(result.errors.reduce(0) { $0 + $1.count } == 200)
         #expect(result.summary.jobs.failed == 200)
     }
 
