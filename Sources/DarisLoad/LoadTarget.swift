@@ -28,6 +28,9 @@ struct LoadTarget: Sendable {
         "FP32": 4, "INT64": 8, "UINT64": 8, "FP64": 8,
     ]
 
+    /// The most bytes of inputs in a request: what a server says of a model must not take this machine's memory.
+    private static let limit = 1 << 28
+
     /// Asks a server for a model's inputs and makes a request with random ones; open extents are 1.
     ///
     /// - Throws: `LoadError` if the server does not answer so, or the inputs are of a type that cannot be made up.
@@ -43,13 +46,22 @@ struct LoadTarget: Sendable {
         var generator = SplitMix64(seed: seed)
         var bytes: [UInt8] = []
         var inputs: [[String: Any]] = []
+        var total = 0
         for tensor in metadata.inputs {
             guard let size = Self.sizes[tensor.datatype] else {
                 throw LoadError(
                     "input '\(tensor.name)' of model '\(model)' is \(tensor.datatype), which is not made up here")
             }
-            let shape = tensor.shape.map { max(1, $0) }
-            let count = shape.reduce(size, *)
+            guard let (shape, count) = Self.extents(tensor.shape, elementSize: size) else {
+                throw LoadError(
+                    "input '\(tensor.name)' of model '\(model)' has the shape \(tensor.shape), which is none, or too large: "
+                        + "extents are from 0, or -1 if open, and a request has \(Self.limit >> 20) MiB at most")
+            }
+            total += count
+            guard total <= Self.limit else {
+                throw LoadError(
+                    "the inputs of model '\(model)' have more than \(Self.limit >> 20) MiB, the most for a request")
+            }
             inputs.append([
                 "name": tensor.name, "datatype": tensor.datatype, "shape": shape,
                 "parameters": ["binary_data_size": count],
@@ -63,6 +75,19 @@ struct LoadTarget: Sendable {
         headers.add(name: "inference-header-content-length", value: "\(json.count)")
         self.headers = headers
         body = ByteBuffer(bytes: json + bytes)
+    }
+
+    /// A shape with its open extents 1, and its bytes; `nil` if there is no such tensor or it is too large.
+    static func extents(_ shape: [Int], elementSize: Int) -> (shape: [Int], bytes: Int)? {
+        guard shape.count <= 64, shape.allSatisfy({ $0 >= -1 }) else { return nil }
+        let shape = shape.map { max(1, $0) }
+        var bytes = elementSize
+        for extent in shape {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+            guard !overflow, product <= limit else { return nil }
+            bytes = product
+        }
+        return (shape, bytes)
     }
 
     private static func metadata(

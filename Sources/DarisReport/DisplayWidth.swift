@@ -50,7 +50,7 @@ extension String {
 
     /// This text with every character that could move the cursor, or hide or turn round what stands beside it,
     /// replaced by �: names and messages come from files and devices, and must not write to the terminal themselves.
-    var printable: String {
+    package var printable: String {
         var result = String.UnicodeScalarView()
         for scalar in unicodeScalars {
             switch scalar.properties.generalCategory {

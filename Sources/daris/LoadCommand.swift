@@ -57,7 +57,9 @@ struct LoadCommand: ParsableCommand {
         timer?.cancel()
         Terminal.endProgress()
         let figures: LoadFigures
-        do { figures = try result.get() } catch { throw Failure.failed(error) }
+        do { figures = try result.get() } catch {
+            throw Failure(message: "\(error)".printable, exitCode: 1)
+        }
         try Terminal.print(json ? try LoadReport(figures).json() : LoadReport(figures).text(styling: Terminal.styling))
         if figures.failed > 0 || figures.answered < figures.sent {
             throw Failure(
@@ -114,22 +116,5 @@ struct LoadCommand: ParsableCommand {
         }
         timer.resume()
         return timer
-    }
-}
-
-/// Work that is asynchronous, waited for by a thread that is not.
-enum Blocking {
-    /// What it comes to.
-    static func result<Value: Sendable>(
-        _ work: @escaping @Sendable () async throws -> Value
-    ) -> Result<Value, any Error> {
-        let done = DispatchSemaphore(value: 0)
-        nonisolated(unsafe) var result: Result<Value, any Error>?
-        Task.detached {
-            do { result = .success(try await work()) } catch { result = .failure(error) }
-            done.signal()
-        }
-        done.wait()
-        return result!
     }
 }

@@ -39,7 +39,7 @@ struct LoadReport {
             ]
         }
         for (error, count) in figures.errors.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
-            lines.append("\(count) × \(error)")
+            lines.append("\(count) × \(error.printable)")
         }
         return lines.joined(separator: "\n")
     }
