@@ -63,6 +63,9 @@ struct DoctorCommand: ParsableCommand {
         let cores = rights.processors
         say("processor      \(CPUFacts.name)")
         say("cores          \(cores.count) usable by this process (\(cores.map(String.init).joined(separator: ", ")))")
+        if let quota = rights.quota {
+            say("CPU quota      \(CPUQuota.text(quota)) from the control group, of which whole ones are used")
+        }
         say("core affinity  threads can be tied to cores")
         say(
             "real time      "

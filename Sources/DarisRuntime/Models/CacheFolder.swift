@@ -79,6 +79,18 @@ public struct CacheFolder: Sendable {
         madeHere.names.withLock { _ = $0.insert(entry) }
     }
 
+    /// Removes what makers of entries left behind that were killed: folders that nobody has filled for an hour.
+    func removeAbandoned() {
+        let files = FileManager.default
+        for kind in (try? files.contentsOfDirectory(atPath: path)) ?? [] {
+            for name in (try? files.contentsOfDirectory(atPath: path(kind))) ?? [] where name.hasSuffix(".part") {
+                let part = path(kind) + "/" + name
+                let changed = try? files.attributesOfItem(atPath: part)[.modificationDate] as? Date
+                if let changed, changed.timeIntervalSinceNow < -3_600 { try? files.removeItem(atPath: part) }
+            }
+        }
+    }
+
     /// Writes down the fingerprints of all files of a folder.
     private func seal(_ folder: String) throws {
         var sums: [String: String] = [:]

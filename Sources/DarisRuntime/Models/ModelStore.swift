@@ -9,7 +9,7 @@ public struct ModelStore: Sendable {
     let environment: Environment
     let cache: CacheFolder
     let threads: Int
-    /// What measured times hold for: processor, threads, ONNX Runtime.
+    /// What measured times hold for: processor, threads, quota, ONNX Runtime.
     let machine: String
 
     /// A store for stages that run on `threads` threads each.
@@ -17,7 +17,13 @@ public struct ModelStore: Sendable {
         self.environment = environment
         self.cache = cache
         self.threads = threads
-        machine = "\(CPUFacts.name) × \(threads), ONNX Runtime \(environment.library.version)"
+        machine = Self.machine(threads: threads, quota: CPUQuota.read(), runtime: environment.library.version)
+        cache.removeAbandoned()
+    }
+
+    static func machine(threads: Int, quota: Double?, runtime: String) -> String {
+        let quota = quota.map { " of \(CPUQuota.text($0))" } ?? ""
+        return "\(CPUFacts.name) × \(threads)\(quota), ONNX Runtime \(runtime)"
     }
 
     /// Raise it whenever cutting or building changes, so that nothing stale is taken from a cache.

@@ -60,6 +60,7 @@ public struct Preparation: Sendable {
         }
         let rights = SystemRights.probe()
         var notes = taskSet.warnings
+        if TaskSet.gpuIndex(of: taskSet.device) == nil, let note = rights.quotaNote { notes.append(note) }
         let fifo = options.realTime && rights.fifo
         if options.realTime { notes += realTimeNotes(rights) }
         let threads = cuttingThreads(taskSet, processors: rights.processors.count)

@@ -2,8 +2,12 @@ import CDarisSystem
 
 /// What this process may use of the machine.
 public struct SystemRights: Sendable {
-    /// The processors it may run on, by number.
+    /// The processors it uses, by number: as many whole ones of those it may run on as its control groups leave it.
     public let processors: [Int]
+    /// How many it may run on.
+    public let affinity: Int
+    /// How much processor time its control groups leave it, in processors; `nil` for no limit.
+    public let quota: Double?
     /// Whether its threads may have SCHED_FIFO.
     public let fifo: Bool
     /// Whether it may lock enough memory (mlockall).
@@ -16,15 +20,35 @@ public struct SystemRights: Sendable {
             answer.fifo = daris_set_fifo_priority(1) == 0
         }
         thread.join()
+        let (affine, quota) = (affineProcessors(), CPUQuota.read())
         return SystemRights(
-            processors: allowedProcessors(), fifo: answer.fifo, memoryLock: daris_may_lock_memory() == 1)
+            processors: usable(affine, quota: quota), affinity: affine.count, quota: quota, fifo: answer.fifo,
+            memoryLock: daris_may_lock_memory() == 1)
     }
 
-    /// The processors this thread may run on.
-    public static func allowedProcessors() -> [Int] {
+    /// The processors this thread may run on, as many as the process's control groups leave it.
+    public static func allowedProcessors() -> [Int] { usable(affineProcessors(), quota: CPUQuota.read()) }
+
+    private static func affineProcessors() -> [Int] {
         var processors = [Int32](repeating: 0, count: 1024)
         let count = daris_get_affinity(&processors, Int32(processors.count))
         return count > 0 ? processors.prefix(Int(count)).map(Int.init) : [0]
+    }
+
+    /// Whole processors alone: on more, lanes that are busy together would use the quota up before its period ends, and the
+    /// system would stop them in the midst of a stage, high-priority ones too. What is left over is for the other threads.
+    static func usable(_ processors: [Int], quota: Double?) -> [Int] {
+        Array(processors.prefix(quota.map { max(1, Int($0.rounded(.down))) } ?? processors.count))
+    }
+
+    /// What a plan says of a quota that counts; `nil` where there is none.
+    var quotaNote: String? {
+        guard let quota, quota < Double(affinity) else { return nil }
+        let used = processors.count == 1 ? "1 core" : "\(processors.count) cores"
+        let time = "the control group leaves \(CPUQuota.text(quota)) of \(affinity)"
+        return quota < 1
+            ? "\(time): stages are stopped in their midst whenever it is used up; give it at least 1"
+            : "\(time): \(used) \(processors.count == 1 ? "is" : "are") used"
     }
 
     /// Keeps all memory of the process from being paged out; `false` if the system refuses.

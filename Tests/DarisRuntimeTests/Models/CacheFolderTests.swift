@@ -42,6 +42,22 @@ struct CacheFolderTests {
         #expect(cache.has("a") && text(cache, "a") == "content")
     }
 
+    @Test("what killed makers left behind goes once it is old, and what is being made stays")
+    func abandoned() throws {
+        let folder = try TemporaryFolder()
+        let cache = CacheFolder(path: folder.path)
+        try cache.make("stages/a") { try write("content", $0 + "/file") }
+        for name in ["old.part", "new.part"] {
+            let part = cache.path("stages/" + name)
+            try FileManager.default.createDirectory(atPath: part, withIntermediateDirectories: true)
+            try write("half", part + "/file")
+        }
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -7_200)], ofItemAtPath: cache.path("stages/old.part"))
+        cache.removeAbandoned()
+        #expect(Set(try FileManager.default.contentsOfDirectory(atPath: cache.path("stages"))) == ["a", "new.part"])
+    }
+
     @Test("what a body throws is thrown on, and nothing is left of the entry")
     func failingBody() throws {
         let folder = try TemporaryFolder()
