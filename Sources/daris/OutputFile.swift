@@ -1,35 +1,26 @@
 import DarisCore
+import DarisRuntime
 import Foundation
 
 /// The file that a command makes of a record: `-` is standard output. A file gets its name when it is whole, so that a
 /// record that turns out to be wrong leaves an earlier file as it was.
 struct OutputFile {
     private let path: String
-    private let file: FileHandle
-    /// What is renamed in the end; `nil` where something that is no plain file is written to as it is.
-    private let unfinished: String?
+    /// `nil` is standard output.
+    private let file: AtomicFile?
 
     /// Opens a file for what is made of `record`, which it must not be.
     init(_ path: String, record: String) throws(Failure) {
         self.path = path
         guard path != "-" else {
-            (file, unfinished) = (.standardOutput, nil)
+            file = nil
             return
         }
-        let (target, source) = (Self.identity(path), Self.identity(record))
-        guard target == nil || target?.number != source?.number || target?.device != source?.device else {
+        let target = Self.identity(path)
+        guard target == nil || target != Self.identity(record) else {
             throw .usage("--output: \(path) is the record itself; give another name")
         }
-        let isPlain = target?.isPlain ?? true
-        let name = isPlain ? "\(path).part-\(ProcessInfo.processInfo.processIdentifier)" : path
-        guard !isPlain || FileManager.default.createFile(atPath: name, contents: nil),
-            let file = FileHandle(forWritingAtPath: name)
-        else {
-            throw Failure(
-                message: "cannot write \(path); check that its folder exists and may be written", exitCode: 1)
-        }
-        self.file = file
-        unfinished = isPlain ? name : nil
+        do { file = try AtomicFile(path) } catch { throw .unwritable(path, error) }
     }
 
     /// The name of an output for which none was given: that of the record with another ending.
@@ -44,26 +35,36 @@ struct OutputFile {
         do {
             var size = 0
             try content { bytes in
-                try file.write(contentsOf: Data(bytes))
+                if let file {
+                    try file.write(bytes)
+                } else {
+                    try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+                }
                 size += bytes.count
             }
-            guard path != "-" else { return }
-            try file.close()
-            if let unfinished, rename(unfinished, path) != 0 { throw CocoaError(.fileWriteUnknown) }
+            guard let file else { return }
+            try file.commit()
             try Terminal.print("written to \(path) (\(max(1, size / 1000)) kB)")
         } catch {
-            if let unfinished { try? FileManager.default.removeItem(atPath: unfinished) }
+            file?.discard()
             switch error {
             case let failure as Failure: throw failure
             case let problem as RecordError: throw Failure.failed(problem)
+            case let problem as AtomicFile.Problem: throw Failure.unwritable(path, problem)
             default: throw Failure(message: "cannot write \(path): \(error.localizedDescription)", exitCode: 1)
             }
         }
     }
 
-    private static func identity(_ path: String) -> (device: UInt64, number: UInt64, isPlain: Bool)? {
+    private static func identity(_ path: String) -> [UInt64]? {
         var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return (UInt64(status.st_dev), UInt64(status.st_ino), status.st_mode & S_IFMT == S_IFREG)
+        return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+    }
+}
+
+extension Failure {
+    /// A file that cannot be written: exit code 1.
+    static func unwritable(_ path: String, _ problem: AtomicFile.Problem) -> Failure {
+        Failure(message: "cannot write \(path): \(problem)", exitCode: 1)
     }
 }

@@ -1,3 +1,4 @@
+import DarisRuntime
 import Foundation
 
 /// A folder that a command writes its files to.
@@ -33,8 +34,12 @@ extension OutputFolder {
     /// Writes a file into a folder, which is made if need be.
     static func write(_ data: Data, to path: String) throws(Failure) {
         if let slash = path.lastIndex(of: "/"), slash > path.startIndex { _ = try make(String(path[..<slash])) }
-        do { try data.write(to: URL(filePath: path)) } catch {
-            throw Failure(message: "cannot write \(path): \(error.localizedDescription)", exitCode: 1)
+        do throws(AtomicFile.Problem) {
+            let file = try AtomicFile(path)
+            try file.write(data)
+            try file.commit()
+        } catch {
+            throw .unwritable(path, error)
         }
     }
 }

@@ -91,7 +91,9 @@ struct ServeCommand: ParsableCommand {
         }
         if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
         let recorder = try record.map { path in
-            try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration)
+            try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration) { failure in
+                Terminal.error("\(failure)")
+            }
         }
         var executorOptions = Executor<MachineDevice>.Options()
         executorOptions.terminationLimit = .seconds(Int64(2))

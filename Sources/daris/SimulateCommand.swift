@@ -43,7 +43,9 @@ struct SimulateCommand: ParsableCommand {
         if !json { try Terminal.print(PlanReport(simulation.plan).text(styling: Terminal.styling) + "\n") }
 
         let recorder = try record.map { path in
-            try RecordWriter(path: path, plan: simulation.plan, configuration: simulation.configuration)
+            try RecordWriter(path: path, plan: simulation.plan, configuration: simulation.configuration) { failure in
+                Terminal.error("\(failure)")
+            }
         }
         let result = try simulation.runShowingProgress(total: taskSet.run.duration) { event, time, commands in
             recorder?.observe(event, time, commands)

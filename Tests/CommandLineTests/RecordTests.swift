@@ -81,7 +81,7 @@ struct RecordTests {
             (["report", "bad.jsonl", "-o", "old"], 1, "bad.jsonl, line 3: "),
             (["report", "set.yaml", "-o", "old"], 1, "set.yaml, line 1: a record starts with "),
             (["report", "run.jsonl", "-o", "run.jsonl"], 2, "--output: run.jsonl is the record itself"),
-            (["trace", "run.jsonl", "-o", "no/where"], 1, "cannot write no/where; check that its folder exists"),
+            (["trace", "run.jsonl", "-o", "no/where"], 1, "cannot write no/where: No such file or directory;"),
             (["report", "run.jsonl", "--from", "soon"], 2, "--from: 'soon' is not a time; write for example '100 ms'"),
             (
                 ["report", "run.jsonl", "--from", "2s", "--to", "1s"], 2,

@@ -79,7 +79,8 @@ struct RunTests {
         #expect(result.exitCode == 1)
         #expect(
             result.errorLines == [
-                "error: cannot write the record to missing/record; check that its folder exists and may be written"
+                "error: cannot write the record to missing/record: No such file or directory; check that its folder exists and "
+                    + "may be written"
             ])
     }
 

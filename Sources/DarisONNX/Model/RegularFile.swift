@@ -63,7 +63,7 @@ final class RegularFile {
 }
 
 extension RegularFile {
-    /// Writes a file whole or not at all: into a new file beside it, which then takes its name.
+    /// Writes a file whole or not at all: into a new file beside it, which then takes its name. A link stays a link.
     static func save(_ bytes: [UInt8], path: String) throws(Failure) {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw Failure("this is not a file name") }
         // A new file would take the place of a device just as well.
@@ -71,7 +71,12 @@ extension RegularFile {
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             throw Failure(status.st_mode & S_IFMT == S_IFDIR ? "it is a directory" : "it is not a regular file")
         }
-        let partial = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
+        var target = path
+        if let real = realpath(path, nil) {
+            target = String(cString: real)
+            free(real)
+        }
+        let partial = "\(target).\(UInt32.random(in: 0 ... .max)).partial"
         let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure(errno: errno) }
         var failure: Failure? = bytes.withUnsafeBytes { buffer in
@@ -87,7 +92,7 @@ extension RegularFile {
             return nil
         }
         if close(descriptor) != 0, failure == nil { failure = Failure(errno: errno) }
-        if failure == nil, rename(partial, path) != 0 { failure = Failure(errno: errno) }
+        if failure == nil, rename(partial, target) != 0 { failure = Failure(errno: errno) }
         if let failure {
             unlink(partial)
             throw failure

@@ -3,7 +3,8 @@ import Foundation
 import Synchronization
 
 /// Keeps the record of a run in a file while it goes on. Entries are put aside under the scheduler's lock and written by
-/// a thread of its own, so that no lane waits for the disk.
+/// a thread of its own, so that no lane waits for the disk. The file gets its name when the record is whole; until then it
+/// is `FILE.part-PID`, and so it stays if the disk fills up. A device or a pipe is written to as it is.
 ///
 /// ```swift
 /// let record = try RecordWriter(path: "run.jsonl", plan: prepared.plan, configuration: prepared.configuration)
@@ -29,18 +30,26 @@ public final class RecordWriter: Sendable {
 
     private let path: String
     private let state = Mutex(State())
-    private let file: FileHandle
+    private let file: AtomicFile
+    private let onFailure: @Sendable (Failure) -> Void
     private let encoder: Mutex<RunRecordEncoder>
     private let wake = Semaphore()
     private let thread = Mutex<DedicatedThread?>(nil)
-    private let problem = Mutex<String?>(nil)
+    private let problem = Mutex<Failure?>(nil)
 
-    /// Makes the file, or empties it, and writes the header.
-    public init(path: String, plan: RunPlan, configuration: SchedulerConfiguration) throws(Failure) {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
-        else { throw Self.unwritable(path) }
+    /// How long a pipe's reader may take nothing.
+    private static let patience = 5.0
+
+    /// Makes the file and writes the header.
+    ///
+    /// - Parameter onFailure: told at once, on a thread of its own, when the record comes to its end before the run.
+    public init(
+        path: String, plan: RunPlan, configuration: SchedulerConfiguration,
+        onFailure: @escaping @Sendable (Failure) -> Void = { _ in }
+    ) throws(Failure) {
+        do { file = try AtomicFile(path, patience: Self.patience) } catch { throw Self.unwritable(path, error) }
         self.path = path
-        self.file = file
+        self.onFailure = onFailure
         encoder = Mutex(RunRecordEncoder(plan: plan, configuration: configuration))
         state.withLock { $0.entries.reserveCapacity(1 << 14) }
         let started = DedicatedThread(.init(name: "daris-record")) { [unowned self] in run() }
@@ -49,16 +58,11 @@ public final class RecordWriter: Sendable {
 
     /// Finds out early whether a record can be written to `path`; one that is there already stays as it is.
     public static func check(_ path: String) throws(Failure) {
-        let files = FileManager.default
-        let isThere = files.fileExists(atPath: path)
-        if isThere ? FileHandle(forWritingAtPath: path) == nil : !files.createFile(atPath: path, contents: nil) {
-            throw unwritable(path)
-        }
-        if !isThere { try? files.removeItem(atPath: path) }
+        do { try AtomicFile.check(path) } catch { throw unwritable(path, error) }
     }
 
-    private static func unwritable(_ path: String) -> Failure {
-        Failure(description: "cannot write the record to \(path); check that its folder exists and may be written")
+    private static func unwritable(_ path: String, _ problem: AtomicFile.Problem) -> Failure {
+        Failure(description: "cannot write the record to \(path): \(problem)")
     }
 
     /// Puts an event and the commands it led to aside.
@@ -94,15 +98,21 @@ public final class RecordWriter: Sendable {
         thread.withLock { $0 }?.join()
         encoder.withLock { $0.finish(at: end) }
         write()
-        try? file.close()
-        if let problem = problem.withLock({ $0 }) {
-            throw Failure(description: "the record \(path) is incomplete: \(problem)")
+        if problem.withLock({ $0 == nil }) {
+            do { try file.commit() } catch { fail(error.description) }
+        } else {
+            file.discard(keeping: true)
         }
-        if state.withLock({ $0.isFull }) {
-            throw Failure(
-                description: "the record \(path) is incomplete: the disk fell \(Self.entryLimit) entries behind; "
-                    + "write it to a faster one")
-        }
+        if let failure = problem.withLock({ $0 }) { throw failure }
+    }
+
+    /// Ends the record early and says so.
+    private func fail(_ reason: String) {
+        let rest = file.unfinished.map { "; what there is of it is in \($0)" } ?? ""
+        let failure = Failure(description: "the record \(path) is incomplete: \(reason)\(rest)")
+        problem.withLock { $0 = failure }
+        state.withLock { $0.isFull = true }
+        onFailure(failure)
     }
 
     private func run() {
@@ -122,12 +132,15 @@ public final class RecordWriter: Sendable {
 
     private func write() {
         guard problem.withLock({ $0 == nil }) else { return }
-        do {
-            try encoder.withLock { encoder in
-                try encoder.drain { bytes in try file.write(contentsOf: Data(bytes)) }
-            }
+        do throws(AtomicFile.Problem) {
+            var bytes: [UInt8] = []
+            encoder.withLock { encoder in encoder.drain { bytes += $0 } }
+            try file.write(bytes)
         } catch {
-            problem.withLock { $0 = error.localizedDescription }
+            return fail(error.description)
+        }
+        if state.withLock({ $0.isFull }) {
+            fail("the disk fell \(Self.entryLimit) entries behind; write it to a faster one")
         }
     }
 }
