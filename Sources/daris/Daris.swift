@@ -39,20 +39,28 @@ struct Daris: ParsableCommand {
         ])
 
     static func main() {
+        LogOptions.bootstrap()
         do {
             try refuseUnknownCommand()
             try parseAndRun()
         } catch let failure as Failure {
             Terminal.error("error: \(failure.message)")
-            Foundation.exit(failure.exitCode)
+            end(failure.exitCode)
         } catch let code as ExitCode {
-            Foundation.exit(code.rawValue)
+            end(code.rawValue)
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             Terminal.error(text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text)
-            Foundation.exit(code == .validationFailure ? 2 : 1)
+            end(code == .validationFailure ? 2 : 1)
         }
+        end(0)
+    }
+
+    /// Ends the process, as soon as what was said has been written, but not later than in a second.
+    private static func end(_ code: Int32) -> Never {
+        Terminal.errors.flush(within: 1)
+        Foundation.exit(code)
     }
 
     /// The parser throws what is to be shown for `--help` and `--version`, too.

@@ -12,8 +12,8 @@ struct RunCommand: ParsableCommand {
         abstract: "Run a task set and report how it went.",
         discussion: """
             Cuts the models into stages, measures them (once; later runs use the cache), places the tasks, and releases \
-            jobs for the run's duration. Ctrl-C ends the releases, lets jobs in flight end, and prints the report; a \
-            second Ctrl-C gives up at once.
+            jobs for the run's duration. Ctrl-C, SIGTERM or SIGHUP ends the releases, lets jobs in flight end, and prints \
+            the report; a second Ctrl-C gives up at once.
 
             Exit codes: 0 the run was done; 1 it failed; 2 the task set or an option is wrong; 3 a high-priority job missed \
             its deadline and --strict was given.

@@ -19,7 +19,8 @@ struct ServeCommand: ParsableCommand {
             beside them. Every request gets a deadline: its own ('timeout' in microseconds) or its task's. Low-priority \
             requests that would be late are turned away at once.
 
-            Ctrl-C or SIGTERM takes no more requests, answers those that came, and ends; a second one gives up at once.
+            Ctrl-C or SIGTERM takes no more requests, answers those that came, and ends; a second one gives up at once. \
+            SIGHUP is ignored: certificates and tokens are read again whenever their files change.
 
             Try:
               daris serve examples/serve.yaml
@@ -65,12 +66,15 @@ struct ServeCommand: ParsableCommand {
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.
         signal(SIGPIPE, SIG_IGN)
+        // Nor is a terminal that ends; and what others have this signal for, reading files again, needs none here.
+        signal(SIGHUP, SIG_IGN)
         // Each connection is a file.
         FileLimit.raise()
         // Tensors come and go with every request.
         daris_keep_freed_memory()
         let logger = log.logger()
-        let service = InferenceService(limit: taskSet.serve.bounds.requests, logger: logger)
+        let service = InferenceService(
+            limit: taskSet.serve.bounds.requests, logger: logger, droppedLogLines: { Terminal.errors.dropped })
         let server: InferenceServer
         do throws(ServerError) {
             server = try InferenceServer(
@@ -125,16 +129,15 @@ struct ServeCommand: ParsableCommand {
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: false,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) },
             notes: prepared.device.notes)
-        try Terminal.print(
+        var text =
             json
-                ? String(decoding: try report.json(), as: UTF8.self)
-                : SummaryReport(report).text(styling: Terminal.styling))
+            ? String(decoding: try report.json(), as: UTF8.self) : SummaryReport(report).text(styling: Terminal.styling)
         if !json {
             let totals = service.totals
-            try Terminal.print(
-                "Requests answered: \(totals.answered), of which \(totals.refused) were refused and \(totals.tooLate) too late\n"
-            )
+            text +=
+                "\nRequests answered: \(totals.answered), of which \(totals.refused) were refused and \(totals.tooLate) too late\n"
         }
+        try Terminal.print(text, within: 5)
         try recording.get()
         let left: Int
         do { left = try served.get() } catch { throw Failure.failed(error) }

@@ -1,4 +1,5 @@
 import DarisReport
+import DarisRuntime
 import Foundation
 import Synchronization
 
@@ -11,6 +12,9 @@ enum Terminal {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil ? .ansi : .plain
     }
 
+    /// Takes all lines for standard error. Whether anybody reads them holds nothing up.
+    static let errors = LineWriter(STDERR_FILENO)
+
     private static let line = Mutex(0)
 
     /// Writes a result and a line break to standard output, at once even if that is a pipe.
@@ -18,9 +22,22 @@ enum Terminal {
     /// - Throws: `Failure` if not all of it could be written, for example because the disk is full; a reader that has
     ///   closed the pipe ends the process as it ends other programs, without a word.
     static func print(_ text: String = "") throws(Failure) {
-        if let reason = write(text + "\n", to: STDOUT_FILENO) {
-            throw Failure(message: "cannot write to standard output: \(reason)", exitCode: 1)
+        errors.flush(within: 0.2)
+        try check(write(text + "\n"))
+    }
+
+    /// The same, given up where it has not all been taken after `seconds`.
+    static func print(_ text: String, within seconds: Double) throws(Failure) {
+        errors.flush(within: 0.2)
+        let end = Blocking.end(after: seconds) { write(text + "\n") }
+        guard case .some(let problem) = end else {
+            return try check("nobody took all of it within \(Int(seconds)) s")
         }
+        try check(problem)
+    }
+
+    private static func check(_ problem: String?) throws(Failure) {
+        if let problem { throw Failure(message: "cannot write to standard output: \(problem)", exitCode: 1) }
     }
 
     /// Shows a line that the next one replaces. Nothing where standard error is no terminal.
@@ -29,7 +46,7 @@ enum Terminal {
         line.withLock { width in
             let text = String(text.prefix(110))
             let padding = String(repeating: " ", count: max(0, width - text.count))
-            write("\r" + text + padding, to: STDERR_FILENO)
+            errors.write(Array(("\r" + text + padding).utf8))
             width = text.count
         }
     }
@@ -38,7 +55,7 @@ enum Terminal {
     static func endProgress() {
         line.withLock { width in
             guard width > 0 else { return }
-            write("\r" + String(repeating: " ", count: width) + "\r", to: STDERR_FILENO)
+            errors.write(Array(("\r" + String(repeating: " ", count: width) + "\r").utf8))
             width = 0
         }
     }
@@ -51,18 +68,16 @@ enum Terminal {
     /// A line on standard error.
     static func error(_ text: String) {
         endProgress()
-        // Where standard error cannot be written to, there is nowhere left to say so.
-        write(text + "\n", to: STDERR_FILENO)
+        errors.write(Array((text + "\n").utf8))
     }
 
-    /// Writes all of a text; returns why it could not, if so.
-    @discardableResult
-    private static func write(_ text: String, to descriptor: Int32) -> String? {
+    /// Writes all of a text to standard output; returns why it could not, if so.
+    private static func write(_ text: String) -> String? {
         var text = text
         return text.withUTF8 { bytes in
             var rest = UnsafeRawBufferPointer(bytes)
             while !rest.isEmpty {
-                let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+                let count = Foundation.write(STDOUT_FILENO, rest.baseAddress, rest.count)
                 if count < 0 {
                     if errno == EINTR { continue }
                     return String(cString: strerror(errno))

@@ -46,6 +46,26 @@ struct LogTests {
         #expect(time.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil, "\(time)")
     }
 
+    @Test("a line of text is one line, and does nothing to a terminal, whatever a client wrote into it")
+    func text() throws {
+        let bytes = Mutex<[UInt8]>([])
+        var logger = Logger(label: "test") { label in
+            TextLogHandler(label: label) { line in bytes.withLock { $0 += line } }
+        }
+        logger.logLevel = .debug
+        let hostile = "a\n2026 notice FAKE\r\t\u{0}\u{1b}[2J\u{7f}\u{9b}\u{2028}\u{202e}é"
+        logger.notice("\(hostile)", metadata: ["model": "\(hostile)", "list": ["\(hostile)"]])
+        let text = String(decoding: bytes.withLock { $0 }, as: UTF8.self)
+        #expect(text.hasSuffix("\n") && text.dropLast().unicodeScalars.allSatisfy { !$0.properties.isBidiControl })
+        let controls = text.dropLast().unicodeScalars.filter {
+            [.control, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
+        }
+        #expect(controls.isEmpty, "\(text)")
+        #expect(text.contains("model=a\\n2026 notice FAKE\\r\\t\\u{0}\\u{1b}[2J"))
+        #expect(text.contains(" notice test: list="))
+        #expect(text.contains("\\u{9b}\\u{2028}\\u{202e}é"))
+    }
+
     @Test("an answered request is one line at debug level, with its id and trace")
     func answered() throws {
         let lines = Lines()

@@ -100,7 +100,8 @@ struct MetricsTests {
     private func read(_ system: WatchedSystem, models: [ServedModel] = []) throws -> ExpositionText {
         try ExpositionText(
             MetricsPage(
-                version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, models: models, connections: nil,
+                version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, droppedLogLines: 7, models: models,
+                connections: nil,
                 subject: system.subject
             ).text())
     }
@@ -111,6 +112,7 @@ struct MetricsTests {
         let text = try read(system, models: [system.model("net"), system.model("ne\"t\\")])
         #expect(text.value("daris_build_info", ["version": "1.2"]) == 1)
         #expect(text.value("daris_ready") == 1 && text.value("daris_requests_in_flight") == 3)
+        #expect(text.value("daris_log_lines_dropped_total") == 7)
         #expect(text.types["daris_jobs_total"] == "counter" && text.types["daris_response_seconds"] == "histogram")
         for (name, type) in text.types {
             #expect(name.hasSuffix("_total") == (type == "counter"), "\(name) is a \(type)")
@@ -185,7 +187,8 @@ struct MetricsTests {
     @Test("there is something to read before there is a system")
     func nothing() throws {
         let page = MetricsPage(
-            version: "1", isReady: false, requestsInFlight: 0, watchers: 0, models: [], connections: nil, subject: nil)
+            version: "1", isReady: false, requestsInFlight: 0, watchers: 0, droppedLogLines: 0, models: [],
+            connections: nil, subject: nil)
         #expect(try ExpositionText(page.text()).value("daris_ready") == 0)
     }
 }

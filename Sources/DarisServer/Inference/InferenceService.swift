@@ -21,6 +21,8 @@ public final class InferenceService: Sendable {
     private let limit: Int
     /// Writes down what becomes of requests.
     let journal: RequestJournal
+    /// How many lines of the log have been lost.
+    let droppedLogLines: @Sendable () -> Int
     private let inFlight = Atomic(0)
     private let isDraining = Atomic(false)
 
@@ -29,8 +31,10 @@ public final class InferenceService: Sendable {
     /// - Parameters:
     ///   - limit: the most requests at a time.
     ///   - logger: where to say what becomes of requests; nowhere if `nil`.
-    public init(limit: Int, logger: Logger? = nil) {
+    ///   - droppedLogLines: how many lines of it have been lost, for the metrics.
+    public init(limit: Int, logger: Logger? = nil, droppedLogLines: @escaping @Sendable () -> Int = { 0 }) {
         self.limit = limit
+        self.droppedLogLines = droppedLogLines
         journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 

@@ -19,7 +19,8 @@ struct LiveRoutes: Sendable {
     private func metrics() -> Response {
         let page = MetricsPage(
             version: version, isReady: service.isReady, requestsInFlight: service.requestsInFlight,
-            watchers: feed.watchers, models: service.all, connections: service.connections, subject: service.subject)
+            watchers: feed.watchers, droppedLogLines: service.droppedLogLines(), models: service.all,
+            connections: service.connections, subject: service.subject)
         var response = Response(
             status: .ok, headers: LivePage.guards, body: .init(byteBuffer: ByteBuffer(bytes: page.text())))
         response.headers[.contentType] = PrometheusText.contentType

@@ -1,6 +1,5 @@
 import Foundation
 public import Logging
-import Synchronization
 
 /// Writes each line of the log as one JSON object: `time`, `level`, `logger`, `message`, and the metadata under their
 /// own names. Nested metadata becomes nested JSON.
@@ -14,10 +13,8 @@ public struct JSONLogHandler: LogHandler {
     private let label: String
     private let write: @Sendable ([UInt8]) -> Void
 
-    /// Writes to standard error.
-    public init(label: String) { self.init(label: label, write: Self.standardError) }
-
-    init(label: String, write: @escaping @Sendable ([UInt8]) -> Void) {
+    /// - Parameter write: takes a line with its line break, and must not wait.
+    public init(label: String, write: @escaping @Sendable ([UInt8]) -> Void) {
         self.label = label
         self.write = write
     }
@@ -30,10 +27,7 @@ public struct JSONLogHandler: LogHandler {
 
     /// Writes a line.
     public func log(event: LogEvent) {
-        var all = metadata
-        if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
-        if let own = event.metadata { all.merge(own) { $1 } }
-        if let error = event.error { all["error"] = "\(error)" }
+        let all = event.allMetadata(metadata, metadataProvider)
         var json = JSONWriter()
         json.raw("{\"time\":")
         json.string(Date.now.formatted(Self.time))
@@ -79,21 +73,15 @@ public struct JSONLogHandler: LogHandler {
             json.raw("}")
         }
     }
+}
 
-    private static let lock = Mutex(())
-
-    /// Whole lines, one after the other.
-    @Sendable private static func standardError(_ bytes: [UInt8]) {
-        lock.withLock { _ in
-            bytes.withUnsafeBytes { bytes in
-                var rest = bytes[...]
-                while !rest.isEmpty {
-                    let written = Foundation.write(
-                        STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                    guard written > 0 else { return }
-                    rest = rest.dropFirst(written)
-                }
-            }
-        }
+extension LogEvent {
+    /// The metadata of a line: of its handler, of the place it comes from, and its own, which counts most.
+    func allMetadata(_ base: Logger.Metadata, _ provider: Logger.MetadataProvider?) -> Logger.Metadata {
+        var all = base
+        if let provided = provider?.get() { all.merge(provided) { $1 } }
+        if let metadata { all.merge(metadata) { $1 } }
+        if let error { all["error"] = "\(error)" }
+        return all
     }
 }

@@ -8,6 +8,7 @@ struct MetricsPage {
     let isReady: Bool
     let requestsInFlight: Int
     let watchers: Int
+    let droppedLogLines: Int
     let models: [ServedModel]
     let connections: Connections?
     let subject: LiveSubject?
@@ -37,6 +38,10 @@ struct MetricsPage {
         text.sample(requestsInFlight)
         text.family("daris_live_watchers", .gauge, "Connections that watch the live page's events.")
         text.sample(watchers)
+        text.family(
+            "daris_log_lines_dropped_total", .counter,
+            "Lines of the log that were lost, since nobody read them in time.")
+        text.sample(droppedLogLines)
         guard let connections else { return }
         let tables = [("http", connections.http.figures), ("grpc", connections.grpc.figures)]
         text.family("daris_connections", .gauge, "Connections that are open.")
