@@ -25,6 +25,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 

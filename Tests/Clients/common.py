@@ -21,8 +21,8 @@ def need(*packages):
 
 
 class Server:
-    def __init__(self, command):
-        self.log = tempfile.TemporaryFile("w+")
+    def __init__(self, command, stdout=None):
+        self.log = stdout or tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=self.log, text=True)
         for line in self.process.stderr:
             found = re.search(r"ready: http://([^\s,]+)(?:, grpc://(\S+))?", line)
@@ -31,7 +31,7 @@ class Server:
                 break
         else:
             raise SystemExit(f"daris serve ended with {self.process.wait()} before it was ready")
-        # Read on, or the server waits for its log to be taken.
+        # Read on, or lines are lost.
         self.rest = []
         self.reader = threading.Thread(target=lambda: self.rest.extend(self.process.stderr), daemon=True)
         self.reader.start()

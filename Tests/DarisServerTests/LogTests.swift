@@ -66,6 +66,19 @@ struct LogTests {
         #expect(text.contains("\\u{9b}\\u{2028}\\u{202e}é"))
     }
 
+    @Test("a client hears of a device's failure without its words, which the log has")
+    func failure() throws {
+        let error = InferenceError(
+            .notCompleted(.failed, .stageFailed, message: "/root/.cache/daris/stages/1.onnx is broken"), model: "net")
+        let lines = Lines()
+        RequestJournal(lines.logger()).ended("net", .low, error, after: .zero)
+        let reason = try #require(try lines.all.first?["reason"] as? String)
+        #expect(reason.contains("/root/.cache/daris/stages/1.onnx is broken"))
+        let told = error.forClient(requestID: "abc")
+        #expect(told.kind == .failed && told.detail == nil && !told.message.contains("/"))
+        #expect(told.message.contains("model 'net'") && told.message.contains("abc"))
+    }
+
     @Test("an answered request is one line at debug level, with its id and trace")
     func answered() throws {
         let lines = Lines()

@@ -101,8 +101,7 @@ struct MetricsTests {
         try ExpositionText(
             MetricsPage(
                 version: "1.2", isReady: true, requestsInFlight: 3, watchers: 1, droppedLogLines: 7, models: models,
-                connections: nil,
-                subject: system.subject
+                connections: nil, subject: system.subject
             ).text())
     }
 

@@ -24,8 +24,10 @@ struct InferenceError: Error, Sendable, Hashable {
     }
 
     var kind: Kind
-    /// A sentence without a full stop.
+    /// A sentence without a full stop, for clients.
     var message: String
+    /// What the device or its worker said, for the log alone: it may name files of the server.
+    var detail: String?
     /// When it makes sense to ask again, for `refused`.
     var retryAfter: Nanoseconds?
 
@@ -52,8 +54,16 @@ struct InferenceError: Error, Sendable, Hashable {
                 case .cancelled: .cancelled
                 case .stageFailed, .contextLost, .onTime, .late: .failed
                 }
-            let text = reason == .deadlinePassed ? "its deadline passed before it was done" : message ?? reason.text
+            let text = reason == .deadlinePassed ? "its deadline passed before it was done" : reason.text
             self.init(kind, "model '\(model)': \(text)")
+            detail = message
         }
+    }
+
+    /// The error as a client is told it, with the id under which the log has the rest.
+    func forClient(requestID: String?) -> InferenceError {
+        guard detail != nil else { return self }
+        let place = requestID.map { "; the server's log has the reason (request id \($0))" } ?? ""
+        return InferenceError(kind, message + place, retryAfter: retryAfter)
     }
 }

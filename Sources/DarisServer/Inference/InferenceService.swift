@@ -244,7 +244,7 @@ public final class InferenceService: Sendable {
             return answer
         } catch {
             note(error, of: model, pool, after: sink.now - arrival)
-            throw error
+            throw error.forClient(requestID: RequestTag.current?.id)
         }
     }
 

@@ -47,7 +47,8 @@ final class RequestJournal: Sendable {
         func metadata(_ more: Logger.Metadata = [:]) -> Logger.Metadata {
             let fields: Logger.Metadata = [
                 "model": "\(model)", "priority": "\(priority.word)", "fate": "\(fate.rawValue)",
-                "reason": "\(error.message)", "total_ms": "\(Self.milliseconds(time))",
+                "reason": "\(error.message)\(error.detail.map { ": " + $0 } ?? "")",
+                "total_ms": "\(Self.milliseconds(time))",
             ]
             return Self.metadata(tag, fields.merging(more) { $1 })
         }
