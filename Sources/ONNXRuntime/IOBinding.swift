@@ -5,6 +5,9 @@ import Synchronization
 ///
 /// The binding keeps its tensors and its session alive. Its calls exclude each other, so any thread may make them; a
 /// call waits while a run of the same binding goes on. For runs side by side give each its own binding.
+///
+/// What a bound output held before a run is of no matter to the run: it is written whole. Operators on strings append to
+/// what they find there, so strings are emptied first.
 public final class IOBinding: Sendable {
     /// The session this binding was made for.
     public let session: Session
@@ -17,6 +20,18 @@ public final class IOBinding: Sendable {
         var inputs: [String: Tensor] = [:]
         /// In the order in which ONNX Runtime has them.
         var outputs: [(name: String, target: OutputTarget)] = []
+        /// The outputs to empty before a run: tensors of strings that are no inputs too.
+        var strings: [Tensor] = []
+
+        /// Finds out anew which tensors to empty.
+        mutating func findStrings() {
+            strings = outputs.compactMap { output in
+                guard case .tensor(let tensor) = output.target, tensor.elementType == .string,
+                    !inputs.values.contains(where: { $0 === tensor })
+                else { return nil }
+                return tensor
+            }
+        }
 
         mutating func setOutput(_ name: String, _ target: OutputTarget) {
             if let index = outputs.firstIndex(where: { $0.name == name }) {
@@ -24,6 +39,7 @@ public final class IOBinding: Sendable {
             } else {
                 outputs.append((name, target))
             }
+            findStrings()
         }
     }
 
@@ -47,6 +63,7 @@ public final class IOBinding: Sendable {
             try check(
                 daris_ort_bind_input(handle.api.table, handle.pointer, name, tensor.handle.pointer), "BindInput", name)
             bound.inputs[name] = tensor
+            bound.findStrings()
         }
     }
 
@@ -121,7 +138,8 @@ public final class IOBinding: Sendable {
 
     /// Runs the session; nothing is allocated here unless it fails.
     func run(options: RunOptions?) throws(ONNXRuntimeError) {
-        try bound.withLock { _ throws(ONNXRuntimeError) in
+        try bound.withLock { bound throws(ONNXRuntimeError) in
+            for tensor in bound.strings { try tensor.emptyStrings() }
             let status = daris_ort_run_with_binding(
                 handle.api.table, session.handle.pointer, options?.handle.pointer, handle.pointer)
             if let status { throw handle.api.failure(status, "RunWithBinding", session.subject) }

@@ -49,6 +49,20 @@ extension Tensor {
         }
     }
 
+    /// Makes every string empty; its memory is kept for the next.
+    ///
+    /// - Precondition: The elements are strings.
+    func emptyStrings() throws(ONNXRuntimeError) {
+        precondition(elementType == .string, "a tensor of \(elementType) has no strings")
+        let api = handle.api
+        var place: UnsafeMutablePointer<CChar>?
+        for index in 0..<elementCount {
+            try api.check(
+                daris_ort_resize_string(api.table, handle.pointer, index, 0, &place),
+                "GetResizedStringTensorElementBuffer", "a tensor of shape \(shape)")
+        }
+    }
+
     /// A copy of the elements in row-major order, as ``EncodedStrings`` has them.
     ///
     /// - Precondition: The elements are strings.

@@ -153,10 +153,10 @@ struct StringTensorTests {
         }
         for _ in 0..<50 { try cycle() }
         let before = Self.residentBytes
-        for _ in 0..<1_000 { try cycle() }
+        for _ in 0..<2_000 { try cycle() }
         #expect(library.liveHandleCount == baseline)
-        // Other tests run meanwhile, so the bound is loose: leaked strings of one side alone take 120 MB.
-        #expect(Self.residentBytes - before < 64 << 20)
+        // Other tests run meanwhile, so the bound is loose: leaked strings of one side alone take 240 MB.
+        #expect(Self.residentBytes - before < 160 << 20)
     }
 
     private static var residentBytes: Int {

@@ -30,12 +30,12 @@ enum SmallModels {
 
     static func model(
         inputs: [TensorDescription], outputs: [TensorDescription], weights: [ONNXTensorProto] = [],
-        _ nodes: [ONNXNodeProto]
+        operatorSet: Int64 = 17, _ nodes: [ONNXNodeProto]
     ) -> ONNXModel {
         var proto = ONNXModelProto()
-        proto.irVersion = 8
+        proto.irVersion = operatorSet > 17 ? 9 : 8
         var operators = ONNXOperatorSetIdProto()
-        operators.version = 17
+        operators.version = operatorSet
         proto.opsetImport = [operators]
         proto.graph.name = "small"
         proto.graph.input = inputs.map(\.valueInfo)
@@ -130,6 +130,35 @@ enum SmallModels {
         [
             node("Relu", ["x"], ["r"]), cast("r", "t", to: 8), cast("t", "y", to: TensorDescription.float32),
         ])
+
+    /// `y = a + b`, strings put together.
+    static let concat = model(
+        inputs: [strings("a", row), strings("b", row)], outputs: [strings("y", row)], operatorSet: 20,
+        [node("StringConcat", ["a", "b"], ["y"])])
+
+    /// `y = a + b + b` and `z = a + b + b + a`, strings put together and shown on the way.
+    static let concats = model(
+        inputs: [strings("a", row), strings("b", row)], outputs: [strings("z", row), strings("y", row)],
+        operatorSet: 20,
+        [
+            node("StringConcat", ["a", "b"], ["t"]), node("StringConcat", ["t", "b"], ["y"]),
+            node("StringConcat", ["y", "a"], ["z"]),
+        ])
+
+    /// An input that is an output too, and what follows from it.
+    static let passThrough = model(
+        inputs: [strings("x", row), float("n", row)], outputs: [strings("x", row), strings("y", row), float("m", row)],
+        operatorSet: 20,
+        [node("StringConcat", ["x", "x"], ["y"]), node("Neg", ["n"], ["m"])])
+
+    /// A few places of `x` replaced, which ONNX Runtime does in place where it may.
+    static let scatter = model(
+        inputs: [
+            float("x", [.fixed(4)]), TensorDescription(name: "at", elementType: 7, dimensions: [.fixed(1)]),
+            float("with", [.fixed(1)]),
+        ],
+        outputs: [float("y", [.fixed(4)]), float("z", [.fixed(4)])],
+        [node("ScatterElements", ["x", "at", "with"], ["y"]), node("Add", ["x", "y"], ["z"])])
 
     /// The places where `x` is not 0: as many as there are.
     static let nonZero = model(
