@@ -7,68 +7,102 @@
 /// Where to look for the ONNX Runtime library, in order:
 ///
 /// 1. what `DARIS_ONNXRUNTIME` names, a file or a folder; if it is set, nothing else counts,
-/// 2. the executable's folder, and `lib` beside it,
-/// 3. `runtime` in the executable's folder or one above it, then in the current folder or one above it,
+/// 2. the executable's folder, and `lib/daris` and `lib` beside it,
+/// 3. `runtime` in a package's folder, for an executable that was built there (in `.build`),
 /// 4. the system's libraries.
+///
+/// Opening a library runs its code, so what 2 and 3 find is passed over if users other than this one and the
+/// administrator may have written it or its folder. The current folder is never looked in.
 public struct LibrarySearch: Sendable {
     /// A file or a folder that must be used, or `nil`.
     public var override: String?
     /// The folder of the executable, or `nil` to skip it.
     public var executableFolder: String?
-    /// The folder from which to walk up to one that has `runtime`, or `nil` to skip it.
-    public var currentFolder: String?
     /// Whether to ask the system's loader last.
     public var usesSystemLoader: Bool
 
     /// A search in the places given.
-    public init(
-        override: String? = nil, executableFolder: String? = nil, currentFolder: String? = nil,
-        usesSystemLoader: Bool = false
-    ) {
+    public init(override: String? = nil, executableFolder: String? = nil, usesSystemLoader: Bool = false) {
         self.override = override
         self.executableFolder = executableFolder
-        self.currentFolder = currentFolder
         self.usesSystemLoader = usesSystemLoader
     }
 
-    /// The search from this process's environment, executable and current folder.
+    /// The search from this process's environment and executable.
     public static var process: LibrarySearch {
         let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let override = ProcessInfo.processInfo.environment["DARIS_ONNXRUNTIME"]
         return LibrarySearch(
             override: override == "" ? nil : override, executableFolder: executable.map(folder(of:)),
-            currentFolder: FileManager.default.currentDirectoryPath, usesSystemLoader: true)
+            usesSystemLoader: true)
     }
 
     /// The names under which the system's loader may know the library.
     static let systemNames = ["libonnxruntime.so", "libonnxruntime.so.1"]
 
+    /// Where a library comes from.
+    public enum Origin: String, Sendable {
+        /// `DARIS_ONNXRUNTIME` names it.
+        case override = "named by DARIS_ONNXRUNTIME"
+        /// It lies beside the program, or where a package puts it.
+        case program = "beside the program"
+        /// It lies in the folder of the package that the program was built in.
+        case ownBuild = "of the project's own build"
+        /// The system's loader knows it.
+        case system = "known to the system"
+    }
+
+    /// What was found in the folders.
+    struct Result: Equatable {
+        /// The library's path, or `nil` if it is in none of the folders.
+        var path: String?
+        var origin = Origin.program
+        /// Libraries that were there and must not be used, each with the reason.
+        var passedOver: [String] = []
+    }
+
     /// The places searched, for a message.
     var places: [String] {
-        var places: [String] = []
-        if let executableFolder {
-            places += [
-                "\(executableFolder)", "\(executableFolder)/../lib", "runtime/ in \(executableFolder) and above",
-            ]
-        }
-        if let currentFolder { places.append("runtime/ in \(currentFolder) and above") }
+        var places = folders.map(\.path)
         if usesSystemLoader { places.append("the system's libraries") }
         return places
     }
 
-    /// The library's path, or `nil` if it is in none of the folders.
-    func find() throws(ONNXRuntimeError) -> String? {
-        if let override { return try Self.resolve(override: override) }
-        var folders: [String] = []
-        if let executableFolder {
-            folders += [executableFolder, executableFolder + "/../lib"]
-            folders += Self.ancestors(of: executableFolder).map { $0 + "/runtime" }
+    private var folders: [(path: String, origin: Origin)] {
+        guard let executableFolder else { return [] }
+        var folders: [(path: String, origin: Origin)] = ["", "/../lib/daris", "/../lib"].map {
+            (executableFolder + $0, .program)
         }
-        if let currentFolder { folders += Self.ancestors(of: currentFolder).map { $0 + "/runtime" } }
-        for folder in folders {
-            if let library = Self.library(in: folder) { return library }
+        if let package = Self.package(around: executableFolder) { folders.append((package + "/runtime", .ownBuild)) }
+        return folders
+    }
+
+    /// Looks in the folders, and nowhere else.
+    func find() throws(ONNXRuntimeError) -> Result {
+        if let override { return Result(path: try Self.resolve(override: override), origin: .override) }
+        var result = Result()
+        for (folder, origin) in folders {
+            guard let library = Self.library(in: folder) else { continue }
+            // In a package's folder, whoever may write that may put another one in place of `runtime`.
+            let checked = [library, folder] + (origin == .ownBuild ? [Self.folder(of: folder)] : [])
+            let problem = checked.lazy.compactMap { path in
+                FileOwnership(path: path)?.problem(trustsRoot: true).map { "\(path) \($0)" }
+            }.first
+            guard let problem else {
+                result.path = library
+                result.origin = origin
+                return result
+            }
+            result.passedOver.append(problem)
         }
-        return nil
+        return result
+    }
+
+    /// The folder of the package in whose `.build` a folder lies.
+    private static func package(around folder: String) -> String? {
+        guard let build = (folder + "/").range(of: "/.build/") else { return nil }
+        let package = String(folder[..<build.lowerBound])
+        return FileManager.default.fileExists(atPath: package + "/Package.swift") ? package : nil
     }
 
     private static func resolve(override: String) throws(ONNXRuntimeError) -> String {
@@ -93,17 +127,6 @@ public struct LibrarySearch: Sendable {
         }
         let latest = versions.max { $0.1.lexicographicallyPrecedes($1.1) }
         return latest.map { folder + "/" + $0.0 }
-    }
-
-    /// `path` and every folder above it, nearest first, without the root.
-    private static func ancestors(of path: String) -> [String] {
-        var ancestors: [String] = []
-        var current = path
-        while current.count > 1 {
-            ancestors.append(current)
-            current = folder(of: current)
-        }
-        return ancestors
     }
 
     private static func folder(of path: String) -> String {

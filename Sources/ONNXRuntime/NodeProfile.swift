@@ -42,7 +42,8 @@ public struct NodeProfile: Hashable, Sendable {
             repeats > 0 && warmUps >= 0, "a profile needs runs: \(warmUps) to warm up and \(repeats) to measure")
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("daris-profile-\(UUID().uuidString)")
         do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         } catch {
             throw .profileUnreadable(path: folder.path, reason: "its folder cannot be made: \(error)")
         }

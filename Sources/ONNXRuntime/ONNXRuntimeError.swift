@@ -1,7 +1,7 @@
 /// Why ONNX Runtime could not be opened or did not do what it was asked.
 public enum ONNXRuntimeError: Error, Equatable, Sendable {
-    /// No library was found in any of the places searched.
-    case libraryNotFound(searched: [String])
+    /// No library was found in any of the places searched, or none that may be used.
+    case libraryNotFound(searched: [String], passedOver: [String] = [])
     /// `DARIS_ONNXRUNTIME` names something that is not there or holds no library.
     case overrideUnusable(value: String, reason: String)
     /// A library was found, but it could not be loaded or is not ONNX Runtime.
@@ -56,9 +56,10 @@ extension ONNXRuntimeError: CustomStringConvertible {
     /// A sentence that says what went wrong and, where there is one, what to do.
     public var description: String {
         switch self {
-        case .libraryNotFound(let searched):
+        case .libraryNotFound(let searched, let passedOver):
             "ONNX Runtime was not found; run Scripts/fetch-onnxruntime, or set DARIS_ONNXRUNTIME to libonnxruntime.so or"
-                + " its folder (looked in \(searched.joined(separator: ", ")))"
+                + " its folder (looked in \(searched.joined(separator: ", "))"
+                + passedOver.map { "; not used: \($0)" }.joined() + ")"
         case .overrideUnusable(let value, let reason):
             "DARIS_ONNXRUNTIME is set to '\(value)', but \(reason); set it to libonnxruntime.so or its folder, or"
                 + " unset it and run Scripts/fetch-onnxruntime"

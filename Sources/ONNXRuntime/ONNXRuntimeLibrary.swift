@@ -21,6 +21,10 @@ public final class ONNXRuntimeLibrary: Sendable {
 
     /// The file the library was loaded from.
     public let path: String
+    /// Where it was found.
+    public let origin: LibrarySearch.Origin
+    /// Libraries that were found before it and passed over, each with the reason.
+    public let passedOver: [String]
     /// The library's version, such as `1.31.1`.
     public let version: String
     /// How the library was built, in its own words.
@@ -37,26 +41,32 @@ public final class ONNXRuntimeLibrary: Sendable {
     /// Opens the library.
     ///
     /// - Parameter search: Where to look for it.
-    /// - Throws: ``ONNXRuntimeError/libraryNotFound(searched:)`` and the cases beside it, each of which says what to
-    ///   do.
+    /// - Throws: ``ONNXRuntimeError/libraryNotFound(searched:passedOver:)`` and the cases beside it, each of which says
+    ///   what to do.
     public static func open(
         searching search: LibrarySearch = .process
     ) throws(ONNXRuntimeError) -> ONNXRuntimeLibrary {
-        if let path = try search.find() { return try ONNXRuntimeLibrary(path: path) }
-        if search.usesSystemLoader {
+        let found = try search.find()
+        if let path = found.path {
+            return try ONNXRuntimeLibrary(path: path, origin: found.origin, passedOver: found.passedOver)
+        }
+        // The system's loader may look beside the program, too.
+        if search.usesSystemLoader, found.passedOver.isEmpty {
             for name in LibrarySearch.systemNames {
                 do {
-                    return try ONNXRuntimeLibrary(path: name)
+                    return try ONNXRuntimeLibrary(path: name, origin: .system, passedOver: found.passedOver)
                 } catch {
                     if case .libraryUnusable = error { continue }
                     throw error
                 }
             }
         }
-        throw .libraryNotFound(searched: search.places)
+        throw .libraryNotFound(searched: search.places, passedOver: found.passedOver)
     }
 
-    private init(path requested: String) throws(ONNXRuntimeError) {
+    private init(
+        path requested: String, origin: LibrarySearch.Origin, passedOver: [String]
+    ) throws(ONNXRuntimeError) {
         var found = DarisOrtLibrary()
         var message = [CChar](repeating: 0, count: 1024)
         let result = daris_ort_open(requested, &found, &message, message.count)
@@ -73,6 +83,8 @@ public final class ONNXRuntimeLibrary: Sendable {
         }
         let api = API(table: table)
         self.path = path
+        self.origin = origin
+        self.passedOver = passedOver
         self.version = version
         self.api = api
         buildInfo = daris_ort_get_build_info(table).map { String(cString: $0) } ?? ""

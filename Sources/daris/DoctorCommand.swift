@@ -71,12 +71,14 @@ struct DoctorCommand: ParsableCommand {
             "real time      "
                 + (rights.fifo ? "SCHED_FIFO is allowed" : "no right to SCHED_FIFO (CAP_SYS_NICE or 'ulimit -r')"))
         say("memory lock    " + (rights.memoryLock ? "allowed" : "limited (CAP_IPC_LOCK or 'ulimit -l unlimited')"))
-        say("cache          \(CacheFolder.standard().path)")
+        let cache = CacheFolder.standard()
+        say("cache          " + (cache.notice ?? cache.path))
         var runtime: ONNXRuntimeLibrary?
         do throws(ONNXRuntimeError) {
             let library = try ONNXRuntimeLibrary.open()
             runtime = library
-            say("ONNX Runtime   \(library.version) from \(library.path)")
+            say("ONNX Runtime   \(library.version) from \(library.path), \(library.origin.rawValue)")
+            for problem in library.passedOver { say("               not used: \(problem)") }
             say("               providers: \(library.providers.joined(separator: ", "))")
             if library.version != ONNXRuntimeLibrary.testedVersion {
                 say("               Daris is tested with \(ONNXRuntimeLibrary.testedVersion)")

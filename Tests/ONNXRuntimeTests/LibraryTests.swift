@@ -23,7 +23,7 @@ struct LibraryTests {
         let text = try #require(error).description
         #expect(text.contains("run Scripts/fetch-onnxruntime"))
         #expect(text.contains("DARIS_ONNXRUNTIME"))
-        #expect(text.contains("\(folder.path)/bin/../lib"))
+        #expect(text.contains("\(folder.path)/bin/../lib/daris"))
     }
 
     @Test("an override that names nothing is an error even if a library could be found elsewhere")
@@ -85,18 +85,69 @@ struct LibraryTests {
                 + " to get 1.31.1")
     }
 
-    @Test("runtime/ is found from any folder below the project's")
-    func walksUp() throws {
+    /// Puts something in the place of a library.
+    private func plant(_ folder: String, _ name: String = "libonnxruntime.so") throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: folder + "/" + name))
+        chmod(folder, 0o755)
+        chmod(folder + "/" + name, 0o644)
+    }
+
+    @Test("a library in a folder above the program or the current one is never opened")
+    func planted() throws {
         let folder = try TemporaryFolder()
-        let runtime = folder.path + "/runtime"
-        try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
+        for place in ["/runtime", "/a/runtime", "/a/b/runtime"] { try plant(folder.path + place) }
+        #expect(try LibrarySearch(executableFolder: folder.path + "/a/b").find().path == nil)
+        #expect(!LibrarySearch.process.places.contains { $0.contains(FileManager.default.currentDirectoryPath + " ") })
+        // A folder called .build makes no package.
+        #expect(try LibrarySearch(executableFolder: folder.path + "/a/.build/debug").find().path == nil)
+    }
+
+    @Test("a library is found beside the program, where a package puts it, and by a program built in its package")
+    func found() throws {
+        let folder = try TemporaryFolder()
+        let package = folder.path + "/package"
         for version in ["1.9.0", "1.31.1", "1.30.0"] {
-            try Data().write(to: URL(fileURLWithPath: "\(runtime)/libonnxruntime.so.\(version)"))
+            try plant(package + "/runtime", "libonnxruntime.so.\(version)")
         }
-        let deep = LibrarySearch(currentFolder: folder.path + "/a/b")
-        #expect(try deep.find() == runtime + "/libonnxruntime.so.1.31.1")
-        try Data().write(to: URL(fileURLWithPath: runtime + "/libonnxruntime.so"))
-        #expect(try deep.find() == runtime + "/libonnxruntime.so")
+        try Data().write(to: URL(fileURLWithPath: package + "/Package.swift"))
+        chmod(package, 0o755)
+        let search = LibrarySearch(executableFolder: package + "/.build/x/debug")
+        let found = try search.find()
+        #expect(found.path == package + "/runtime/libonnxruntime.so.1.31.1" && found.origin == .ownBuild)
+        try plant(package + "/runtime")
+        #expect(try search.find().path == package + "/runtime/libonnxruntime.so")
+        let installed = LibrarySearch(executableFolder: folder.path + "/bin")
+        for place in ["/bin/../lib", "/bin/../lib/daris", "/bin"] {
+            try FileManager.default.createDirectory(atPath: folder.path + "/bin", withIntermediateDirectories: true)
+            try plant(folder.path + place)
+            let found = try installed.find()
+            #expect(found.path == folder.path + place + "/libonnxruntime.so" && found.origin == .program)
+        }
+    }
+
+    @Test(
+        "a library that others may have written is passed over, and it is said",
+        arguments: ["/runtime/libonnxruntime.so", "/runtime", ""])
+    func writable(place: String) throws {
+        let folder = try TemporaryFolder()
+        try plant(folder.path + "/runtime")
+        try Data().write(to: URL(fileURLWithPath: folder.path + "/Package.swift"))
+        let search = LibrarySearch(executableFolder: folder.path + "/.build/debug")
+        chmod(folder.path, 0o755)
+        #expect(try search.find().path != nil)
+        let path = folder.path + place
+        chmod(path, 0o757)
+        #expect(try search.find() == .init(passedOver: ["\(path) may be written by every user"]))
+        let error = #expect(throws: ONNXRuntimeError.self) { try ONNXRuntimeLibrary.open(searching: search) }
+        #expect(error?.description.contains("not used: \(path) may be written by every user") == true)
+        guard geteuid() == 0 else { return }
+        chmod(path, 0o775)
+        chown(path, 0, 4321)
+        #expect(try search.find().passedOver == ["\(path) may be written by the group with number 4321"])
+        chmod(path, 0o755)
+        chown(path, 4321, 4321)
+        #expect(try search.find().passedOver == ["\(path) belongs to another user (number 4321)"])
     }
 
     /// The C library of the system.
