@@ -86,7 +86,7 @@ int daris_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex
 }
 
 int daris_lock_file(const char *path) {
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int file = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) return -1;
     int result;
     do result = flock(file, LOCK_EX);

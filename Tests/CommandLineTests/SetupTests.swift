@@ -42,4 +42,21 @@ struct SetupTests {
         #expect(result.errorLines.count == 1)
         #expect(result.errorLines.first?.hasSuffix("set XDG_CACHE_HOME to another folder") == true, "\(result.errors)")
     }
+
+    @Test("without a home nothing is kept, which is said, and nothing is left behind")
+    func noHome() throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.small, to: "net.onnx")
+        let temporary = workplace.path("temporary")
+        try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
+        let environment = ["HOME": "", "XDG_CACHE_HOME": "", "TMPDIR": temporary]
+        let split = try workplace.daris(
+            "split", "net.onnx", "--stages", "2", "--output", "out", environment: environment)
+        #expect(split.exitCode == 0, "\(split.errors)")
+        let notice =
+            "nothing measured or cut is kept for the next start: neither XDG_CACHE_HOME nor HOME names a folder"
+        #expect(split.output.contains("note: \(notice)"))
+        #expect(try workplace.daris("doctor", environment: environment).output.contains("cache          \(notice)"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: temporary) == [])
+    }
 }

@@ -1,14 +1,19 @@
 import CDarisSystem
 import Foundation
+import ONNXRuntime
 import Synchronization
 
 /// Where built networks, stages and measured times are kept between runs: `$XDG_CACHE_HOME/daris`, or `~/.cache/daris`.
 /// Everything in it can be deleted at any time.
+///
+/// What others than this process's user own or may write in it is as if it were not there.
 public struct CacheFolder: Sendable {
     /// The folder's path.
     public let path: String
     /// Whether what it holds already is passed over, to be made and measured anew.
     public var isFresh: Bool
+    /// Why nothing is kept between runs, if nothing is.
+    public let notice: String?
     private let madeHere = Entries()
 
     /// Entries made through this value and its copies, which are fresh.
@@ -20,35 +25,102 @@ public struct CacheFolder: Sendable {
     private static let checksums = "checksums.json"
 
     /// The folder at `path`.
-    public init(path: String, isFresh: Bool = false) {
+    public init(path: String, isFresh: Bool = false) { self.init(path: path, isFresh: isFresh, notice: nil) }
+
+    private init(path: String, isFresh: Bool, notice: String?) {
         self.path = path
         self.isFresh = isFresh
+        self.notice = notice
     }
 
-    /// The user's folder.
+    /// The user's folder; without one that can be trusted, a private one that ends with the process, with a notice.
     public static func standard(isFresh: Bool = false) -> CacheFolder {
-        let environment = ProcessInfo.processInfo.environment
-        let base =
-            if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") {
-                folder
-            } else {
-                (environment["HOME"] ?? NSTemporaryDirectory()) + "/.cache"
-            }
-        return CacheFolder(path: base + "/daris", isFresh: isFresh)
+        standard(isFresh: isFresh, environment: ProcessInfo.processInfo.environment)
+    }
+
+    static func standard(isFresh: Bool, environment: [String: String]) -> CacheFolder {
+        func folder(_ variable: String) -> String? { environment[variable].flatMap { $0.hasPrefix("/") ? $0 : nil } }
+        let base = folder("XDG_CACHE_HOME") ?? folder("HOME").map { $0 + "/.cache" }
+        let reason: String
+        if let base {
+            let path = base + "/daris"
+            guard let problem = problem(withFolder: path) else { return CacheFolder(path: path, isFresh: isFresh) }
+            reason = "\(path) \(problem)"
+        } else {
+            reason = "neither XDG_CACHE_HOME nor HOME names a folder"
+        }
+        return CacheFolder(
+            path: PrivateFolder.path, isFresh: isFresh,
+            notice: "nothing measured or cut is kept for the next start: \(reason); set XDG_CACHE_HOME to a folder of "
+                + "your own")
+    }
+
+    /// Why a folder must not be used, in words that follow its path; `nil` if it may, or if there is none.
+    ///
+    /// A link to it must be the user's or the administrator's, as a service's cache is.
+    private static func problem(withFolder path: String) -> String? {
+        guard let own = FileOwnership(path: path, followsLink: false) else { return nil }
+        if own.isFolder { return own.problem(trustsRoot: false) }
+        guard own.isLink, let target = FileOwnership(path: path), target.isFolder else { return "is no folder" }
+        return own.linkProblem ?? target.problem(trustsRoot: false)
+    }
+
+    /// Whether an entry's folder, and each one above it in the cache, is this user's alone.
+    private func isTrusted(_ folder: String) -> Bool {
+        guard FileOwnership(path: path)?.isFolder == true, Self.problem(withFolder: path) == nil else { return false }
+        var current = path
+        for part in folder.split(separator: "/") {
+            current += "/" + part
+            guard let facts = FileOwnership(path: current, followsLink: false), facts.isFolder,
+                facts.problem(trustsRoot: false) == nil
+            else { return false }
+        }
+        return true
     }
 
     /// The path of an entry.
     func path(_ entry: String) -> String { path + "/" + entry }
 
-    /// Whether a folder entry is there with all its files as they were made, and may be used.
-    func has(_ entry: String) -> Bool {
+    /// Whether a folder entry is there with all its files as they were made and no others, and may be used.
+    func has(_ entry: String) -> Bool { files(of: entry) != nil }
+
+    /// The names of the files of a folder entry, if it is there and may be used.
+    func files(of entry: String) -> Set<String>? {
         let mayBeUsed = !isFresh || madeHere.names.withLock { $0.contains(entry) }
-        guard mayBeUsed, let data = FileManager.default.contents(atPath: path(entry) + "/" + Self.checksums),
-            let expected = try? JSONDecoder().decode([String: String].self, from: data)
-        else { return false }
-        return expected.allSatisfy { name, sum in
-            FileManager.default.contents(atPath: path(entry) + "/" + name).map(ContentHash.of) == sum
+        guard mayBeUsed, isTrusted(entry), let data = Self.content(path(entry) + "/" + Self.checksums),
+            let expected = try? JSONDecoder().decode([String: String].self, from: data),
+            let found = try? FileManager.default.contentsOfDirectory(atPath: path(entry)),
+            Set(found) == Set(expected.keys).union([Self.checksums])
+        else { return nil }
+        let isWhole = expected.allSatisfy { name, sum in
+            Self.content(path(entry) + "/" + name).map(ContentHash.of) == sum
         }
+        return isWhole ? Set(expected.keys) : nil
+    }
+
+    /// The bytes of a file that nobody else may have written; never those of one that a link names.
+    private static func content(_ path: String) -> Data? {
+        let file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+        guard let facts = FileOwnership(descriptor: file), facts.isFile, facts.problem(trustsRoot: false) == nil else {
+            return nil
+        }
+        return try? handle.readToEnd() ?? Data()
+    }
+
+    /// Makes the folder, for this user alone, and those above it.
+    private func makeFolder() throws {
+        if let problem = Self.problem(withFolder: path) { throw Untrusted(reason: "\(path) \(problem)") }
+        let files = FileManager.default
+        guard !files.fileExists(atPath: path) else { return }
+        try files.createDirectory(
+            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    private struct Untrusted: LocalizedError {
+        let reason: String
+        var errorDescription: String? { reason }
     }
 
     /// Makes a folder entry: `body` fills a folder of another name, which then takes the entry's place at once, so that
@@ -62,7 +134,9 @@ public struct CacheFolder: Sendable {
         let files = FileManager.default
         defer { try? files.removeItem(atPath: work) }
         do {
-            try files.createDirectory(atPath: work, withIntermediateDirectories: true)
+            try makeFolder()
+            try files.createDirectory(
+                atPath: work, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             try body(work)
             try seal(work)
             let lock = daris_lock_file(path(".lock"))
@@ -91,18 +165,23 @@ public struct CacheFolder: Sendable {
         }
     }
 
-    /// Writes down the fingerprints of all files of a folder.
+    /// Writes down the fingerprints of all files of a folder, and keeps the files for this user.
     private func seal(_ folder: String) throws {
+        let files = FileManager.default
         var sums: [String: String] = [:]
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+        for name in try files.contentsOfDirectory(atPath: folder) {
+            try files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: folder + "/" + name)
             sums[name] = ContentHash.of(try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name)))
         }
-        try JSONEncoder().encode(sums).write(to: URL(fileURLWithPath: folder + "/" + Self.checksums))
+        let list = folder + "/" + Self.checksums
+        try JSONEncoder().encode(sums).write(to: URL(fileURLWithPath: list))
+        try files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: list)
     }
 
     /// A decoded JSON entry, or `nil` if there is none that can be read.
     func read<Value: Decodable>(_ entry: String, as type: Value.Type) -> Value? {
-        guard !isFresh, let data = FileManager.default.contents(atPath: path(entry)) else { return nil }
+        let folder = entry.split(separator: "/").dropLast().joined(separator: "/")
+        guard !isFresh, isTrusted(folder), let data = Self.content(path(entry)) else { return nil }
         return try? JSONDecoder().decode(type, from: data)
     }
 
@@ -111,10 +190,25 @@ public struct CacheFolder: Sendable {
     func write<Value: Encodable>(_ value: Value, to entry: String) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        guard let data = try? encoder.encode(value) else { return }
-        let target = URL(fileURLWithPath: path(entry))
-        try? FileManager.default.createDirectory(
-            at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try? data.write(to: target, options: .atomic)
+        guard let data = try? encoder.encode(value), (try? makeFolder()) != nil else { return }
+        let files = FileManager.default
+        let folder = URL(fileURLWithPath: path(entry)).deletingLastPathComponent().path
+        try? files.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        // A file of another name takes its place at once, and whatever was there, a link too, is gone.
+        let part = path(entry) + ".\(UUID().uuidString).part"
+        guard files.createFile(atPath: part, contents: data, attributes: [.posixPermissions: 0o600]) else { return }
+        if rename(part, path(entry)) != 0 { unlink(part) }
     }
+}
+
+/// A folder for this process alone, made when it is first asked for and removed when the process ends.
+private enum PrivateFolder {
+    static let path: String = {
+        var template = Array((NSTemporaryDirectory() + "/daris-XXXXXX").utf8CString)
+        // Made with mode 700 under a name that nobody can foretell.
+        guard mkdtemp(&template) != nil else { return "/dev/null" }
+        atexit { try? FileManager.default.removeItem(atPath: PrivateFolder.path) }
+        return template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "/dev/null" }
+    }()
 }

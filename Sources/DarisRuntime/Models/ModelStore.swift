@@ -64,7 +64,9 @@ public struct ModelStore: Sendable {
     {
         let entry = "models/\(network.rawValue)-\(seed)-v\(Self.format)"
         let path = cache.path(entry) + "/model.onnx"
-        if cache.has(entry), let model = try? ONNXModel.read(path: path) { return model }
+        if cache.files(of: entry)?.contains("model.onnx") == true, let model = try? ONNXModel.read(path: path) {
+            return model
+        }
         progress("building \(network.title)")
         let model = network.build(seed: seed)
         try cache.make(entry) { folder in try model.write(path: folder + "/model.onnx") }
@@ -81,7 +83,10 @@ public struct ModelStore: Sendable {
             Self.format, source.hash, "\(goal)", machine, "\(dimensions.sorted { $0.key < $1.key })")
         let entry = "stages/\(key)"
         let folder = cache.path(entry)
-        if cache.has(entry), let manifest = try? StageManifest.read(path: folder + "/stages.json") {
+        if let files = cache.files(of: entry),
+            let manifest = try? StageManifest.read(path: folder + "/stages.json"),
+            files.isSuperset(of: ["stages.json"] + manifest.stages.map(\.file))
+        {
             return staged(declaration, source, manifest, folder: folder, goal: goal)
         }
         let designer = StageDesigner(environment: environment, threads: threads)

@@ -65,6 +65,7 @@ public struct Preparation: Sendable {
         if options.realTime { notes += realTimeNotes(rights) }
         let threads = cuttingThreads(taskSet, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
+        notes += [cache.notice].compactMap(\.self)
         let store = ModelStore(environment: environment, cache: cache, threads: threads)
 
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
@@ -247,8 +248,12 @@ extension Preparation {
     public static func stage(
         _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
-        let store = ModelStore(environment: try openEnvironment(), cache: .standard(isFresh: fresh), threads: 1)
-        return try store.staged(model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
+        let cache = CacheFolder.standard(isFresh: fresh)
+        let store = ModelStore(environment: try openEnvironment(), cache: cache, threads: 1)
+        var staged = try store.staged(
+            model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
+        staged.notes += [cache.notice].compactMap(\.self)
+        return staged
     }
 
     /// ONNX Runtime with a log of nothing but what ends the process: what it logs of a failed call it also returns, and a

@@ -58,6 +58,107 @@ struct CacheFolderTests {
         #expect(Set(try FileManager.default.contentsOfDirectory(atPath: cache.path("stages"))) == ["a", "new.part"])
     }
 
+    @Test("an entry with a file that its list lacks, or with a link for a file, is not there", arguments: 0..<4)
+    func unlisted(kind: Int) throws {
+        let folder = try TemporaryFolder()
+        let cache = CacheFolder(path: folder.path + "/cache")
+        try cache.make("a") { try write("content", $0 + "/file") }
+        #expect(cache.files(of: "a") == ["file"])
+        let path = cache.path("a")
+        switch kind {
+        case 0: try write("more", path + "/weights")
+        case 1: try write("{}", path + "/checksums.json")
+        case 2:
+            try FileManager.default.moveItem(atPath: path + "/file", toPath: folder.path + "/file")
+            try FileManager.default.createSymbolicLink(
+                atPath: path + "/file", withDestinationPath: folder.path + "/file")
+        default:
+            try FileManager.default.moveItem(atPath: path, toPath: folder.path + "/a")
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: folder.path + "/a")
+        }
+        #expect(!cache.has("a"))
+    }
+
+    @Test(
+        "what others own or may write is not used, nor written to",
+        arguments: ["", "/things", "/things/a", "/things/a/file", "/things/value.json"])
+    func others(place: String) throws {
+        let folder = try TemporaryFolder()
+        let cache = CacheFolder(path: folder.path + "/cache")
+        try cache.make("things/a") { try write("content", $0 + "/file") }
+        cache.write([1], to: "things/value.json")
+        let isValue = place.hasSuffix("json")
+        func isUsed() -> Bool {
+            isValue ? cache.read("things/value.json", as: [Int].self) != nil : cache.has("things/a")
+        }
+        let path = cache.path + place
+        let mode: mode_t = place.contains("file") || isValue ? 0o600 : 0o700
+        #expect(isUsed())
+        chmod(path, mode | 0o002)
+        #expect(!isUsed())
+        if place.isEmpty {
+            let error = #expect(throws: PreparationError.self) { try cache.make("b") { _ in } }
+            #expect(error?.description.contains("\(path) may be written by every user") == true)
+            cache.write([2], to: "c.json")
+            #expect(!FileManager.default.fileExists(atPath: path + "/c.json"))
+        }
+        chmod(path, mode)
+        #expect(isUsed())
+        guard geteuid() == 0 else { return }
+        chown(path, 4321, 4321)
+        #expect(!isUsed())
+    }
+
+    @Test("files and folders are made for this user alone")
+    func modes() throws {
+        let folder = try TemporaryFolder()
+        let cache = CacheFolder(path: folder.path + "/cache")
+        try cache.make("things/a") { try write("content", $0 + "/file") }
+        cache.write([1], to: "things/value.json")
+        for place in ["", "/things", "/things/a", "/things/a/file", "/things/a/checksums.json", "/things/value.json"] {
+            var facts = stat()
+            #expect(lstat(cache.path + place, &facts) == 0 && facts.st_mode & 0o077 == 0, "\(place)")
+        }
+    }
+
+    @Test("the user's cache is where it belongs; without one that can be trusted there is a private one, and a notice")
+    func standard() throws {
+        let folder = try TemporaryFolder()
+        func cache(_ environment: [String: String]) -> CacheFolder {
+            .standard(isFresh: false, environment: environment)
+        }
+        let own = cache(["HOME": folder.path])
+        #expect(own.path == folder.path + "/.cache/daris" && own.notice == nil)
+        #expect(cache(["HOME": "/none", "XDG_CACHE_HOME": folder.path]).path == folder.path + "/daris")
+        let none = [[:], ["HOME": ""], ["HOME": "relative"]].map(cache)
+        var facts = stat()
+        for cache in none {
+            #expect(cache.notice?.contains("neither XDG_CACHE_HOME nor HOME names a folder") == true)
+            #expect(lstat(cache.path, &facts) == 0 && facts.st_mode == S_IFDIR | 0o700 && facts.st_uid == geteuid())
+        }
+        try FileManager.default.createDirectory(atPath: folder.path + "/daris", withIntermediateDirectories: false)
+        chmod(folder.path + "/daris", 0o777)
+        let planted = cache(["XDG_CACHE_HOME": folder.path])
+        #expect(planted.path == none[0].path)
+        #expect(planted.notice?.contains("\(folder.path)/daris may be written by every user") == true)
+    }
+
+    @Test("the cache may be a link of the user's own, but its entries may not")
+    func link() throws {
+        let folder = try TemporaryFolder()
+        let cache = CacheFolder(path: folder.path + "/cache")
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/real", withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o700])
+        try FileManager.default.createSymbolicLink(
+            atPath: cache.path, withDestinationPath: folder.path + "/real")
+        try cache.make("a") { try write("content", $0 + "/file") }
+        #expect(cache.has("a"))
+        guard geteuid() == 0 else { return }
+        lchown(cache.path, 4321, 4321)
+        #expect(!cache.has("a"))
+    }
+
     @Test("what a body throws is thrown on, and nothing is left of the entry")
     func failingBody() throws {
         let folder = try TemporaryFolder()
@@ -116,7 +217,7 @@ struct CacheFolderTests {
         let cache = CacheFolder(path: folder.path + "/cache")
         let error = #expect(throws: PreparationError.self) { try cache.make("a") { _ in } }
         let text = error?.description ?? ""
-        #expect(text.contains(cache.path("a")) && text.contains("XDG_CACHE_HOME"))
+        #expect(text.contains(cache.path("a")) && text.contains("is no folder") && text.contains("XDG_CACHE_HOME"))
         cache.write([1], to: "b.json")
         #expect(cache.read("b.json", as: [Int].self) == nil)
     }
