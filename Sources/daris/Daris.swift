@@ -1,4 +1,5 @@
 import ArgumentParser
+import CDarisSystem
 import DarisConfiguration
 import Foundation
 
@@ -40,6 +41,7 @@ struct Daris: ParsableCommand {
 
     static func main() {
         LogOptions.bootstrap()
+        daris_end_crashes("daris")
         do {
             try refuseUnknownCommand()
             try parseAndRun()

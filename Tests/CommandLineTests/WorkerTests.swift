@@ -77,6 +77,26 @@ struct WorkerTests {
         #expect(notes.first?.contains("its worker process was killed by signal 9") == true)
     }
 
+    @Test("a crash ends a worker, and the command itself, with one line and without a backtrace that takes seconds")
+    func crashes() throws {
+        let workplace = try workplace()
+        let command = try workplace.start(["run", "t.yaml"])
+        try #require(command.waitUntilItHandlesSignals())
+        let worker = try #require(children(of: command.processIdentifier).first)
+        kill(worker, SIGFPE)
+        waitUntilGone([worker])
+        command.send(SIGSEGV)
+        let result = try command.wait(limit: 60)
+        #expect(result.signal == SIGSEGV)
+        let advice = "; with SWIFT_BACKTRACE=enable=yes it says where"
+        let lines = result.errorLines
+        #expect(lines.count == 2, "\(result.errors)")
+        #expect(
+            (0..<2).map { "error: the worker process of context \($0) crashed: signal 8 (SIGFPE)" + advice }
+                .contains(lines.first ?? ""))
+        #expect(lines.last == "error: daris crashed: signal 11 (SIGSEGV)" + advice)
+    }
+
     @Test("workers end with the process that started them, however it ends")
     func orphans() throws {
         let command = try workplace().start(["run", "t.yaml"])

@@ -3,6 +3,7 @@
 #ifndef CDARISSYSTEM_H
 #define CDARISSYSTEM_H
 
+#include "DarisCrash.h"
 #include "DarisProcess.h"
 
 #include <pthread.h>

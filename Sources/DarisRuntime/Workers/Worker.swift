@@ -53,6 +53,8 @@ public enum Worker {
     }
 
     private static func serve(_ specification: WorkerSpecification) throws(PreparationError) {
+        // A backtrace would take the context for seconds; what ended the process its parent hears from the system.
+        daris_end_crashes("the worker process of context \(specification.context)")
         if specification.locksMemory { _ = SystemRights.lockMemory() }
         switch specification.device {
         case .cpu(let cores):
