@@ -39,6 +39,22 @@ extension Scheduler {
     /// How many stages wait for a lane of a context.
     public func readyStages(on context: Int) -> Int { queues[context].count }
 
+    /// Whether any context can run stages.
+    public var hasContext: Bool { contexts.contains(where: \.isAlive) }
+
+    /// The jobs whose stages run on a context, batch by batch.
+    public func runningJobs(on context: Int) -> [JobID] {
+        var jobs: [JobID] = []
+        for lane in context * streams..<(context + 1) * streams {
+            var member = running[lane]
+            while member >= 0 {
+                jobs.append(JobID(task: member, sequence: tasks[member].sequence))
+                member = batches.isOn ? batches.member(after: member) : -1
+            }
+        }
+        return jobs
+    }
+
     /// The job and stage running on a lane.
     public func runningStage(on lane: Int) -> (job: JobID, stage: Int)? {
         let task = running[lane]

@@ -15,8 +15,8 @@ struct RunCommand: ParsableCommand {
             jobs for the run's duration. Ctrl-C, SIGTERM or SIGHUP ends the releases, lets jobs in flight end, and prints \
             the report; a second Ctrl-C gives up at once.
 
-            Exit codes: 0 the run was done; 1 it failed; 2 the task set or an option is wrong; 3 a high-priority job missed \
-            its deadline and --strict was given.
+            Exit codes: 0 the run was done; 1 it failed, or every context was lost for good; 2 the task set or an option \
+            is wrong; 3 a high-priority job missed its deadline and --strict was given.
             """)
 
     @Argument(help: "A YAML file with models and tasks; examples/ has some.")
@@ -73,6 +73,7 @@ struct RunCommand: ParsableCommand {
             try Terminal.print(SummaryReport(report).text(styling: Terminal.styling))
         }
         try recording.get()
+        if let loss = outcome.loss { throw Failure(message: "the run ended early, for \(loss)", exitCode: 1) }
         let jobs = outcome.summary.jobs
         if jobs.inFlight > 0 || (jobs.failed > 0 && jobs.completed == 0) {
             throw Failure(

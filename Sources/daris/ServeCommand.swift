@@ -27,7 +27,8 @@ struct ServeCommand: ParsableCommand {
               curl -s localhost:8000/v2/models/classify
               daris serve --models DIR         every ONNX file in a folder
 
-            Exit codes: 0 all requests were answered; 1 something failed; 2 the task set or an option is wrong.
+            Exit codes: 0 all requests were answered; 1 something failed, or every context was lost for good; 2 the task \
+            set or an option is wrong.
             """)
 
     @Argument(help: "A YAML file with models, tasks, and a 'serve:' section if the defaults do not do.")
@@ -105,6 +106,10 @@ struct ServeCommand: ParsableCommand {
             executorOptions.observer = { recorder.observe($0, $1, $2) }
             executorOptions.traceObserver = { recorder.observe($0, $1, $2) }
         }
+        executorOptions.whenLost = { reason in
+            Terminal.error("ending: \(reason)")
+            server.end()
+        }
         let executor = prepared.executor(duration: .distantFuture, options: executorOptions)
         executor.start()
         service.serve(prepared, executor: executor)
@@ -139,6 +144,7 @@ struct ServeCommand: ParsableCommand {
         }
         try Terminal.print(text, within: 5)
         try recording.get()
+        if let loss = outcome.loss { throw Failure(message: "the server ended, for \(loss)", exitCode: 1) }
         let left: Int
         do { left = try served.get() } catch { throw Failure.failed(error) }
         if left > 0 {

@@ -97,6 +97,20 @@ struct WorkerTests {
         #expect(lines.last == "error: daris crashed: signal 11 (SIGSEGV)" + advice)
     }
 
+    @Test("a run that no context is left for ends early with 1")
+    func abandoned() throws {
+        let workplace = try workplace(duration: "600 s")
+        let command = try workplace.start(["run", "t.yaml", "--json"])
+        try #require(command.waitUntilItHandlesSignals())
+        // Without their models no workers start.
+        for name in ["net.onnx", "cache"] { try FileManager.default.removeItem(atPath: workplace.path(name)) }
+        for worker in children(of: command.processIdentifier) { kill(worker, SIGKILL) }
+        let result = try command.wait(limit: 300)
+        #expect(result.exitCode == 1)
+        #expect(result.errorLines.last?.hasPrefix("error: the run ended early, for every context is lost") == true)
+        #expect(try Jobs(try result.json()).isBalanced)
+    }
+
     @Test("workers end with the process that started them, however it ends")
     func orphans() throws {
         let command = try workplace().start(["run", "t.yaml"])

@@ -77,6 +77,8 @@ public enum ContextChange: Sendable {
     case lost(Int, DeviceError)
     /// It is back, with idle lanes.
     case restored(Int)
+    /// All are lost, and none is expected to come back, for this reason.
+    case abandoned(DeviceError)
 }
 
 /// The end of a stage, as the device saw it.

@@ -29,6 +29,8 @@ public final class Executor<D: Device>: Sendable {
         public var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
         /// Told before the event of a job's release whose trace it belongs to, likewise.
         public var traceObserver: (@Sendable (JobID, TraceContext, Nanoseconds) -> Void)?
+        /// Told once if the device is lost for good: no more jobs are released then, as after `interrupt()`. It must not wait.
+        public var whenLost: (@Sendable (DeviceError) -> Void)?
 
         /// The defaults.
         public init() {}
@@ -42,6 +44,8 @@ public final class Executor<D: Device>: Sendable {
         public var wasInterrupted: Bool
         /// What the device said of failed stages: task, its words, and how often.
         public var errors: [FailureCount]
+        /// Why the device runs nothing any more, if it was lost for good.
+        public var loss: DeviceError?
     }
 
     /// A message of the device and how often it came.
@@ -89,6 +93,10 @@ public final class Executor<D: Device>: Sendable {
         /// The jobs of the batch that is about to be dispatched.
         var joined: [BatchMember] = []
         var failures: [FailureCount] = []
+        /// Jobs of stages that were running on the context whose loss is being handled, if they may be what ended it.
+        var suspects: [JobID] = []
+        /// Why the device runs nothing any more.
+        var loss: DeviceError?
         var takesJobs = false
         var hasStarted = false
         /// The outcome has been taken; a stage that ends now concerns nobody.
@@ -112,6 +120,7 @@ public final class Executor<D: Device>: Sendable {
     let completions = CompletionThread()
     /// Submitted jobs whose submitters have not been told yet.
     let untold = Atomic<Int>(0)
+    private let hasContext = Atomic<Bool>(true)
 
     /// An executor at rest; its clock starts now.
     ///
@@ -208,7 +217,7 @@ public final class Executor<D: Device>: Sendable {
                     state.measurements.counted, scheduler: state.scheduler, duration: released,
                     elapsed: max(released, state.lastEnd)
                 ),
-                wasInterrupted: state.wasInterrupted, errors: state.failures)
+                wasInterrupted: state.wasInterrupted, errors: state.failures, loss: state.loss)
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
         if outcome.summary.jobs.inFlight == 0 {
@@ -229,6 +238,28 @@ public final class Executor<D: Device>: Sendable {
             let priorities = state.measurements.counted.priorities
             return Snapshot(elapsed: clock.now, hp: jobs(priorities[0], .high), lp: jobs(priorities[1], .low))
         }
+    }
+
+    /// Whether any context can run stages now.
+    public var canRun: Bool { hasContext.load(ordering: .relaxed) }
+
+    /// Notes whether any context can run stages.
+    func noteContexts(_ state: borrowing State) {
+        hasContext.store(state.loss == nil && state.scheduler.hasContext, ordering: .relaxed)
+    }
+
+    /// Ends the releases, for a device that is lost for good.
+    func abandon(_ reason: DeviceError) {
+        let isNew = state.withLock { state in
+            guard !state.isOver, state.loss == nil else { return false }
+            state.loss = reason
+            noteContexts(state)
+            return true
+        }
+        guard isNew else { return }
+        timer.stopReleasing()
+        drain()
+        options.whenLost?(reason)
     }
 
     private func drain() {

@@ -16,19 +16,26 @@ extension Executor {
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
             }
         }
+        if let error = end.error, error.losesDevice { abandon(error) }
     }
 
     func contextChanged(_ change: ContextChange) {
+        if case .abandoned(let reason) = change { return abandon(reason) }
         state.withLock { state in
             guard !state.isOver else { return }
             switch change {
             case .lost(let context, let reason):
                 state.measurements.note(.loss(context: context))
+                // A device that is lost to several contexts at once says nothing of who is to blame.
+                if !reason.losesDevice { state.suspects = state.scheduler.runningJobs(on: context) }
                 handle(.contextLost(context), at: clock.now, error: reason, &state)
+                state.suspects = []
             case .restored(let context):
                 state.measurements.note(.restore(context: context))
                 handle(.contextRestored(context), at: clock.now, &state)
+            case .abandoned: break
             }
+            noteContexts(state)
         }
     }
 
@@ -81,6 +88,9 @@ extension Executor {
         let message = outcome.fate == .failed ? error?.description : nil
         if outcome.fate == .completed {
             answer(submission) { .success(submission.tensors.outputs) }
+        } else if state.suspects.contains(outcome.job) {
+            let others = state.suspects.count - 1
+            answer(submission) { .failure(.crashed(others: others, message: message ?? outcome.reason.text)) }
         } else {
             answer(submission) { .failure(.notCompleted(outcome.fate, outcome.reason, message: message)) }
         }

@@ -14,6 +14,8 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
     case stopped
     /// The scheduler turned the job away, gave it up, or the device failed.
     case notCompleted(JobFate, FateReason, message: String?)
+    /// The context was lost while it ran a stage of the job, which may be why, beside stages of so many other jobs.
+    case crashed(others: Int, message: String)
 
     /// What happened and what would help.
     public var description: String {
@@ -26,6 +28,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
         case .stopped: "the executor is not running: it takes jobs from its start until it stops"
         case .notCompleted(let fate, let reason, let message):
             "the job was \(fate): \(message ?? reason.text)"
+        case .crashed(_, let message): "the job was failed: \(message)"
         }
     }
 }

@@ -25,16 +25,16 @@ extension WorkerContext {
         var reason = ""
         while !isStopping {
             if !isFirst {
-                guard let delay = budget.take(at: clock.now) else {
-                    giveUp(
-                        "given up, for the limit is to come back \(budget.limit) times in \(Int(budget.span.inSeconds)) s",
-                        reason)
-                    break
-                }
+                let pauses = budget.pauses
+                let delay = budget.take(at: clock.now)
+                if budget.pauses > pauses { state.withLock { $0.record.paused() } }
+                if budget.isExhausted { settings.handlers.exhausted(settings.index) }
                 wait(until: clock.now + delay, clock, reason)
+                if isStopping { break }
             }
             do throws(StartFailure) {
                 var worker = try startWorker(&specification, clock, isFirst: isFirst, reason)
+                budget.started(at: clock.now)
                 let attachment = worker.attachment
                 let watching = attach(attachment)
                 if isFirst {
@@ -53,7 +53,7 @@ extension WorkerContext {
                     let words = worker.process.lastWords()
                     reason = worker.process.reap() + (words.map { ": \($0)" } ?? "")
                     if let violation = attachment.violation { reason = "its worker process went wrong: \(violation)" }
-                    lose(reason)
+                    lose(DeviceError(reason, losesDevice: worker.process.hasLostDevice))
                 }
             } catch {
                 switch error {
@@ -195,18 +195,13 @@ extension WorkerContext {
         return process.reap()
     }
 
-    private func lose(_ reason: String) {
+    private func lose(_ reason: DeviceError) {
         state.withLock { state in
             state.attachment = nil
-            state.record.lost(reason)
+            state.record.lost(reason.description)
         }
-        settings.handlers.tell(.lost(settings.index, DeviceError(reason)))
-        failLaunched(DeviceError(reason))
-    }
-
-    private func giveUp(_ words: String, _ reason: String) {
-        state.withLock { $0.record.gaveUp(words) }
-        while !isStopping { _ = poll([], until: .distantFuture, MonotonicClock(), reason) }
+        settings.handlers.tell(.lost(settings.index, reason))
+        failLaunched(DeviceError(reason.description))
     }
 
     // MARK: - Waiting

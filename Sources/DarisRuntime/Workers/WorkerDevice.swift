@@ -35,7 +35,7 @@ public final class WorkerDevice: Device {
         startLimit: Nanoseconds = WorkerLimits.start,
         budget: RestartBudget = RestartBudget(), progress: @escaping StepHandler
     ) throws(PreparationError) {
-        let handlers = WorkerHandlers()
+        let handlers = WorkerHandlers(contexts: plans.count)
         self.handlers = handlers
         self.whenEnded = whenEnded
         streams = plans.first?.specification.streams ?? 1

@@ -11,10 +11,19 @@ final class WorkerHandlers: Sendable {
         var call: @Sendable (ContextChange) -> Void = { _ in }
         /// Why each context is lost, if it is.
         var lost: [Int: DeviceError] = [:]
+        /// Those of them that are not to be relied on to come back.
+        var exhausted: Set<Int> = []
+        /// Why nothing comes back, once that is so.
+        var end: DeviceError?
     }
+
+    private let count: Int
 
     private let stages = Mutex(Stages())
     private let contexts = Mutex(Contexts())
+
+    /// - Parameter contexts: how many there are.
+    init(contexts: Int) { count = contexts }
 
     func setStageHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { stages.withLock { $0.call = handler } }
 
@@ -25,6 +34,21 @@ final class WorkerHandlers: Sendable {
         contexts.withLock { contexts in
             contexts.call = handler
             for (context, reason) in contexts.lost { handler(.lost(context, reason)) }
+            if let end = contexts.end { handler(.abandoned(end)) }
+        }
+    }
+
+    /// Notes that a lost context has been given up so often that it is not to be relied on to come back. Once that is so of
+    /// all, tells that the device is abandoned.
+    func exhausted(_ context: Int) {
+        contexts.withLock { contexts in
+            contexts.exhausted.insert(context)
+            guard contexts.exhausted.count == count, contexts.end == nil else { return }
+            let reason = DeviceError(
+                "every context is lost and was given up again and again; context \(context): "
+                    + (contexts.lost[context]?.description ?? "unknown"))
+            contexts.end = reason
+            contexts.call(.abandoned(reason))
         }
     }
 
@@ -34,7 +58,10 @@ final class WorkerHandlers: Sendable {
         contexts.withLock { contexts in
             switch change {
             case .lost(let context, let reason): contexts.lost[context] = reason
-            case .restored(let context): contexts.lost[context] = nil
+            case .restored(let context):
+                contexts.lost[context] = nil
+                contexts.exhausted.remove(context)
+            case .abandoned: break
             }
             contexts.call(change)
         }

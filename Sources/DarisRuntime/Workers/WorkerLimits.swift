@@ -12,10 +12,16 @@ enum WorkerLimits {
     static let checkInterval = Nanoseconds.milliseconds(500)
     /// How long a worker waits for an MPS server that is not ready for it.
     static let patience = Duration.seconds(20)
-    /// The starts in a minute before a context is given up.
+    /// The starts in a minute before a context is given up for a pause.
     static let startsPerMinute = 5
     /// How long the first start again waits; each one within the same minute waits twice as long as the one before.
     static let firstDelay = Nanoseconds.milliseconds(20)
+    /// How long the first pause of a context is that has been given up; each one after it is twice as long.
+    static let firstPause = Nanoseconds.seconds(Int64(1))
+    /// How long a pause may become.
+    static let longestPause = Nanoseconds.seconds(Int64(300))
+    /// The pauses in a row after which a context that must be given up once more counts as one that will not come back.
+    static let pausesBeforeEnd = 4
     /// Between failing the launches on a lost context and looking for the next ones.
     static let failurePause = Nanoseconds.milliseconds(1)
     /// The largest message of a worker, in bytes: 16 MiB.

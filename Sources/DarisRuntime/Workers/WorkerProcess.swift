@@ -12,6 +12,8 @@ struct WorkerProcess: ~Copyable {
     /// The worker will say nothing more.
     private(set) var hasHungUp: Bool
     private var ending: String?
+    /// Whether it has ended because its device was lost to it.
+    private(set) var hasLostDevice = false
 
     /// Starts a worker. The system kills it when the calling thread ends, so that thread must be the one that watches it.
     static func start(
@@ -126,6 +128,7 @@ struct WorkerProcess: ~Copyable {
             words = "its worker process ended with exit code \(code)"
         }
         ending = words
+        hasLostDevice = code == Worker.lossCode
         return words
     }
 }

@@ -6,8 +6,8 @@ struct WorkerRecord: Sendable, Hashable {
     private(set) var restarts = 0
     /// Why the last one ended.
     private(set) var lastReason: String?
-    /// Why no other one is started any more.
-    private(set) var givenUp: String?
+    /// How many times no other one was started for a while.
+    private(set) var pauses = 0
 
     mutating func lost(_ reason: String) {
         losses += 1
@@ -16,7 +16,7 @@ struct WorkerRecord: Sendable, Hashable {
 
     mutating func restarted() { restarts += 1 }
 
-    mutating func gaveUp(_ reason: String) { givenUp = reason }
+    mutating func paused() { pauses += 1 }
 
     /// In words for a report; `nil` if there is nothing to say.
     func note(context: Int) -> String? {
@@ -24,6 +24,6 @@ struct WorkerRecord: Sendable, Hashable {
         func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
         let back = restarts == 0 ? "never" : times(restarts)
         let lost = "context \(context) was lost \(times(losses)) and came back \(back): \(lastReason)"
-        return givenUp.map { "\(lost); \($0)" } ?? lost
+        return pauses == 0 ? lost : "\(lost); it was given up for a pause \(times(pauses))"
     }
 }

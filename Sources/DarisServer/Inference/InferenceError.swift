@@ -57,6 +57,8 @@ struct InferenceError: Error, Sendable, Hashable {
             let text = reason == .deadlinePassed ? "its deadline passed before it was done" : reason.text
             self.init(kind, "model '\(model)': \(text)")
             detail = message
+        case .crashed(_, let message):
+            self.init(.failed, "model '\(model)': \(message)")
         }
     }
 

@@ -133,6 +133,64 @@ struct ExecutorRunTests {
         #expect(result.errors == [.init(task: "one", message: "every context is lost", count: 3)])
     }
 
+    @Test("jobs that a lost context was running are suspects, those that waited there are not")
+    func suspects() async throws {
+        let bench = try Bench([Bench.task("one"), Bench.task("two"), Bench.task("three")], contexts: 1, streams: 2)
+        let outcome = bench.start()
+        for task in 0..<3 { try bench.submit(task: task, number: task) }
+        let running = await bench.device.launches.first(2).map(\.job.task)
+        bench.device.change(.lost(0, DeviceError("its worker was killed")))
+        for answer in await bench.answers.first(3) {
+            let isSuspect =
+                if case .failure(.crashed(others: 1, message: "its worker was killed")) = answer.answer {
+                    true
+                } else {
+                    false
+                }
+            #expect(isSuspect == running.contains(answer.job), "\(answer)")
+        }
+        #expect(!bench.executor.canRun)
+        bench.device.change(.restored(0))
+        #expect(bench.executor.canRun)
+        bench.executor.interrupt()
+        _ = await outcome.value
+    }
+
+    @Test("a context that is lost with its device has no suspects")
+    func noSuspects() async throws {
+        let bench = try Bench([Bench.task("one")])
+        let outcome = bench.start()
+        try bench.submit()
+        _ = await bench.device.launches.first(1)
+        bench.device.change(.lost(0, DeviceError("error 700", losesDevice: true)))
+        let answer = await bench.answers.first(1)[0].answer
+        guard case .failure(.notCompleted(.failed, .contextLost, _)) = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+        bench.executor.interrupt()
+        _ = await outcome.value
+    }
+
+    @Test("a run on a device that is lost for good ends by itself", arguments: [true, false])
+    func abandoned(inStage: Bool) async throws {
+        let bench = try Bench([Bench.task("one")])
+        let outcome = bench.start()
+        try bench.submit()
+        let launch = await bench.device.launches.first(1)[0]
+        let error = DeviceError("error 700", losesDevice: true)
+        if inStage {
+            bench.device.end(launch, error: error)
+        } else {
+            bench.device.change(.lost(0, error))
+            bench.device.change(.abandoned(error))
+        }
+        let result = await outcome.value
+        #expect(result.loss?.description == "error 700" && result.wasInterrupted == false)
+        #expect(!bench.executor.canRun)
+        #expect(throws: SubmissionError.self) { try bench.submit() }
+    }
+
     @Test("equal failures are counted together, and those beyond 100 different ones as others")
     func failuresAreCounted() async throws {
         let bench = try Bench([Bench.task("bad")])

@@ -62,6 +62,9 @@ struct Bench {
 extension Bench.Answer {
     /// The fate and the reason of a job without outputs.
     var ending: Ending? {
+        if case .failure(.crashed(_, let message)) = self {
+            return Ending(fate: .failed, reason: .contextLost, message: message)
+        }
         if case .failure(.notCompleted(let fate, let reason, let message)) = self {
             return Ending(fate: fate, reason: reason, message: message)
         }

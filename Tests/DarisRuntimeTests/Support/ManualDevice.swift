@@ -70,6 +70,12 @@ final class ManualDevice: Device {
 
     /// Ends a stage, now, on this thread.
     func end(_ launch: Launch, time: Nanoseconds = .microseconds(100), output: [[UInt8]]? = nil, error: String? = nil) {
+        end(launch, time: time, output: output, error: error.map { DeviceError($0) })
+    }
+
+    func end(
+        _ launch: Launch, time: Nanoseconds = .microseconds(100), output: [[UInt8]]? = nil, error: DeviceError?
+    ) {
         let handler = state.withLock { state in
             if state.busy.remove(launch.lane) == nil { state.violations.append("a stage ended that did not run") }
             return state.handler
@@ -78,7 +84,7 @@ final class ManualDevice: Device {
         handler(
             StageEnd(
                 lane: launch.lane, job: launch.job, stage: launch.stage, executionTime: time,
-                error: error.map { DeviceError($0) }))
+                error: error))
     }
 
     /// Loses a context, or has it back, now, on this thread.

@@ -162,6 +162,7 @@ struct WorkerDeviceTests {
             switch change {
             case .lost(let context, _): told.append("lost \(context)")
             case .restored(let context): told.append("restored \(context)")
+            case .abandoned: told.append("abandoned")
             }
         }
         await bench.stop(1)
@@ -174,9 +175,10 @@ struct WorkerDeviceTests {
         await onThread { bench.device.shutDown() }
     }
 
-    @Test("a context that is lost too often is given up; who listens later hears of it at once")
+    @Test("a context that is lost too often is given up for a pause; who listens later hears of it at once")
     func givenUp() async throws {
-        let bench = try await bench(budget: RestartBudget(limit: 1, span: .seconds(Int64(86_400))))
+        let bench = try await bench(
+            budget: RestartBudget(limit: 1, span: .seconds(Int64(86_400)), firstPause: .seconds(Int64(300))))
         let ends = Journal<StageEnd>()
         bench.device.setHandler { ends.append($0) }
         for count in 1...2 {
@@ -193,11 +195,47 @@ struct WorkerDeviceTests {
         bench.device.launch(JobID(task: 0, sequence: 99), stage: 0, lane: 0, io: nil)
         let end = await ends.first(3).last
         #expect(end?.error?.description.contains("killed by signal 9") == true)
-        while bench.device.contexts[0].state.withLock({ $0.record.givenUp == nil }) { await Task.yield() }
+        while bench.device.contexts[0].state.withLock({ $0.record.pauses == 0 }) { await Task.yield() }
         await onThread { bench.device.shutDown() }
         let note = try #require(bench.device.notes.first)
         #expect(note.hasPrefix("context 0 was lost 2 times and came back once: "))
-        #expect(note.hasSuffix("; given up, for the limit is to come back 1 times in 86400 s"))
+        #expect(note.hasSuffix("; it was given up for a pause once"))
+    }
+
+    @Test("a context that was given up is tried again")
+    func triedAgain() async throws {
+        let bench = try await bench(
+            budget: RestartBudget(limit: 0, span: .seconds(Int64(86_400)), firstPause: .milliseconds(1)))
+        let outcome = try await bench.run { executor in
+            for count in 1...3 {
+                bench.send(SIGKILL, to: 0)
+                #expect(await bench.changes.first(2 * count).last == .contextRestored(0))
+            }
+            try await expectOutput(of: 0, executor)
+        }
+        #expect(outcome.loss == nil)
+        #expect(bench.device.notes.first?.hasSuffix("; it was given up for a pause 3 times") == true)
+    }
+
+    @Test("a run ends by itself, and says why, once no context comes back")
+    func nothingComesBack() async throws {
+        let workshop = workshop
+        let bench = try await bench(budget: RestartBudget(limit: 0, firstPause: .milliseconds(1)))
+        let outcome = try await bench.run { executor in
+            try await expectOutput(of: 0, executor)
+            #expect(executor.canRun)
+            // Without their models no workers start.
+            try FileManager.default.removeItem(atPath: workshop.folder.path)
+            for context in 0..<2 { bench.send(SIGKILL, to: context) }
+            while executor.state.withLock({ $0.loss == nil }) { await Task.yield() }
+            #expect(!executor.canRun)
+            await #expect(throws: SubmissionError.self) {
+                _ = try await executor.submit(task: 0, inputs: [input])
+            }
+        }
+        let loss = try #require(outcome.loss).description
+        #expect(loss.hasPrefix("every context is lost and was given up again and again; context "))
+        #expect(loss.hasSuffix("its worker process was killed by signal 9 (Killed)"))
     }
 
     // MARK: - Memory that has been scribbled on

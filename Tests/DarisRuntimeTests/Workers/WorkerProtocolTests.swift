@@ -47,7 +47,7 @@ struct WorkerProtocolTests {
             var generator = SplitMix64(seed: seed)
             let lanes = 4
             let memory = try Self.memory(lanes: lanes)
-            let handlers = WorkerHandlers()
+            let handlers = WorkerHandlers(contexts: 1)
             let ends = Journal<StageEnd>()
             handlers.setStageHandler { ends.append($0) }
             let specification = WorkerSpecification(
@@ -166,17 +166,52 @@ struct WorkerProtocolTests {
         #expect(throws: DeviceError.self) { try check(place, byteCount: .max, file: .max) }
     }
 
-    @Test("starts come ever later, and end after five in a minute")
+    @Test("starts come ever later, and after five in a minute pauses that double until a worker has lived for a minute")
     func budget() {
         var budget = RestartBudget()
         let second = Nanoseconds.seconds(Int64(1))
         let delays = (0..<5).map { budget.take(at: Nanoseconds(second.rawValue * Int64($0))) }
-        #expect(delays == [20, 40, 80, 160, 320].map { .milliseconds($0) })
-        #expect(budget.take(at: .seconds(Int64(59))) == nil)
-        // The first is a minute old.
-        #expect(budget.take(at: .seconds(Int64(60))) == .milliseconds(320))
-        #expect(budget.take(at: .seconds(Int64(60))) == nil)
-        #expect(budget.take(at: .seconds(Int64(200))) == .milliseconds(20))
+        #expect(delays == [20, 40, 80, 160, 320].map { .milliseconds($0) } && budget.pauses == 0)
+        // The sixth in a minute, and all that follow while no worker lives for a minute, however late.
+        let pauses = (0..<11).map { budget.take(at: Nanoseconds(second.rawValue * Int64(59 + 1000 * $0))) }
+        #expect(pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300].map { .seconds(Int64($0)) })
+        budget.started(at: .seconds(Int64(20_000)))
+        #expect(budget.take(at: .seconds(Int64(20_059))) == .seconds(Int64(300)))
+        #expect(budget.pauses == 12)
+        budget.started(at: .seconds(Int64(21_000)))
+        #expect(budget.take(at: .seconds(Int64(21_060))) == .milliseconds(20))
+        #expect(budget.pauses == 0)
+    }
+
+    @Test("a context is not relied on to come back after the fifth time in a row that it had to be given up")
+    func exhaustion() {
+        var budget = RestartBudget(limit: 0)
+        #expect(
+            (0..<5).map { _ in
+                _ = budget.take(at: .zero); return budget.isExhausted
+            } == [false, false, false, false, true])
+    }
+
+    @Test("the device is abandoned once every context is exhausted at the same time, and who listens later hears of it")
+    func abandoned() {
+        let handlers = WorkerHandlers(contexts: 2)
+        let told = Journal<String>()
+        handlers.setContextHandler { told.append("\($0)") }
+        func lose(_ context: Int) {
+            handlers.tell(.lost(context, DeviceError("crash of \(context)")))
+            handlers.exhausted(context)
+        }
+        lose(0)
+        handlers.tell(.restored(0))
+        lose(1)
+        #expect(!told.entries.contains { $0.hasPrefix("abandoned") })
+        lose(0)
+        lose(1)
+        #expect(told.entries.filter { $0.hasPrefix("abandoned") }.count == 1)
+        #expect(told.entries.contains { $0.hasPrefix("abandoned") && $0.contains("context 0: crash of 0") })
+        let later = Journal<String>()
+        handlers.setContextHandler { later.append("\($0)") }
+        #expect(later.entries.count == 3 && later.entries.last?.hasPrefix("abandoned") == true)
     }
 
     @Test("workers run the program that was chosen, else this one if it is daris, else the one beside it or in PATH")
