@@ -163,7 +163,7 @@ public final class InferenceServer: Sendable {
         _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
     ) throws -> any Service {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: RequestTagging(journal: service.journal))
+        router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
         let table = connections.http
         let bounds = settings.bounds
         var gate = gate
@@ -218,7 +218,10 @@ public final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport, services: [GRPCService(service: service, version: version)],
-                interceptors: [RequestTaggingInterceptor(journal: service.journal), GateInterceptor(gate: gate)]),
+                interceptors: [
+                    RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
+                    GateInterceptor(gate: gate),
+                ]),
             transport: transport, readiness: readiness)
     }
 }

@@ -20,6 +20,7 @@ final class ManualSink: JobSink {
         var cancelled: [JobID] = []
         var submitted = 0
         var refusal: SubmissionError?
+        var canRun = true
         /// The most jobs that the scheduler admits, and tasks whose jobs it does not.
         var room = Int.max
         var unfit: Set<Int> = []
@@ -28,6 +29,7 @@ final class ManualSink: JobSink {
     let state = Mutex(State())
 
     var now: Nanoseconds { state.withLock { $0.now } }
+    var canRun: Bool { state.withLock { $0.canRun } }
 
     func submit(
         task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?, trace: TraceContext?,

@@ -22,7 +22,7 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) throws(InferenceError) in
             let model = try service.model(request.name, version: request.version)
-            return Inference_ModelReadyResponse.with { $0.ready = model.isReady && service.isReady }
+            return Inference_ModelReadyResponse.with { $0.ready = service.unavailability(of: model) == nil }
         }
         unary(&router, "ModelMetadata") { (request: Inference_ModelMetadataRequest) throws(InferenceError) in
             Inference_ModelMetadataResponse(
@@ -39,8 +39,8 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "RepositoryIndex") { (request: Inference_RepositoryIndexRequest) in
             Inference_RepositoryIndexResponse.with {
-                $0.models = service.all.filter { $0.isReady || !request.ready }
-                    .map { Inference_RepositoryIndexResponse.ModelIndex(RepositoryEntry($0)) }
+                $0.models = service.index(isReadyOnly: request.ready)
+                    .map { Inference_RepositoryIndexResponse.ModelIndex($0) }
             }
         }
         unary(&router, "RepositoryModelLoad") {

@@ -32,9 +32,9 @@ struct OpenInferenceRoutes: Sendable {
             }
             model.get("ready") { _, context in
                 try reply(context) { model in
-                    model.isReady && service.isReady
-                        ? HTTPReply.empty
-                        : HTTPReply.error(InferenceError(.refused, "model '\(model.name)' takes no requests now"))
+                    guard let reason = service.unavailability(of: model) else { return HTTPReply.empty }
+                    return HTTPReply.error(
+                        InferenceError(.refused, "model '\(model.name)' takes no requests now: \(reason)"))
                 }
             }
             model.post("infer") { request, context in await infer(request, context) }
@@ -43,7 +43,7 @@ struct OpenInferenceRoutes: Sendable {
             context.proceed()
             let wanted = try? await request.body.collect(upTo: 1 << 16)
             let isReadyOnly = wanted.map { String(buffer: $0).contains("\"ready\":true") } ?? false
-            return HTTPReply.json(service.all.filter { $0.isReady || !isReadyOnly }.map(RepositoryEntry.init))
+            return HTTPReply.json(service.index(isReadyOnly: isReadyOnly))
         }
         for (action, isLoaded) in [("load", true), ("unload", false)] {
             routes.control.post("v2/repository/models/:model/\(action)") { _, context in

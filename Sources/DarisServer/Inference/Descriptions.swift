@@ -111,11 +111,12 @@ struct RepositoryEntry: Encodable {
     var state: String
     var reason: String
 
-    init(_ model: ServedModel) {
+    /// - Parameter obstacle: why it takes no requests; `nil` if it does.
+    init(_ model: ServedModel, obstacle: String?) {
         name = model.name
         version = model.version
-        state = model.isReady ? "READY" : "UNAVAILABLE"
-        reason = model.isReady ? "" : "unloaded"
+        state = obstacle == nil ? "READY" : "UNAVAILABLE"
+        reason = obstacle ?? ""
     }
 }
 

@@ -9,7 +9,7 @@ struct InferenceError: Error, Sendable, Hashable {
         case invalid
         /// Who asks has not shown that it may.
         case unauthorised
-        /// Nobody may, who asks in this way.
+        /// The way in which it asks, or what it did before, is why it may not.
         case forbidden
         /// There is no such model or version.
         case notFound
@@ -28,7 +28,7 @@ struct InferenceError: Error, Sendable, Hashable {
     var message: String
     /// What the device or its worker said, for the log alone: it may name files of the server.
     var detail: String?
-    /// When it makes sense to ask again, for `refused`.
+    /// When it makes sense to ask again, for `refused` and `forbidden`.
     var retryAfter: Nanoseconds?
 
     init(_ kind: Kind, _ message: String, retryAfter: Nanoseconds? = nil) {

@@ -25,6 +25,7 @@ public final class InferenceService: Sendable {
     let droppedLogLines: @Sendable () -> Int
     private let inFlight = Atomic(0)
     private let isDraining = Atomic(false)
+    private let blame = CrashBlame()
 
     /// A service that is not ready: it has nothing to serve yet.
     ///
@@ -83,11 +84,15 @@ public final class InferenceService: Sendable {
 
     // MARK: - State
 
-    /// Whether requests are taken.
-    public var isReady: Bool { isLoaded && !isDraining.load(ordering: .relaxed) }
+    /// Whether requests are taken: there is something to serve, a context that can run it, and no end in sight.
+    public var isReady: Bool { obstacle == nil }
 
-    /// Whether there is something to serve.
-    private var isLoaded: Bool { catalogue.withLock { $0.sink != nil } }
+    /// Why requests are not taken, in one sentence; `nil` if they are.
+    private var obstacle: String? {
+        guard let sink = catalogue.withLock({ $0.sink }) else { return "the server is loading its models" }
+        if isDraining.load(ordering: .relaxed) { return "the server is ending" }
+        return sink.canRun ? nil : "every context is lost; they are being started again"
+    }
 
     /// What clients hold open, for those who watch; `nil` until the server runs.
     var connections: Connections? { catalogue.withLock { $0.connections } }
@@ -96,9 +101,30 @@ public final class InferenceService: Sendable {
 
     /// Why requests are not taken.
     var notReady: InferenceError {
-        InferenceError(
-            .refused, isLoaded ? "the server is ending" : "the server is loading its models",
-            retryAfter: .seconds(Int64(1)))
+        InferenceError(.refused, obstacle ?? "the server was not ready", retryAfter: .seconds(Int64(1)))
+    }
+
+    /// Why a model takes no requests; `nil` if it does.
+    func unavailability(of model: ServedModel) -> String? {
+        if let obstacle { return obstacle }
+        guard model.isReady else { return "unloaded" }
+        return blame.unavailability(of: model.name, at: now).map { "it \(RequestAccount.words($0))" }
+    }
+
+    /// All models, or those that take requests.
+    func index(isReadyOnly: Bool) -> [RepositoryEntry] {
+        all.compactMap { model in
+            let obstacle = unavailability(of: model)
+            return isReadyOnly && obstacle != nil ? nil : RepositoryEntry(model, obstacle: obstacle)
+        }
+    }
+
+    private var now: Nanoseconds { catalogue.withLock { $0.sink }?.now ?? .zero }
+
+    /// To whose account the present request for a model goes.
+    private func account(_ model: ServedModel) -> RequestAccount {
+        RequestAccount(
+            client: RequestTag.current?.client ?? .unknown, model: model.name, blame: blame, journal: journal)
     }
 
     /// Takes no more requests; those that came run to their end.
@@ -200,6 +226,7 @@ public final class InferenceService: Sendable {
         guard model.isReady else {
             throw InferenceError(.refused, "model '\(model.name)' is not loaded; load it first")
         }
+        if let refusal = account(model).refusal(at: now) { throw refusal }
     }
 
     private var tooMany: InferenceError {
@@ -230,7 +257,8 @@ public final class InferenceService: Sendable {
             let inputs = try arranged(request, model)
             let deadline = arrival + (request.timeout ?? pool.deadline)
             let (result, started) = await run(
-                inputs, in: pool, arrival: arrival, deadline: deadline, cancellation: cancellation)
+                inputs, in: pool, account: account(model), arrival: arrival, deadline: deadline,
+                cancellation: cancellation)
             let outputs = try result.get()
             let end = sink.now
             guard request.timeout == nil || end <= deadline else {
@@ -251,13 +279,14 @@ public final class InferenceService: Sendable {
     private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
     private func run(
-        _ inputs: [[UInt8]], in pool: InstancePool, arrival: Nanoseconds, deadline: Nanoseconds,
-        cancellation: Cancellation
+        _ inputs: [[UInt8]], in pool: InstancePool, account: RequestAccount, arrival: Nanoseconds,
+        deadline: Nanoseconds, cancellation: Cancellation
     ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let entry = InstancePool.Entry(
-                    inputs: inputs, arrival: arrival, deadline: deadline, trace: RequestTag.current?.trace
+                    inputs: inputs, arrival: arrival, deadline: deadline, trace: RequestTag.current?.trace,
+                    account: account
                 ) { result, started in
                     continuation.resume(returning: (result, started))
                 }
@@ -356,6 +385,8 @@ private struct ExecutorSink: JobSink {
     func lastAdmissible(of tasks: [Int]) -> Int? { executor.lastAdmissible(of: tasks) }
 
     func cancel(_ job: JobID) { executor.cancel(job) }
+
+    var canRun: Bool { executor.canRun }
 
     var now: Nanoseconds { executor.now }
 }

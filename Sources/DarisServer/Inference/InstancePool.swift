@@ -16,6 +16,9 @@ protocol JobSink: Sendable {
 
     func cancel(_ job: JobID)
 
+    /// Whether there is a context that can run jobs now.
+    var canRun: Bool { get }
+
     /// The clock that deadlines are told by.
     var now: Nanoseconds { get }
 }
@@ -36,17 +39,21 @@ final class InstancePool: Sendable {
         let arrival: Nanoseconds
         let deadline: Nanoseconds
         let trace: TraceContext?
+        /// To whose account it goes, if it goes to any.
+        let account: RequestAccount?
         let completion: @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
         fileprivate let place = Mutex(Place.new)
 
         init(
             inputs: [[UInt8]], arrival: Nanoseconds, deadline: Nanoseconds, trace: TraceContext? = nil,
+            account: RequestAccount? = nil,
             completion: @escaping @Sendable (Result<[[UInt8]], InferenceError>, _ started: Nanoseconds?) -> Void
         ) {
             self.inputs = inputs
             self.arrival = arrival
             self.deadline = deadline
             self.trace = trace
+            self.account = account
             self.completion = completion
         }
     }
@@ -197,6 +204,10 @@ final class InstancePool: Sendable {
             return finish(
                 entry, .failure(InferenceError(.tooLate, "model '\(name)': its deadline passed while it waited")))
         }
+        if let refusal = entry.account?.refusal(at: now) {
+            state.withLock { $0.idle.append(task) }
+            return finish(entry, .failure(refusal))
+        }
         let isGivenUp = entry.place.withLock { place in
             if case .cancelled = place { return true }
             place = .handingIn
@@ -210,6 +221,8 @@ final class InstancePool: Sendable {
             let job = try sink.submit(
                 task: task, inputs: entry.inputs, relativeDeadline: left, trace: entry.trace
             ) { [self] result in
+                // Before the next of the same client is handed in.
+                entry.account?.note(result, at: sink.now)
                 learn(result, of: entry, started: now)
                 if takeBack(entry, from: task, result) { return }
                 handInNext()

@@ -77,7 +77,7 @@ final class ModelStatistics: Sendable {
     func failed(_ priority: Priority, _ error: InferenceError, after time: Nanoseconds, at now: Int64) {
         state.withLock {
             $0.figures.fail.add(time)
-            if error.kind == .refused { $0.figures.refused += 1 }
+            if error.kind == .refused || error.kind == .forbidden { $0.figures.refused += 1 }
             if error.kind == .tooLate { $0.figures.tooLate += 1 }
             $0.figures.last = now
             $0.monitoring.count(priority, RequestFate(error))
@@ -103,8 +103,8 @@ enum RequestFate: String, CaseIterable, Sendable {
     init(_ error: InferenceError) {
         self =
             switch error.kind {
-            case .invalid, .unauthorised, .forbidden, .notFound: .invalid
-            case .refused: .refused
+            case .invalid, .unauthorised, .notFound: .invalid
+            case .refused, .forbidden: .refused
             case .tooLate: .tooLate
             case .cancelled: .cancelled
             case .failed: .failed

@@ -64,6 +64,12 @@ final class RequestJournal: Sendable {
         logger.debug("request not answered", metadata: metadata())
     }
 
+    /// What follows for a client or a model from what its requests did.
+    func warn(_ message: String, _ model: String, _ fields: Logger.Metadata) {
+        logger.warning(
+            "\(message)", metadata: Self.metadata(RequestTag.current, fields.merging(["model": "\(model)"]) { $1 }))
+    }
+
     /// A call that was no inference, or did not get as far as one.
     func call(_ method: String, _ path: String, _ status: String, after time: Duration) {
         let tag = RequestTag.current

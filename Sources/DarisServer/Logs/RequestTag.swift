@@ -11,12 +11,14 @@ final class RequestTag: Sendable {
     let id: String
     /// Of the trace that the client is following.
     let trace: TraceContext?
+    let client: Client
     private let noted = Atomic(false)
 
     /// - Parameters:
     ///   - id: as the client sent it. One that is too long, or not plain text, is replaced.
     ///   - traceParent: a header of the form that W3C Trace Context gives it; one that is not is left out.
-    init(id: String?, traceParent: String?) {
+    init(id: String?, traceParent: String?, client: Client = .unknown) {
+        self.client = client
         self.id = id.flatMap { Self.isUsable($0) ? $0 : nil } ?? Self.made()
         trace = traceParent.flatMap { TraceContext(traceParent: $0) }
     }

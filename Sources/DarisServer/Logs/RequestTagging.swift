@@ -10,12 +10,18 @@ struct RequestTagging: RouterMiddleware {
     private static let traceParent = HTTPField.Name("traceparent")!
 
     let journal: RequestJournal
+    /// Whether clients are known by their tokens.
+    let usesTokens: Bool
 
     func handle(
         _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
-        let tag = RequestTag(id: request.headers[Self.requestID], traceParent: request.headers[Self.traceParent])
+        let client = Client(
+            authorization: request.headers[.authorization], usesTokens: usesTokens,
+            address: context.channel.remoteAddress?.ipAddress)
+        let tag = RequestTag(
+            id: request.headers[Self.requestID], traceParent: request.headers[Self.traceParent], client: client)
         return try await RequestTag.$current.withValue(tag) {
             var response: Response
             do { response = try await next(request, context) } catch let error as any HTTPResponseError {
@@ -36,6 +42,7 @@ struct RequestTagging: RouterMiddleware {
 /// The same for gRPC, where the headers are metadata of the same names.
 struct RequestTaggingInterceptor: ServerInterceptor {
     let journal: RequestJournal
+    let usesTokens: Bool
 
     func intercept<Input: Sendable, Output: Sendable>(
         request: StreamingServerRequest<Input>, context: GRPCCore.ServerContext,
@@ -45,7 +52,10 @@ struct RequestTaggingInterceptor: ServerInterceptor {
     ) async throws -> StreamingServerResponse<Output> {
         let start = ContinuousClock.now
         func header(_ name: String) -> String? { request.metadata[stringValues: name].first { _ in true } }
-        let tag = RequestTag(id: header("x-request-id"), traceParent: header("traceparent"))
+        let client = Client(
+            authorization: header("authorization"), usesTokens: usesTokens,
+            address: Client.address(ofPeer: context.remotePeer))
+        let tag = RequestTag(id: header("x-request-id"), traceParent: header("traceparent"), client: client)
         return try await RequestTag.$current.withValue(tag) {
             var response = try await next(request, context)
             let status: String

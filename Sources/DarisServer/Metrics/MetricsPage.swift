@@ -32,7 +32,7 @@ struct MetricsPage {
     private func server(_ text: inout PrometheusText) {
         text.family("daris_build_info", .gauge, "1, with the version of Daris.")
         text.sample(1, ["version": version])
-        text.family("daris_ready", .gauge, "Whether requests are taken.")
+        text.family("daris_ready", .gauge, "Whether requests are taken: loaded, not ending, a context up.")
         text.sample(isReady ? 1 : 0)
         text.family("daris_requests_in_flight", .gauge, "Requests that have not been answered.")
         text.sample(requestsInFlight)
