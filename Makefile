@@ -7,8 +7,10 @@ SOURCES = Package.swift Sources Tests Benchmarks
 
 SEEDS ?= 1000
 FIRST ?= 1
+SECONDS ?= 1200
+SEED ?= 1
 
-.PHONY: demo test bench fuzz check-model lint format build runtime clean
+.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short check-model lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -46,6 +48,18 @@ fuzz:
 	$(SWIFT) build -c release --product daris-fuzz
 	.build/release/daris-fuzz --seeds $(SEEDS) --first $(FIRST)
 
+# The readers of what comes from outside under libFuzzer, SECONDS each, two at a time; 'make fuzz-inputs SECONDS=60'.
+# Builds everything once more, into .build-fuzz. docs/testing.md says what is tried.
+fuzz-inputs:
+	$(SWIFT) build -c release --product daris-fuzz-inputs --scratch-path .build-fuzz --sanitize fuzzer \
+		--sanitize address -Xswiftc -DFUZZING
+	Tests/Fuzz/run long .build-fuzz/release/daris-fuzz-inputs $(SECONDS)
+
+# The same readers with the corpus and mutations drawn from SEED, 20 s each.
+fuzz-inputs-short:
+	$(SWIFT) build -c release --product daris-fuzz-inputs
+	Tests/Fuzz/run short .build/release/daris-fuzz-inputs 20 $(SEED)
+
 # How far the GPU model agrees with the published measurements, against the bounds that it is known to keep; and that
 # debug and release builds of a simulated run write the same record.
 check-model:
@@ -66,4 +80,4 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -159,6 +159,14 @@ let package = Package(
             name: "daris-fuzz",
             dependencies: ["DarisSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Benchmarks/daris-fuzz", swiftSettings: settings),
+        // Readers of what comes from outside, with inputs of all kinds; not a product. 'make fuzz-inputs' builds it with
+        // libFuzzer.
+        .executableTarget(
+            name: "daris-fuzz-inputs",
+            dependencies: [
+                "DarisCore", "DarisConfiguration", "DarisONNX", "DarisReport", "DarisServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Benchmarks/daris-fuzz-inputs", swiftSettings: settings),
         .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
         .testTarget(
             name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings

@@ -19,7 +19,7 @@ extension TaskSet {
         try TaskSet(root: try Document.root(of: text, file: file))
     }
 
-    static func parse(_ bytes: [UInt8], file: String) throws(ConfigurationError) -> TaskSet {
+    package static func parse(_ bytes: [UInt8], file: String) throws(ConfigurationError) -> TaskSet {
         try TaskSet(root: try Document.root(of: bytes, file: file))
     }
 

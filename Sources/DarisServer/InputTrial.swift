@@ -1,0 +1,128 @@
+import DarisRuntime
+import NIOCore
+import ONNXRuntime
+internal import SwiftProtobuf
+
+/// Reads what clients send as the server does, without a server around it, and checks by a second way what was read: for
+/// programs that try inputs of all kinds.
+package enum InputTrial {
+    /// What became of an input.
+    package enum Outcome: Hashable, Sendable {
+        /// A client would have been told so.
+        case refused(String)
+        case accepted
+        /// A fault: two ways of reading it disagree.
+        case differs(String)
+    }
+
+    // MARK: - HTTP
+
+    /// Reads an inference request over HTTP. Its tensors, written as those of an answer, must read as the same again.
+    ///
+    /// - Parameters:
+    ///   - headers: by names in lower case.
+    ///   - limit: of the body, in bytes.
+    package static func http(_ headers: [String: String], body: [UInt8], limit: Int) -> Outcome {
+        _ = RequestTag(id: headers["x-request-id"], traceParent: headers["traceparent"])
+        do throws(InferenceError) {
+            let length = headers["inference-header-content-length"].flatMap { Int($0) }
+            let body = try Compression.decoded(
+                ByteBuffer(bytes: body), encoding: headers["content-encoding"], limit: limit)
+            guard body.readableBytes <= limit else { return .differs("\(body.readableBytes) bytes, above the limit") }
+            let request = try read(body, length: length)
+            let tensors = request.inputs.filter(isWhole)
+            return try textAgain(tensors) == tensors ? .accepted : .differs("the tensors read again")
+        } catch {
+            return .refused(error.message)
+        }
+    }
+
+    private static func read(_ body: ByteBuffer, length: Int?) throws(InferenceError) -> InferenceRequest {
+        try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+            let header = try RequestDecoding.header(bytes, length: length)
+            return try RequestDecoding.request(header, bytes, model: "m", version: nil)
+        }
+    }
+
+    /// Whether an input has the bytes that its shape needs, which is checked when its model is known, and a form in JSON.
+    private static func isWhole(_ input: InferenceRequest.Input) -> Bool {
+        var count = 1
+        for extent in input.shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            if overflow { return false }
+            count = product
+        }
+        guard let size = input.type.byteSize else { return EncodedStrings.count(input.bytes) == count }
+        // A BOOL is any byte, and JSON says 'true' of all but 0.
+        return input.bytes.count == count * size && (input.type != .bool || input.bytes.allSatisfy { $0 < 2 })
+    }
+
+    private static func textAgain(
+        _ tensors: [InferenceRequest.Input]
+    ) throws(InferenceError) -> [InferenceRequest.Input] {
+        let answer = try ResponseEncoding.body(response(tensors, isBinary: false)).bytes
+        let start = #"{"model_name":"m","model_version":"1","outputs""#.utf8.count
+        return try read(ByteBuffer(bytes: Array(#"{"inputs""#.utf8) + answer.dropFirst(start)), length: nil).inputs
+    }
+
+    private static func response(_ tensors: [InferenceRequest.Input], isBinary: Bool) -> InferenceResponse {
+        InferenceResponse(
+            model: "m", version: "1", id: nil,
+            outputs: tensors.map {
+                .init(
+                    tensor: .init(name: $0.name, elementType: $0.type, shape: $0.shape), bytes: $0.bytes,
+                    isBinary: isBinary)
+            })
+    }
+
+    // MARK: - gRPC
+
+    /// Reads a message as each of those that a client may send. An inference request must be what SwiftProtobuf alone
+    /// reads, and its tensors, written as those of an answer, must be there again.
+    package static func grpc(_ bytes: [UInt8]) -> Outcome {
+        _ = try? Inference_ModelReadyRequest(serializedBytes: bytes)
+        _ = try? Inference_ModelMetadataRequest(serializedBytes: bytes)
+        _ = try? Inference_ModelConfigRequest(serializedBytes: bytes)
+        _ = try? Inference_ModelStatisticsRequest(serializedBytes: bytes)
+        _ = try? Inference_RepositoryIndexRequest(serializedBytes: bytes)
+        _ = try? Inference_RepositoryModelLoadRequest(serializedBytes: bytes)
+        _ = try? Inference_RepositoryModelUnloadRequest(serializedBytes: bytes)
+
+        let call = bytes.withUnsafeBytes { try? InferCallDeserializer.deserialize($0) }
+        let message = try? Inference_ModelInferRequest(serializedBytes: bytes)
+        guard (call == nil) == (message == nil) else { return .differs("one way reads it, the other does not") }
+        guard let call, var message else { return .refused("no ModelInferRequest") }
+        guard call.message.rawInputContents.isEmpty,
+            call.rawContents.elementsEqual(
+                message.rawInputContents,
+                by: {
+                    $0.elementsEqual($1)
+                })
+        else { return .differs("the raw contents") }
+        message.rawInputContents = []
+        guard encoded(call.message) == encoded(message) else { return .differs("the message without them") }
+        do throws(InferenceError) {
+            let inputs = try InferenceRequest(call).inputs
+            return isSame(inputs) ? .accepted : .differs("the tensors read again")
+        } catch {
+            return .refused(error.message)
+        }
+    }
+
+    /// A message's bytes, in one order; numbers that are none are equal so.
+    private static func encoded(_ message: some Message) -> [UInt8]? {
+        var options = BinaryEncodingOptions()
+        options.useDeterministicOrdering = true
+        return try? message.serializedBytes(options: options)
+    }
+
+    private static func isSame(_ inputs: [InferenceRequest.Input]) -> Bool {
+        let answer = InferAnswer(
+            message: Inference_ModelInferResponse(response(inputs, isBinary: true)), rawContents: inputs.map(\.bytes))
+        guard let bytes: [UInt8] = try? InferAnswerSerializer().serialize(answer),
+            let read = try? Inference_ModelInferResponse(serializedBytes: bytes)
+        else { return false }
+        return read.outputs.map(\.name) == inputs.map(\.name)
+            && read.rawOutputContents.elementsEqual(inputs) { $0.elementsEqual($1.bytes) }
+    }
+}
