@@ -61,7 +61,7 @@ struct Daris: ParsableCommand {
 
     /// Ends the process, as soon as what was said has been written, but not later than in a second.
     private static func end(_ code: Int32) -> Never {
-        Terminal.errors.flush(within: 1)
+        Terminal.errors.flush(within: 1, isLast: true)
         Foundation.exit(code)
     }
 

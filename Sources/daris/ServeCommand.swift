@@ -94,7 +94,14 @@ struct ServeCommand: ParsableCommand {
                 "\(taskSet.source): there is no task to serve; say 'arrival: sporadic' in those that clients may ask for"
             )
         }
-        if !json { try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n") }
+        if !json {
+            // Where nobody reads it, the server does without.
+            do {
+                try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n", within: 5)
+            } catch {
+                Terminal.error("the plan is not shown: \(error.message)")
+            }
+        }
         let recorder = try record.map { path in
             try RecordWriter(path: path, plan: prepared.plan, configuration: prepared.configuration) { failure in
                 Terminal.error("\(failure)")

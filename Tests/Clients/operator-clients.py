@@ -145,13 +145,14 @@ def unread_errors(checks, daris, folder):
 def unread_output(checks, daris, folder):
     """Standard output is a pipe that is full from the start."""
     reader, writer = os.pipe()
-    server = Server([daris, "serve", folder / "serve.yaml", "--json"], stdout=writer)
+    fcntl.fcntl(writer, fcntl.F_SETFL, os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    fcntl.fcntl(writer, fcntl.F_SETFL, 0)
+    # It has a plan to show at the start, does without, and is ready all the same.
+    server = Server([daris, "serve", folder / "serve.yaml"], stdout=writer)
     try:
-        fcntl.fcntl(writer, fcntl.F_SETFL, os.O_NONBLOCK)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(writer, bytes(4096))
-        fcntl.fcntl(writer, fcntl.F_SETFL, 0)
         server.process.send_signal(signal.SIGTERM)
         code = ends(server.process, 30)
         server.reader.join(timeout=10)

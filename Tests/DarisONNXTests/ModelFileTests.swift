@@ -146,6 +146,20 @@ struct ModelFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.onnx"])
     }
 
+    @Test("a link stays a link: the file that it leads to is written, and has to be there")
+    func link() throws {
+        let folder = try TemporaryFolder()
+        let link = folder.path + "/link.onnx"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "a.onnx")
+        #expect(throws: ONNXError.unwritable(path: link, reason: "it is a link that leads nowhere")) {
+            try simple.write(path: link)
+        }
+        let path = try folder.file("a.onnx", [1, 2, 3])
+        try simple.write(path: link)
+        #expect(try ONNXModel.read(path: path).nodeCount == 1)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "a.onnx")
+    }
+
     @Test("a file of 2 GiB is refused before it is read")
     func tooLarge() throws {
         let folder = try TemporaryFolder()

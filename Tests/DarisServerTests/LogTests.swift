@@ -66,6 +66,23 @@ struct LogTests {
         #expect(text.contains("\\u{9b}\\u{2028}\\u{202e}é"))
     }
 
+    @Test("so is a line of JSON, which says the same")
+    func hostileJSON() throws {
+        let bytes = Mutex<[UInt8]>([])
+        let logger = Logger(label: "test") { label in
+            JSONLogHandler(label: label) { line in bytes.withLock { $0 += line } }
+        }
+        let hostile = "a\n\u{1b}\u{7f}\u{9b}\u{2028}\u{202e}é😀"
+        logger.notice("\(hostile)")
+        let line = bytes.withLock { $0 }
+        let wrong = String(decoding: line, as: UTF8.self).dropLast().unicodeScalars.filter {
+            [.control, .lineSeparator, .format].contains($0.properties.generalCategory)
+        }
+        #expect(wrong.isEmpty)
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
+        #expect(json["message"] as? String == hostile)
+    }
+
     @Test("a client hears of a device's failure without its words, which the log has")
     func failure() throws {
         let error = InferenceError(

@@ -75,6 +75,8 @@ extension RegularFile {
         if let real = realpath(path, nil) {
             target = String(cString: real)
             free(real)
+        } else if lstat(path, &status) == 0 {
+            throw Failure("it is a link that leads nowhere")
         }
         let partial = "\(target).\(UInt32.random(in: 0 ... .max)).partial"
         let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)

@@ -55,11 +55,12 @@ package final class LineWriter: Sendable {
         }
     }
 
-    /// Waits until all lines so far are written, but no longer than `seconds`, and not at all while nothing has been
-    /// written since it last waited in vain.
-    package func flush(within seconds: Double) {
+    /// Waits until all lines so far are written, but no longer than `seconds`.
+    ///
+    /// - Parameter isLast: otherwise it does not wait at all while nothing has been written since it did so in vain.
+    package func flush(within seconds: Double, isLast: Bool = false) {
         let end = ContinuousClock.now + .seconds(seconds)
-        while state.withLock({ ($0.isWriting || !$0.waiting.isEmpty) && !$0.isStuck }) {
+        while state.withLock({ ($0.isWriting || !$0.waiting.isEmpty) && (isLast || !$0.isStuck) }) {
             guard ContinuousClock.now < end else { return state.withLock { $0.isStuck = true } }
             usleep(500)
         }

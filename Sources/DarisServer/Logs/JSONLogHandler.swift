@@ -45,7 +45,23 @@ public struct JSONLogHandler: LogHandler {
             Self.write(value, to: &json)
         }
         json.raw("}\n")
-        write(json.bytes)
+        write(Self.escaped(json.bytes))
+    }
+
+    /// The same JSON without characters that do something to a terminal, or end a line for some programs.
+    private static func escaped(_ line: [UInt8]) -> [UInt8] {
+        guard line.contains(where: { $0 >= 0x7f }) else { return line }
+        var result = String.UnicodeScalarView()
+        for scalar in String(decoding: line, as: UTF8.self).unicodeScalars {
+            if scalar.value >= 0x7f, TextLogHandler.mustBeEscaped(scalar) {
+                let digits = String(scalar.value, radix: 16)
+                result.append(
+                    contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
+            } else {
+                result.append(scalar)
+            }
+        }
+        return Array(String(result).utf8)
     }
 
     private static let reserved: Set = ["time", "level", "logger", "message"]

@@ -52,7 +52,7 @@ public struct TextLogHandler: LogHandler {
         return result
     }
 
-    private static func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
+    static func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7f...0x9f, 0x2028...0x202e, 0x2066...0x2069: true
         default: false
