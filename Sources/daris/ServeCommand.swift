@@ -63,6 +63,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        LineWriter.unblockStandardError()
         var taskSet = try wanted()
         if let record { try RecordWriter.check(record) }
         // A client that goes away while it is written to is no reason to end.

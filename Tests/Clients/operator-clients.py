@@ -99,23 +99,52 @@ def ends(process, limit):
         return None
 
 
+def fill_log(process):
+    """Reads a server's standard error until it is ready, and fills it after that: its address, and calls answered."""
+    line = b""
+    while b"ready: " not in line:
+        line = process.stderr.readline()
+        assert line, "daris serve ended before it was ready"
+    address = re.search(rb"http://([^\s,]+)", line)[1].decode()
+    answered = 0
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        # Beyond the pipe and all that is put aside.
+        for number in range(400):
+            answered += ask(address, "GET", f"/v2/{'x' * 4000}{number}")[0] == 404
+        answered += ask(address, "POST", "/v2/models/sums/infer", BODY)[0] == 200
+    return address, answered
+
+
+def crashing_worker(checks, daris, folder):
+    """A crash ends a worker at once, though its last words find no room."""
+    process = subprocess.Popen([daris, "serve", folder / "workers.yaml", "--log-level", "trace"],
+                               stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        address, _ = fill_log(process)
+        threads = pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+        workers = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+        os.kill(workers[0], signal.SIGSEGV)
+        end = time.monotonic() + 30
+        status = None
+        while status != 200 and time.monotonic() < end:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, _ = ask(address, "POST", "/v2/models/sums/infer", BODY)
+            time.sleep(0.05)
+        checks.that(status == 200, f"a worker that crashed with a full standard error is replaced: {status}")
+        process.send_signal(signal.SIGTERM)
+        checks.that(ends(process, 30) == 0, "and the server ends with 0")
+    finally:
+        process.kill()
+        process.wait()
+
+
 def unread_errors(checks, daris, folder):
     for format in "text", "json":
         process = subprocess.Popen(
             [daris, "serve", folder / "serve.yaml", "--log-level", "trace", "--log-format", format],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         try:
-            line = b""
-            while b"ready: " not in line:
-                line = process.stderr.readline()
-                assert line, "daris serve ended before it was ready"
-            address = re.search(rb"http://([^\s,]+)", line)[1].decode()
-            answered = 0
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                # Beyond the pipe and all that is put aside.
-                for number in range(400):
-                    answered += ask(address, "GET", f"/v2/{'x' * 4000}{number}")[0] == 404
-                answered += ask(address, "POST", "/v2/models/sums/infer", BODY)[0] == 200
+            address, answered = fill_log(process)
             checks.that(answered == 401, f"{format}: {answered} of 401 calls answered while nobody reads the log")
             if answered == 401:
                 dropped = metric(address, "daris_log_lines_dropped_total")
@@ -307,12 +336,14 @@ def main():
         save_sums(folder)
         save_pick(folder)
         (folder / "serve.yaml").write_text(SERVE.format(folder=folder))
+        (folder / "workers.yaml").write_text("isolation: process\n" + SERVE.format(folder=folder))
         (folder / "run.yaml").write_text(RUN.format(folder=folder))
         impostors(checks, daris)
         recording(checks, daris, folder)
         hang_up(checks, daris, folder)
         serving(checks, daris, folder)
         unread_errors(checks, daris, folder)
+        crashing_worker(checks, daris, folder)
         unread_output(checks, daris, folder)
     checks.end("operators")
 

@@ -113,3 +113,18 @@ package final class LineWriter: Sendable {
         }
     }
 }
+
+extension LineWriter {
+    /// Has no write of this process to its standard error wait for who reads it: not that of a library, nor the last words
+    /// of a crash, which otherwise would keep it from its end. Only this process's: others that share a pipe or terminal
+    /// find it as it was.
+    package static func unblockStandardError() {
+        var facts = stat()
+        // Plain files never wait, and a socket cannot be opened again.
+        guard fstat(STDERR_FILENO, &facts) == 0, [S_IFIFO, S_IFCHR].contains(facts.st_mode & S_IFMT) else { return }
+        let own = open("/proc/self/fd/\(STDERR_FILENO)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard own >= 0 else { return }
+        dup2(own, STDERR_FILENO)
+        close(own)
+    }
+}

@@ -27,6 +27,7 @@ public enum Worker {
         signal(SIGINT, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
+        LineWriter.unblockStandardError()
         _ = daris_die_with_parent()
         do throws(PreparationError) {
             let specification = try readSpecification(byteCount: Int(facts.st_size))
