@@ -36,7 +36,10 @@ public final class Tensor: @unchecked Sendable {
             return
         }
         let byteCount = try Self.byteCount(elementType: elementType, shape: shape)
-        let buffer = AlignedBuffer(byteCount: byteCount)
+        guard let buffer = AlignedBuffer(byteCount: byteCount) else {
+            throw .invalidTensor(
+                shape: shape, elementType: elementType, reason: "\(byteCount) bytes of memory are not to be had")
+        }
         try self.init(
             elementType: elementType, shape: shape, address: buffer.start, byteCount: byteCount,
             memory: library.hostMemory, keeping: [buffer])

@@ -19,7 +19,11 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Print the SMs that this process reaches on a GPU, and end.", valueName: "n"))
     var smMap: Int?
 
+    @Flag(help: "Try the model that standard input names, and end.")
+    var probe = false
+
     func run() throws {
+        if probe { throw ExitCode(ModelProbe.answer()) }
         if let smMap {
             guard smMap >= 0 else { throw Failure.usage("--sm-map: \(smMap) is not the number of a GPU") }
             let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)

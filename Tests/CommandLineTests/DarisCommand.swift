@@ -66,7 +66,7 @@ final class Workplace: Sendable {
     static var executableFolder: String { URL(fileURLWithPath: executable).deletingLastPathComponent().path }
 
     /// The executable, which is built into the folder of the test bundle.
-    private static let executable: String = {
+    static let executable: String = {
         let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let folders = [bundle, CommandLine.arguments[0]].map { URL(fileURLWithPath: $0).deletingLastPathComponent() }
         let places = folders.map { $0.appendingPathComponent("daris").path }
@@ -138,6 +138,7 @@ struct CommandResult {
     var errorLines: [String] {
         let steps = [
             "reading", "inspecting", "building", "timing", "cutting", "loading", "preparing", "measuring", "starting",
+            "trying",
         ]
         return errors.split(separator: "\n").map(String.init).filter { line in
             !steps.contains { line.hasPrefix($0 + " ") }

@@ -16,6 +16,27 @@ enum TestModels {
         node("Relu", ["x"], ["a"]) + node("Neg", ["a"], ["y"]) + value(11, "x", [nil, nil], symbols: ["n", "width"])
             + value(12, "y", [nil, nil], symbols: ["n", "width"]))
 
+    /// An input of `count` numbers.
+    static func long(_ count: Int, type: Int = 1) -> [UInt8] {
+        model(
+            node("Identity", ["x"], ["y"]) + value(11, "x", [count], type: type)
+                + value(12, "y", [count], type: type))
+    }
+
+    /// An output of `count` numbers.
+    static func expanding(to count: Int) -> [UInt8] {
+        let shape = varint(1, 1) + varint(2, 7) + varint(7, count) + bytes(8, "s")
+        return model(
+            node("Expand", ["x", "s"], ["y"]) + bytes(5, shape) + value(11, "x", [1])
+                + value(12, "y", [nil], symbols: ["n"]))
+    }
+
+    /// A transform in steps of `step`, an input: ONNX Runtime divides by it, whatever it is.
+    static let steps = model(
+        node("STFT", ["x", "step", "", "length"], ["y"]) + value(11, "x", [1, 128, 1])
+            + value(11, "step", [], type: 7) + value(11, "length", [], type: 7)
+            + value(12, "y", [nil, nil, nil, nil], symbols: ["a", "b", "c", "d"]))
+
     /// A weight in another file.
     static func external(location: String) -> [UInt8] {
         let entries = [("location", location), ("offset", "0"), ("length", "4")]

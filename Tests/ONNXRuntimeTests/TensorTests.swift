@@ -51,6 +51,19 @@ struct TensorTests {
         #expect(outputs[0].elements(as: Float.self).isEmpty)
     }
 
+    @Test("a tensor for which there is no memory is an error with its size, not a crash")
+    func noMemory() {
+        for shape in [[1 << 50], [1 << 30, 1 << 30], [.max, 2]] {
+            let error = #expect(throws: ONNXRuntimeError.self) {
+                try Tensor(library: fixture.library, elementType: .float32, shape: shape)
+            }
+            guard case .invalidTensor(shape, .float32, _)? = error else {
+                Issue.record("unexpected: \(String(describing: error))")
+                continue
+            }
+        }
+    }
+
     @Test("a tensor over the caller's memory reads it in place and keeps its owner")
     func callersMemory() throws {
         final class Memory: Sendable {

@@ -66,6 +66,12 @@ public final class CPUDevice: Device {
             shapes[task] = try TensorShapes.discover(
                 models[task.model], stages: loaded[task.model].map { $0[0] }, batch: task.batch)
         }
+        let tensors = tasks.flatMap { task in shapes[task].map { $0.inputs + $0.made.values } ?? [] }
+        if let problem = MachineMemory.own.problem(with: tensors) {
+            throw .device(
+                name: "cpu",
+                reason: "the tensors of \(tasks.count) tasks take \(problem); use fewer tasks or a smaller batch")
+        }
         let places = try hosting?.place(tasks, models, shapes)
         var taskTensors: [TaskTensors] = []
         var warm: Set<DeviceTask> = []
@@ -95,15 +101,19 @@ public final class CPUDevice: Device {
         lanes = hosting == nil ? (0..<partition.lanes).map(CPULane.init) : []
         let (options, handler, streams) = (runOptions, handler, streams)
         for (index, lane) in lanes.enumerated() {
-            lane.start(
-                .init(
-                    name: "daris-\(index / streams).\(index % streams)", processors: coreSets[index / streams],
-                    fifoPriority: fifoPriority),
-                run: { work, lane in
-                    prepared[work.job.task].run(
-                        stage: work.stage, context: lane / streams, io: work.io, options: options)
-                },
-                ended: { handler.call($0) })
+            do throws(DeviceError) {
+                try lane.start(
+                    .init(
+                        name: "daris-\(index / streams).\(index % streams)", processors: coreSets[index / streams],
+                        fifoPriority: fifoPriority),
+                    run: { work, lane in
+                        prepared[work.job.task].run(
+                            stage: work.stage, context: lane / streams, io: work.io, options: options)
+                    },
+                    ended: { handler.call($0) })
+            } catch {
+                throw .device(name: "cpu", reason: error.description)
+            }
         }
     }
 

@@ -24,8 +24,8 @@ final class CPULane: @unchecked Sendable {
     func start(
         _ attributes: DedicatedThread.Attributes, run: @escaping @Sendable (Work, Int) -> DeviceError?,
         ended: @escaping @Sendable (StageEnd) -> Void
-    ) {
-        thread = DedicatedThread(attributes) { [self] in
+    ) throws(DeviceError) {
+        thread = try DedicatedThread(attributes) { [self] in
             var lastEnd: Int64 = 0
             while true {
                 let wasReady = semaphore.tryWait()

@@ -82,7 +82,7 @@ final class CUDALane: @unchecked Sendable {
 
     /// Starts the thread for stages that could not be captured.
     func startThread(_ attributes: DedicatedThread.Attributes) {
-        thread = DedicatedThread(attributes) { [self] in
+        thread = DedicatedThread.required(attributes) { [self] in
             while true {
                 semaphore.wait()
                 guard state.load(ordering: .acquiring) == .starting else { return }

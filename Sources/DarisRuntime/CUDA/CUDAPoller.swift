@@ -24,7 +24,7 @@ final class CUDAPoller: Sendable {
     /// Starts the thread.
     func start(_ attributes: DedicatedThread.Attributes) {
         thread.withLock {
-            $0 = DedicatedThread(attributes) {
+            $0 = DedicatedThread.required(attributes) {
                 self.identity.claim()
                 self.run()
             }

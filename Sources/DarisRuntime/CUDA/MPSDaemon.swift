@@ -151,7 +151,7 @@ private final class MPSProcess: Sendable {
 
     init(_ control: String, _ environment: [String: String], words path: String) throws(DeviceError) {
         let start = FirstStart()
-        _ = DedicatedThread(.init(name: "daris-mps")) {
+        _ = try DedicatedThread(.init(name: "daris-mps")) {
             do throws(DeviceError) {
                 try self.keep(control, environment, words: path) { start.tell(.success(())) }
             } catch {

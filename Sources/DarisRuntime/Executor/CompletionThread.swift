@@ -16,7 +16,7 @@ final class CompletionThread: Sendable {
 
     /// Starts the thread, which lives until `stop`.
     func start() {
-        thread.withLock { $0 = DedicatedThread(.init(name: "daris-done")) { self.run() } }
+        thread.withLock { $0 = DedicatedThread.required(.init(name: "daris-done")) { self.run() } }
     }
 
     /// Calls `body` soon, after those given before.

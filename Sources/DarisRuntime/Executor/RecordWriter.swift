@@ -52,7 +52,7 @@ public final class RecordWriter: Sendable {
         self.onFailure = onFailure
         encoder = Mutex(RunRecordEncoder(plan: plan, configuration: configuration))
         state.withLock { $0.entries.reserveCapacity(1 << 14) }
-        let started = DedicatedThread(.init(name: "daris-record")) { [unowned self] in run() }
+        let started = DedicatedThread.required(.init(name: "daris-record")) { [unowned self] in run() }
         thread.withLock { $0 = started }
     }
 

@@ -65,7 +65,7 @@ final class ReleaseTimer: @unchecked Sendable {
         fifoPriority: Int, onRelease: @escaping @Sendable (Int, Nanoseconds) -> Void,
         onWake: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
     ) {
-        thread = DedicatedThread(.init(name: "daris-timer", fifoPriority: fifoPriority)) {
+        thread = DedicatedThread.required(.init(name: "daris-timer", fifoPriority: fifoPriority)) {
             self.run(onRelease: onRelease, onWake: onWake, onEnd: onEnd)
         }
     }

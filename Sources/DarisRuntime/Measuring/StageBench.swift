@@ -36,7 +36,8 @@ public final class StageBench: Sendable {
         let environment = try Preparation.openEnvironment()
         let processors = SystemRights.allowedProcessors()
         let threads = Preparation.cuttingThreads(taskSet, processors: processors.count)
-        let store = ModelStore(environment: environment, cache: cache, threads: threads)
+        let store = ModelStore(
+            environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil))
         var models: [StagedModel] = []
         for model in taskSet.models {
             models.append(

@@ -57,6 +57,15 @@ struct InputShapes {
                         + "\(batch); export it with a symbolic batch dimension")
             }
             resolved.append(Input(name: input.name, elementType: input.type.elementType, shape: shape))
+            if let problem = MachineMemory.own.problem(with: resolved.suffix(1)) {
+                throw .unsupported(
+                    name: model,
+                    reason: "its input '\(input.name)' of \(shape.map(String.init).joined(separator: " × ")) elements "
+                        + "takes \(problem); give its dimensions smaller values, or export it with smaller ones")
+            }
+        }
+        if let problem = MachineMemory.own.problem(with: resolved) {
+            throw .unsupported(name: model, reason: "its inputs together take \(problem)")
         }
         return resolved
     }

@@ -9,14 +9,17 @@ public struct ModelStore: Sendable {
     let environment: Environment
     let cache: CacheFolder
     let threads: Int
+    /// Tries model files first, if given.
+    let probe: ModelProbe?
     /// What measured times hold for: processor, threads, quota, ONNX Runtime.
     let machine: String
 
     /// A store for stages that run on `threads` threads each.
-    public init(environment: Environment, cache: CacheFolder, threads: Int) {
+    public init(environment: Environment, cache: CacheFolder, threads: Int, probe: ModelProbe? = nil) {
         self.environment = environment
         self.cache = cache
         self.threads = threads
+        self.probe = probe
         machine = Self.machine(threads: threads, quota: CPUQuota.read(), runtime: environment.library.version)
         cache.removeAbandoned()
     }
@@ -74,10 +77,13 @@ public struct ModelStore: Sendable {
     }
 
     /// A model cut for a goal, from the cache if it has been cut for the same goal on the same machine.
+    ///
+    /// - Parameter batches: the batch sizes that it will run at.
     public func staged(
-        _ declaration: ModelDeclaration, goal: StageDesigner.Goal, progress: StepHandler
+        _ declaration: ModelDeclaration, goal: StageDesigner.Goal, batches: [Int] = [1], progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let source = try source(declaration, progress: progress)
+        try tryOut(declaration, source, batches: batches, progress: progress)
         let dimensions = declaration.dimensions
         let key = ContentHash.of(
             Self.format, source.hash, "\(goal)", machine, "\(dimensions.sorted { $0.key < $1.key })")
@@ -109,6 +115,7 @@ public struct ModelStore: Sendable {
     /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.
     public func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError) {
         let source = try source(declaration, progress: progress)
+        try tryOut(declaration, source, batches: batches, progress: progress)
         let name = declaration.name
         let bytes = try onnx(name) { () throws(ONNXError) in
             _ = try ModelGraph(source.model)
@@ -124,6 +131,27 @@ public struct ModelStore: Sendable {
         for batch in Set(batches) {
             _ = try InputShapes.resolve(session.inputs, model: name, batch: batch, dimensions: declaration.dimensions)
         }
+    }
+
+    /// Has a model file that is new here tried in a process of its own. Every batch size is tried, and 1, at which models
+    /// are cut.
+    private func tryOut(
+        _ declaration: ModelDeclaration, _ source: Source, batches: [Int], progress: StepHandler
+    ) throws(PreparationError) {
+        guard let probe, case .file(let path) = declaration.source else { return }
+        let batches = Set(batches).union([1]).sorted()
+        let dimensions = declaration.dimensions
+        let key = ContentHash.of(
+            Self.format, source.hash, "\(CPUFacts.name) \(environment.library.version)",
+            "\(dimensions.sorted { $0.key < $1.key }) \(batches)")
+        let entry = "tried/\(key).json"
+        guard cache.read(entry, as: Bool.self) != true else { return }
+        progress("trying \(declaration.name)")
+        try probe.check(
+            .init(
+                name: declaration.name, path: path, dimensions: dimensions, batches: batches,
+                library: environment.library.path))
+        cache.write(true, to: entry)
     }
 
     private func staged(

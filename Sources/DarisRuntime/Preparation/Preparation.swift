@@ -66,7 +66,8 @@ public struct Preparation: Sendable {
         let threads = cuttingThreads(taskSet, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
         notes += [cache.notice].compactMap(\.self)
-        let store = ModelStore(environment: environment, cache: cache, threads: threads)
+        let probe = ModelProbe(workerExecutable: options.workerExecutable)
+        let store = ModelStore(environment: environment, cache: cache, threads: threads, probe: probe)
 
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
         guard !taskSet.tasks.isEmpty else { throw .noLoad("the task set has no tasks; add at least one under 'tasks'") }
@@ -75,9 +76,18 @@ public struct Preparation: Sendable {
         }
         var models: [StagedModel] = []
         for model in used {
-            models.append(try store.staged(model, goal: goal(model, in: taskSet), progress: options.progress))
+            let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
+            models.append(
+                try store.staged(
+                    model, goal: goal(model, in: taskSet), batches: batches, progress: options.progress))
         }
         notes += models.flatMap(\.notes)
+        let hasFiles = used.contains { if case .file = $0.source { true } else { false } }
+        if probe == nil, hasFiles {
+            notes.append(
+                "models are not tried in a process of their own first, since the program 'daris' was not found: one that "
+                    + "crashes takes this process with it")
+        }
         let deviceTasks = taskSet.tasks.map { task in
             DeviceTask(model: used.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
         }
@@ -235,7 +245,9 @@ public struct Preparation: Sendable {
 extension Preparation {
     /// Reads the models that tasks of a task set use, and returns their names; nothing is measured.
     public static func readModels(of taskSet: TaskSet, progress: StepHandler) throws(PreparationError) -> [String] {
-        let store = ModelStore(environment: try openEnvironment(), cache: .standard(), threads: 1)
+        let store = ModelStore(
+            environment: try openEnvironment(), cache: .standard(), threads: 1,
+            probe: ModelProbe(workerExecutable: nil))
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
         for model in used {
             try store.check(
@@ -249,7 +261,8 @@ extension Preparation {
         _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let cache = CacheFolder.standard(isFresh: fresh)
-        let store = ModelStore(environment: try openEnvironment(), cache: cache, threads: 1)
+        let store = ModelStore(
+            environment: try openEnvironment(), cache: cache, threads: 1, probe: ModelProbe(workerExecutable: nil))
         var staged = try store.staged(
             model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
         staged.notes += [cache.notice].compactMap(\.self)

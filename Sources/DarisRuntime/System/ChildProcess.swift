@@ -61,18 +61,21 @@ struct ChildProcess: ~Copyable {
         }
     }
 
-    /// Waits for the end of the process, which must be near; -1 if a signal was it. Call it once.
-    mutating func reap() -> Int32 {
+    /// Waits for the end of the process, which must be near: its exit code and the signal that ended it, one of them -1.
+    /// Call it once.
+    mutating func reap() -> (code: Int32, signal: Int32) {
         var (signal, code): (Int32, Int32) = (-1, -1)
         daris_reap(number, &signal, &code)
         isReaped = true
-        return code
+        return (code, signal)
     }
 
     /// What a program that has ended left behind.
     struct Outcome {
         /// Its exit code; -1 if a signal ended it.
         var code: Int32
+        /// The signal that ended it, or -1.
+        var signal: Int32
         var output: String
         var errors: String
 
@@ -98,7 +101,8 @@ struct ChildProcess: ~Copyable {
         guard child.waitForEnd(limit: limit) else {
             throw DeviceError("\(path) had not ended after \(Int(limit.inSeconds)) s, and was killed")
         }
-        return Outcome(code: child.reap(), output: contents(of: output), errors: contents(of: errors))
+        let (code, signal) = child.reap()
+        return Outcome(code: code, signal: signal, output: contents(of: output), errors: contents(of: errors))
     }
 
     /// All that has been written to a file.

@@ -1,5 +1,5 @@
 import CDarisSystem
-import Glibc
+import Foundation
 
 /// A thread of the operating system that belongs to one purpose: a lane, the release timer, completions. Swift's
 /// cooperative threads never run under a lane.
@@ -19,7 +19,9 @@ final class DedicatedThread: @unchecked Sendable {
     }
 
     /// Starts a thread. Affinity and priority are set as far as the system allows; `SystemRights` says beforehand.
-    init(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Throws: if the system refuses the thread.
+    init(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) throws(DeviceError) {
         let start = Unmanaged.passRetained(Start(attributes: attributes, body: body))
         let result = pthread_create(
             &handle, nil,
@@ -36,8 +38,24 @@ final class DedicatedThread: @unchecked Sendable {
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(
-            result == 0, "the system refused a thread (error \(result)); raise the limit of threads (ulimit -u)")
+        guard result == 0 else {
+            isJoined = true
+            start.release()
+            throw DeviceError(
+                "the system refused the thread '\(attributes.name)' (\(String(cString: strerror(result)))); raise the "
+                    + "limit of threads (ulimit -u, or a service's TasksMax) or free some memory")
+        }
+    }
+
+    /// Starts a thread that the process cannot do without: where the system refuses it, says so and ends the process with
+    /// exit code 1. For threads that start with the process.
+    static func required(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
+        do throws(DeviceError) {
+            return try DedicatedThread(attributes, body)
+        } catch {
+            FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+            exit(1)
+        }
     }
 
     private final class Start: Sendable {

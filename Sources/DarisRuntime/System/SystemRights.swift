@@ -16,7 +16,7 @@ public struct SystemRights: Sendable {
     /// Finds out, by trying on a thread of its own where that is the only way.
     public static func probe() -> SystemRights {
         let answer = Answer()
-        let thread = DedicatedThread(.init(name: "daris-probe")) {
+        let thread = DedicatedThread.required(.init(name: "daris-probe")) {
             answer.fifo = daris_set_fifo_priority(1) == 0
         }
         thread.join()

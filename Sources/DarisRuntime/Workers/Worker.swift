@@ -103,10 +103,11 @@ public enum Worker {
     /// Waits a moment for work in flight: a process that ends in the midst of it can disturb others under MPS.
     private static func settle(_ context: CUDAContext) {
         let isSettled = Semaphore()
-        _ = DedicatedThread(.init(name: "daris-settle")) {
+        let thread = try? DedicatedThread(.init(name: "daris-settle")) {
             try? context.synchronize()
             isSettled.post()
         }
+        guard thread != nil else { return }
         _ = isSettled.wait(seconds: WorkerLimits.settling.inSeconds)
     }
 
@@ -125,10 +126,14 @@ public enum Worker {
     ) throws(PreparationError) {
         let (memory, readiness) = try hosting.readiness()
         let server = WorkerServer(device, memory: memory, lanes: specification.streams) { end($0) }
-        server.start { lane in
-            DedicatedThread.Attributes(
-                name: "daris-\(specification.context).\(lane)", processors: processors,
-                fifoPriority: specification.fifoPriority)
+        do throws(DeviceError) {
+            try server.start { lane in
+                DedicatedThread.Attributes(
+                    name: "daris-\(specification.context).\(lane)", processors: processors,
+                    fifoPriority: specification.fifoPriority)
+            }
+        } catch {
+            throw .device(name: "worker", reason: error.description)
         }
         do {
             send(.ready(try JSONEncoder().encode(readiness)))

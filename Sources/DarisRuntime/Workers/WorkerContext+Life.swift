@@ -36,7 +36,7 @@ extension WorkerContext {
                 var worker = try startWorker(&specification, clock, isFirst: isFirst, reason)
                 budget.started(at: clock.now)
                 let attachment = worker.attachment
-                let watching = attach(attachment)
+                let watching = try attach(attachment)
                 if isFirst {
                     firstStart.tell(.success(()))
                 } else {
@@ -147,7 +147,7 @@ extension WorkerContext {
     }
 
     /// Lets launches go to a worker, and starts the thread that hears of their ends.
-    private func attach(_ attachment: WorkerAttachment) -> DedicatedThread {
+    private func attach(_ attachment: WorkerAttachment) throws(StartFailure) -> DedicatedThread {
         var isAttached = false
         while !isAttached {
             failLaunched(DeviceError("the context was lost"))
@@ -159,11 +159,17 @@ extension WorkerContext {
                 return true
             }
         }
-        return DedicatedThread(
-            .init(
-                name: "daris-ends.\(settings.index)", processors: settings.processors,
-                fifoPriority: settings.watchingPriority)
-        ) { self.watch(attachment) }
+        do throws(DeviceError) {
+            return try DedicatedThread(
+                .init(
+                    name: "daris-ends.\(settings.index)", processors: settings.processors,
+                    fifoPriority: settings.watchingPriority)
+            ) { self.watch(attachment) }
+        } catch {
+            state.withLock { $0.attachment = nil }
+            failLaunched(error)
+            throw .failed(error.description)
+        }
     }
 
     // MARK: - Life and end

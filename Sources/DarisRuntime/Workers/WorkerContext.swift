@@ -78,7 +78,11 @@ final class WorkerContext: Sendable {
     /// Starts the keeper, which starts a worker; `firstStart` tells how that went.
     func start() {
         keeper.withLock { keeper in
-            keeper = DedicatedThread(.init(name: "daris-keep.\(settings.index)")) { self.keep() }
+            do throws(DeviceError) {
+                keeper = try DedicatedThread(.init(name: "daris-keep.\(settings.index)")) { self.keep() }
+            } catch {
+                firstStart.tell(.failure(error))
+            }
         }
     }
 

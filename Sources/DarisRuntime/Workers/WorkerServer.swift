@@ -32,10 +32,10 @@ final class WorkerServer<D: Device>: Sendable {
     }
 
     /// Starts the threads.
-    func start(_ attributes: (Int) -> DedicatedThread.Attributes) {
+    func start(_ attributes: (Int) -> DedicatedThread.Attributes) throws(DeviceError) {
         device.setHandler { self.ended($0) }
-        threads.withLock { threads in
-            threads = lanes.indices.map { lane in DedicatedThread(attributes(lane)) { self.serve(lane) } }
+        try threads.withLock { threads throws(DeviceError) in
+            for lane in lanes.indices { threads.append(try DedicatedThread(attributes(lane)) { self.serve(lane) }) }
         }
     }
 

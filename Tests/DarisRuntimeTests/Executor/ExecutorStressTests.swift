@@ -31,7 +31,7 @@ struct ExecutorStressTests {
         let calls = (0..<Self.submitters * Self.submissions).map { _ in Call() }
         let accepted = Journal<Int>()
         let threads = (0..<Self.submitters).map { thread in
-            DedicatedThread(.init(name: "submit")) {
+            DedicatedThread.required(.init(name: "submit")) {
                 var generator = SplitMix64(seed: UInt64(thread))
                 var jobs: [JobID] = []
                 for number in thread * Self.submissions..<(thread + 1) * Self.submissions {

@@ -176,7 +176,7 @@ struct CacheFolderTests {
         let folder = try TemporaryFolder()
         let arrived = Atomic<Int>(0)
         let threads = (0..<8).map { number in
-            DedicatedThread(.init(name: "make")) {
+            DedicatedThread.required(.init(name: "make")) {
                 // One cache each, as processes have.
                 let cache = CacheFolder(path: folder.path)
                 do {

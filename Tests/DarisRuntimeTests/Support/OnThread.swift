@@ -3,7 +3,7 @@
 /// Runs what blocks on a thread of its own, so that no thread of Swift's pool waits for another.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
-        _ = DedicatedThread(.init(name: "test")) { continuation.resume(returning: body()) }
+        _ = DedicatedThread.required(.init(name: "test")) { continuation.resume(returning: body()) }
     }
 }
 

@@ -28,14 +28,17 @@ final class ThreadedDevice: Device {
         lanes = (0..<count).map(CPULane.init)
         let handler = handler
         for lane in lanes {
-            lane.start(
-                .init(name: "test-lane"),
-                run: { work, _ in fails(work.job, work.stage) ? DeviceError("stage \(work.stage) fails") : nil },
-                ended: { end in
-                    var end = end
-                    if let time { end.executionTime = time(end.job, end.stage) }
-                    handler.call(end)
-                })
+            let started = Result { () throws(DeviceError) in
+                try lane.start(
+                    .init(name: "test-lane"),
+                    run: { work, _ in fails(work.job, work.stage) ? DeviceError("stage \(work.stage) fails") : nil },
+                    ended: { end in
+                        var end = end
+                        if let time { end.executionTime = time(end.job, end.stage) }
+                        handler.call(end)
+                    })
+            }
+            if case .failure(let error) = started { preconditionFailure(error.description) }
         }
     }
 

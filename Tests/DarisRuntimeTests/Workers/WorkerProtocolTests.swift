@@ -60,7 +60,7 @@ struct WorkerProtocolTests {
             let attachment = WorkerAttachment(memory: memory, process: 0, tasks: [])
             context.state.withLock { $0.attachment = attachment }
             for lane in 0..<lanes { context.launch(JobID(task: lane, sequence: 3), stage: lane, lane: lane, io: nil) }
-            let watching = DedicatedThread(.init(name: "test")) { context.watch(attachment) }
+            let watching = DedicatedThread.required(.init(name: "test")) { context.watch(attachment) }
             for _ in 0..<20 {
                 let slot = memory.slot(Int(generator.next() % UInt64(lanes)))
                 // Mostly where something is read, mostly small numbers.
@@ -106,7 +106,7 @@ struct WorkerProtocolTests {
             let told = (try? memory.slot(0).completion().error) ?? "nothing"
             losses.append("\(error), and \(daris_load(memory.slot(0).completed)) was told as \(told)")
         }
-        server.start { _ in .init(name: "test") }
+        try server.start { _ in .init(name: "test") }
         for sequence in 0..<2 {
             let slot = memory.slot(0)
             let job = JobID(task: 0, sequence: sequence)
