@@ -40,14 +40,14 @@ package final class LineWriter: Sendable {
     /// Puts a line aside, or drops it where there is no room. Does not wait.
     package func write(_ line: some Collection<UInt8>) {
         state.withLock { state in
-            guard state.waiting.count + line.count <= limit else {
+            if !state.isStarted {
+                let thread = try? DedicatedThread(.init(name: "daris-lines")) { self.run() }
+                state.isStarted = thread != nil
+            }
+            guard state.isStarted, state.waiting.count + line.count <= limit else {
                 state.untold += 1
                 lost.add(1, ordering: .relaxed)
                 return
-            }
-            if !state.isStarted {
-                state.isStarted = true
-                _ = DedicatedThread(.init(name: "daris-lines")) { self.run() }
             }
             let wasEmpty = state.waiting.isEmpty
             state.waiting += line
