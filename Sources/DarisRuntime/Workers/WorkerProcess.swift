@@ -68,9 +68,7 @@ struct WorkerProcess: ~Copyable {
 
     private static func spawn(_ program: WorkerProgram, _ descriptors: [Int32]) throws(DeviceError) -> pid_t {
         let arguments = [program.path.hasPrefix("/proc/") ? "daris" : program.path, "worker"]
-        // A crash is to end it at once, not after the seconds that a backtrace takes, unless the operator wants one.
-        let variables = ["SWIFT_BACKTRACE": "enable=no"].merging(ProcessInfo.processInfo.environment) { $1 }
-            .merging(program.environment) { $1 }
+        let variables = ProcessInfo.processInfo.environment.merging(program.environment) { $1 }
         var argv = arguments.map { strdup($0) } + [nil]
         var envp = variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
