@@ -161,6 +161,18 @@ def cancelling(checks, server):
     checks.that(metric(server.http, "daris_requests_in_flight") == 0, "calls that are given up are over")
     checks.that(metric(server.http, line % "cancelled") > 0, "and counted as given up")
     checks.that(client.infer("slow", [image]).as_numpy("output") is not None, "their task is free for others")
+
+    # A call whose own deadline passes is too late, for its client and in the figures.
+    def figures():
+        return [metric(server.http, line % fate) for fate in ("answered", "too_late", "cancelled")]
+
+    before = figures()
+    late = sum(fails(lambda: client.infer("slow", [image], client_timeout=0.002), "Deadline") for _ in range(20))
+    begin = time.monotonic()
+    while sum(figures()) < sum(before) + 20 and time.monotonic() - begin < 30:
+        time.sleep(0.05)
+    after = [now - then for now, then in zip(figures(), before)]
+    checks.that(late > 0 and after == [20 - late, late, 0], f"{late} of 20 calls are too late: {after}")
     client.close()
 
 

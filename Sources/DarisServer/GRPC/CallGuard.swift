@@ -4,8 +4,8 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Watches one call below the library: refuses headers that it cannot bear, has each message arrive in time, and counts the
-/// bytes of messages that are not answered.
+/// Watches one call below the library: refuses headers that it cannot bear, has each message arrive and each answer be taken
+/// in time, and counts the bytes of messages that are not answered.
 final class CallGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
     typealias InboundOut = HTTP2Frame.FramePayload
@@ -22,12 +22,14 @@ final class CallGuard: ChannelDuplexHandler {
     /// The sizes of messages that are not answered.
     private var unanswered: [Int] = []
     private var receiving: Scheduled<Void>?
+    private var sending: Scheduled<Void>?
     /// Whether the client has sent all that it will.
     private var hasArrived = false
     private var isAnswering = false
     private var isRefused = false
 
-    /// - Parameter receive: how long a message may take from its first byte to its last, and the first one from the headers.
+    /// - Parameter receive: how long a message may take from its first byte to its last, the first one from the headers, and an
+    ///   answer to be taken.
     init(budget: ByteBudget, receive: Nanoseconds, isHealthOnly: Bool) {
         self.budget = budget
         limit = .nanoseconds(receive.rawValue)
@@ -92,7 +94,25 @@ final class CallGuard: ChannelDuplexHandler {
             // Answers need not come in the order of requests; in the end the bytes are the same.
             for _ in sent.read(buffer) where !unanswered.isEmpty { share?.give(back: unanswered.removeFirst()) }
         }
+        if case .headers(let payload) = unwrapOutboundIn(data), payload.endStream { takenInTime(context) }
         context.write(data, promise: promise)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            sending?.cancel()
+            sending = nil
+        } else {
+            takenInTime(context)
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Ends the call if its client does not take in time what it is answered.
+    private func takenInTime(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        sending?.cancel()
+        sending = context.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
@@ -114,6 +134,8 @@ final class CallGuard: ChannelDuplexHandler {
     private func end() {
         receiving?.cancel()
         receiving = nil
+        sending?.cancel()
+        sending = nil
         share?.release()
         share = nil
     }

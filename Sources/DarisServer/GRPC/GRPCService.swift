@@ -8,9 +8,11 @@ internal import SwiftProtobuf
 struct GRPCService: RegistrableRPCService {
     let service: InferenceService
     let version: String
+    /// The bytes that an answer may have.
+    let answerLimit: Int
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-        let (service, version) = (service, version)
+        let (service, version, answerLimit) = (service, version, answerLimit)
         unary(&router, "ServerLive") { (_: Inference_ServerLiveRequest) in
             Inference_ServerLiveResponse.with { $0.live = true }
         }
@@ -55,7 +57,7 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "ModelInfer", InferCallDeserializer(), InferAnswerSerializer()) {
             (call) throws(InferenceError) in
-            let response = try await service.cancellableInfer(call)
+            let response = try await service.cancellableInfer(call, answerLimit: answerLimit)
             return InferAnswer(
                 message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes))
         }
@@ -64,7 +66,7 @@ struct GRPCService: RegistrableRPCService {
 
     /// Requests as they come on one call, each answered as soon as it is done. One that fails says so in its answer.
     private func streams<Transport: ServerTransport>(_ router: inout RPCRouter<Transport>) {
-        let service = service
+        let (service, answerLimit) = (service, answerLimit)
         router.registerHandler(
             forMethod: Self.method("ModelStreamInfer"),
             deserializer: InferCallDeserializer(),
@@ -83,7 +85,7 @@ struct GRPCService: RegistrableRPCService {
                         group.addTask {
                             var answer = Inference_ModelStreamInferResponse()
                             do throws(InferenceError) {
-                                let response = try await service.cancellableInfer(call)
+                                let response = try await service.cancellableInfer(call, answerLimit: answerLimit)
                                 answer.inferResponse = Inference_ModelInferResponse(response)
                                 answer.inferResponse.rawOutputContents = response.outputs.map { Data($0.bytes) }
                             } catch {
@@ -136,15 +138,27 @@ struct GRPCService: RegistrableRPCService {
 
 extension InferenceService {
     /// Runs a request of a call, which gives it up when its client does: gRPC does not cancel the Swift task for that.
-    fileprivate func cancellableInfer(_ call: InferCall) async throws(InferenceError) -> InferenceResponse {
-        let request: InferenceRequest
-        do throws(InferenceError) { request = try InferenceRequest(call) } catch {
+    fileprivate func cancellableInfer(
+        _ call: InferCall, answerLimit: Int
+    ) async throws(InferenceError) -> InferenceResponse {
+        var request: InferenceRequest
+        do throws(InferenceError) {
+            request = try InferenceRequest(call)
+            // The call's own deadline is the request's, unless that says another.
+            if let end = RequestTag.current?.end, request.timeout == nil {
+                request.timeout = max(Nanoseconds(1), Nanoseconds(ContinuousClock.now.duration(to: end)))
+            }
+        } catch {
             unreadable(error, model: call.message.modelName, version: call.message.modelVersion)
             throw error
         }
         let cancellation = Cancellation()
-        return try await withRPCCancellationHandler { () async throws(InferenceError) -> InferenceResponse in
-            try await infer(request, cancellation: cancellation)
+        return try await withRPCCancellationHandler { [request] () async throws(InferenceError) -> InferenceResponse in
+            let response = try await infer(request, cancellation: cancellation)
+            guard response.outputs.reduce(0, { $0 + $1.bytes.count }) <= answerLimit else {
+                throw ResponseEncoding.tooLarge(limit: answerLimit)
+            }
+            return response
         } onCancelRPC: {
             cancellation.cancel()
         }

@@ -2,7 +2,7 @@ import NIOHPACK
 
 /// The headers of a call that the library below would end the process over, or would read as something else.
 enum HeaderGuard {
-    private static let timeout = "grpc-timeout"
+    private static let name = "grpc-timeout"
     /// A longer time is as good as none.
     private static let longest = 86_400.0
 
@@ -13,28 +13,33 @@ enum HeaderGuard {
     ///
     /// - Throws: `InferenceError` that names the header.
     static func checked(_ headers: HPACKHeaders) throws(InferenceError) -> HPACKHeaders {
-        let values = headers[timeout]
+        let values = headers[name]
         guard let value = values.first else { return headers }
-        guard values.count == 1 else {
-            throw InferenceError(.invalid, "'\(timeout)' is given \(values.count) times")
+        guard values.count == 1 else { throw InferenceError(.invalid, "'\(name)' is given \(values.count) times") }
+        guard let (amount, unit) = parsed(value) else {
+            throw InferenceError(.invalid, "'\(name)' is not one to eight digits and one of H, M, S, m, u, n")
         }
+        var checked = headers
+        if Double(amount) * unit > longest {
+            checked.remove(name: name)
+        } else if value.utf8.count == 9 {
+            // A day is 86,400 s; eight digits of a second or more are longer.
+            let larger = unit == 1e-3 ? "S" : unit == 1e-6 ? "m" : "u"
+            checked.replaceOrAdd(name: name, value: "\(amount / 1_000)\(larger)")
+        }
+        return checked
+    }
+
+    /// A time-out in other words; `nil` if it is none.
+    static func timeout(_ value: String) -> Duration? { parsed(value).map { .seconds(Double($0) * $1) } }
+
+    private static func parsed(_ value: String) -> (amount: Int, unit: Double)? {
         let text = Array(value.utf8)
         guard (2...9).contains(text.count), let unit = text.last.flatMap({ units[$0] }),
             text.dropLast().allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let amount = Int(value.dropLast())
-        else {
-            throw InferenceError(.invalid, "'\(timeout)' is not one to eight digits and one of H, M, S, m, u, n")
-        }
-        var checked = headers
-        let seconds = Double(amount) * unit
-        if seconds > longest {
-            checked.remove(name: timeout)
-        } else if text.count == 9 {
-            // A day is 86,400 s; eight digits of a second or more are longer.
-            let larger = unit == 1e-3 ? "S" : unit == 1e-6 ? "m" : "u"
-            checked.replaceOrAdd(name: timeout, value: "\(amount / 1_000)\(larger)")
-        }
-        return checked
+        else { return nil }
+        return (amount, unit)
     }
 
     /// In seconds.

@@ -6,11 +6,15 @@ enum ResponseEncoding {
         var headerLength: Int?
     }
 
+    static func tooLarge(limit: Int) -> InferenceError {
+        InferenceError(
+            .failed, "the answer is larger than \(limit) bytes, the limit here; ask for fewer outputs, or as bytes")
+    }
+
     /// - Parameter limit: the bytes that an answer may have.
     /// - Throws: `InferenceError.failed` if it has more, or an element that JSON cannot say.
     static func body(_ response: InferenceResponse, limit: Int = .max) throws(InferenceError) -> Body {
-        let tooLarge = InferenceError(
-            .failed, "the answer is larger than \(limit) bytes, the limit here; ask for fewer outputs, or as bytes")
+        let tooLarge = tooLarge(limit: limit)
         guard response.outputs.reduce(0, { $0 + ($1.isBinary ? $1.bytes.count : 0) }) <= limit else { throw tooLarge }
         var json = JSONWriter()
         json.raw("{\"model_name\":")

@@ -259,8 +259,12 @@ public final class InferenceService: Sendable {
             let (result, started) = await run(
                 inputs, in: pool, account: account(model), arrival: arrival, deadline: deadline,
                 cancellation: cancellation)
-            let outputs = try result.get()
             let end = sink.now
+            // A call that its protocol gave up at its deadline was not given up by its client.
+            if case .failure(let error) = result, error.kind == .cancelled, request.timeout != nil, end >= deadline {
+                throw InferenceError(.tooLate, "model '\(model.name)': its deadline passed before it was done")
+            }
+            let outputs = try result.get()
             guard request.timeout == nil || end <= deadline else {
                 throw InferenceError(.tooLate, "model '\(model.name)': it was done after its deadline")
             }

@@ -12,13 +12,16 @@ final class RequestTag: Sendable {
     /// Of the trace that the client is following.
     let trace: TraceContext?
     let client: Client
+    /// When the protocol gives the call up for its client, if it does.
+    let end: ContinuousClock.Instant?
     private let noted = Atomic(false)
 
     /// - Parameters:
     ///   - id: as the client sent it. One that is too long, or not plain text, is replaced.
     ///   - traceParent: a header of the form that W3C Trace Context gives it; one that is not is left out.
-    init(id: String?, traceParent: String?, client: Client = .unknown) {
+    init(id: String?, traceParent: String?, client: Client = .unknown, end: ContinuousClock.Instant? = nil) {
         self.client = client
+        self.end = end
         self.id = id.flatMap { Self.isUsable($0) ? $0 : nil } ?? Self.made()
         trace = traceParent.flatMap { TraceContext(traceParent: $0) }
     }

@@ -55,7 +55,9 @@ struct RequestTaggingInterceptor: ServerInterceptor {
         let client = Client(
             authorization: header("authorization"), usesTokens: usesTokens,
             address: Client.address(ofPeer: context.remotePeer))
-        let tag = RequestTag(id: header("x-request-id"), traceParent: header("traceparent"), client: client)
+        let tag = RequestTag(
+            id: header("x-request-id"), traceParent: header("traceparent"), client: client,
+            end: header("grpc-timeout").flatMap(HeaderGuard.timeout).map { start + $0 })
         return try await RequestTag.$current.withValue(tag) {
             var response = try await next(request, context)
             let status: String
