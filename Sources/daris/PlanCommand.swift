@@ -63,6 +63,10 @@ struct PlanCommand: ParsableCommand {
     }
 
     func run() throws {
+        // Before the search, which takes a while.
+        if let word = compare?.split(separator: ",").first(where: { !Self.policies.contains(String($0)) }) {
+            throw Self.unknownPolicy(word)
+        }
         let (taskSet, problem) = try problem()
         var planner = Planner(problem)
         planner.kinds = try partitionKinds()
@@ -156,11 +160,15 @@ struct PlanCommand: ParsableCommand {
                 return .init(
                     name: "batching, no deadlines", figures: nil,
                     jps: Batching.throughput(of: problem.tasks(1), on: problem.gpu))
-            default:
-                throw Failure.usage(
-                    "--compare: there is no policy '\(word)'; use streams, mps, green, fifo, edf, batching")
+            default: throw Self.unknownPolicy(word)
             }
         }
+    }
+
+    private static let policies = ["streams", "mps", "green", "fifo", "edf", "batching"]
+
+    private static func unknownPolicy(_ word: Substring) -> Failure {
+        .usage("--compare: there is no policy '\(word)'; use \(policies.joined(separator: ", "))")
     }
 
     private func write(_ report: PlanningReport, taskSet: TaskSet, into folder: String) throws {
