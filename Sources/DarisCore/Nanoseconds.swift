@@ -62,6 +62,13 @@ public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     @inlinable
     public static func -= (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue -= b.rawValue }
 
+    /// The sum, or the time nearest to it: for sums over what a record says, which may be days upon days.
+    @inlinable
+    public func addingSaturating(_ other: Nanoseconds) -> Nanoseconds {
+        let (sum, overflows) = rawValue.addingReportingOverflow(other.rawValue)
+        return Nanoseconds(overflows ? (other < .zero ? .min : .max) : sum)
+    }
+
     /// This span times `numerator / denominator`, rounded down, without overflow in between.
     ///
     /// - Precondition: `denominator` is positive and the result fits 64 bits.

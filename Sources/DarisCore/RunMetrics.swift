@@ -88,7 +88,7 @@ public struct RunMetrics: Sendable {
             batches += 1
             batchedStages += jobs
         }
-        busy[lane] += executionTime
+        busy[lane] = busy[lane].addingSaturating(executionTime)
         // A damaged record may name a task that there is not.
         if tasks.indices.contains(task) { tasks[task].stages.record(executionTime) }
     }

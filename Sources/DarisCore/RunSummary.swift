@@ -176,9 +176,9 @@ public struct RunSummary: Codable, Sendable, Hashable {
         let partition = scheduler.configuration.partition
         contexts = (0..<partition.contexts).map { context in
             let lanes = context * partition.streams..<(context + 1) * partition.streams
-            let busy = metrics.busy[lanes].reduce(Nanoseconds.zero, +)
+            let busy = metrics.busy[lanes].reduce(0) { $0 + $1.inSeconds }
             return Context(
-                context: context, utilisation: busy.inSeconds / seconds / Double(partition.streams),
+                context: context, utilisation: busy / seconds / Double(partition.streams),
                 losses: metrics.losses[context], restores: metrics.restores[context])
         }
     }

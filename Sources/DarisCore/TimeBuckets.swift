@@ -28,8 +28,7 @@ public struct TimeBuckets: Sendable {
     public mutating func record(_ time: Nanoseconds) {
         let time = max(time, .zero)
         count += 1
-        // A sum of days upon days must not trap.
-        sum = Nanoseconds(sum.rawValue.addingReportingOverflow(time.rawValue).partialValue)
+        sum = sum.addingSaturating(time)
         // In halves of the bound, so that 2.5 is whole.
         let twice = 2 * min(time.rawValue, .max / 2)
         var (index, halves) = (0, 2 * unit.rawValue)

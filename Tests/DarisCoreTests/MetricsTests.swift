@@ -44,6 +44,16 @@ struct MetricsTests {
         return RunSummary(metrics, scheduler: bench.scheduler, duration: milliseconds(500), elapsed: milliseconds(500))
     }
 
+    @Test("more execution time than there can be is counted as the most there can be")
+    func endless() throws {
+        let bench = try Bench([task("a", .high, afet: [10])])
+        var metrics = RunMetrics(bench.scheduler.configuration)
+        for _ in 0..<3 { metrics.recordStage(lane: 0, task: 0, executionTime: .distantFuture) }
+        let summary = RunSummary(
+            metrics, scheduler: bench.scheduler, duration: milliseconds(1), elapsed: milliseconds(1))
+        #expect(metrics.busy[0] == .distantFuture && summary.contexts[0].utilisation > 1e12)
+    }
+
     @Test("HP: skipped and failed jobs are misses")
     func highPriority() throws {
         let hp = try summary().hp

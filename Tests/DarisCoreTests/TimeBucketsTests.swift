@@ -32,6 +32,14 @@ struct TimeBucketsTests {
         #expect(times.count == 5 && times.cumulative.first == 3 && times.cumulative.last == 3)
     }
 
+    @Test("a sum that no time can hold stays at the longest time")
+    func saturates() {
+        var times = TimeBuckets(unit: .microseconds(100))
+        for _ in 0..<3 { times.record(.distantFuture) }
+        #expect(times.sum == .distantFuture && times.count == 3)
+        #expect(Nanoseconds(.min).addingSaturating(Nanoseconds(-1)) == Nanoseconds(.min))
+    }
+
     @Test("counts never fall from bucket to bucket, and their sum is that of the times")
     func cumulative() {
         var times = TimeBuckets(unit: .microseconds(100))

@@ -36,7 +36,8 @@ extension StageStatistics: RunFollower {
             guard run.jobs.count == 1 else { continue }
             let task = run.jobs[0].task
             stages[task][run.stage].alone += 1
-            stages[task][run.stage].sum += min(measured, SchedulerConfiguration.longestTime)
+            stages[task][run.stage].sum = stages[task][run.stage].sum.addingSaturating(
+                SchedulerConfiguration.clamped(measured))
             stages[task][run.stage].least = min(stages[task][run.stage].least, measured)
             stages[task][run.stage].most = max(stages[task][run.stage].most, measured)
             if measured > run.expected { stages[task][run.stage].above += 1 }

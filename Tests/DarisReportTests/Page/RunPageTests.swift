@@ -216,4 +216,21 @@ struct RunPageTests {
             }
         }
     }
+
+    @Test("execution times that add up to more than there can be do not end the page")
+    func endless() throws {
+        let configuration = try RecordedRun(
+            tasks: [RecordedRun.task("a", .high, stagesMs: [1])], events: []
+        ).record().configuration
+        let run = StageRun(
+            lane: 0, stage: 0, jobs: [JobID(task: 0, sequence: 0)], expected: .zero, start: .zero, end: .zero,
+            measured: .distantFuture, outcome: .completed)
+        // Each counts as a day, and a time can hold some 106,000 of them.
+        let step = RunStep(
+            event: .timerFired, time: .zero, commands: CommandBuffer(),
+            ended: [StageRun](repeating: run, count: 110_000), started: [], release: nil)
+        var statistics = StageStatistics(configuration)
+        statistics.follow(step, Scheduler(configuration))
+        #expect(statistics.stages[0][0].alone == 110_000 && statistics.stages[0][0].sum == .distantFuture)
+    }
 }
