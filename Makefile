@@ -10,7 +10,7 @@ FIRST ?= 1
 SECONDS ?= 1200
 SEED ?= 1
 
-.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short check-model lint format build runtime clean
+.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short sanitize check-model lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -60,6 +60,15 @@ fuzz-inputs-short:
 	$(SWIFT) build -c release --product daris-fuzz-inputs
 	Tests/Fuzz/run short .build/release/daris-fuzz-inputs 20 $(SEED)
 
+# The suites of the executor, the workers and the server under the address and the thread sanitizer, each built in full.
+sanitize: runtime
+	for kind in address thread; do \
+		$(SWIFT) build --build-tests --sanitize $$kind --scratch-path .build-$$kind && \
+		TSAN_OPTIONS=suppressions=Tests/thread-sanitizer-suppressions \
+		$(SWIFT) test --skip-build --sanitize $$kind --scratch-path .build-$$kind \
+			--filter 'DarisRuntimeTests|DarisServerTests' || exit 1; \
+	done
+
 # How far the GPU model agrees with the published measurements, against the bounds that it is known to keep; and that
 # debug and release builds of a simulated run write the same record.
 check-model:
@@ -80,4 +89,4 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
 clean:
-	rm -rf .build .build-fuzz
+	rm -rf .build .build-fuzz .build-address .build-thread

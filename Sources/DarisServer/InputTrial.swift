@@ -1,5 +1,6 @@
 import DarisRuntime
 import NIOCore
+import NIOHPACK
 import ONNXRuntime
 internal import SwiftProtobuf
 
@@ -76,6 +77,38 @@ package enum InputTrial {
     }
 
     // MARK: - gRPC
+
+    /// Reads the headers of a call and the data behind them. The headers that are let through must be ones that the
+    /// library below can read, and messages must end where they end in the data as a whole, however it is cut.
+    package static func call(_ headers: [(name: String, value: String)], data: [UInt8]) -> Outcome {
+        do throws(InferenceError) {
+            let checked = try HeaderGuard.checked(HPACKHeaders(headers))
+            let timeouts = checked["grpc-timeout"]
+            guard timeouts.count <= 1, timeouts.allSatisfy(isReadableTimeout) else {
+                return .differs("the timeouts \(timeouts)")
+            }
+        } catch {
+            return .refused(error.message)
+        }
+        var (whole, cut) = (MessageFraming(), MessageFraming())
+        let sizes = whole.read(ByteBuffer(bytes: data))
+        var cutSizes: [Int] = []
+        var rest = data[...]
+        while let first = rest.first {
+            cutSizes += cut.read(ByteBuffer(bytes: rest.prefix(1 + Int(first) % 9)))
+            rest = rest.dropFirst(1 + Int(first) % 9)
+        }
+        guard sizes == cutSizes, whole.begun == cut.begun, sizes.reduce(whole.begun, +) == data.count else {
+            return .differs("messages of \(sizes) and of \(cutSizes) bytes")
+        }
+        return .accepted
+    }
+
+    /// Whether a value is up to seven digits and a unit, of which the library reads all.
+    private static func isReadableTimeout(_ value: String) -> Bool {
+        (2...8).contains(value.utf8.count) && "HMSmun".contains(value.suffix(1))
+            && value.utf8.dropLast().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
 
     /// Reads a message as each of those that a client may send. An inference request must be what SwiftProtobuf alone
     /// reads, and its tensors, written as those of an answer, must be there again.
