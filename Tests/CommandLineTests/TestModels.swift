@@ -19,7 +19,7 @@ enum TestModels {
     /// An input of `count` numbers.
     static func long(_ count: Int, type: Int = 1) -> [UInt8] {
         model(
-            node("Identity", ["x"], ["y"]) + value(11, "x", [count], type: type)
+            node("Identity", ["x"], ["a"]) + node("Identity", ["a"], ["y"]) + value(11, "x", [count], type: type)
                 + value(12, "y", [count], type: type))
     }
 

@@ -8,6 +8,9 @@ final class TaskTensors: Sendable {
     /// By stage, then by context.
     private let bindings: [[IOBinding]]
     let sizes: (inputs: [TensorSize], outputs: [TensorSize])
+    /// Where another process puts the strings of inputs, and looks for those of outputs.
+    private let sharedInputs: [(tensor: Tensor, strings: SharedStrings)]
+    private let sharedOutputs: [(name: String, tensor: Tensor, strings: SharedStrings)]
 
     /// Allocates the tensors, fills the inputs with seeded random numbers, binds every stage for every context, and runs
     /// each stage once.
@@ -22,7 +25,7 @@ final class TaskTensors: Sendable {
         let library = sessions[0][0].environment.library
         var tensors = try InputShapes.randomTensors(shapes.inputs, library: library, seed: seed)
         for (name, type) in shapes.made {
-            if let place = places[name] {
+            if let place = places[name], type.elementType != .string {
                 tensors[name] = try Tensor(
                     elementType: type.elementType, shape: type.shape, over: place, in: library.hostMemory)
             } else {
@@ -31,6 +34,10 @@ final class TaskTensors: Sendable {
         }
         for input in shapes.inputs {
             guard let place = places[input.name], let random = tensors[input.name] else { continue }
+            if input.elementType == .string {
+                SharedStrings(memory: place).write(try random.encodedStrings())
+                continue
+            }
             random.withUnsafeBytes { place.copyMemory(from: $0) }
             tensors[input.name] = try Tensor(
                 elementType: input.elementType, shape: input.shape, over: place, in: library.hostMemory)
@@ -51,6 +58,16 @@ final class TaskTensors: Sendable {
             bindings.append(row)
         }
         self.bindings = bindings
+        func shared(_ names: [String]) -> [(name: String, tensor: Tensor, strings: SharedStrings)] {
+            names.compactMap { name in
+                guard let tensor = tensors[name], tensor.elementType == .string, let place = places[name] else {
+                    return nil
+                }
+                return (name, tensor, SharedStrings(memory: place))
+            }
+        }
+        sharedInputs = shared(model.inputs).map { ($0.tensor, $0.strings) }
+        sharedOutputs = shared(model.outputs)
         inputs = model.inputs.compactMap { tensors[$0] }
         outputs = model.outputs.compactMap { tensors[$0] }
         sizes = (inputs.map(TensorSize.init), outputs.map(TensorSize.init))
@@ -74,9 +91,22 @@ final class TaskTensors: Sendable {
     func run(stage: Int, context: Int, io: JobTensors?, options: RunOptions) -> DeviceError? {
         let binding = bindings[stage][context]
         do throws(ONNXRuntimeError) {
-            if let io, stage == 0 { try copyIn(io) }
+            if stage == 0 {
+                if let io { try copyIn(io) }
+                for (tensor, strings) in sharedInputs { try tensor.setStrings(strings.read() ?? []) }
+            }
             try binding.session.run(binding: binding, options: options)
-            if let io, stage == bindings.count - 1 { try copyOut(io) }
+            if stage == bindings.count - 1 {
+                if let io { try copyOut(io) }
+                for (name, tensor, strings) in sharedOutputs {
+                    let bytes = try tensor.encodedStrings()
+                    guard strings.write(bytes) else {
+                        return DeviceError(
+                            "its output '\(name)' has \(bytes.count) bytes of strings; \(strings.capacity) are the most "
+                                + "under 'isolation: process'")
+                    }
+                }
+            }
         } catch {
             return DeviceError(error.description)
         }

@@ -60,8 +60,7 @@ extension TensorShapes {
         guard let strings = (inputs + made).first(where: { $0.elementType == .string }) else { return }
         throw .unsupported(
             name: model.name,
-            reason: "its tensor '\(strings.name)' holds strings, which cannot be given to \(device); use 'device: cpu' "
-                + "without 'isolation: process'")
+            reason: "its tensor '\(strings.name)' holds strings, which cannot be given to \(device); use 'device: cpu'")
     }
 
     /// The same with every first dimension so many times as large.

@@ -4,10 +4,10 @@ import ONNXRuntime
 public enum TensorSize: Hashable, Sendable {
     /// Always so many.
     case bytes(Int)
-    /// So many strings, as ``EncodedStrings`` has them.
-    case strings(count: Int)
+    /// So many strings, as ``EncodedStrings`` has them, of at most `limit` bytes together, their lengths included.
+    case strings(count: Int, limit: Int = largestStrings)
 
-    /// The most bytes that the strings of one input may have together, their lengths included.
+    /// The most bytes that the strings of one input may have together, their lengths included, where all is one process.
     public static let largestStrings = 64 << 20
 
     init(_ tensor: Tensor) {
@@ -24,9 +24,10 @@ public enum TensorSize: Hashable, Sendable {
         switch self {
         case .bytes(let count):
             return bytes.count == count ? nil : "has \(count) bytes, not \(bytes.count)"
-        case .strings(let count):
-            guard bytes.count <= Self.largestStrings else {
-                return "has \(bytes.count) bytes of strings; \(Self.largestStrings) are the most"
+        case .strings(let count, let limit):
+            guard bytes.count <= limit else {
+                return "has \(bytes.count) bytes of strings; \(limit) are the most"
+                    + (limit < Self.largestStrings ? " under 'isolation: process'" : "")
             }
             guard let found = EncodedStrings.count(bytes) else {
                 return "breaks off within a string: each has its length before it, in 4 bytes, little-endian"

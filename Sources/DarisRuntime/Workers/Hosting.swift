@@ -24,20 +24,18 @@ final class Hosting: Sendable {
     func place(
         _ tasks: [DeviceTask], _ models: [StagedModel], _ shapes: [DeviceTask: TensorShapes]
     ) throws(PreparationError) -> [[String: UnsafeMutableRawBufferPointer]] {
+        var end = SharedMemory.tensorStart(lanes: lanes)
+        var places: [[String: WorkerReadiness.Place]] = []
         for task in tasks {
             let model = models[task.model]
-            try shapes[task]?.requirePlainMemory(model.outputs, of: model, on: "a worker process")
-        }
-        var end = SharedMemory.tensorStart(lanes: lanes)
-        let places: [[String: WorkerReadiness.Place]] = tasks.map { task in
-            guard let shapes = shapes[task] else { return [:] }
-            let outputs = models[task.model].outputs.compactMap { shapes.made[$0] }
+            let outputs = model.outputs.compactMap { shapes[task]?.made[$0] }
             var row: [String: WorkerReadiness.Place] = [:]
-            for tensor in shapes.inputs + outputs where row[tensor.name] == nil {
-                row[tensor.name] = .init(offset: end, bytes: tensor.byteCount)
-                end += (max(1, tensor.byteCount) + Self.alignment - 1) / Self.alignment * Self.alignment
+            for tensor in (shapes[task]?.inputs ?? []) + outputs where row[tensor.name] == nil {
+                let place = try Self.place(for: tensor, at: end, of: model)
+                row[tensor.name] = place
+                end += (max(1, place.bytes) + Self.alignment - 1) / Self.alignment * Self.alignment
             }
-            return row
+            places.append(row)
         }
         guard end <= WorkerLimits.sharedBytes, ftruncate(memoryFile, end) == 0 else {
             throw .device(
@@ -61,6 +59,22 @@ final class Hosting: Sendable {
         return places.map { row in
             row.mapValues { UnsafeMutableRawBufferPointer(start: memory.base + $0.offset, count: $0.bytes) }
         }
+    }
+
+    private static func place(
+        for tensor: InputShapes.Input, at offset: Int, of model: StagedModel
+    ) throws(PreparationError) -> WorkerReadiness.Place {
+        guard tensor.elementType == .string else { return .init(offset: offset, bytes: tensor.byteCount) }
+        let count = tensor.shape.reduce(1, *)
+        let most = WorkerLimits.stringBytes / MemoryLayout<UInt32>.size
+        guard count <= most else {
+            throw .unsupported(
+                name: model.name,
+                reason:
+                    "its tensor '\(tensor.name)' holds \(count) strings; under 'isolation: process' \(most) are the most"
+            )
+        }
+        return .init(offset: offset, bytes: SharedStrings.headerBytes + WorkerLimits.stringBytes, strings: count)
     }
 
     /// What to tell the parent, once the device has been made.

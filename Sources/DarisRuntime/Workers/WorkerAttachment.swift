@@ -1,4 +1,5 @@
 import CDarisSystem
+import ONNXRuntime
 import Synchronization
 
 /// A worker that is ready, as the threads see it that send it stages and hear of their ends: its memory and what is where.
@@ -39,19 +40,36 @@ final class WorkerAttachment: Sendable {
     /// Copies a job's inputs to where the worker reads them.
     func copyIn(_ io: JobTensors, task: Int) {
         for (place, bytes) in zip(tasks[task].inputs, io.inputs) {
-            let target = UnsafeMutableRawBufferPointer(start: memory.base + place.offset, count: place.bytes)
-            target.copyBytes(from: bytes.prefix(place.bytes))
+            let target = bytesOf(place)
+            if place.strings == nil {
+                target.copyBytes(from: bytes.prefix(place.bytes))
+            } else {
+                SharedStrings(memory: target).write(bytes)
+            }
         }
     }
 
     /// Copies a job's outputs from where the worker wrote them.
-    func copyOut(_ io: JobTensors, task: Int) {
+    ///
+    /// - Returns: what is impossible about them, if anything.
+    func copyOut(_ io: JobTensors, task: Int) -> DeviceError? {
         for (index, place) in tasks[task].outputs.enumerated() where index < io.outputs.count {
-            io.outputs[index].withUnsafeMutableBytes { target in
-                target.copyMemory(
-                    from: UnsafeRawBufferPointer(
-                        start: memory.base + place.offset, count: min(place.bytes, target.count)))
+            let source = bytesOf(place)
+            guard let count = place.strings else {
+                io.outputs[index].withUnsafeMutableBytes { target in
+                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.prefix(target.count)))
+                }
+                continue
             }
+            guard let strings = SharedStrings(memory: source).read(), EncodedStrings.count(strings) == count else {
+                return DeviceError("its worker process wrote what are not \(count) strings")
+            }
+            io.outputs[index] = strings
         }
+        return nil
+    }
+
+    private func bytesOf(_ place: WorkerReadiness.Place) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: memory.base + place.offset, count: place.bytes)
     }
 }

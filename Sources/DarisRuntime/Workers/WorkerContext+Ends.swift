@@ -22,8 +22,10 @@ extension WorkerContext {
                 case .copyInputs(let io, let task):
                     attachment.copyIn(io, task: task)
                     sendWaiting(lane, attachment)
-                case .tell(let end, let io):
-                    if let io, end.error == nil, isLastStage(end) { attachment.copyOut(io, task: end.job.task) }
+                case .tell(var end, let io):
+                    if let io, end.error == nil, isLastStage(end) {
+                        end.error = attachment.copyOut(io, task: end.job.task)
+                    }
                     handled.lane = lane
                     settings.handlers.tell(end)
                     handled.lane = -1

@@ -131,7 +131,7 @@ extension WorkerContext {
         guard fstat(process.memory.number, &facts) == 0 else { throw DeviceError("fstat fails on shared memory") }
         try readiness.check(
             taskCount: specification.tasks.count, lanes: settings.streams, fileBytes: Int(facts.st_size))
-        let sizes = readiness.tasks.map { ($0.inputs.map(\.bytes), $0.outputs.map(\.bytes)) }
+        let sizes = readiness.tasks.map { ($0.inputs.map(\.size), $0.outputs.map(\.size)) }
         try state.withLock { state throws(DeviceError) in
             if state.sizes.isEmpty {
                 state.sizes = sizes

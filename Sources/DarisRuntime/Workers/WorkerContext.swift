@@ -47,7 +47,7 @@ final class WorkerContext: Sendable {
         var isTerminating = false
         var isStopping = false
         /// Tensor sizes by task, once the first worker is ready.
-        var sizes: [(inputs: [Int], outputs: [Int])] = []
+        var sizes: [(inputs: [TensorSize], outputs: [TensorSize])] = []
         /// What it found out of the tasks' tensors.
         var shapes: [WorkerSpecification.KnownShapes] = []
         var record = WorkerRecord()
@@ -118,8 +118,7 @@ final class WorkerContext: Sendable {
 
     /// The bytes of each input and output of a task's model.
     func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
-        let sizes = state.withLock { $0.sizes[task] }
-        return (sizes.inputs.map(TensorSize.bytes), sizes.outputs.map(TensorSize.bytes))
+        state.withLock { $0.sizes[task] }
     }
 
     /// Has stages end early, or takes that back.

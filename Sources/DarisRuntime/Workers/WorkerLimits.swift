@@ -30,6 +30,8 @@ enum WorkerLimits {
     static let specificationBytes = 256 << 20
     /// The most memory that a worker may share, in bytes: 1 TiB.
     static let sharedBytes = 1 << 40
+    /// The most bytes that the strings of one tensor may have together, their lengths included: 1 MiB.
+    static let stringBytes = 1 << 20
     /// The longest words for a failed stage, in bytes; the rest is cut off.
     static let errorBytes = 768
     /// The longest execution time or hand-over that is believed.

@@ -4,6 +4,13 @@ struct WorkerReadiness: Codable, Sendable {
     struct Place: Codable, Sendable, Hashable {
         var offset: Int
         var bytes: Int
+        /// How many strings lie there, as `SharedStrings` has them; `nil` if the bytes are the tensor's elements.
+        var strings: Int?
+
+        /// What the bytes of a job must be.
+        var size: TensorSize {
+            strings.map { .strings(count: $0, limit: bytes - SharedStrings.headerBytes) } ?? .bytes(bytes)
+        }
     }
 
     /// The tensors of a task, in the order of its model's graph.
@@ -30,7 +37,8 @@ struct WorkerReadiness: Codable, Sendable {
         guard tasks.count == taskCount else { throw DeviceError("it has \(tasks.count) tasks, not \(taskCount)") }
         for place in tasks.lazy.flatMap({ $0.inputs + $0.outputs }) {
             guard place.offset >= start, place.offset <= byteCount, place.bytes >= 0,
-                place.bytes <= byteCount - place.offset
+                place.bytes <= byteCount - place.offset,
+                place.strings.map({ $0 >= 0 && place.bytes >= SharedStrings.headerBytes }) != false
             else {
                 throw DeviceError(
                     "it puts a tensor of \(place.bytes) bytes at byte \(place.offset) of \(byteCount) bytes")

@@ -129,7 +129,7 @@ struct StringTests {
         #expect(stride(from: 0, to: 64, by: 2).allSatisfy { sparse[$0] == "0" } && sparse.contains("1"))
     }
 
-    @Test("neither a worker process nor a GPU is given strings; both say what would do")
+    @Test("a GPU is not given strings, and says what would do")
     func elsewhere() async throws {
         let workshop = workshop
         let models = try await onThread {
@@ -149,11 +149,7 @@ struct StringTests {
             }
         }
         let tasks = [DeviceTask(model: 0, batch: 1)]
-        let advice = "use 'device: cpu' without 'isolation: process'"
-        let worker = await refusal {
-            _ = try WorkerBench(workshop, [models[0]], tasks: tasks, contexts: 1)
-        }
-        #expect(worker.contains("model 'in': its tensor 'x' holds strings") && worker.hasSuffix(advice))
+        let advice = "use 'device: cpu'"
         let gpu = try FakeDriver(multiprocessors: 132)
         let whichGPU = "which cannot be given to a GPU"
         for (model, tensor) in zip(models, ["x", "t"]) {
@@ -163,17 +159,71 @@ struct StringTests {
         #expect(await gpu.isClean())
     }
 
-    @Test("strings that only lie between stages are no matter to a worker process")
-    func betweenStages() async throws {
+    private func workers(_ model: ONNXModel, stages: Int, batch: Int = 1) async throws -> WorkerBench {
         let workshop = workshop
-        let bench = try await onThread {
+        return try await onThread {
             try WorkerBench(
-                workshop, [try workshop.cut(SmallModels.throughText, stages: 3)], tasks: [.init(model: 0, batch: 1)],
-                contexts: 1)
+                workshop, [try workshop.cut(model, stages: stages)], tasks: [.init(model: 0, batch: batch)], contexts: 1
+            )
         }
-        try await bench.run { executor in
+    }
+
+    @Test("worker processes carry strings between stages", arguments: [1, 3])
+    func betweenStages(stages: Int) async throws {
+        try await workers(SmallModels.throughText, stages: stages).run { executor in
             let outputs = try await executor.submit(task: 0, inputs: [bytes([-1, 0.25, 7] as [Float])])
             #expect(floats(outputs[0]) == [0, 0.25, 7])
+        }
+    }
+
+    @Test("strings of any content go to worker processes and come back, job after job", arguments: [1, 3])
+    func workers(stages: Int) async throws {
+        let names = Self.awkward + [Array("alice".utf8), Array("bob".utf8)]
+        try await workers(SmallModels.concats, stages: stages).run { executor in
+            for (index, a) in names.enumerated() {
+                let b = names[(index + 3) % names.count]
+                let answer = try await executor.submit(
+                    task: 0, inputs: [[a, b, []], [b, a, a]].map { EncodedStrings.encode($0) })
+                #expect(EncodedStrings.decode(answer[0]) == [a + b + b + a, b + a + a + b, a + a])
+                #expect(EncodedStrings.decode(answer[1]) == [a + b + b, b + a + a, a + a])
+            }
+        }
+    }
+
+    @Test("strings larger than a worker's memory for them are refused, and fail one job as an answer")
+    func workerLimit() async throws {
+        let bench = try await workers(SmallModels.concats, stages: 1)
+        #expect(bench.device.tensorSizes(of: 0).inputs[0] == .strings(count: 3, limit: WorkerLimits.stringBytes))
+        func strings(_ count: Int) -> [UInt8] {
+            EncodedStrings.encode([[UInt8](repeating: 7, count: count), [], []])
+        }
+        let outcome = try await bench.run { executor in
+            let refused = await #expect(throws: SubmissionError.self) {
+                try await executor.submit(task: 0, inputs: [strings(WorkerLimits.stringBytes), strings(1)])
+            }
+            #expect("\(refused!)".contains("bytes of strings; 1048576 are the most under 'isolation: process'"))
+            let tooLarge = await #expect(throws: SubmissionError.self) {
+                try await executor.submit(task: 0, inputs: [strings(400_000), strings(400_000)])
+            }
+            let message = tooLarge.flatMap { Bench.Answer.failure($0).ending }?.message ?? ""
+            #expect(message.contains("its output 'z' has 1600012 bytes of strings; 1048576 are the most"), "\(message)")
+            let answer = try await executor.submit(task: 0, inputs: [strings(2), strings(1)])
+            #expect(answer[1] == strings(4))
+        }
+        #expect(outcome.summary.jobs.completed == 1 && outcome.summary.jobs.failed == 1)
+    }
+
+    @Test("what a worker writes in place of strings is checked")
+    func sharedStrings() {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 24, alignment: 8)
+        defer { memory.deallocate() }
+        let shared = SharedStrings(memory: memory)
+        #expect(shared.capacity == 16)
+        #expect(shared.write([1, 2, 3]) && shared.read() == [1, 2, 3])
+        #expect(!shared.write([UInt8](repeating: 0, count: 17)) && shared.read() == [])
+        for length in [17, UInt64.max] {
+            memory.storeBytes(of: length, as: UInt64.self)
+            #expect(shared.read() == nil)
         }
     }
 }

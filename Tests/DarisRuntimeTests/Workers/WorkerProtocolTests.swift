@@ -153,7 +153,9 @@ struct WorkerProtocolTests {
         }
         try check(.init(offset: start, bytes: 100))
         try check(.init(offset: start + 100, bytes: 0))
+        try check(.init(offset: start, bytes: 100, strings: 3))
         for place: WorkerReadiness.Place in [
+            .init(offset: start, bytes: 7, strings: 0), .init(offset: start, bytes: 100, strings: -1),
             .init(offset: start, bytes: 101), .init(offset: start - 1, bytes: 1), .init(offset: start, bytes: -1),
             .init(offset: .max, bytes: .max), .init(offset: start + 1, bytes: .max), .init(offset: -5, bytes: 5),
         ] {
