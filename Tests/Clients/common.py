@@ -64,7 +64,7 @@ class Checks:
         print(f"{name}: {self.count} checks passed")
 
 
-def save(folder, name, nodes, inputs, outputs, weights=()):
+def save(folder, name, nodes, inputs, outputs, weights=(), opset=17):
     """Writes a model; inputs and outputs are (name, type, shape), weights are tensors."""
     import onnx
     from onnx import helper
@@ -73,7 +73,7 @@ def save(folder, name, nodes, inputs, outputs, weights=()):
         return [helper.make_tensor_value_info(tensor, type, shape) for tensor, type, shape in tensors]
 
     graph = helper.make_graph(nodes, name, values(inputs), values(outputs), list(weights))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 20 else 9)
     onnx.checker.check_model(model)
     onnx.save(model, folder / f"{name}.onnx")
 
