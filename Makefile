@@ -7,10 +7,11 @@ SOURCES = Package.swift Sources Tests Benchmarks
 
 SEEDS ?= 1000
 FIRST ?= 1
+MINUTES ?= 10
 SECONDS ?= 1200
 SEED ?= 1
 
-.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short sanitize check-model lint format build runtime clean
+.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -69,6 +70,12 @@ sanitize: runtime
 		$(SWIFT) test --skip-build --sanitize $$kind --scratch-path .build-$$kind \
 			--filter 'DarisRuntimeTests|DarisServerTests' || exit 1; \
 	done
+
+# Ten minutes of everything at once against a server, beside high-priority requests (pip install -r
+# Tests/Clients/requirements.txt).
+siege: runtime
+	$(SWIFT) build -c release --product daris
+	$(PYTHON) Tests/Clients/siege.py --daris .build/release/daris --minutes $(MINUTES)
 
 # How far the GPU model agrees with the published measurements, against the bounds that it is known to keep; and that
 # debug and release builds of a simulated run write the same record.
