@@ -50,6 +50,8 @@ struct RunCommand: ParsableCommand {
         var executorOptions = Executor<MachineDevice>.Options()
         if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
         let executor = prepared.executor(options: executorOptions)
+        // Two of its own, and those of signals and progress.
+        do throws(DeviceError) { try ThreadRoom.check(5) } catch { throw Failure.failed(error) }
         let interruption = Interruption { executor.interrupt() }
         let progress = showProgress(of: executor, total: taskSet.run.duration)
         let outcome = executor.run()

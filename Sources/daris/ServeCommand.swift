@@ -119,6 +119,12 @@ struct ServeCommand: ParsableCommand {
             server.end()
         }
         let executor = prepared.executor(duration: .distantFuture, options: executorOptions)
+        // Two of its own, those of signals and files, and one a processor for connections.
+        do throws(DeviceError) {
+            try ThreadRoom.check(6 + ProcessInfo.processInfo.activeProcessorCount)
+        } catch {
+            throw Failure.failed(error)
+        }
         executor.start()
         service.serve(prepared, executor: executor)
         let interruption = Interruption { server.end() }

@@ -93,4 +93,64 @@ struct OddModelTests {
         #expect(said.hasPrefix("error: the system refused the thread 'daris-probe'"), "\(said)")
         #expect(said.split(separator: "\n").count == 1)
     }
+
+    @Test(
+        "at no limit of threads does a run or a server die of a signal or wait for ever", arguments: ["run", "serve"])
+    func fewThreads(command: String) throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.small, to: "net.onnx")
+        try workplace.write(
+            """
+            partition: {contexts: 2, streams: 1}
+            models: {net: {file: net.onnx, stages: 2}}
+            tasks: [{name: a, model: net, rate: 10 Hz, priority: low, count: 2, arrival: sporadic}]
+            serve: {http: '127.0.0.1:0', grpc: '127.0.0.1:0'}
+            run: {duration: 100 ms}
+            """, to: "t.yaml")
+        for limit in [1, 2, 3, 4, 5, 6, 8, 10, 12] {
+            // The limit does not hold for root, and counts all threads of a user.
+            let user = command == "run" ? 54321 : 54322
+            let script = """
+                if [ $(id -u) = 0 ]; then user='setpriv --reuid \(user) --regid \(user) --clear-groups'; fi
+                $user prlimit --nproc=\(limit) true || exit 77
+                exec $user prlimit --nproc=\(limit) '\(Workplace.executable)' \(command) t.yaml 2>&1
+                """
+            let process = Process()
+            let said = Pipe()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", script]
+            process.currentDirectoryURL = URL(fileURLWithPath: workplace.folder)
+            // Without a cache, for another user's would not be used.
+            process.environment = ["PATH": "/usr/bin:/bin"]
+            process.standardOutput = said
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let running = process.processIdentifier
+            let outcome = Self.read(said.fileHandleForReading, until: "ready: ") { kill(running, SIGTERM) }
+            process.waitUntilExit()
+            guard process.terminationStatus != 77 else { return }
+            #expect(process.terminationReason == .exit, "with \(limit) threads")
+            #expect([0, 1].contains(process.terminationStatus), "with \(limit) threads")
+            #expect(
+                (process.terminationStatus == 1) == outcome.contains("error: "),
+                "with \(limit) threads: \(outcome)")
+            #expect(process.terminationStatus == 1 || limit > 1)
+        }
+    }
+
+    /// All that comes; `whenFound` is called once `text` has come.
+    private static func read(
+        _ file: FileHandle, until text: String, whenFound: () -> Void
+    ) -> String {
+        var isFound = false
+        var all = Data()
+        while let some = try? file.read(upToCount: 1), !some.isEmpty {
+            all += some
+            if !isFound, some == Data("\n".utf8), String(decoding: all, as: UTF8.self).contains(text) {
+                isFound = true
+                whenFound()
+            }
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
 }

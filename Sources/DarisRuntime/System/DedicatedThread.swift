@@ -8,6 +8,9 @@ final class DedicatedThread: @unchecked Sendable {
     private var handle = pthread_t()
     private var isJoined = false
 
+    /// What helps where the system refuses threads.
+    static let advice = "raise the limit of threads (ulimit -u, or a service's TasksMax) or free some memory"
+
     /// How a thread is to run.
     struct Attributes: Sendable {
         /// Shown by debuggers and top; at most 15 bytes are kept.
@@ -42,8 +45,8 @@ final class DedicatedThread: @unchecked Sendable {
             isJoined = true
             start.release()
             throw DeviceError(
-                "the system refused the thread '\(attributes.name)' (\(String(cString: strerror(result)))); raise the "
-                    + "limit of threads (ulimit -u, or a service's TasksMax) or free some memory")
+                "the system refused the thread '\(attributes.name)' (\(String(cString: strerror(result)))); "
+                    + Self.advice)
         }
     }
 
