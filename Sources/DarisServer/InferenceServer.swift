@@ -217,7 +217,8 @@ public final class InferenceServer: Sendable {
             })
         return GRPCListener(
             server: GRPCServer(
-                transport: transport, services: [GRPCService(service: service, version: version, answerLimit: bounds.answer)],
+                transport: transport,
+                services: [GRPCService(service: service, version: version, answerLimit: bounds.answer)],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),
