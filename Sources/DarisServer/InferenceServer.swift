@@ -205,12 +205,11 @@ public final class InferenceServer: Sendable {
                 : .ipv4(host: address.host == "localhost" ? "127.0.0.1" : address.host, port: address.port),
             transportSecurity: security,
             config: .defaults { config in
-                config.compression = .init(enabledAlgorithms: .all)
                 config.rpc.maxRequestPayloadSize = bounds.body
                 // A tensor comes in few pieces, without waiting for leave in between.
-                config.http2.maxFrameSize = 1 << 20
-                config.http2.targetWindowSize = 1 << 24
-                config.http2.maxConcurrentStreams = bounds.requests
+                config.http2.maxFrameSize = CallGuard.window
+                config.http2.targetWindowSize = CallGuard.window
+                config.http2.maxConcurrentStreams = min(bounds.requests, 128)
                 config.connection.maxIdleTime = .nanoseconds(bounds.idle.rawValue)
                 config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accept(connection: $0) }
                 config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { connections.accept(call: $0) }

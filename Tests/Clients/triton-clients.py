@@ -272,7 +272,7 @@ def raw_http(checks, address):
     checks.that(status == 404 and "is nothing that is served here" in json.loads(body)["error"], f"unknown: {body!r}")
     for what, body, headers, words in [
         ("no body", b"", {}, "no body"),
-        ("no JSON", b"hello", {}, "not as it should be"),
+        ("no JSON", b"hello", {}, "is no JSON"),
         ("no inputs", b"{}", {}, "'inputs' is missing"),
         ("a header longer than the body", b"{}", {"Inference-Header-Content-Length": "99"}, "is 99"),
         ("a header that is no number", b"{}", {"Inference-Header-Content-Length": "x"}, "no number"),

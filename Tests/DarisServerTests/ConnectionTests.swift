@@ -20,6 +20,8 @@ struct ConnectionTests {
         table.begin(channels[0])
         #expect(table.opened(channels[2]))
         #expect(channels[0].isActive && !channels[1].isActive)
+        #expect(table.figures == (3, 1), "one of them is about to close")
+        table.closed(channels[1])
         #expect(table.figures == (2, 1))
     }
 
@@ -32,7 +34,7 @@ struct ConnectionTests {
             table.begin(channel)
         }
         #expect(table.standing(busy[0]) == .ordinary && table.standing(busy[1]) == .healthOnly)
-        #expect(!table.opened(EmbeddedChannel()))
+        #expect(!table.opened(EmbeddedChannel()), "none is idle")
         table.finish(busy[1])
         let late = EmbeddedChannel()
         #expect(table.opened(late) && table.standing(late) == .healthOnly)
@@ -73,6 +75,20 @@ struct ConnectionTests {
         #expect(budget.held == 30)
     }
 
+    @Test("what is between two messages does not give way; its next message is as old as its beginning")
+    func messages() {
+        let budget = ByteBudget(limit: 100)
+        let ended = Mutex<[Int]>([])
+        let shares = (0..<3).map { number in budget.share { ended.withLock { $0.append(number) } } }
+        #expect(shares[0].take(30))
+        shares[0].seal()
+        #expect(shares[1].take(30))
+        shares[0].unseal()
+        #expect(shares[0].take(30))
+        #expect(shares[2].take(20))
+        #expect(ended.withLock { $0 } == [1] && budget.held == 80)
+    }
+
     @Test("a share that goes away gives back what it held")
     func release() {
         let budget = ByteBudget(limit: 10)
@@ -87,7 +103,9 @@ struct ConnectionTests {
     func files() throws {
         #expect(try FileLimit.connections(wanted: 1_024, listeners: 2, files: 65_536, open: 100) == 1_024)
         let few = try FileLimit.connections(wanted: 1_024, listeners: 2, files: 1_024, open: 60)
-        #expect(few < 450 && 2 * (few + ConnectionTable.reserve) + 60 + FileLimit.reserve <= 1_024)
+        #expect(
+            few < 450 && 2 * (few + ConnectionTable.reserve + ConnectionTable.closing) + 60 + FileLimit.reserve <= 1_024
+        )
         let error = try #require(throws: ServerError.self) {
             try FileLimit.connections(wanted: 1_024, listeners: 2, files: 240, open: 100)
         }

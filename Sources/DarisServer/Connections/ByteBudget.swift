@@ -7,14 +7,33 @@ import Synchronization
 final class ByteBudget: Sendable {
     private struct Holding {
         var bytes = 0
-        /// Called, once, if it must give way; `nil` when it has arrived in full.
-        var giveWay: (@Sendable () -> Void)?
+        /// The place in the order of beginnings of what arrives now; `nil` when it has arrived in full.
+        var begun: Int?
+        /// Ends the request, if it must give way.
+        let giveWay: @Sendable () -> Void
     }
 
     private struct State {
         var held = 0
         var last = 0
         var holdings: [Int: Holding] = [:]
+
+        mutating func next() -> Int {
+            last += 1
+            return last
+        }
+
+        mutating func remove(_ number: Int) -> Holding? {
+            guard let holding = holdings.removeValue(forKey: number) else { return nil }
+            held -= holding.bytes
+            return holding
+        }
+
+        /// What has been arriving longest.
+        var oldest: Int? {
+            holdings.lazy.filter { $0.value.begun != nil && $0.value.bytes > 0 }
+                .min { $0.value.begun! < $1.value.begun! }?.key
+        }
     }
 
     /// In bytes.
@@ -31,9 +50,9 @@ final class ByteBudget: Sendable {
     /// - Parameter giveWay: called if the request must give way to others; ends it.
     func share(giveWay: @escaping @Sendable () -> Void) -> Share {
         let number = state.withLock { state in
-            state.last += 1
-            state.holdings[state.last] = Holding(giveWay: giveWay)
-            return state.last
+            let number = state.next()
+            state.holdings[number] = Holding(begun: number, giveWay: giveWay)
+            return number
         }
         return Share(budget: self, number: number)
     }
@@ -64,11 +83,10 @@ final class ByteBudget: Sendable {
             let isTaken = budget.state.withLock { state in
                 guard state.holdings[number] != nil else { return false }
                 while state.held + bytes > budget.limit {
-                    guard let oldest = state.holdings.lazy.filter({ $0.value.giveWay != nil }).map(\.key).min(),
-                        oldest != number, let holding = state.holdings.removeValue(forKey: oldest)
-                    else { return false }
-                    state.held -= holding.bytes
-                    if let call = holding.giveWay { calls.append(call) }
+                    guard let oldest = state.oldest, oldest != number, let holding = state.remove(oldest) else {
+                        return false
+                    }
+                    calls.append(holding.giveWay)
                 }
                 state.held += bytes
                 state.holdings[number]?.bytes += bytes
@@ -88,14 +106,21 @@ final class ByteBudget: Sendable {
             }
         }
 
-        /// The request has arrived in full, and gives way no more.
-        func seal() { budget.state.withLock { $0.holdings[number]?.giveWay = nil } }
+        /// What arrives, if anything, has arrived in full, and gives way no more.
+        func seal() { budget.state.withLock { $0.holdings[number]?.begun = nil } }
+
+        /// Something more begins to arrive, unless it does already.
+        func unseal() {
+            budget.state.withLock { state in
+                guard let holding = state.holdings[number], holding.begun == nil else { return }
+                let place = state.next()
+                state.holdings[number]?.begun = place
+            }
+        }
 
         /// Gives everything back.
         func release() {
-            budget.state.withLock { state in
-                if let holding = state.holdings.removeValue(forKey: number) { state.held -= holding.bytes }
-            }
+            budget.state.withLock { _ = $0.remove(number) }
         }
     }
 }

@@ -15,6 +15,8 @@ final class ConnectionTable: Sendable {
 
     /// Connections beyond the limit, for health alone.
     static let reserve = 32
+    /// Connections that may be about to close: with TLS that takes a while.
+    static let closing = 32
 
     private struct Entry {
         let channel: any Channel
@@ -24,6 +26,8 @@ final class ConnectionTable: Sendable {
         /// When it had a request last, or opened.
         var idleSince = NIODeadline.now()
         var onClose: [Int: @Sendable () -> Void] = [:]
+        /// Whether it makes room for another, and is about to close.
+        var isClosing = false
     }
 
     private struct State {
@@ -35,13 +39,20 @@ final class ConnectionTable: Sendable {
 
         mutating func remove(_ id: ObjectIdentifier) -> Entry? {
             guard let entry = entries.removeValue(forKey: id) else { return nil }
-            count[entry.standing, default: 0] -= 1
+            if !entry.isClosing { count[entry.standing, default: 0] -= 1 }
             return entry
         }
 
-        func longestIdle(_ standing: Standing) -> ObjectIdentifier? {
-            entries.lazy.filter { $0.value.standing == standing && $0.value.requests == 0 }
-                .min { $0.value.idleSince < $1.value.idleSince }?.key
+        /// Has the connection that has been idle longest make room.
+        mutating func evict(_ standing: Standing) -> (any Channel)? {
+            let idle = entries.lazy.filter {
+                $0.value.standing == standing && $0.value.requests == 0 && !$0.value.isClosing
+            }
+            guard let id = idle.min(by: { $0.value.idleSince < $1.value.idleSince })?.key else { return nil }
+            entries[id]?.isClosing = true
+            count[standing, default: 0] -= 1
+            evicted += 1
+            return entries[id]?.channel
         }
     }
 
@@ -49,7 +60,7 @@ final class ConnectionTable: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter limit: the most connections at a time, without the reserve.
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) { self.limit = min(limit, .max / 2) }
 
     /// Connections that are open, and those that were closed to make room.
     var figures: (open: Int, evicted: Int) { state.withLock { ($0.entries.count, $0.evicted) } }
@@ -59,13 +70,15 @@ final class ConnectionTable: Sendable {
     /// - Returns: whether there was room, at least in the reserve; if not, the connection should be closed.
     func opened(_ channel: any Channel) -> Bool {
         let (isTaken, victim): (Bool, (any Channel)?) = state.withLock { state in
-            guard !state.isEnding else { return (false, nil) }
+            guard !state.isEnding, state.entries.count < limit + Self.reserve + Self.closing else {
+                state.evicted += 1
+                return (false, nil)
+            }
             for (standing, limit) in [(Standing.ordinary, limit), (.healthOnly, Self.reserve)] {
                 var victim: (any Channel)?
                 if state.count[standing, default: 0] >= limit {
-                    guard let idle = state.longestIdle(standing) else { continue }
-                    victim = state.remove(idle)?.channel
-                    state.evicted += 1
+                    guard let evicted = state.evict(standing) else { continue }
+                    victim = evicted
                 }
                 state.entries[ObjectIdentifier(channel)] = Entry(channel: channel, standing: standing)
                 state.count[standing, default: 0] += 1
@@ -82,6 +95,15 @@ final class ConnectionTable: Sendable {
     func closed(_ channel: any Channel) {
         let entry = state.withLock { $0.remove(ObjectIdentifier(channel)) }
         for call in entry?.onClose.values.map({ $0 }) ?? [] { call() }
+    }
+
+    /// Makes the calls that wait for a connection's end, as its client has gone; the connection is yet to close.
+    func left(_ channel: any Channel) {
+        let calls = state.withLock { state in
+            defer { state.entries[ObjectIdentifier(channel)]?.onClose = [:] }
+            return state.entries[ObjectIdentifier(channel)].map { Array($0.onClose.values) }
+        }
+        for call in calls ?? [] { call() }
     }
 
     /// A request of a connection has begun to arrive.
@@ -155,4 +177,6 @@ enum ConnectionSignal: Sendable {
     case finish(InferenceError)
     /// Answer what is unanswered with this error, and close.
     case refuse(InferenceError)
+    /// Keep this share of bytes until the answer that begins now has been taken.
+    case hold(ByteBudget.Share)
 }

@@ -15,6 +15,10 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private let limit: TimeAmount
     private var receiving: Scheduled<Void>?
     private var sending: Scheduled<Void>?
+    /// The limits of answers that are whole, but have not been taken.
+    private var unsent: [Scheduled<Void>?] = []
+    /// What the answer that has begun holds of the server's bytes.
+    private var held: ByteBudget.Share?
     /// Requests that have begun to arrive and are not answered in full.
     private var requests = 0
     /// Whether the client waits for leave to send the body of the last request.
@@ -81,12 +85,15 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             requests -= 1
-            table.finish(context.channel)
             let isSent = promise ?? context.eventLoop.makePromise(of: Void.self)
+            let (timer, share) = (sending, held)
+            (sending, held) = (nil, nil)
+            unsent.append(timer)
             isSent.futureResult.assumeIsolated().whenComplete { [self, closesAfterAnswer] _ in
-                sending?.cancel()
-                sending = nil
-                if closesAfterAnswer { linger(context) }
+                unsent.removeFirst()?.cancel()
+                share?.release()
+                table.finish(context.channel)
+                if closesAfterAnswer, context.channel.isActive { linger(context) }
             }
             context.write(data, promise: isSent)
         }
@@ -100,6 +107,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .proceed: break
         case .finish(let error) where receiving != nil: refuse(error, context)
         case .finish: closesAfterAnswer = true
+        case .hold(let share): held = share
         case .refuse(let error): refuse(error, context)
         case nil: context.triggerUserOutboundEvent(event, promise: promise)
         }
@@ -108,8 +116,9 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
             // A client that closes its side has gone: none that waits for an answer does so.
-            end(context)
-            if isRefused { context.close(promise: nil) }
+            table.left(context.channel)
+            receiving?.cancel()
+            receiving = close(context, in: isRefused ? .zero : limit)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -154,6 +163,8 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         receiving = nil
         sending?.cancel()
         sending = nil
+        for timer in unsent { timer?.cancel() }
+        held = nil
         table.closed(context.channel)
     }
 }

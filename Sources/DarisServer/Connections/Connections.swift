@@ -10,7 +10,7 @@ final class Connections: Sendable {
     let budget: ByteBudget
     /// Streams of gRPC, each a call.
     private let calls = ConnectionTable(limit: .max)
-    private let receive: Nanoseconds
+    private let limits: CallGuard.Limits
     /// How long a connection of gRPC may have no call before it is closed as it is. The library asks the client for its
     /// consent first, when it has been idle as long as it may; a silent client does not give it.
     private let longestIdle: TimeAmount
@@ -30,7 +30,9 @@ final class Connections: Sendable {
         http = ConnectionTable(limit: limit)
         grpc = ConnectionTable(limit: limit)
         budget = ByteBudget(limit: bounds.memory)
-        receive = bounds.receive
+        limits = CallGuard.Limits(
+            budget: budget, body: bounds.body, receive: .nanoseconds(bounds.receive.rawValue),
+            idle: .nanoseconds(bounds.idle.rawValue))
         longestIdle = .nanoseconds(bounds.idle.rawValue) + .seconds(1)
     }
 
@@ -72,9 +74,9 @@ final class Connections: Sendable {
                 connection.eventLoop.scheduleTask(in: .milliseconds(100)) { connection.close(promise: nil) }
             }
         }
-        return call.eventLoop.makeCompletedFuture { [budget, receive] in
+        return call.eventLoop.makeCompletedFuture { [limits] in
             try call.pipeline.syncOperations.addHandler(
-                CallGuard(budget: budget, receive: receive, isHealthOnly: isRefused), position: .first)
+                CallGuard(limits, channel: call, isHealthOnly: isRefused), position: .first)
         }
     }
 }

@@ -24,15 +24,18 @@ public enum FileLimit {
     static func connections(
         wanted: Int, listeners: Int, files: Int = current, open: Int = openFiles
     ) throws(ServerError) -> Int {
-        let left = (files - open - reserve) / max(1, listeners) - ConnectionTable.reserve
+        let left = (files - open - reserve) / max(1, listeners) - beyond
         guard left >= min(wanted, leastConnections) else {
             throw ServerError(
                 "this process may have only \(files) files open, of which \(open) are: too few to take connections; "
-                    + "raise the limit ('ulimit -n \(open + (wanted + ConnectionTable.reserve) * listeners + reserve)', "
+                    + "raise the limit ('ulimit -n \(open + (wanted + beyond) * listeners + reserve)', "
                     + "LimitNOFILE in a unit of systemd)")
         }
         return min(wanted, left)
     }
+
+    /// Connections of a listener beyond its limit.
+    private static let beyond = ConnectionTable.reserve + ConnectionTable.closing
 
     private static var resource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }
 

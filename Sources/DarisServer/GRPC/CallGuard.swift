@@ -4,122 +4,260 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Watches one call below the library: refuses headers that it cannot bear, has each message arrive and each answer be taken
-/// in time, and counts the bytes of messages that are not answered.
+/// Watches one call below the library: refuses headers that it cannot bear, decompresses messages within their limit, has each
+/// arrive and each answer be taken in time, and counts the bytes of both.
+///
+/// What arrives is read on whether the call's handler takes it or not, so that all of it is counted; only a stream with many
+/// unanswered messages waits, and has its window counted instead.
 final class CallGuard: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
     typealias InboundOut = HTTP2Frame.FramePayload
     typealias OutboundIn = HTTP2Frame.FramePayload
     typealias OutboundOut = HTTP2Frame.FramePayload
 
-    private let budget: ByteBudget
-    private let limit: TimeAmount
+    /// What a call may do.
+    struct Limits: Sendable {
+        let budget: ByteBudget
+        /// Bytes of a message, decompressed too.
+        let body: Int
+        /// How long a message may take to arrive, and an answer to be taken.
+        let receive: TimeAmount
+        /// How long a stream may have no message.
+        let idle: TimeAmount
+    }
+
+    /// Bytes of a call that may be on their way.
+    static let window = 1 << 20
+    /// The most unanswered messages of a stream that are read before it waits.
+    private static let messageLimit = 80
+
+    private let limits: Limits
     /// Whether the call may ask for health alone.
     private let isHealthOnly: Bool
-    private var share: ByteBudget.Share?
+    private let share: ByteBudget.Share
+    /// Whether there may be more than one message.
+    private var isStream = false
+    /// The compression of messages that say that they are compressed.
+    private var encoding: String?
+    private var compressed = ByteBuffer()
     private var received = MessageFraming()
     private var sent = MessageFraming()
     /// The sizes of messages that are not answered.
     private var unanswered: [Int] = []
+    private var isWaiting = false
     private var receiving: Scheduled<Void>?
     private var sending: Scheduled<Void>?
     /// Whether the client has sent all that it will.
     private var hasArrived = false
     private var isAnswering = false
-    private var isRefused = false
+    /// Whether the answer is whole, and what still comes of no interest.
+    private var isAnswered = false
 
-    /// - Parameter receive: how long a message may take from its first byte to its last, the first one from the headers, and an
-    ///   answer to be taken.
-    init(budget: ByteBudget, receive: Nanoseconds, isHealthOnly: Bool) {
-        self.budget = budget
-        limit = .nanoseconds(receive.rawValue)
+    init(_ limits: Limits, channel: any Channel, isHealthOnly: Bool) {
+        self.limits = limits
         self.isHealthOnly = isHealthOnly
+        let refusal = limits.budget.refusal
+        share = limits.budget.share {
+            channel.triggerUserOutboundEvent(ConnectionSignal.refuse(refusal), promise: nil)
+        }
     }
 
+    // MARK: - What arrives
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefused else { return }
+        guard !isAnswered else { return }
         switch unwrapInboundIn(data) {
         case .headers(var payload):
             do throws(InferenceError) {
-                payload.headers = try HeaderGuard.checked(payload.headers)
-                let method = payload.headers.first(name: ":path")?.split(separator: "/").last ?? ""
-                if isHealthOnly, Gate.Purpose(method: String(method)) != .health {
-                    throw InferenceError(
-                        .refused, "the server is ending, or has as many connections as it may, all busy")
-                }
+                payload.headers = try headers(payload.headers)
             } catch {
                 return refuse(error, context)
             }
-            if payload.endStream { hasArrived = true } else { expect(context) }
+            if payload.endStream { arrived() } else { expect(context, within: limits.receive) }
             context.fireChannelRead(wrapInboundOut(.headers(payload)))
         case .data(let payload):
-            guard take(payload, context) else { return refuse(budget.refusal, context) }
-            context.fireChannelRead(data)
+            guard case .byteBuffer(let buffer) = payload.data else { return context.fireChannelRead(data) }
+            do throws(InferenceError) {
+                share.unseal()
+                guard share.take(buffer.readableBytes) else { throw limits.budget.refusal }
+                guard let plain = try decompressed(buffer) else {
+                    if payload.endStream { context.fireChannelRead(Self.end) }
+                    return follow(complete: [], isEnd: payload.endStream, context)
+                }
+                let complete = received.read(plain)
+                unanswered += complete
+                guard isStream || unanswered.count <= 1 else {
+                    throw InferenceError(.invalid, "the call has one message, and more have come")
+                }
+                follow(complete: complete, isEnd: payload.endStream, context)
+                context.fireChannelRead(
+                    wrapInboundOut(.data(.init(data: .byteBuffer(plain), endStream: payload.endStream))))
+            } catch {
+                refuse(error, context)
+            }
         default: context.fireChannelRead(data)
         }
     }
 
-    private func take(_ payload: HTTP2Frame.FramePayload.Data, _ context: ChannelHandlerContext) -> Bool {
-        guard case .byteBuffer(let buffer) = payload.data else { return true }
-        let share = share ?? makeShare(context)
-        let complete = received.read(buffer)
-        unanswered += complete
-        if payload.endStream {
-            hasArrived = true
-            share.seal()
+    private static var end: NIOAny {
+        NIOAny(HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(ByteBuffer()), endStream: true)))
+    }
+
+    private func headers(_ headers: HPACKHeaders) throws(InferenceError) -> HPACKHeaders {
+        var headers = try HeaderGuard.checked(headers)
+        // Trailers have none.
+        guard let path = headers.first(name: ":path") else { return headers }
+        let method = path.split(separator: "/").last.map(String.init) ?? ""
+        if isHealthOnly, Gate.Purpose(method: method) != .health {
+            throw InferenceError(.refused, "the server is ending, or has as many connections as it may, all busy")
         }
-        if payload.endStream || !received.isInMessage {
+        isStream = method == "ModelStreamInfer"
+        // The library's own decompression does not end for a message that is cut off, nor is what it makes counted.
+        if let name = headers.first(name: "grpc-encoding"), name == "gzip" || name == "deflate" {
+            encoding = name
+            headers.remove(name: "grpc-encoding")
+        }
+        return headers
+    }
+
+    /// Data as it was before its messages were compressed; `nil` if none of them is complete.
+    private func decompressed(_ buffer: ByteBuffer) throws(InferenceError) -> ByteBuffer? {
+        guard let encoding else { return buffer }
+        compressed.writeImmutableBuffer(buffer)
+        var plain = ByteBuffer()
+        while let flag = compressed.getInteger(at: compressed.readerIndex, as: UInt8.self),
+            let length = compressed.getInteger(at: compressed.readerIndex + 1, as: UInt32.self).map({ Int($0) })
+        {
+            guard length <= limits.body else {
+                throw InferenceError(.invalid, "the message is larger than \(limits.body) bytes, the limit here")
+            }
+            guard compressed.readableBytes >= 5 + length else { break }
+            compressed.moveReaderIndex(forwardBy: 5)
+            var message = compressed.readSlice(length: length) ?? ByteBuffer()
+            if flag == 1 {
+                message = try Compression.decoded(message, encoding: encoding, limit: limits.body) {
+                    [share, limits] bytes throws(InferenceError) in
+                    guard share.take(bytes) else { throw limits.budget.refusal }
+                }
+                share.give(back: length)
+            }
+            plain.writeInteger(flag == 1 ? 0 : flag)
+            plain.writeInteger(UInt32(message.readableBytes))
+            plain.writeImmutableBuffer(message)
+        }
+        compressed.discardReadBytes()
+        return plain.readableBytes > 0 ? plain : nil
+    }
+
+    /// Keeps the time of what arrives.
+    private func follow(complete: [Int], isEnd: Bool, _ context: ChannelHandlerContext) {
+        if isEnd { return arrived() }
+        let isInMessage = received.isInMessage || compressed.readableBytes > 0
+        if !isInMessage { share.seal() }
+        // A call of one message is over when its client says so.
+        guard isStream else { return }
+        if isInMessage {
+            if !complete.isEmpty || receiving == nil { expect(context, within: limits.receive) }
+        } else if unanswered.isEmpty {
+            expect(context, within: limits.idle)
+        } else {
             receiving?.cancel()
             receiving = nil
-        } else if !complete.isEmpty || receiving == nil {
-            expect(context)
         }
-        return share.take(buffer.readableBytes)
     }
 
-    private func makeShare(_ context: ChannelHandlerContext) -> ByteBudget.Share {
-        let (channel, refusal) = (context.channel, budget.refusal)
-        let made = budget.share { channel.triggerUserOutboundEvent(ConnectionSignal.refuse(refusal), promise: nil) }
-        share = made
-        return made
+    private func arrived() {
+        hasArrived = true
+        share.seal()
+        receiving?.cancel()
+        receiving = nil
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        if isStream, !isAnswered, !isWaiting, unanswered.count >= Self.messageLimit {
+            guard share.take(Self.window) else { return refuse(limits.budget.refusal, context) }
+            isWaiting = true
+        }
+        read(context: context)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if !isWaiting { context.read() }
+    }
+
+    // MARK: - What is answered
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard !isRefused else {
+        guard !isAnswered else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
         isAnswering = true
-        if case .data(let payload) = unwrapOutboundIn(data), case .byteBuffer(let buffer) = payload.data {
-            // Answers need not come in the order of requests; in the end the bytes are the same.
-            for _ in sent.read(buffer) where !unanswered.isEmpty { share?.give(back: unanswered.removeFirst()) }
+        switch unwrapOutboundIn(data) {
+        case .data(let payload):
+            guard case .byteBuffer(let buffer) = payload.data else { break }
+            let count = buffer.readableBytes
+            guard share.take(count) else {
+                promise?.fail(ChannelError.ioOnClosedChannel)
+                return refuse(limits.budget.refusal, context)
+            }
+            let isSent = promise ?? context.eventLoop.makePromise(of: Void.self)
+            isSent.futureResult.whenComplete { [share] _ in share.give(back: count) }
+            answered(sent.read(buffer).count, context)
+            return context.write(data, promise: isSent)
+        case .headers(let payload) where payload.endStream:
+            isAnswered = true
+            takenInTime(context, limits.receive)
+        default: break
         }
-        if case .headers(let payload) = unwrapOutboundIn(data), payload.endStream { takenInTime(context) }
         context.write(data, promise: promise)
     }
 
+    /// Gives back the bytes of messages that are answered. Answers need not come in the order of requests; in the end the
+    /// bytes are the same.
+    private func answered(_ count: Int, _ context: ChannelHandlerContext) {
+        for _ in 0..<min(count, unanswered.count) { share.give(back: unanswered.removeFirst()) }
+        if isWaiting, unanswered.count < Self.messageLimit {
+            isWaiting = false
+            share.give(back: Self.window)
+            context.read()
+        }
+        if isStream, !hasArrived, unanswered.isEmpty, !received.isInMessage { expect(context, within: limits.idle) }
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        if !context.channel.isWritable {
+            takenInTime(context, limits.receive)
+        } else if !isAnswered {
             sending?.cancel()
             sending = nil
-        } else {
-            takenInTime(context)
         }
         context.fireChannelWritabilityChanged()
     }
 
     /// Ends the call if its client does not take in time what it is answered.
-    private func takenInTime(_ context: ChannelHandlerContext) {
+    private func takenInTime(_ context: ChannelHandlerContext, _ time: TimeAmount) {
         let channel = context.channel
         sending?.cancel()
-        sending = context.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+        sending = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
     }
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        guard isAnswered, !hasArrived else { return }
+        // Nothing that the client still sends is of interest: the call ends when it has had time to take its answer.
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+    }
+
+    // MARK: - Its end
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         switch event as? ConnectionSignal {
         case .finish(let error) where !hasArrived: refuse(error, context)
         case .refuse(let error): refuse(error, context)
-        case .finish, .proceed: break
+        case .finish, .proceed, .hold: break
         case nil: context.triggerUserOutboundEvent(event, promise: promise)
         }
     }
@@ -136,24 +274,23 @@ final class CallGuard: ChannelDuplexHandler {
         receiving = nil
         sending?.cancel()
         sending = nil
-        share?.release()
-        share = nil
+        share.release()
     }
 
-    /// Refuses the call unless a message has arrived in time.
-    private func expect(_ context: ChannelHandlerContext) {
+    /// Refuses the call unless more has arrived in time.
+    private func expect(_ context: ChannelHandlerContext, within time: TimeAmount) {
         receiving?.cancel()
         let late = InferenceError(.tooLate, "the request took too long to arrive")
         let channel = context.channel
-        receiving = context.eventLoop.scheduleTask(in: limit) {
+        receiving = context.eventLoop.scheduleTask(in: time) {
             channel.triggerUserOutboundEvent(ConnectionSignal.refuse(late), promise: nil)
         }
     }
 
     /// Ends the call with an error's status.
     private func refuse(_ error: InferenceError, _ context: ChannelHandlerContext) {
-        guard !isRefused else { return }
-        isRefused = true
+        guard !isAnswered else { return }
+        isAnswered = true
         end()
         let status = RPCError(error)
         var headers: HPACKHeaders = isAnswering ? [:] : [":status": "200", "content-type": "application/grpc"]
@@ -162,6 +299,7 @@ final class CallGuard: ChannelDuplexHandler {
         let channel = context.channel
         let isSent = context.eventLoop.makePromise(of: Void.self)
         isSent.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        takenInTime(context, .seconds(1))
         context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: isSent)
     }
 

@@ -89,7 +89,7 @@ struct OpenInferenceRoutes: Sendable {
             do { answer = try result.get() } catch let error as InferenceError { throw error } catch {
                 throw InferenceError(.failed, "\(error)")
             }
-            return try response(answer, accepting: request.headers[.acceptEncoding], share)
+            return try response(answer, context, accepting: request.headers[.acceptEncoding], share)
         } catch {
             share.release()
             return HTTPReply.error(error)
@@ -174,7 +174,7 @@ struct OpenInferenceRoutes: Sendable {
             guard header == nil, encoding == nil || encoding == "identity", let headerLength,
                 body.readableBytes >= headerLength, announced.map({ body.readableBytes < $0 }) ?? true
             else { return }
-            let early = try Self.header(body, headerLength)
+            let early = try readHeader()
             try routes.service.admit(
                 model: model, version: version, priority: early.priority, timeout: early.timeout())
             header = early
@@ -188,11 +188,27 @@ struct OpenInferenceRoutes: Sendable {
                 [share] bytes throws(InferenceError) in
                 guard share.take(bytes) else { throw budget.refusal }
             }
-            let known = if let header { header } else { try Self.header(body, headerLength) }
+            let known = if let header { header } else { try readHeader() }
             return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
                 try RequestDecoding.request(known, bytes, model: model, version: version)
             }
         }
+
+        /// Reads the JSON, which takes much more memory than its bytes for a while.
+        private func readHeader() throws(InferenceError) -> RequestDecoding.Header {
+            let bytes = Self.jsonFactor * min(headerLength ?? body.readableBytes, body.readableBytes)
+            guard bytes <= routes.budget.limit / 2 else {
+                throw InferenceError(
+                    .invalid,
+                    "JSON of \(bytes / Self.jsonFactor) bytes takes more memory to read than there is for it; send tensors "
+                        + "as bytes behind it ('binary_data_size')")
+            }
+            guard share.take(bytes) else { throw routes.budget.refusal }
+            defer { share.give(back: bytes) }
+            return try Self.header(body, headerLength)
+        }
+
+        private static let jsonFactor = 8
 
         private static func header(_ body: ByteBuffer, _ length: Int?) throws(InferenceError) -> RequestDecoding.Header
         {
@@ -203,7 +219,7 @@ struct OpenInferenceRoutes: Sendable {
     }
 
     private func response(
-        _ answer: InferenceResponse, accepting encodings: String?, _ share: ByteBudget.Share
+        _ answer: InferenceResponse, _ context: ServerContext, accepting encodings: String?, _ share: ByteBudget.Share
     ) throws(InferenceError) -> Response {
         let body = try ResponseEncoding.body(answer, limit: bounds.answer)
         guard share.take(body.bytes.count) else { throw budget.refusal }
@@ -215,12 +231,8 @@ struct OpenInferenceRoutes: Sendable {
             bytes = compressed
             response.headers[.contentEncoding] = encoding
         }
-        // The share is held until the answer has been taken.
-        response.body = ResponseBody(contentLength: bytes.readableBytes) { [bytes] writer in
-            defer { share.release() }
-            try await writer.write(bytes)
-            try await writer.finish(nil)
-        }
+        context.channel.triggerUserOutboundEvent(ConnectionSignal.hold(share), promise: nil)
+        response.body = .init(byteBuffer: bytes)
         return response
     }
 }
