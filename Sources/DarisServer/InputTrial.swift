@@ -123,6 +123,8 @@ package enum InputTrial {
 
         let call = bytes.withUnsafeBytes { try? InferCallDeserializer.deserialize($0) }
         let message = try? Inference_ModelInferRequest(serializedBytes: bytes)
+        // Two bytes are the least that a field takes.
+        if call == nil, bytes.count > 2 * InferCallDeserializer.fieldLimit { return .refused("too many fields") }
         guard (call == nil) == (message == nil) else { return .differs("one way reads it, the other does not") }
         guard let call, var message else { return .refused("no ModelInferRequest") }
         guard call.message.rawInputContents.isEmpty,

@@ -117,6 +117,18 @@ struct GRPCCodingTests {
         #expect(call.rawContents == [[1], [5, 6]] && call.message.rawInputContents.isEmpty)
     }
 
+    @Test("more inputs than any model has are refused before they take memory", arguments: [[], [0x9b, 6, 0x9c, 6]])
+    func countless(before: [UInt8]) throws {
+        let limit = InferCallDeserializer.fieldLimit
+        func read(_ count: Int) throws -> InferCall {
+            let bytes = before + (0..<count).flatMap { _ in [0x2a, 0] as [UInt8] }
+            return try bytes.withUnsafeBytes { try InferCallDeserializer.deserialize($0) }
+        }
+        #expect(try read(limit - 1).message.inputs.count == limit - 1)
+        let error = try #require(throws: (any Error).self) { try read(limit + 1) }
+        #expect("\(error)".contains("more than \(limit) inputs"))
+    }
+
     @Test("an answer has its elements as bytes, in the order of its outputs")
     func answer() {
         let response = InferenceResponse(

@@ -18,12 +18,19 @@ struct InferAnswer: Sendable {
 }
 
 struct InferCallDeserializer: MessageDeserializer {
+    /// The most fields of a message beside elements: a tensor that takes two bytes there takes more than a hundred here.
+    static let fieldLimit = 16_384
+
     func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> InferCall {
         try bytes.withUnsafeBytes { try Self.deserialize($0) }
     }
 
     static func deserialize(_ bytes: UnsafeRawBufferPointer) throws(RPCError) -> InferCall {
-        let (rest, contents) = RawContents.split(bytes, field: 7)
+        guard let (rest, contents) = RawContents.split(bytes, field: 7, limit: fieldLimit) else {
+            throw RPCError(
+                code: .invalidArgument,
+                message: "the message has more than \(fieldLimit) inputs, outputs and parameters, the limit here")
+        }
         do {
             var message = try Inference_ModelInferRequest(serializedBytes: rest)
             // Those behind something that `split` leaves to others.
@@ -61,11 +68,14 @@ struct InferAnswerSerializer: MessageSerializer {
 
 /// One repeated field of bytes of a message in the wire format of protocol buffers, apart from the rest.
 enum RawContents {
-    /// A message without the field, and the field's values. From where the message is not as it should be, all is left to
-    /// whoever reads the rest.
-    static func split(_ message: UnsafeRawBufferPointer, field: UInt64) -> (rest: [UInt8], contents: [[UInt8]]) {
+    /// A message without the field, and the field's values; `nil` if it has more than `limit` other fields. From where the
+    /// message is not as it should be, all is left to whoever reads the rest.
+    static func split(
+        _ message: UnsafeRawBufferPointer, field: UInt64, limit: Int
+    ) -> (rest: [UInt8], contents: [[UInt8]])? {
         var rest: [UInt8] = []
         var contents: [[UInt8]] = []
+        var others = 0
         var reader = Reader(bytes: message)
         while reader.position < message.count {
             let start = reader.position
@@ -76,6 +86,8 @@ enum RawContents {
             if key == field << 3 | 2 {
                 contents.append([UInt8](message[value]))
             } else {
+                others += 1
+                guard others <= limit else { return nil }
                 rest += message[start..<reader.position]
             }
         }
@@ -110,7 +122,7 @@ enum RawContents {
             return nil
         }
 
-        /// Where a field's value is, without its length; groups have no such place.
+        /// Where a field's value is, without its length.
         mutating func value(ofType type: UInt64) -> Range<Int>? {
             switch type {
             case 0:
@@ -118,9 +130,25 @@ enum RawContents {
                 return varint().map { _ in start..<position }
             case 1: return skip(8)
             case 2: return varint().flatMap { skip($0) }
+            case 3: return group()
             case 5: return skip(4)
             default: return nil
             }
+        }
+
+        /// A group, to the end of it; whether the ends are those of what they end is left to whoever reads the rest.
+        private mutating func group() -> Range<Int>? {
+            let start = position
+            var depth = 1
+            while depth > 0 {
+                guard let key = varint() else { return nil }
+                switch key & 7 {
+                case 3: depth += 1
+                case 4: depth -= 1
+                default: guard value(ofType: key & 7) != nil else { return nil }
+                }
+            }
+            return start..<position
         }
 
         private mutating func skip(_ count: UInt64) -> Range<Int>? {
