@@ -86,6 +86,7 @@ package enum InputTrial {
         do throws(InferenceError) {
             let checked = try HeaderGuard.checked(HPACKHeaders(headers))
             let timeouts = checked["grpc-timeout"]
+            for timeout in timeouts { _ = HeaderGuard.timeout(timeout) }
             guard timeouts.count <= 1, timeouts.allSatisfy(isReadableTimeout) else {
                 return .differs("the timeouts \(timeouts)")
             }
