@@ -1,5 +1,5 @@
 public import DarisConfiguration
-import DarisCore
+public import DarisCore
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
@@ -12,6 +12,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
+import Synchronization
 
 /// Listens for clients and answers them until it is told to end.
 ///
@@ -28,6 +29,7 @@ public final class InferenceServer: Sendable {
     private let feed: LiveFeed
     private let reloader: TimedCertificateReloader?
     private let ending = AsyncStream<Void>.makeStream()
+    private let ended = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Checks what can be checked before anybody is listened to.
     ///
@@ -90,8 +92,15 @@ public final class InferenceServer: Sendable {
     /// Has `run` end: no more requests are taken, those that came are answered as far as the drain limit allows, and refused
     /// after it.
     public func end() {
+        ended.withLock { if $0 == nil { $0 = .now } }
         service.drain()
         ending.continuation.finish()
+    }
+
+    /// What is left of the drain limit.
+    public var drainTimeLeft: Nanoseconds {
+        let spent = ended.withLock { $0 }.map { Nanoseconds($0.duration(to: .now)) } ?? .zero
+        return max(.zero, settings.bounds.drain - spent)
     }
 
     /// Serves until `end`.
@@ -132,7 +141,7 @@ public final class InferenceServer: Sendable {
     ///
     /// - Returns: how many were left.
     private func drain(_ connections: Connections, _ group: ServiceGroup) async -> Int {
-        let limit = ContinuousClock.now + .nanoseconds(settings.bounds.drain.rawValue)
+        let limit = ContinuousClock.now + .nanoseconds(drainTimeLeft.rawValue)
         func wait(until end: ContinuousClock.Instant, while condition: () -> Bool) async {
             while condition(), .now < end { try? await Task.sleep(for: .milliseconds(5)) }
         }

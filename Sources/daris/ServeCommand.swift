@@ -135,10 +135,8 @@ struct ServeCommand: ParsableCommand {
             }
         }
         executor.interrupt()
-        // By now the drain limit is used up, or all requests are answered and only periodic jobs run.
-        let isDrained = (try? served.get()) == 0
-        let outcome = executor.waitForEnd(
-            drainLimit: isDrained ? taskSet.serve.bounds.drain : .milliseconds(Int64(100)))
+        // By now all requests are answered and only periodic jobs run, or the drain limit is used up.
+        let outcome = executor.waitForEnd(drainLimit: max(server.drainTimeLeft, .milliseconds(Int64(100))))
         interruption.end()
         if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
             prepared.device.shutDown()

@@ -123,7 +123,7 @@ def crashes(http, grpc, random_):
     """Requests that end the process that runs them."""
     body = json.dumps({"inputs": [
         {"name": "a", "datatype": "INT64", "shape": [1], "data": [-2 ** 63]},
-        {"name": "b", "datatype": "INT64", "shape": [1], "data": [-1]}]}).encode()
+        {"name": "b", "datatype": "INT64", "shape": [1], "data": [1]}]}).encode()
     infer(http, body, "quotient")
     time.sleep(0.5)
 
@@ -186,8 +186,11 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         save_sums(folder)
-        save(folder, "quotient", [helper.make_node("Div", ["a", "b"], ["c"])],
-             [("a", TensorProto.INT64, [1]), ("b", TensorProto.INT64, [1])], [("c", TensorProto.INT64, [1])])
+        # a / (b - 2): for b of 0 and 1, which models are measured with, that is no division by 0.
+        save(folder, "quotient",
+             [helper.make_node("Sub", ["b", "two"], ["d"]), helper.make_node("Div", ["a", "d"], ["c"])],
+             [("a", TensorProto.INT64, [1]), ("b", TensorProto.INT64, [1])], [("c", TensorProto.INT64, [1])],
+             [helper.make_tensor("two", TensorProto.INT64, [1], [2])])
         (folder / "siege.yaml").write_text(SET.format(folder=folder))
         server = Unread([daris, "serve", folder / "siege.yaml", "--log-level", "debug"])
         pid = server.process.pid
