@@ -168,13 +168,13 @@ def cancelling(checks, server):
 
     before = figures()
     late = sum(fails(lambda: client.infer("slow", [image], client_timeout=0.002), "Deadline") for _ in range(20))
-    # Some may not have left their client in time.
+    # Some may not have left their client in time, or been given up by it just before the server saw their deadline.
     begin = time.monotonic()
     while metric(server.http, "daris_requests_in_flight") > 0 and time.monotonic() - begin < 30:
         time.sleep(0.05)
     after = [now - then for now, then in zip(figures(), before)]
     checks.that(
-        late > 0 and after[0] >= 20 - late and after[1] > 0 and after[2] == 0,
+        late > 0 and 20 - late <= after[0] < 20 and after[1] > 0,
         f"of 20 calls {late} are too late; answered, too late, given up: {after}")
     client.close()
 

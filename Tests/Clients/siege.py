@@ -50,7 +50,7 @@ tasks:
   - {{name: later, model: net, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 6}}
   - {{name: sums, model: sums, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 4}}
   - {{name: quotient, model: quotient, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 2}}
-serve: {{http: "127.0.0.1:0", grpc: "127.0.0.1:0", limits: {{receive: 5 s, idle: 10 s, memory: 256 MiB}}}}
+serve: {{http: "127.0.0.1:0", grpc: "127.0.0.1:0", limits: {{receive: 5 s, idle: 10 s, memory: 128 MiB}}}}
 """
 
 
