@@ -24,7 +24,7 @@ struct LogOptions: ParsableArguments {
                 let line = Mutex<[UInt8]>([])
                 let handler = JSONLogHandler(label: "daris") { bytes in line.withLock { $0 = bytes } }
                 Logger(label: "daris") { _ in handler }.warning(
-                    "lines of the log were lost here, since nobody read them in time", metadata: ["lost": "\(lost)"])
+                    "lines of the log were lost here, since they were not read in time", metadata: ["lost": "\(lost)"])
                 return String(decoding: line.withLock { $0 }, as: UTF8.self)
             }
         }

@@ -98,7 +98,7 @@ public struct CacheFolder: Sendable {
         return isWhole ? Set(expected.keys) : nil
     }
 
-    /// The bytes of a file that nobody else may have written; never those of one that a link names.
+    /// The bytes of a file that no other user may have written; never those of one that a link names.
     private static func content(_ path: String) -> Data? {
         let file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -153,7 +153,7 @@ public struct CacheFolder: Sendable {
         madeHere.names.withLock { _ = $0.insert(entry) }
     }
 
-    /// Removes what makers of entries left behind that were killed: folders that nobody has filled for an hour.
+    /// Removes what makers of entries left behind that were killed: folders that have not been filled for an hour.
     func removeAbandoned() {
         let files = FileManager.default
         for kind in (try? files.contentsOfDirectory(atPath: path)) ?? [] {
@@ -206,7 +206,7 @@ public struct CacheFolder: Sendable {
 private enum PrivateFolder {
     static let path: String = {
         var template = Array((NSTemporaryDirectory() + "/daris-XXXXXX").utf8CString)
-        // Made with mode 700 under a name that nobody can foretell.
+        // Made with mode 700 under a name that cannot be foretold.
         guard mkdtemp(&template) != nil else { return "/dev/null" }
         atexit { try? FileManager.default.removeItem(atPath: PrivateFolder.path) }
         return template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "/dev/null" }

@@ -14,7 +14,7 @@ package final class LineWriter: Sendable {
         var untold = 0
         /// A flush has given up since something was last written.
         var isStuck = false
-        var notice: @Sendable (Int) -> String = { "\($0) lines were lost here, since nobody read them in time\n" }
+        var notice: @Sendable (Int) -> String = { "\($0) lines were lost here, since they were not read in time\n" }
     }
 
     private let descriptor: Int32

@@ -40,7 +40,7 @@ struct MetricsPage {
         text.sample(watchers)
         text.family(
             "daris_log_lines_dropped_total", .counter,
-            "Lines of the log that were lost, since nobody read them in time.")
+            "Lines of the log that were lost, since they were not read in time.")
         text.sample(droppedLogLines)
         guard let connections else { return }
         let tables = [("http", connections.http.figures), ("grpc", connections.grpc.figures)]
