@@ -70,7 +70,8 @@ final class ConnectionTable: Sendable {
     /// - Returns: whether there was room, at least in the reserve; if not, the connection should be closed.
     func opened(_ channel: any Channel) -> Bool {
         let (isTaken, victim): (Bool, (any Channel)?) = state.withLock { state in
-            guard !state.isEnding, state.entries.count < limit + Self.reserve + Self.closing else {
+            guard !state.isEnding else { return (false, nil) }
+            guard state.entries.count < limit + Self.reserve + Self.closing else {
                 state.evicted += 1
                 return (false, nil)
             }
