@@ -22,7 +22,9 @@ demo: runtime
 # (pip install -r Tests/Clients/requirements.txt).
 test: runtime
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	@# Failures are said once more at the end, where they are not hidden among thousands of lines.
+	bash -o pipefail -c '$(SWIFT) test --skip-build 2>&1 | tee .build/test.log' || \
+		{ grep -a ' recorded an issue \|^↳\|✘' .build/test.log | tail -n 40; exit 1; }
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
