@@ -88,6 +88,7 @@ check-model:
 	$(SWIFT) build -c release --product daris
 	$(SWIFT) build --product daris
 	$(PYTHON) Tests/Model/check.py .build/release/daris .build/debug/daris
+	$(PYTHON) Tests/Model/digests.py .build/release/daris
 
 build: runtime
 	$(SWIFT) build -c release --product daris
