@@ -243,7 +243,7 @@ struct GPUCheckTests {
         let workplace = try workplace()
         let result = try workplace.daris(
             "profile", "net.onnx", "--stages", "2", "--output", "profile.json", limit: 300)
-        guard ProcessInfo.processInfo.activeProcessorCount >= 2 else {
+        if result.errors.contains("a profile compares partitions of two cores and more") {
             #expect(result.exitCode == 1)
             return
         }

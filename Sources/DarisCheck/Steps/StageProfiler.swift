@@ -59,7 +59,8 @@ public struct StageProfiler: Sendable {
     ///
     /// - Parameter report: told of the stage times in each partition, as soon as there are any.
     /// - Returns: a profile for `daris calibrate`, and what the user should know.
-    /// - Throws: the last `PreparationError` or `DeviceError` if too little could be measured for a profile.
+    /// - Throws: the last `PreparationError` or `DeviceError` if too little could be measured for a profile;
+    ///   `CheckProblem` on a machine of one core.
     public func profile(
         of model: ModelDeclaration, report: (NeighbourRecord) -> Void
     ) throws -> (profile: GPUProfile, notes: [String]) {
@@ -85,6 +86,12 @@ public struct StageProfiler: Sendable {
         }
         let card = GPUProfile.card(
             context: context, title: context?.device.name ?? CPUFacts.name, megahertz: nil)
-        do { return (try builder.profile(card: card, batching: []).get(), notes) } catch { throw failure ?? error }
+        do { return (try builder.profile(card: card, batching: []).get(), notes) } catch {
+            if context == nil, SystemRights.allowedProcessors().count < 2 {
+                throw CheckProblem(
+                    description: "a profile compares partitions of two cores and more, and daris may use one here")
+            }
+            throw failure ?? error
+        }
     }
 }

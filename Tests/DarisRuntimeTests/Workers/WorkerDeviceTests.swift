@@ -368,8 +368,12 @@ struct WorkerDeviceTests {
         }
         try await cycle(0)
         let before = Self.openFiles()
-        for number in 1...8 { try await cycle(number) }
-        #expect(Self.openFiles() == before)
+        let cycles = 8
+        for number in 1...cycles { try await cycle(number) }
+        // Other tests open and close a few at the same time; what workers leave behind would be at least one a cycle.
+        for (kind, count) in Self.openFiles() {
+            #expect(count - before[kind, default: 0] < cycles, "\(kind)")
+        }
     }
 
     /// Files of the kinds that workers need which this process has open, and mappings of shared memory, counted by kind.
