@@ -41,7 +41,7 @@ extension ServeSettings {
         } else if host.contains(":") {
             throw error
         }
-        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { throw error }
+        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || "[]".contains($0) }) else { throw error }
         return Address(host: host, port: port)
     }
 
@@ -66,7 +66,7 @@ extension ServeSettings {
     }
 
     private static func path(_ field: Field) throws(ConfigurationError) -> String {
-        SourceFolder.resolve(try field.text("the path of a file", example: "server.pem"), in: field.file)
+        SourceFolder.resolve(try field.path(example: "server.pem"), in: field.file)
     }
 }
 
@@ -126,5 +126,13 @@ extension Quantity {
                 message: "\(text.quoted) is outside \(range.lowerBound) B to \(range.upperBound) B")
         }
         return bytes
+    }
+
+    /// A number of bytes in the largest unit that writes it as a whole number.
+    static func formatBytes(_ bytes: Int) -> String {
+        for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes.isMultiple(of: size) {
+            return "\(bytes / size) \(unit)"
+        }
+        return "\(bytes) B"
     }
 }

@@ -11,7 +11,7 @@ internal import DarisCore
 extension TaskSet {
     /// Writes the task set as YAML; `parse` with the same `source` reads an equal one from it.
     ///
-    /// Values that are their defaults are left out. Paths are written relative to the folder of `source`: to
+    /// Values that are their defaults are left out, and copies of a task are written as one. Paths are written relative to the folder of `source`: to
     /// write into another folder, set `source` first. A file outside that folder gets its absolute path.
     public func rendered() -> String {
         let device =
@@ -28,11 +28,18 @@ extension TaskSet {
         lines.append("models:")
         lines += models.map { "  \(YAMLText.scalar($0.name)): \(rendered($0))" }
         lines.append("tasks:")
-        lines += tasks.map { "  - \(rendered($0))" }
+        var rest = tasks[...]
+        while let task = rest.first {
+            let count = copies(at: rest.startIndex)
+            lines.append("  - \(rendered(task, count: count))")
+            rest = rest.dropFirst(count)
+        }
         if let load { lines.append("load: \(Quantity.formatShare(load))") }
         let switches = renderedScheduler()
         if !switches.isEmpty { lines.append("scheduler: \(YAMLText.mapping(switches))") }
         lines.append("run: {duration: \(Quantity.format(run.duration)), seed: \(run.seed)}")
+        let serving = serve.rendered { rendered(path: $0) }
+        if !serving.isEmpty { lines.append("serve: \(YAMLText.mapping(serving))") }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -55,9 +62,23 @@ extension TaskSet {
         return YAMLText.mapping(entries)
     }
 
-    private func rendered(_ task: TaskDeclaration) -> String {
+    /// How many tasks from the one at `index` on are the copies of one declaration; 1 if it stands for itself.
+    private func copies(at index: Int) -> Int {
+        var task = tasks[index]
+        var count = 0
+        for copy in tasks[index...] {
+            task.name = "\(task.declaredName)-\(count + 1)"
+            guard copy == task, copy.declaredName == task.declaredName else { break }
+            count += 1
+        }
+        return max(1, count)
+    }
+
+    /// - Parameter count: how many copies it is the first of.
+    private func rendered(_ task: TaskDeclaration, count: Int) -> String {
         var entries = [
-            ("name", YAMLText.scalar(task.name)), ("model", YAMLText.scalar(task.model)),
+            ("name", YAMLText.scalar(count > 1 ? task.declaredName : task.name)),
+            ("model", YAMLText.scalar(task.model)),
             ("period", Quantity.format(task.period)),
         ]
         if let deadline = task.deadline { entries.append(("deadline", Quantity.format(deadline))) }
@@ -67,6 +88,7 @@ extension TaskSet {
         if task.lateness == .drop { entries.append(("late", "drop")) }
         if case .queue(let limit) = task.overrun { entries.append(("overrun", "{queue: \(limit)}")) }
         if task.arrival != .periodic { entries.append(("arrival", rendered(task.arrival))) }
+        if count > 1 { entries.append(("count", "\(count)")) }
         return YAMLText.mapping(entries)
     }
 
@@ -118,42 +140,5 @@ extension TaskSet {
         guard let folder = getcwd(nil, 0) else { return "." }
         defer { free(folder) }
         return String(cString: folder)
-    }
-}
-
-/// YAML's flow notation.
-private enum YAMLText {
-    static func mapping(_ entries: [(String, String)]) -> String {
-        "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}"
-    }
-
-    /// A text as it is where that is plain to YAML, else in double quotes.
-    static func scalar(_ text: String) -> String {
-        let isPlain = text.utf8.enumerated().allSatisfy { position, byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-                true
-            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"): position > 0
-            default: false
-            }
-        }
-        let isNull = ["", "null", "Null", "NULL"].contains(text)
-        return isPlain && !isNull ? text : quoted(text)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case " "..."~", "\u{A1}"..."\u{1FFF}", "\u{3000}"..."\u{D7FF}": result.unicodeScalars.append(scalar)
-            case "\u{10000}"...: result.unicodeScalars.append(scalar)
-            default:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            }
-        }
-        return result + "\""
     }
 }

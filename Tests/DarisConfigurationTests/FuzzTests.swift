@@ -8,6 +8,9 @@ struct FuzzTests {
         exampleText + """
 
             scheduler: {policy: daris, window: 5, wcet: false, staging: true}
+            serve:
+              {http: "[::1]:80", grpc: off, tls: {certificate: a.pem, key: /b.key}, tokens: {inference: c, control: d},
+               hosts: [Daris.example, "::1"], limits: {body: 2 MiB, memory: 94 MiB, waiting: 0, receive: 5 s}}
             """
 
     /// Tasks with arrivals of all kinds, one of which is the trace at `trace`.

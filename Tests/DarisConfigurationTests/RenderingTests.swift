@@ -26,9 +26,7 @@ struct RenderingTests {
                   segment: {file: models/unet.onnx}
                 tasks:
                   - {name: front, model: resnet18, period: 50 ms, priority: high}
-                  - {name: side-1, model: segment, period: 100 ms, deadline: 80 ms, priority: low, late: drop}
-                  - {name: side-2, model: segment, period: 100 ms, deadline: 80 ms, priority: low, late: drop}
-                  - {name: side-3, model: segment, period: 100 ms, deadline: 80 ms, priority: low, late: drop}
+                  - {name: side, model: segment, period: 100 ms, deadline: 80 ms, priority: low, late: drop, count: 3}
                 load: 150 %
                 run: {duration: 10 s, seed: 1}
 
