@@ -263,6 +263,19 @@ def raw_http(checks, address):
         except urllib.error.HTTPError as error:
             return error.code, error.read(), error.headers
 
+    index = "/v2/repository/index"
+    every = json.loads(post(index, b"")[1])
+    checks.that("sums" in [entry["name"] for entry in every], "the index of the repository")
+    control = "/v2/repository/models/sums/"
+    checks.that(post(control + "unload", b"{}")[0] == 200, "unloaded")
+    for wanted in (b'{"ready":true}', b'{"ready": true}', b' {\n  "ready" : true\n}\n'):
+        names = [entry["name"] for entry in json.loads(post(index, wanted)[1])]
+        checks.that("sums" not in names and len(names) == len(every) - 1, f"{wanted}: only what is ready: {names}")
+    for wanted in (b"", b"{}", b'{"ready": false}'):
+        checks.that(len(json.loads(post(index, wanted)[1])) == len(every), f"{wanted}: the whole index")
+    checks.that(post(control + "load", b"{}")[0] == 200, "loaded again")
+    status, body, _ = post(index, b"{ready}")
+    checks.that(status == 400 and "no JSON" in json.loads(body)["error"], f"an index that is not JSON: {status} {body}")
     infer = "/v2/models/sums/infer"
     zeros = [[0.0] * 16] * 4
     good = {"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16], "data": zeros} for name in "ab"]}

@@ -44,6 +44,27 @@ struct RequestDecodingTests {
             ])
     }
 
+    @Test(
+        "a request for the index is read as JSON",
+        arguments: [
+            ("", false), ("{}", false), (#"{"ready":true}"#, true), (#"{"ready": true}"#, true),
+            (" {\n \"ready\"\t:\r\n true }\n", true), (#"{"ready":false}"#, false), (#"{"ready":null}"#, false),
+            (#"{"other":"\"ready\":true"}"#, false), (#"{"name":"x","ready":true}"#, true),
+        ])
+    func index(text: String, isReadyOnly: Bool) throws {
+        #expect(try RequestDecoding.isReadyOnly(Array(text.utf8)) == isReadyOnly)
+    }
+
+    @Test(
+        "a request for the index that is wrong is told so",
+        arguments: ["ready", #"{"ready":1}"#, "[]", "{} {}", "\u{0}"])
+    func wrongIndex(text: String) {
+        let error = #expect(throws: InferenceError.self) { try RequestDecoding.isReadyOnly(Array(text.utf8)) }
+        #expect(
+            error?.kind == .invalid && error?.message.hasPrefix("the request is ") == true,
+            "\(String(describing: error))")
+    }
+
     @Test("64-bit numbers keep every digit")
     func wide() throws {
         let request = try decode(input("UINT64", "[1]", "[18446744073709551615]"))

@@ -41,9 +41,15 @@ struct OpenInferenceRoutes: Sendable {
         }
         v2.post("repository/index") { request, context in
             context.proceed()
-            let wanted = try? await request.body.collect(upTo: 1 << 16)
-            let isReadyOnly = wanted.map { String(buffer: $0).contains("\"ready\":true") } ?? false
-            return HTTPReply.json(service.index(isReadyOnly: isReadyOnly))
+            guard let body = try? await request.body.collect(upTo: 1 << 16) else {
+                return HTTPReply.error(InferenceError(.invalid, "the request has more than 64 KiB"))
+            }
+            do throws(InferenceError) {
+                return HTTPReply.json(
+                    service.index(isReadyOnly: try RequestDecoding.isReadyOnly(Array(body.readableBytesView))))
+            } catch {
+                return HTTPReply.error(error)
+            }
         }
         for (action, isLoaded) in [("load", true), ("unload", false)] {
             routes.control.post("v2/repository/models/:model/\(action)") { _, context in

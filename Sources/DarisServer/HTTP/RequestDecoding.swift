@@ -31,12 +31,29 @@ enum RequestDecoding {
                     ? "the request has no body; it needs JSON with 'inputs'"
                     : "Inference-Header-Content-Length is \(count), but the body has \(body.count) bytes")
         }
-        if let problem = JSONSyntax.problem(UnsafeRawBufferPointer(rebasing: body[..<count])) {
+        return Header(
+            length: count, fields: try decode(Fields.self, from: UnsafeRawBufferPointer(rebasing: body[..<count])))
+    }
+
+    /// Reads a request for the repository's index: whether it asks for models that are ready alone.
+    ///
+    /// - Parameter body: JSON; if empty, all models are asked for.
+    static func isReadyOnly(_ body: [UInt8]) throws(InferenceError) -> Bool {
+        guard !body.isEmpty else { return false }
+        return try body.withUnsafeBufferPointer { bytes throws(InferenceError) in
+            try decode(Index.self, from: UnsafeRawBufferPointer(bytes)).ready ?? false
+        }
+    }
+
+    private static func decode<Value: Decodable>(
+        _: Value.Type, from bytes: UnsafeRawBufferPointer
+    ) throws(InferenceError) -> Value {
+        if let problem = JSONSyntax.problem(bytes) {
             throw InferenceError(
                 .invalid, "the request is no JSON: byte \(problem.position + 1) should be \(problem.text)")
         }
         do {
-            return Header(length: count, fields: try JSONDecoder().decode(Fields.self, from: Data(body[..<count])))
+            return try JSONDecoder().decode(Value.self, from: Data(bytes))
         } catch let error as InferenceError {
             throw error
         } catch {
@@ -100,6 +117,10 @@ enum RequestDecoding {
         @unknown default:
             return "\(error)"
         }
+    }
+
+    private struct Index: Decodable {
+        var ready: Bool?
     }
 
     fileprivate struct Fields: Decodable, Sendable {
