@@ -16,21 +16,27 @@ public struct LoadFigures: Sendable {
     public internal(set) var errors: [String: Int] = [:]
     /// Releases for which nothing was sent, since as many requests as allowed were on their way.
     public internal(set) var unsent = 0
-    /// From sending to the answer, for answers with outputs.
+    /// From when a request was due to the answer, for answers with outputs; in a closed loop it is due when it is sent.
     public internal(set) var response = Distribution()
-    /// From sending to the answer, for those turned away.
+    /// The same for those turned away.
     public internal(set) var refusal = Distribution()
+    /// From when a request was due to when it was sent: how far the client itself was behind.
+    public internal(set) var sendingDelay = Distribution()
     /// From the first release to the last answer.
     public internal(set) var elapsed = Nanoseconds.zero
+
+    private let hasDeadline: Bool
+
+    init(hasDeadline: Bool) { self.hasDeadline = hasDeadline }
 
     /// Requests that came to nothing for another reason than time.
     public var failed: Int { errors.values.reduce(0, +) }
     /// Requests with an answer of any kind.
     public var answered: Int { inTime + late + refused + tooLate + failed }
-    /// Of those that were taken on, the share that was late: after the deadline, or given up.
+    /// The share that missed the deadline: answered after it, given up, or not sent at all. Those turned away are not counted.
     public var dmr: Double {
-        let taken = inTime + late + tooLate
-        return taken == 0 ? 0 : Double(late + tooLate) / Double(taken)
+        let missed = late + tooLate + (hasDeadline ? unsent : 0)
+        return missed == 0 ? 0 : Double(missed) / Double(inTime + missed)
     }
     /// Answers with outputs a second.
     public var throughput: Double { elapsed > .zero ? Double(inTime + late) / elapsed.inSeconds : 0 }

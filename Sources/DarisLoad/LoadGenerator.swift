@@ -6,7 +6,8 @@ import Synchronization
 /// Sends requests to a server of the Open Inference Protocol and counts what becomes of them.
 ///
 /// With a rate, requests are sent when they are due, whatever has become of those before (an open loop, as cameras and users
-/// behave). Without one, so many at a time as fast as they are answered (a closed loop).
+/// behave), and response times count from then: a client that stalls and sends late does not hide a slow server. Without one,
+/// so many at a time as fast as they are answered (a closed loop), and response times count from sending.
 public struct LoadGenerator: Sendable {
     /// What to send.
     public struct Options: Sendable {
@@ -18,7 +19,7 @@ public struct LoadGenerator: Sendable {
         public var rate: Double?
         /// Whether they come at random, at that rate on average.
         public var isPoisson = false
-        /// From sending to deadline; it goes with the request too.
+        /// From when a request is due to its deadline; it goes with the request too, in full.
         public var deadline: Nanoseconds?
         /// 1 for high priority, more for low; `nil` leaves it to the model.
         public var priority: Int?
@@ -44,15 +45,17 @@ public struct LoadGenerator: Sendable {
     private let figures: Shared
 
     private final class Shared: Sendable {
-        let figures = Mutex(LoadFigures())
+        let figures: Mutex<LoadFigures>
         let onTheWay = Atomic(0)
         let isStopped = Atomic(false)
+
+        init(_ figures: LoadFigures) { self.figures = Mutex(figures) }
     }
 
     /// A load that has not begun.
     public init(_ options: Options) {
         self.options = options
-        figures = Shared()
+        figures = Shared(LoadFigures(hasDeadline: options.deadline != nil))
     }
 
     /// The figures so far.
@@ -110,14 +113,15 @@ public struct LoadGenerator: Sendable {
         await withDiscardingTaskGroup { group in
             for time in times {
                 guard time < options.duration, !isStopped else { break }
-                try? await Task.sleep(until: start + .nanoseconds(time.rawValue), tolerance: .zero)
+                let due = start + .nanoseconds(time.rawValue)
+                try? await Task.sleep(until: due, tolerance: .zero)
                 guard figures.onTheWay.add(1, ordering: .relaxed).newValue <= options.concurrency else {
                     figures.onTheWay.subtract(1, ordering: .relaxed)
                     figures.figures.withLock { $0.unsent += 1 }
                     continue
                 }
                 group.addTask {
-                    await send(target, client)
+                    await send(target, client, due: due)
                     figures.onTheWay.subtract(1, ordering: .relaxed)
                 }
             }
@@ -128,19 +132,23 @@ public struct LoadGenerator: Sendable {
         await withDiscardingTaskGroup { group in
             for _ in 0..<options.concurrency {
                 group.addTask {
-                    while Self.since(start) < options.duration, !isStopped { await send(target, client) }
+                    while Self.since(start) < options.duration, !isStopped {
+                        await send(target, client, due: .now)
+                    }
                 }
             }
         }
     }
 
-    private func send(_ target: LoadTarget, _ client: HTTPClient) async {
+    private func send(_ target: LoadTarget, _ client: HTTPClient, due: ContinuousClock.Instant) async {
         var request = HTTPClientRequest(url: target.url)
         request.method = .POST
         request.headers = target.headers
         request.body = .bytes(target.body)
-        figures.figures.withLock { $0.sent += 1 }
-        let start = ContinuousClock.now
+        figures.figures.withLock { figures in
+            figures.sent += 1
+            figures.sendingDelay.record(Self.since(due))
+        }
         // A server that does not answer must not keep the load from its end.
         let patience = (options.deadline ?? .zero) + .seconds(Int64(60))
         do {
@@ -150,7 +158,7 @@ public struct LoadGenerator: Sendable {
             for try await part in response.body where beginning.readableBytes < 200 {
                 beginning.writeBytes(part.readableBytesView.prefix(200))
             }
-            let time = Self.since(start)
+            let time = Self.since(due)
             figures.figures.withLock { figures in
                 switch response.status.code {
                 case 200:

@@ -15,6 +15,11 @@ struct LoadCommand: ParsableCommand {
             client sees them. With --rate they are sent when they are due, whatever has become of those before; without it, \
             --concurrency at a time, as fast as they are answered. The deadline goes with each request as its 'timeout'.
 
+            With --rate, response times and deadlines count from when a request was due, not from when it was sent: a client \
+            that stalls does not hide a slow server. 'sending delay' is what lies between the two: where it is large, the \
+            client was too slow for the rate. A request that is not sent, since --concurrency are on their way, has missed \
+            its deadline. Without --rate all times count from sending, and a slow server is asked less often.
+
             Try:
               daris load http://127.0.0.1:8000 --model classify --rate 20Hz --deadline 200ms --poisson
               daris load http://127.0.0.1:8000 --model classify --concurrency 8
@@ -31,7 +36,7 @@ struct LoadCommand: ParsableCommand {
     var rate: String?
     @Flag(help: "Send at random times, at the rate on average.")
     var poisson = false
-    @Option(help: ArgumentHelp("The time from sending to deadline.", valueName: "50ms"))
+    @Option(help: ArgumentHelp("From when a request is due to its deadline.", valueName: "50ms"))
     var deadline: String?
     @Option(help: ArgumentHelp("1 for high priority, 2 for low; the model's own if not given.", valueName: "n"))
     var priority: Int?

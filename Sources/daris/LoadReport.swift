@@ -23,7 +23,9 @@ struct LoadReport {
             .text("ms"), .number("count"), .number("mean"), .number("p50"), .number("p95"), .number("p99"),
             .number("max"),
         ])
-        for (name, seen) in [("answered", figures.response), ("refused", figures.refusal)] where seen.count > 0 {
+        for (name, seen) in [
+            ("answered", figures.response), ("refused", figures.refusal), ("sending delay", figures.sendingDelay),
+        ] where seen.count > 0 {
             times.append(
                 [name, "\(seen.count)"]
                     + [
@@ -35,7 +37,9 @@ struct LoadReport {
         lines += [""] + times.lines(styling: styling)
         if figures.unsent > 0 {
             lines += [
-                "", "\(figures.unsent) requests were not sent, since as many as --concurrency allows were on their way",
+                "",
+                "\(figures.unsent) requests were not sent, since as many as --concurrency allows were on their way; with a "
+                    + "deadline they count as missed",
             ]
         }
         for (error, count) in figures.errors.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
@@ -62,7 +66,7 @@ struct LoadReport {
         var sent, answered, unsent: Int
         var inTime, late, tooLate, refused, failed: Int
         var dmr, answersPerSecond, elapsedSeconds: Double
-        var responseMs, refusalMs: Times
+        var responseMs, refusalMs, sendingDelayMs: Times
         var errors: [String: Int]
     }
 
@@ -74,7 +78,8 @@ struct LoadReport {
             sent: figures.sent, answered: figures.answered, unsent: figures.unsent, inTime: figures.inTime,
             late: figures.late, tooLate: figures.tooLate, refused: figures.refused, failed: figures.failed,
             dmr: figures.dmr, answersPerSecond: figures.throughput, elapsedSeconds: figures.elapsed.inSeconds,
-            responseMs: .init(figures.response), refusalMs: .init(figures.refusal), errors: figures.errors)
+            responseMs: .init(figures.response), refusalMs: .init(figures.refusal),
+            sendingDelayMs: .init(figures.sendingDelay), errors: figures.errors)
         return String(decoding: try encoder.encode(json), as: UTF8.self)
     }
 

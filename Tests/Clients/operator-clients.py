@@ -4,12 +4,14 @@
     python3 Tests/Clients/operator-clients.py [--daris .build/release/daris]
 
 Checked are a standard error and a standard output that nobody reads, SIGHUP, records to devices, pipes and links, logs that
-clients write to, answers that must not tell of the server's files, and servers with impossible models for `daris load`.
+clients write to, answers that must not tell of the server's files, servers with impossible models for `daris load`, and what
+that counts of requests that it sends late or not at all.
 
 It needs the package onnx, and a built daris with its ONNX Runtime. Without the package it says so and succeeds.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import fcntl
 import http.client
@@ -325,6 +327,57 @@ def impostors(checks, daris):
         server.server_close()
 
 
+class Freezer(Impostor):
+    """A server that answers at once, but holds the first request for a second; with `client`, that is stopped meanwhile."""
+    client = None
+    held = threading.Lock()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.held.acquire(blocking=False):
+            if self.client:
+                os.kill(self.client.result(timeout=60), signal.SIGSTOP)
+            time.sleep(1)
+            if self.client:
+                os.kill(self.client.result(), signal.SIGCONT)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+
+def due_times(checks, daris):
+    """Response times count from when a request was due, and what could not be sent is missed."""
+    def load(*options, stops):
+        client = concurrent.futures.Future()
+        handler = type("Handler", (Freezer,), {
+            "shape": "[1]", "client": client if stops else None, "held": threading.Lock()})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            process = subprocess.Popen(
+                [daris, "load", f"http://127.0.0.1:{server.server_address[1]}", "--model", "m", "--duration", "2s",
+                 "--deadline", "100ms", "--json", *options], stdout=subprocess.PIPE, text=True)
+            client.set_result(process.pid)
+            output, _ = process.communicate(timeout=60)
+            return process.returncode, json.loads(output)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    code, figures = load("--rate", "20Hz", stops=True)
+    checks.that(code == 0 and figures["sent"] == figures["answered"] == 40, f"a client that was stopped: {figures}")
+    # Some twenty were due while it was stopped; all but the last two of these are late, the first by most.
+    checks.that(figures["late"] >= 15 and figures["response_ms"]["p95"] >= 800,
+                f"a stopped client's requests are late: {figures}")
+    checks.that(figures.get("sending_delay_ms", {}).get("max", 0) >= 800, f"how late it sent is said: {figures}")
+    code, figures = load("--rate", "100Hz", "--concurrency", "1", stops=False)
+    missed = figures["late"] + figures["too_late"] + figures["unsent"]
+    checks.that(code == 0 and figures["unsent"] >= 80 and figures["sent"] + figures["unsent"] == 200
+                and abs(figures["dmr"] - missed / (missed + figures["in_time"])) < 1e-9,
+                f"requests that could not be sent are missed: {figures}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--daris", default=ROOT / ".build/release/daris")
@@ -339,6 +392,7 @@ def main():
         (folder / "workers.yaml").write_text("isolation: process\n" + SERVE.format(folder=folder))
         (folder / "run.yaml").write_text(RUN.format(folder=folder))
         impostors(checks, daris)
+        due_times(checks, daris)
         recording(checks, daris, folder)
         hang_up(checks, daris, folder)
         serving(checks, daris, folder)
