@@ -55,11 +55,14 @@ public struct RecordReplay: ~Copyable {
 
     /// The figures of the run.
     ///
-    /// - Parameter end: when it ended. A real run that ended before its time was interrupted then.
+    /// - Parameter end: when it ended. A real run that ended before its time was interrupted then; one without a duration, a
+    ///   server's, lasted until then.
     public func summary(of plan: RunPlan, end: Nanoseconds) -> RunSummary {
-        let duration = Nanoseconds.seconds(min(max(plan.durationS, 0), RunRecord.latestTime.inSeconds))
-        return RunSummary(
-            metrics, scheduler: scheduler, duration: plan.simulated ? duration : min(duration, end), elapsed: end)
+        let duration = plan.durationS.map { seconds in
+            Nanoseconds.seconds(min(max(seconds, 0), RunRecord.latestTime.inSeconds))
+        }
+        let released = duration.map { plan.simulated ? $0 : min($0, end) } ?? end
+        return RunSummary(metrics, scheduler: scheduler, duration: released, elapsed: end)
     }
 
     private func mismatch(recorded: Command?) -> RecordMismatch {

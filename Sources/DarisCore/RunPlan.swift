@@ -58,8 +58,8 @@ public struct RunPlan: Codable, Sendable, Hashable {
     public var load: Double?
     /// Utilisation of all tasks over the number of lanes.
     public var totalUtilisation: Double
-    /// How long jobs will be released.
-    public var durationS: Double
+    /// How long jobs will be released; `nil` for a server, which releases them until it is ended.
+    public var durationS: Double?
     /// Seed of release phases and inputs.
     public var seed: UInt64
     /// The contexts.
@@ -76,10 +76,11 @@ public struct RunPlan: Codable, Sendable, Hashable {
     ///   - kind: how contexts get their share of the device.
     ///   - contextUnits: the units of each context, by number; empty where only their number is known.
     ///   - quota: how many units each context may use, where they are not known by number.
+    ///   - duration: how long jobs will be released; `nil` if until the run is ended.
     public init(
         _ configuration: SchedulerConfiguration, models: [String], device: String, unitName: String, units: Int,
         kind: PartitionKind, contextUnits: [[Int]], quota: Int? = nil, simulated: Bool, load: Double?,
-        duration: Nanoseconds, seed: UInt64, notes: [String]
+        duration: Nanoseconds?, seed: UInt64, notes: [String]
     ) {
         self.device = device
         self.unitName = unitName
@@ -92,7 +93,7 @@ public struct RunPlan: Codable, Sendable, Hashable {
         partitionPolicy = configuration.partition.policyName
         partitionKind = kind
         scheduler = configuration.options
-        durationS = duration.inSeconds
+        durationS = duration?.inSeconds
         tasks = configuration.tasks.indices.map { index in
             let task = configuration.tasks[index]
             return Task(

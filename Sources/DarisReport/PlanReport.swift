@@ -33,7 +33,8 @@ public struct PlanReport: Sendable {
         let title = (plan.simulated ? "Plan (simulated): " : "Plan: ") + plan.deviceWords.printable
         return title.wrapped().map { styling.apply(.heading, to: $0) }
             + plan.partitionWords.labelled("Partition") + plan.schedulerWords.labelled("Scheduler")
-            + "for \(Figure.seconds(plan.durationS)), seed \(plan.seed)".labelled("Releases")
+            + "\(plan.durationS.map { "for \(Figure.seconds($0))" } ?? "until it is ended"), seed \(plan.seed)"
+            .labelled("Releases")
     }
 
     private func contexts(styling: Styling) -> [String] {

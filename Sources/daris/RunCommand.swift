@@ -109,12 +109,14 @@ struct RunCommand: ParsableCommand {
 extension Preparation {
     /// Prepares a task set and shows each step on standard error.
     static func prepareShowingSteps(
-        _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false
+        _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false,
+        runsUntilInterrupted: Bool = false
     ) throws -> Preparation {
         var options = Preparation.Options()
         options.fresh = fresh
         options.force = force
         options.realTime = realTime
+        options.runsUntilInterrupted = runsUntilInterrupted
         options.progress = { Terminal.step($0) }
         defer { Terminal.endProgress() }
         do {

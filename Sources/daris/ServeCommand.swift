@@ -88,7 +88,8 @@ struct ServeCommand: ParsableCommand {
         do throws(ServerError) { try server.checkAddresses() } catch { throw Failure.failed(error) }
 
         if models != nil { taskSet = try usable(taskSet) }
-        let prepared = try Preparation.prepareShowingSteps(taskSet, fresh: fresh, force: force, realTime: realtime)
+        let prepared = try Preparation.prepareShowingSteps(
+            taskSet, fresh: fresh, force: force, realTime: realtime, runsUntilInterrupted: true)
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
             throw Failure.usage(
@@ -118,7 +119,7 @@ struct ServeCommand: ParsableCommand {
             Terminal.error("ending: \(reason)")
             server.end()
         }
-        let executor = prepared.executor(duration: .distantFuture, options: executorOptions)
+        let executor = prepared.executor(options: executorOptions)
         // Two of its own, those of signals and files, and one a processor for connections.
         do throws(DeviceError) {
             try ThreadRoom.check(6 + ProcessInfo.processInfo.activeProcessorCount)

@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -267,6 +268,12 @@ def ending(checks, server):
     checks.that(counts["answered"] > 0, f"requests were answered before: {counts}")
 
 
+def page_seconds(page):
+    """How long jobs were released, as a report's page says."""
+    number, unit = re.search(r"<dt>Releases</dt><dd>for ([0-9.]+) (ms|s)", page).groups()
+    return float(number) * (1e-3 if unit == "ms" else 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--daris", default=ROOT / ".build/release/daris", type=pathlib.Path)
@@ -296,6 +303,16 @@ def main():
         checks.that(len(recorded) == 1 and '"n":"trace"' in recorded[0], f"a client's trace is in the record: {recorded}")
         page = subprocess.run([arguments.daris.resolve(), "report", folder / "run.jsonl", "-o", folder / "run.html"])
         checks.that(page.returncode == 0, "the record makes a report")
+        server.log.seek(0)
+        shown = [line for line in server.log.read().splitlines() if line.startswith("Releases ")]
+        checks.that(len(shown) == 2 and "until it is ended, seed" in shown[0] and "until" not in shown[1],
+                    f"the plan has no duration, the figures have: {shown}")
+        record = (folder / "run.jsonl").read_text().splitlines()
+        end = json.loads(record[-1])["end"] / 1e9
+        text = (folder / "run.html").read_text()
+        checks.that("duration_s" not in json.loads(record[0])["plan"], "nor has the plan in the record")
+        checks.that("<h1>Run of " in text, "the page does not call it interrupted")
+        checks.that(abs(page_seconds(text) - end) < 0.1, f"the page has the time that it ran, {end:.3f} s")
     checks.end("Hard clients")
 
 

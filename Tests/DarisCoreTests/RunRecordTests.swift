@@ -120,6 +120,22 @@ struct RunRecordTests {
         #expect(summary.jobs.isBalanced && summary.hp.released + summary.lp.released == summary.jobs.released)
     }
 
+    @Test("a server's record has no duration; it lasted until it was ended", arguments: [0.5, 3, 40])
+    func server(endS: Double) throws {
+        var record = try Self.record(duration: .milliseconds(100))
+        record.plan.simulated = false
+        record.plan.durationS = nil
+        record.end = .seconds(endS)
+        let text = String(decoding: record.encoded(), as: UTF8.self)
+        #expect(!text.contains("duration_s"))
+        let read = try RunRecord.read(bytes: Array(text.utf8))
+        #expect(read == record)
+        var replay = RecordReplay(read.configuration)
+        for entry in read.entries { #expect(replay.take(entry) == nil) }
+        let summary = replay.summary(of: read.plan, end: read.end)
+        #expect(summary.durationS == endS && summary.elapsedS == endS)
+    }
+
     @Test("every fate and reason has a word of its own")
     func words() {
         for fate in JobFate.allCases {

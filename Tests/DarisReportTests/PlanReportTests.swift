@@ -45,6 +45,14 @@ struct PlanReportTests {
         #expect(text.hasPrefix("Plan (simulated): AMD EPYC 7R13, 8 cores\n"))
     }
 
+    @Test("a server's plan has no duration")
+    func server() throws {
+        var plan = try Fixtures.cameraPlan()
+        plan.durationS = nil
+        let text = PlanReport(plan).text(styling: .plain)
+        #expect(text.contains("\nReleases    until it is ended, seed 7\n"))
+    }
+
     @Test("with more than 20 tasks, copies of a task share a row")
     func grouping() throws {
         let copies = (1...12).map {

@@ -90,7 +90,7 @@ extension RunRecordReader {
         follower.finish(at: end, running: unfinished, replay.scheduler)
         return WalkedRun(
             summary: replay.summary(of: plan, end: end), end: end,
-            wasInterrupted: !plan.simulated && end.inSeconds < plan.durationS)
+            wasInterrupted: !plan.simulated && plan.durationS.map { end.inSeconds < $0 } ?? false)
     }
 
     /// Takes the stage runs off their lanes that an event ended.

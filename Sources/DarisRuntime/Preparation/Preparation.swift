@@ -25,6 +25,8 @@ public struct Preparation: Sendable {
         public var workerExecutable: String?
         /// How long a worker process may take until it is ready.
         public var workerStart = WorkerLimits.start
+        /// Whether the run lasts until it is interrupted, as a server's does, and not for the task set's duration.
+        public var runsUntilInterrupted = false
         /// Told of each step.
         public var progress: StepHandler = { _ in }
 
@@ -46,6 +48,8 @@ public struct Preparation: Sendable {
     public let signatures: [ModelSignature]
     /// How each task's jobs arrive.
     public let arrivals: [JobArrival]
+    /// How long jobs are released; `.distantFuture` if until the run is interrupted.
+    private let duration: Nanoseconds
     /// The SCHED_FIFO priority of the release timer, or 0.
     public let timerFIFOPriority: Int
 
@@ -108,14 +112,17 @@ public struct Preparation: Sendable {
             let plan = RunPlan(
                 configuration, models: taskSet.tasks.map(\.model), device: loaded.name, unitName: loaded.unitName,
                 units: loaded.units, kind: loaded.kind, contextUnits: loaded.contextUnits, quota: loaded.quota,
-                simulated: false, load: taskSet.load, duration: taskSet.run.duration, seed: taskSet.run.seed,
+                simulated: false, load: taskSet.load,
+                duration: options.runsUntilInterrupted ? nil : taskSet.run.duration, seed: taskSet.run.seed,
                 notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: loaded.device,
                 signatures: deviceTasks.map { task in
                     guard let shapes = loaded.shapes[task] else { return ModelSignature(inputs: [], outputs: []) }
                     return ModelSignature(models[task.model], shapes: shapes)
-                }, arrivals: arrivals, timerFIFOPriority: fifo ? 30 : 0)
+                }, arrivals: arrivals,
+                duration: options.runsUntilInterrupted ? .distantFuture : taskSet.run.duration,
+                timerFIFOPriority: fifo ? 30 : 0)
         } catch {
             loaded.device.shutDown()
             throw error
@@ -124,15 +131,15 @@ public struct Preparation: Sendable {
 
     /// An executor for this task set, at rest.
     ///
-    /// - Parameter duration: how long it releases and takes jobs, if not as long as the task set says;
-    ///   `.distantFuture` for a service that runs until it is interrupted.
+    /// - Parameter duration: how long it releases and takes jobs, if not as long as the plan says; `.distantFuture` for a
+    ///   service that runs until it is interrupted.
     public func executor(
         duration: Nanoseconds? = nil, options: Executor<MachineDevice>.Options = .init()
     ) -> Executor<MachineDevice> {
         var options = options
         options.timerFIFOPriority = timerFIFOPriority
         return Executor(
-            configuration, device: device, arrivals: arrivals, duration: duration ?? taskSet.run.duration,
+            configuration, device: device, arrivals: arrivals, duration: duration ?? self.duration,
             options: options)
     }
 

@@ -117,6 +117,25 @@ struct RunPageTests {
         #expect(try page(.eventful).html.contains(words))
     }
 
+    @Test("a server's run lasted until it was ended, and was not interrupted")
+    func server() throws {
+        var record = try RecordedRun.eventful.record()
+        record.plan.simulated = false
+        func page() throws -> RunPage {
+            try RunPage(
+                try RunRecordReader(Data(record.encoded()), file: "run.jsonl"), version: "1.2.3", from: .zero,
+                to: .distantFuture)
+        }
+        record.plan.durationS = 10
+        #expect(try page().html.contains("<h1>Interrupted run of 6 tasks"))
+        record.plan.durationS = nil
+        for end in [1.5, 30] {
+            record.end = .seconds(end)
+            let html = try page().html
+            #expect(html.contains("<h1>Run of 6 tasks") && html.contains("for \(Figure.seconds(end)), last job ended"))
+        }
+    }
+
     @Test("groups are counted in full where only some jobs are explained, and misses add up to the report's")
     func counts() throws {
         var run = RecordedRun(tasks: [RecordedRun.task("slow", .high, stagesMs: [40])], events: [])
