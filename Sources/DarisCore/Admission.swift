@@ -27,6 +27,24 @@ public struct Admission: Sendable {
             return isAlive && counted < .lanes(streams) - highPriority
         }
 
+        /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the caution.
+        public func counted(_ utilisation: Utilisation) -> Utilisation {
+            (utilisation + activeLowPriority).scaled(by: caution.value, over: Caution.least)
+        }
+
+        /// What LP jobs may still use: an LP job is admitted exactly if its utilisation is below this.
+        ///
+        /// It is (N_s − U_k^HP) / caution − U_k^{LP,active}; zero where the context is lost or overfull.
+        ///
+        /// - Parameter capacity: N_s lanes.
+        public func headroom(of capacity: Utilisation) -> Utilisation {
+            let room = capacity - highPriority
+            guard isAlive, room > .zero else { return .zero }
+            // Rounded up, as the test rounds down what it compares.
+            let shared = (room.rawValue * Caution.least + caution.value - 1) / caution.value
+            return max(.zero, Utilisation(shared) - activeLowPriority)
+        }
+
         /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.
         @inlinable
         public func predictedFinish(_ executionTime: Nanoseconds, streams: Int) -> Nanoseconds {

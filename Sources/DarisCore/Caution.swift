@@ -16,6 +16,9 @@ public struct Caution: Hashable, Sendable {
     /// No caution so far. One `wear`th wears off with each thing in time.
     public init(wear: Int64 = 4096) { self.wear = wear }
 
+    /// By how much, as a factor: 1 is none.
+    public var factor: Double { Double(value) / Double(Self.least) }
+
     /// Takes in whether something was late that was let in at `start`.
     public mutating func learn(isLate: Bool, since start: Nanoseconds, now: Nanoseconds) {
         if !isLate {

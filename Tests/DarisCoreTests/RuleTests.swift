@@ -152,6 +152,28 @@ struct AdmissionTests {
         #expect(!context.admits(.zero, streams: 2))
     }
 
+    @Test("the headroom of a context is what its test admits, to the billionth of a lane")
+    func headroom() {
+        var random = SplitMix64(seed: 7)
+        for _ in 0..<10_000 {
+            let streams = Int(random.next() % 12) + 1
+            var context = Admission.Context()
+            context.isAlive = random.next() % 8 > 0
+            context.highPriority = Utilisation(Int64(random.next() % UInt64(streams) * 1_100_000_000))
+            context.activeLowPriority = Utilisation(Int64(random.next() % 3_000_000_000))
+            for time in 0..<Int64(random.next() % 16) {
+                context.caution.learn(isLate: random.next() % 2 == 0, since: Nanoseconds(time), now: Nanoseconds(time))
+            }
+            let (capacity, headroom) = (Utilisation.lanes(streams), context.headroom(of: .lanes(streams)))
+            let edges = [-1, 0, 1].map { Utilisation(max(0, headroom.rawValue + $0)) }
+            for asked in edges + [.zero, Utilisation(Int64(random.next() % 12_000_000_000))] {
+                let isAdmitted = context.admits(asked, streams: streams)
+                #expect(isAdmitted == (asked < headroom))
+                #expect(isAdmitted == (context.isAlive && context.counted(asked) < capacity - context.highPriority))
+            }
+        }
+    }
+
     @Test("an LP job that would fill its context exactly is rejected, one that leaves a crumb is admitted")
     func strictInTheScheduler() throws {
         var bench = try Bench([task(.high, afet: [40]), task(.low, afet: [60]), task(.low, afet: [59])])

@@ -139,6 +139,14 @@ struct MetricsTests {
         #expect(text.value("daris_lane_busy_seconds_total", ["context": "0", "lane": "1"]) == 1.5)
     }
 
+    @Test("the headroom is what the admission test leaves, its safety factor included")
+    func headroom() throws {
+        let system = try WatchedSystem()
+        system.view.withLock { $0.contexts[0].admission.caution.learn(isLate: true, since: .zero, now: .zero) }
+        // (2 − 0.5) / 1.25 − 0.25
+        #expect(try read(system).value("daris_context_headroom", ["context": "0"]) == 0.95)
+    }
+
     @Test("a histogram's buckets grow up to its count")
     func histograms() throws {
         let text = try read(try WatchedSystem())

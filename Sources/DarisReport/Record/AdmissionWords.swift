@@ -1,6 +1,7 @@
 internal import DarisCore
 
-/// The numbers of an admission test that no context passed: uᵢ + U_k^LP,active < N_s − U_k^HP.
+/// The numbers of an admission test that no context passed: uᵢ + U_k^LP,active < N_s − U_k^HP, with batching the left side
+/// times the context's safety factor.
 struct AdmissionWords {
     /// Contexts beyond the task's own that are told of.
     private static let limit = 3
@@ -22,6 +23,8 @@ struct AdmissionWords {
         streams = configuration.partition.streams
         var contexts: [Admission.Context] = []
         for index in 0..<configuration.partition.contexts { contexts.append(scheduler.context(index)) }
+        // A rejection may lower the safety factor there; told is the test as it was.
+        if let tested = step.release?.home { contexts[home] = tested }
         self.contexts = contexts
         utilisation = step.release?.utilisation ?? scheduler.utilisation(of: task)
         isExact = step.release?.utilisation != nil
@@ -38,29 +41,33 @@ struct AdmissionWords {
             + (mayMigrate ? "" : " Migration is switched off.") + locked
     }
 
-    /// "Context 1: 0.31 + 0.52 of LP jobs in flight = 0.83, not below 1 − 0.35 for HP tasks = 0.65."
+    /// "Context 1: 0.31 + 0.52 of LP jobs in flight = 0.83, not below 1 − 0.35 for HP tasks = 0.65."; where there is a safety
+    /// factor, "(0.31 + 0.52 of LP jobs in flight) × 1.25 (safety factor) = 1.04".
     private func test(_ index: Int) -> String {
         let context = contexts[index]
         let name = "Context \(index)" + (index == home ? ", its own" : "")
         guard context.isAlive else { return "\(name), was lost." }
-        let sum = utilisation + context.activeLowPriority
         let room = Utilisation.lanes(streams) - context.highPriority
-        let verdict = sum < room ? "which would fit now" : "not below"
-        return
-            "\(name): \(lanes(utilisation)) + \(lanes(context.activeLowPriority)) of LP jobs in flight = \(lanes(sum)), "
+        let verdict = context.admits(utilisation, streams: streams) ? "which would fit now, below" : "not below"
+        let sum = "\(lanes(utilisation)) + \(lanes(context.activeLowPriority)) of LP jobs in flight"
+        let factor = Figure.fixed(context.caution.factor, decimals: 3)
+        let asked = context.caution.value == Caution.least ? sum : "(\(sum)) × \(factor) (safety factor)"
+        return "\(name): \(asked) = \(lanes(context.counted(utilisation))), "
             + "\(verdict) \(streams) − \(lanes(context.highPriority)) for HP tasks = \(lanes(room))."
     }
 
     private var locked: String {
         let mayRun = mayMigrate ? Array(contexts.indices) : [home]
-        let couldFit = mayRun.contains {
-            utilisation < .lanes(streams) - contexts[$0].highPriority && contexts[$0].isAlive
+        let couldFit = mayRun.contains { index in
+            var empty = contexts[index]
+            empty.activeLowPriority = .zero
+            return empty.admits(utilisation, streams: streams)
         }
         return couldFit ? "" : " No context could take it even with no other LP job in flight."
     }
 
     private func excess(_ index: Int) -> Utilisation {
-        utilisation + contexts[index].activeLowPriority + contexts[index].highPriority
+        contexts[index].counted(utilisation) + contexts[index].highPriority
     }
 
     private func ms(of utilisation: Utilisation) -> String {

@@ -8,6 +8,8 @@ struct JobRelease: Sendable {
     let deadline: Nanoseconds
     /// uᵢ of the task before the event, which the admission test went by.
     let utilisation: Utilisation
+    /// The task's own context before the event, as the admission test read it.
+    let home: Admission.Context
     /// Whose trace the job belongs to.
     let client: TraceContext?
 }
@@ -68,6 +70,7 @@ extension RunRecordReader {
                 release = JobRelease(
                     job: job, time: entry.time, deadline: entry.time + span,
                     utilisation: replay.scheduler.utilisation(of: task),
+                    home: replay.scheduler.context(replay.scheduler.home(of: task)),
                     client: noted?.job == job ? noted?.trace : nil)
             }
             if let mismatch = replay.take(entry) { throw reader.error(mismatch) }

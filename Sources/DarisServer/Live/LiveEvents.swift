@@ -53,7 +53,8 @@ enum LiveEvents {
         list(view.contexts, &json) { context, json in
             let admission = context.admission
             json.raw("[\(admission.isAlive ? 1 : 0),\(number(admission.highPriority.fraction))")
-            json.raw(",\(number(admission.activeLowPriority.fraction)),\(number(context.headroom.fraction))")
+            json.raw(",\(number(admission.activeLowPriority.fraction))")
+            json.raw(",\(number(admission.headroom(of: context.capacity).fraction))")
             json.raw(",\(context.readyStages),\(context.losses)]")
         }
         json.raw("],\"lanes\":[")

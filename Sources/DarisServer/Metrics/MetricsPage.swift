@@ -141,7 +141,9 @@ struct MetricsPage {
             text.sample(context.admission.highPriority.fraction, ["context": "\(index)", "priority": "high"])
             text.sample(context.admission.activeLowPriority.fraction, ["context": "\(index)", "priority": "low"])
         }
-        gauge("daris_context_headroom", "What jobs of low priority may still use, in lanes.", \.headroom.fraction)
+        gauge("daris_context_headroom", "What jobs of low priority may still use, in lanes.") {
+            $0.admission.headroom(of: $0.capacity).fraction
+        }
         gauge("daris_context_ready_stages", "Stages that wait for a lane.") { Double($0.readyStages) }
         text.family("daris_context_losses_total", .counter, "How often a context was lost.")
         for (index, context) in contexts { text.sample(context.losses, ["context": "\(index)"]) }

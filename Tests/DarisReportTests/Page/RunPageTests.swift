@@ -117,6 +117,52 @@ struct RunPageTests {
         #expect(try page(.eventful).html.contains(words))
     }
 
+    /// What is said of the jobs of a task that were turned away, where an LP job was late before, so that the safety factor
+    /// is 1.25.
+    private func rejections(_ run: RecordedRun, of task: Int) throws -> [String] {
+        var run = run
+        run.options.batching = 2
+        run.groups = [BatchGroup(sizes: [.init(jobs: 2, afet: [.milliseconds(60)])])]
+        return try page(run).ledger.groups.filter { $0.key.fate == .rejected }.flatMap(\.value.notes)
+            .filter { $0.job.task == task }.map(\.words)
+    }
+
+    @Test("the test that turned a job away is told with its safety factor")
+    func safetyFactor() throws {
+        var run = RecordedRun(
+            tasks: [
+                RecordedRun.task("a", .low, deadlineMs: 20, stagesMs: [30], group: 0),
+                RecordedRun.task("b", .low, deadlineMs: 20, stagesMs: [30], group: 0),
+            ],
+            events: [(0, .jobReleased(task: 0)), (50, .jobReleased(task: 0)), (51, .jobReleased(task: 1))])
+        run.times = { _, _ in 40 }
+        let words = try rejections(run, of: 1)
+        #expect(
+            words == [
+                "It needs 0.300 lanes (30.00 ms every 100.0 ms). Context 0, its own: (0.300 + 0.500 of LP jobs in flight) "
+                    + "× 1.250 (safety factor) = 1.000, not below 1 − 0.000 for HP tasks = 1.000."
+            ])
+    }
+
+    @Test("the safety factor told is that of the test, though it shrinks with the rejection")
+    func shrunkSafetyFactor() throws {
+        var run = RecordedRun(
+            tasks: [
+                RecordedRun.task("a", .low, deadlineMs: 20, stagesMs: [70], group: 0),
+                RecordedRun.task("b", .low, deadlineMs: 20, stagesMs: [70], group: 0),
+                RecordedRun.task("h", .high, stagesMs: [20]),
+            ],
+            events: [(0, .jobReleased(task: 0)), (100, .jobReleased(task: 0))])
+        run.times = { _, _ in 56 }
+        let words = try rejections(run, of: 0)
+        #expect(
+            words == [
+                "It needs 0.700 lanes (70.00 ms every 100.0 ms). Context 0, its own: (0.700 + 0.000 of LP jobs in flight) "
+                    + "× 1.250 (safety factor) = 0.875, not below 1 − 0.200 for HP tasks = 0.800. No context could take it "
+                    + "even with no other LP job in flight."
+            ])
+    }
+
     @Test("a server's run lasted until it was ended, and was not interrupted")
     func server() throws {
         var record = try RecordedRun.eventful.record()
