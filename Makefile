@@ -55,8 +55,9 @@ fuzz:
 # The readers of what comes from outside under libFuzzer, SECONDS each, two at a time; 'make fuzz-inputs SECONDS=60'.
 # Builds everything once more, into .build-fuzz. docs/testing.md says what is tried.
 fuzz-inputs:
+	@# The compiler heeds the last -sanitize alone, so that one names both.
 	$(SWIFT) build -c release --product daris-fuzz-inputs --scratch-path .build-fuzz --sanitize fuzzer \
-		--sanitize address -Xswiftc -DFUZZING
+		--sanitize address -Xswiftc -sanitize=fuzzer,address -Xswiftc -DFUZZING
 	Tests/Fuzz/run long .build-fuzz/release/daris-fuzz-inputs $(SECONDS)
 
 # The same readers with the corpus and mutations drawn from SEED, 20 s each.
