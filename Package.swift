@@ -167,7 +167,9 @@ let package = Package(
                 "DarisCore", "DarisConfiguration", "DarisONNX", "DarisReport", "DarisServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-fuzz-inputs", swiftSettings: settings),
-        .testTarget(name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "DarisCoreTests", dependencies: ["DarisCore", "DarisSimulator"], exclude: ["format-1.jsonl"],
+            swiftSettings: settings),
         .testTarget(
             name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings
         ),

@@ -55,21 +55,31 @@ struct Bench: ~Copyable {
     /// Completes what runs on a lane.
     @discardableResult
     mutating func complete(lane: Int = 0, took: Int64 = 10, at time: Int64) -> [Command] {
-        guard let job = scheduler.runningStage(on: lane)?.job else { return [] }
+        guard let job = scheduler.dispatch(on: lane)?.jobs.first else { return [] }
         return send(.stageCompleted(lane: lane, job: job, executionTime: .milliseconds(took)), at: time)
     }
 
     @discardableResult
     mutating func fail(lane: Int = 0, at time: Int64) -> [Command] {
-        guard let job = scheduler.runningStage(on: lane)?.job else { return [] }
+        guard let job = scheduler.dispatch(on: lane)?.jobs.first else { return [] }
         return send(.stageFailed(lane: lane, job: job), at: time)
+    }
+}
+
+extension Command {
+    /// A stage of one job.
+    static func dispatch(job: JobID, stage: Int, lane: Int) -> Command {
+        .dispatch(Dispatch(stage: stage, lane: lane, jobs: [job]))
     }
 }
 
 extension [Command] {
     /// Tasks whose stages were started, in order.
-    var started: [Int] { compactMap { if case .dispatch(let job, _, _) = $0 { job.task } else { nil } } }
-    var lanes: [Int] { compactMap { if case .dispatch(_, _, let lane) = $0 { lane } else { nil } } }
+    var started: [Int] { dispatches.map { $0.jobs[0].task } }
+    /// Tasks whose stages run with those.
+    var joined: [Int] { dispatches.flatMap { $0.jobs.dropFirst().map(\.task) } }
+    var lanes: [Int] { dispatches.map(\.lane) }
+    var dispatches: [Dispatch] { compactMap { if case .dispatch(let dispatch) = $0 { dispatch } else { nil } } }
     var fates: [JobFate] { outcomes.map(\.fate) }
     var reasons: [FateReason] { outcomes.map(\.reason) }
     var outcomes: [JobOutcome] { compactMap { if case .finished(let outcome) = $0 { outcome } else { nil } } }

@@ -104,7 +104,7 @@ struct OverrunTests {
             bench.release(0, at: index, deadline: 100_000)
             bench.complete(at: index)
         }
-        #expect(bench.scheduler.dropTimers.count <= 2 * 1 + 64)
+        #expect(bench.scheduler.timers.count <= 2 * 1 + 64)
     }
 }
 
@@ -151,7 +151,7 @@ struct FailureTests {
             #expect(bench.send(.stageCompleted(lane: lane, job: job, executionTime: milliseconds(99)), at: 1) == [])
             #expect(bench.send(.stageFailed(lane: lane, job: job), at: 1) == [])
         }
-        #expect(bench.scheduler.mret(of: 0) == before && bench.scheduler.runningStage(on: 0)?.stage == 0)
+        #expect(bench.scheduler.mret(of: 0) == before && bench.scheduler.dispatch(on: 0)?.stage == 0)
         // An idle lane and a task that does not exist.
         bench.complete(at: 10)
         bench.complete(at: 20)
@@ -195,7 +195,7 @@ struct FailureTests {
         #expect(
             lost.outcomes.map(\.job.task) == [0, 1] && Set(lost.reasons) == [.contextLost]
                 && Set(lost.fates) == [.failed])
-        #expect(bench.scheduler.runningStage(on: 1)?.job.task == 2)
+        #expect(bench.scheduler.dispatch(on: 1)?.jobs[0].task == 2)
         #expect(bench.send(.contextLost(0), at: 6) == [] && bench.send(.contextLost(7), at: 6) == [])
     }
 

@@ -89,20 +89,17 @@ struct RandomScenario: ~Copyable {
     private mutating func account(_ decided: [Command]) throws {
         for command in decided {
             switch command {
-            case .dispatch(let job, let stage, let lane):
+            case .dispatch(let dispatch):
+                let (lane, stage) = (dispatch.lane, dispatch.stage)
                 try require(walk.laneJobs[lane] == nil, "lane \(lane) is busy")
-                try require(nextStage[job, default: 0] == stage, "\(job) runs stage \(stage) out of turn")
-                try require(!ended.contains(job), "\(job) runs though it has ended")
+                for job in dispatch.jobs {
+                    try require(nextStage[job, default: 0] == stage, "\(job) runs stage \(stage) out of turn")
+                    try require(!ended.contains(job), "\(job) runs though it has ended")
+                    nextStage[job] = stage + 1
+                }
                 walk.note(command)
-                nextStage[job] = stage + 1
             case .finished(let outcome):
                 try require(ended.insert(outcome.job).inserted, "\(outcome.job) ended twice")
-            case .join(let job, let stage, let lane):
-                try require(walk.laneJobs[lane] == nil, "lane \(lane) is busy")
-                try require(nextStage[job, default: 0] == stage, "\(job) runs stage \(stage) out of turn")
-                try require(!ended.contains(job), "\(job) runs though it has ended")
-                nextStage[job] = stage + 1
-                walk.note(command)
             case .admitted, .queued, .wake: break
             }
         }

@@ -226,8 +226,9 @@ struct RandomWalk {
     /// Takes note of a command.
     mutating func note(_ command: Command) {
         switch command {
-        case .join(let job, _, let lane): companions[lane].append(job)
-        case .dispatch(let job, let stage, let lane): laneJobs[lane] = (job, stage)
+        case .dispatch(let dispatch):
+            laneJobs[dispatch.lane] = (dispatch.jobs[0], dispatch.stage)
+            companions[dispatch.lane] = Array(dispatch.jobs.dropFirst())
         case .wake(let time): outstandingWake = time.rawValue
         default: break
         }

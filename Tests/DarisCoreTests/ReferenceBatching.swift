@@ -36,11 +36,11 @@ extension ReferenceScheduler {
         return alone <= job.deadline - rest ? job.deadline - rest : .max
     }
 
-    /// Lets jobs join the one that is about to be dispatched on a lane.
-    mutating func gather(_ index: Int, _ lane: Int) {
+    /// Has jobs run with the one that is about to be dispatched on a lane, and returns them.
+    mutating func gather(_ index: Int, _ lane: Int) -> [JobID] {
         let leader = inFlight[index]
         let group = specifications[leader.id.task].batchGroup
-        guard group != nil, !leader.runsAlone else { return }
+        guard group != nil, !leader.runsAlone else { return [] }
         let others = ready(leader.context).filter { other in
             (specifications[other.id.task].batchGroup == group || has(.mixesGroups))
                 && (other.stage == leader.stage || has(.mixesStages)) && (!other.runsAlone || has(.forgetsFailure))
@@ -56,10 +56,10 @@ extension ReferenceScheduler {
                 inFlight[place].lane = lane
                 inFlight[place].leader = leader.id
                 companions[leader.id, default: []].append(member.id)
-                commands.append(.join(job: member.id, stage: member.stage, lane: lane))
             }
-            return
+            return able.prefix(size.jobs - 1).map(\.id)
         }
+        return []
     }
 
     mutating func completeTogether(_ members: [JobID], _ lane: Int, _ executionTime: Int64) {

@@ -337,8 +337,8 @@ struct ReferenceScheduler {
             let index = inFlight.firstIndex { $0.id == next.id }!
             inFlight[index].lane = chosen
             dispatchTimes[chosen] = now
-            if isBatching { gather(index, chosen) }
-            commands.append(.dispatch(job: next.id, stage: next.stage, lane: chosen))
+            let others = isBatching ? gather(index, chosen) : []
+            commands.append(.dispatch(Dispatch(stage: next.stage, lane: chosen, jobs: [next.id] + others)))
             if has(.startsStageTwice), let other = idle.first(where: { $0 != chosen }) {
                 commands.append(.dispatch(job: next.id, stage: next.stage, lane: other))
             }

@@ -170,14 +170,15 @@ struct RunRecordTests {
         let record = try Self.record(duration: .milliseconds(200))
         let place = try #require(
             record.entries.firstIndex { if case .command(.dispatch) = $0.content { true } else { false } })
-        guard case .command(.dispatch(let job, let stage, let lane)) = record.entries[place].content else { return }
-        let other = Command.dispatch(job: job, stage: stage, lane: lane + 1)
+        guard case .command(.dispatch(let dispatch)) = record.entries[place].content else { return }
+        let other = Command.dispatch(
+            Dispatch(stage: dispatch.stage, lane: dispatch.lane + 1, jobs: dispatch.jobs))
 
         var changed = record
         changed.entries[place].content = .command(other)
         let mismatch = try #require(changed.replay())
         #expect(mismatch.entry == place && mismatch.recorded == other)
-        #expect(mismatch.decided == .dispatch(job: job, stage: stage, lane: lane))
+        #expect(mismatch.decided == .dispatch(dispatch))
 
         var missing = record
         missing.entries.remove(at: place)
@@ -237,12 +238,12 @@ struct RunRecordTests {
 
     @Test("an error names file and line and says what would be right")
     func errors() throws {
-        #expect(problem("") == "x.jsonl, line 1: the file is empty; a record starts with {\"daris_record\":1,…}")
+        #expect(problem("") == "x.jsonl, line 1: the file is empty; a record starts with {\"daris_record\":2,…}")
         #expect(
-            problem("hello\n")?.hasPrefix("x.jsonl, line 1: a record starts with {\"daris_record\":1,\"plan\"") == true)
+            problem("hello\n")?.hasPrefix("x.jsonl, line 1: a record starts with {\"daris_record\":2,\"plan\"") == true)
         #expect(
-            problem("{\"daris_record\":2}\n")
-                == "x.jsonl, line 1: this is version 2 of the format; this program reads version 1")
+            problem("{\"daris_record\":3}\n")
+                == "x.jsonl, line 1: this is version 3 of the format; this program reads versions 1 to 2")
         #expect(problem("{\"daris_record\":1}\n")?.contains("no 'plan'") == true)
         #expect(try problem(line: "{\"t\":0,\"e\":\"timer\"}") == nil)
         #expect(

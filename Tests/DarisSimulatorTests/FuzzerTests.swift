@@ -25,7 +25,7 @@ struct FuzzerTests {
             scenario.add(to: &driver)
             _ = driver.run(on: FaultyDevice(scenario)) { _, _, commands in
                 for case .finished(let outcome) in commands { reasons.insert(outcome.reason) }
-                for case .join in commands { joined += 1 }
+                for case .dispatch(let dispatch) in commands { joined += dispatch.jobs.count - 1 }
             }
         }
         #expect(kinds == ["slow", "failing", "lostContext", "clockStep", "burst", "cancelled", "removedTask"])

@@ -127,22 +127,14 @@ extension RunRecordReader {
         _ commands: CommandBuffer, _ scheduler: borrowing Scheduler, _ running: inout [StageRun?]
     ) -> [StageRun] {
         var started: [StageRun] = []
-        var joined: [JobID] = []
-        for command in commands {
-            switch command {
-            case .join(let job, _, _): joined.append(job)
-            case .dispatch(let job, let stage, let lane):
-                let batch =
-                    joined.isEmpty ? nil : scheduler.batchTime(of: job.task, jobs: joined.count + 1, stage: stage)
-                let run = StageRun(
-                    lane: lane, stage: stage, jobs: [job] + joined,
-                    expected: batch ?? scheduler.mret(of: job.task, stage: stage), start: scheduler.now,
-                    end: scheduler.now)
-                running[lane] = run
-                started.append(run)
-                joined = []
-            default: break
-            }
+        for case .dispatch(let dispatch) in commands {
+            let (task, stage, jobs) = (dispatch.jobs[0].task, dispatch.stage, dispatch.jobs)
+            let batch = jobs.count > 1 ? scheduler.batchTime(of: task, jobs: jobs.count, stage: stage) : nil
+            let run = StageRun(
+                lane: dispatch.lane, stage: stage, jobs: jobs,
+                expected: batch ?? scheduler.mret(of: task, stage: stage), start: scheduler.now, end: scheduler.now)
+            running[dispatch.lane] = run
+            started.append(run)
         }
         return started
     }

@@ -134,7 +134,8 @@ public final class CPUDevice: Device {
     }
 
     /// Wakes an idle lane to run a stage.
-    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        let (job, stage, lane, io) = (dispatch.jobs[0], dispatch.stage, dispatch.lane, tensors.first ?? nil)
         guard hosting != nil else { return lanes[lane].launch(.init(job: job, stage: stage, io: io)) }
         let start = daris_monotonic_nanoseconds()
         let error = tasks[job.task].run(stage: stage, context: lane / streams, io: io, options: runOptions)

@@ -83,17 +83,6 @@ public final class CUDADevice: Device {
     /// Says whom to tell of the ends of stages, while none runs.
     public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
 
-    /// Puts a stage on the stream of an idle lane.
-    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
-        let task = tasks[job.task]
-        poller.watch()
-        lanes[lane].launch(
-            .init(
-                job: job, stage: stage, io: io, isHighPriority: task.isHighPriority,
-                program: programs[lane][task.program][stage], memory: task.memory,
-                followsAtOnce: poller.isCurrentThread))
-    }
-
     /// Asks the GPU whether its context is still there, where no stage in flight will tell.
     func checkContext() throws(DeviceError) {
         guard poller.isIdle, let context = lanes.first?.context else { return }
@@ -103,19 +92,19 @@ public final class CUDADevice: Device {
     /// How many jobs can run a stage together with one of a task.
     public func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
 
-    /// Puts a stage of several jobs on the stream of an idle lane.
-    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
-        let task = tasks[job.task]
-        guard let batch = task.batches.first(where: { $0.jobs == others.count + 1 }) else {
-            preconditionFailure("\(others.count + 1) jobs are not a size of batch of task \(job.task)")
-        }
+    /// Puts a stage of one or more jobs on the stream of an idle lane.
+    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs[0].task])
+        guard let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
+        else { preconditionFailure("\(jobs.count) jobs are not a size of batch of task \(jobs[0].task)") }
         poller.watch()
-        lanes[lane].launch(
+        lanes[dispatch.lane].launch(
             .init(
-                job: job, stage: stage, io: io, isHighPriority: task.isHighPriority,
-                program: programs[lane][batch.program][stage], memory: task.memory,
-                others: others.map { .init(io: $0.io, memory: tasks[$0.job.task].memory) },
-                followsAtOnce: poller.isCurrentThread))
+                job: jobs[0], stage: dispatch.stage, io: tensors.first ?? nil, isHighPriority: task.isHighPriority,
+                program: programs[dispatch.lane][program][dispatch.stage], memory: task.memory,
+                others: jobs.indices.dropFirst().map { place in
+                    .init(io: tensors.isEmpty ? nil : tensors[place], memory: tasks[jobs[place].task].memory)
+                }, followsAtOnce: poller.isCurrentThread))
     }
 
     /// Work on a GPU's stream runs to its end; nothing can be done.

@@ -22,20 +22,17 @@ public protocol Device: Sendable {
     /// The handler is called before the ends of the stages that a lost context was running, which follow as failed.
     func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void)
 
-    /// Starts a stage on an idle lane and returns at once.
-    ///
-    /// - Parameter io: the tensors of a job from outside, copied in before the first stage and out after the last;
-    ///   `nil` for a periodic job, which runs on the task's own tensors.
-    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?)
-
     /// How many jobs can run a stage together with one of a task, where the others are of tasks of the same model and batch
     /// size: at least 2 each, the smallest first; empty if none can.
     func batchSizes(of task: Int) -> [Int]
 
-    /// Starts a stage of several jobs together on an idle lane and returns at once. The one end is told of `job`.
+    /// Starts a stage of one or more jobs on an idle lane and returns at once. Its end names the first of them.
     ///
-    /// - Parameter others: as many as make one of `batchSizes`.
-    func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?)
+    /// - Parameters:
+    ///   - dispatch: one job, or as many as one of the `batchSizes` of the first.
+    ///   - tensors: those of each job, copied in before the first stage and out after the last; `nil` for a periodic job, which
+    ///     runs on its task's own tensors. Empty if all are periodic.
+    func launch(_ dispatch: Dispatch, tensors: [JobTensors?])
 
     /// Makes running stages, and those launched later, end early with an error, where the device can.
     func terminateRunningStages()
@@ -51,23 +48,9 @@ extension Device {
     /// Most devices run jobs one by one.
     public func batchSizes(of task: Int) -> [Int] { [] }
 
-    /// Not called where there are no sizes.
-    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
-        preconditionFailure("this device runs jobs one by one")
-    }
-}
-
-/// A job that runs a stage together with others.
-public struct BatchMember: Sendable {
-    /// The job.
-    public var job: JobID
-    /// Its tensors, if it came from outside.
-    public var io: JobTensors?
-
-    /// A member of a batch.
-    public init(job: JobID, io: JobTensors?) {
-        self.job = job
-        self.io = io
+    /// Starts a stage of one job.
+    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {
+        launch(Dispatch(stage: stage, lane: lane, jobs: [job]), tensors: io.map { [$0] } ?? [])
     }
 }
 

@@ -46,15 +46,6 @@ public enum MachineDevice: Device {
         }
     }
 
-    /// Starts a stage on an idle lane.
-    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
-        switch self {
-        case .cpu(let device): device.launch(job, stage: stage, lane: lane, io: io)
-        case .cuda(let device): device.launch(job, stage: stage, lane: lane, io: io)
-        case .workers(let device): device.launch(job, stage: stage, lane: lane, io: io)
-        }
-    }
-
     /// How many jobs can run a stage together with one of a task.
     public func batchSizes(of task: Int) -> [Int] {
         switch self {
@@ -64,12 +55,12 @@ public enum MachineDevice: Device {
         }
     }
 
-    /// Starts a stage of several jobs together.
-    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+    /// Starts a stage of one or more jobs on an idle lane.
+    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         switch self {
-        case .cpu(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
-        case .cuda(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
-        case .workers(let device): device.launch(job, with: others, stage: stage, lane: lane, io: io)
+        case .cpu(let device): device.launch(dispatch, tensors: tensors)
+        case .cuda(let device): device.launch(dispatch, tensors: tensors)
+        case .workers(let device): device.launch(dispatch, tensors: tensors)
         }
     }
 

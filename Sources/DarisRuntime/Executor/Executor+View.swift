@@ -60,12 +60,13 @@ extension Executor {
     }
 
     private func stage(on lane: Int, _ state: borrowing State) -> SystemView.Stage? {
-        guard let (job, stage) = state.scheduler.runningStage(on: lane) else { return nil }
+        guard let dispatch = state.scheduler.dispatch(on: lane) else { return nil }
+        let (job, jobs, stage) = (dispatch.jobs[0], dispatch.jobs.count, dispatch.stage)
         return SystemView.Stage(
             job: job, stage: stage, start: state.laneStarts[lane],
-            mret: state.scheduler.batchTime(of: job.task, jobs: state.scheduler.jobs(on: lane), stage: stage)
+            mret: state.scheduler.batchTime(of: job.task, jobs: jobs, stage: stage)
                 ?? state.scheduler.mret(of: job.task, stage: stage),
-            deadline: state.scheduler.currentDeadline(of: job.task) ?? .zero, jobs: state.scheduler.jobs(on: lane))
+            deadline: state.scheduler.currentDeadline(of: job.task) ?? .zero, jobs: jobs)
     }
 }
 

@@ -90,8 +90,6 @@ public final class Executor<D: Device>: Sendable {
         /// When each lane was given a stage last.
         var laneStarts: ContiguousArray<Nanoseconds>
         var submissions: [JobID: Submission] = [:]
-        /// The jobs of the batch that is about to be dispatched.
-        var joined: [BatchMember] = []
         var failures: [FailureCount] = []
         /// Jobs of stages that were running on the context whose loss is being handled, if they may be what ended it.
         var suspects: [JobID] = []

@@ -51,18 +51,10 @@ extension Executor {
 
         for index in state.commands.indices {
             switch state.commands[index] {
-            case .join(let job, _, _):
-                let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
-                state.joined.append(BatchMember(job: job, io: tensors))
-            case .dispatch(let job, let stage, let lane):
-                state.laneStarts[lane] = before
-                let tensors = state.submissions.isEmpty ? nil : state.submissions[job]?.tensors
-                if state.joined.isEmpty {
-                    device.launch(job, stage: stage, lane: lane, io: tensors)
-                } else {
-                    device.launch(job, with: state.joined, stage: stage, lane: lane, io: tensors)
-                    state.joined = []
-                }
+            case .dispatch(let dispatch):
+                state.laneStarts[dispatch.lane] = before
+                let tensors = state.submissions.isEmpty ? [] : dispatch.jobs.map { state.submissions[$0]?.tensors }
+                device.launch(dispatch, tensors: tensors)
             case .finished(let outcome):
                 finish(outcome, error: error, &state)
             case .admitted(let job, _, let migrated):

@@ -31,21 +31,13 @@ public final class TimedDevice<Base: Device>: Device {
         base.setContextHandler(handler)
     }
 
-    /// Starts a stage on an idle lane.
-    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
-        let before = clock.now
-        base.launch(job, stage: stage, lane: lane, io: io)
-        let time = clock.now - before
-        launches.withLock { $0.record(time) }
-    }
-
     /// How many jobs can run a stage together with one of a task.
     public func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
 
-    /// Starts a stage of several jobs together.
-    public func launch(_ job: JobID, with others: [BatchMember], stage: Int, lane: Int, io: JobTensors?) {
+    /// Starts a stage of one or more jobs on an idle lane.
+    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let before = clock.now
-        base.launch(job, with: others, stage: stage, lane: lane, io: io)
+        base.launch(dispatch, tensors: tensors)
         let time = clock.now - before
         launches.withLock { $0.record(time) }
     }

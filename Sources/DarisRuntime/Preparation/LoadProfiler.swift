@@ -61,13 +61,8 @@ final class LoadProfiler<D: Device>: Sendable {
         var timed = 0
         var error: DeviceError?
         for run in 0..<FullLoad.warmUps + FullLoad.repeats {
-            let job = JobID(task: task, sequence: 0)
-            if others.isEmpty {
-                device.launch(job, stage: stage, lane: lane, io: nil)
-            } else {
-                let members = others.map { BatchMember(job: JobID(task: $0, sequence: 0), io: nil) }
-                device.launch(job, with: members, stage: stage, lane: lane, io: nil)
-            }
+            let jobs = ([task] + others).map { JobID(task: $0, sequence: 0) }
+            device.launch(Dispatch(stage: stage, lane: lane, jobs: jobs), tensors: [])
             measured.wait()
             let end = state.withLock { $0.lastEnd }
             if let failure = end?.error {
@@ -104,6 +99,6 @@ final class LoadProfiler<D: Device>: Sendable {
                 on: lane, lanes: device.laneCount, stageCounts: stageCounts, using: &state.generator)
         else { return }
         state.busyLanes += 1
-        device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane, io: nil)
+        device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane)
     }
 }

@@ -91,8 +91,9 @@ public final class WorkerDevice: Device {
     }
 
     /// Has a worker's lane run a stage. All stages of a job must be launched on the same context.
-    public func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
-        contexts[lane / streams].launch(job, stage: stage, lane: lane % streams, io: io)
+    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        contexts[dispatch.lane / streams].launch(
+            dispatch.jobs[0], stage: dispatch.stage, lane: dispatch.lane % streams, io: tensors.first ?? nil)
     }
 
     /// Has the workers end their stages early.

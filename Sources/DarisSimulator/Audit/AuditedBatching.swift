@@ -15,11 +15,8 @@ struct AuditedBatching: Sendable {
     var dispatchTimes: [Int64]
     /// By group: its tasks, shared out to the contexts.
     private let tasksForEach: [Int]
-    /// By lane: the tasks that run there with the one that was dispatched.
+    /// By lane: the tasks that run there with the first of the dispatch.
     var followers: [[Int]]
-    /// The tasks that have joined a batch that is still to be dispatched, and where.
-    var joining: [Int] = []
-    var joiningLane = -1
 
     init(_ configuration: SchedulerConfiguration) {
         let options = configuration.options

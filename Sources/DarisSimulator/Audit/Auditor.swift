@@ -173,9 +173,6 @@ public struct Auditor: ~Copyable, Sendable {
 
     private mutating func settle() throws(Violation) {
         try require(releasedTask < 0, .jobFates, "nothing was said of \(name(releasedTask, pending))")
-        try require(
-            batching.joining.isEmpty, .batching,
-            "jobs joined a batch on lane \(batching.joiningLane) that was not started")
         if owed > 0 { throw unpaid(tasks.firstIndex { $0.phase == .ending } ?? 0) }
         if stalledTasks > 0 {
             let task = tasks.indices.first { tasks[$0].phase == .idle && !waiting[$0].isEmpty } ?? -1

@@ -4,28 +4,10 @@ import DarisCore
 extension Auditor {
     // MARK: - Commands
 
-    mutating func join(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
-        try checkStart(job, stage: stage, lane: lane)
-        try require(batching.isOn, .batching, "\(name(job)) joined a batch, though batching is off")
+    /// Starts the stages of the jobs that are dispatched with the one of task `leader`.
+    mutating func startBatch(_ leader: Int, _ joined: [Int], lane: Int) throws(Violation) {
         try require(
-            !batching.joining.contains(job.task), .batching, "\(name(job)) joined the batch on lane \(lane) twice")
-        batching.joining.append(job.task)
-        batching.joiningLane = lane
-    }
-
-    /// Between the first job that joins and the dispatch there is nothing but others that join.
-    func checkJoined(before command: Command) throws(Violation) {
-        switch command {
-        case .join(_, _, batching.joiningLane), .dispatch(_, _, batching.joiningLane): return
-        default:
-            throw violation(
-                .batching, "a batch is being put together on lane \(batching.joiningLane), and \(command) came")
-        }
-    }
-
-    /// Starts the stages of the jobs that have joined the one of task `leader`.
-    mutating func startBatch(_ leader: Int, lane: Int) throws(Violation) {
-        let joined = batching.joining
+            Set(joined).count == joined.count, .batching, "a job runs in the batch on lane \(lane) twice: \(joined)")
         try checkMembers(leader, joined)
         let expected = members(with: leader)
         if joined != expected {
@@ -39,7 +21,6 @@ extension Auditor {
             tasks[member].phase = .running
         }
         batching.followers[lane] = joined
-        batching.joining.removeAll(keepingCapacity: true)
     }
 
     /// What must hold of every batch, however it was put together.

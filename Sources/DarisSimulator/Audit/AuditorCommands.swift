@@ -3,12 +3,10 @@ import DarisCore
 /// Whether each command is what the rules allow at that moment, and what it changes.
 extension Auditor {
     mutating func follow(_ command: Command) throws(Violation) {
-        if !batching.joining.isEmpty { try checkJoined(before: command) }
         switch command {
         case .admitted(let job, let context, let migrated): try admit(job, to: context, migrated: migrated)
         case .queued(let job): try queue(job)
-        case .join(let job, let stage, let lane): try join(job, stage: stage, lane: lane)
-        case .dispatch(let job, let stage, let lane): try dispatch(job, stage: stage, lane: lane)
+        case .dispatch(let dispatch): try start(dispatch)
         case .finished(let outcome): try end(outcome)
         case .wake(let time):
             if time.rawValue > wake { allNeedWake = true }
@@ -42,13 +40,20 @@ extension Auditor {
             contexts[context].isAlive, .containment, "\(name(job)) was started on the lost context \(context)")
     }
 
-    private mutating func dispatch(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
-        try checkStart(job, stage: stage, lane: lane)
+    private mutating func start(_ dispatch: Dispatch) throws(Violation) {
+        let lane = dispatch.lane
+        guard let job = dispatch.jobs.first else {
+            throw violation(.stageOrder, "a stage of no job was started on lane \(lane)")
+        }
+        for job in dispatch.jobs { try checkStart(job, stage: dispatch.stage, lane: lane) }
         let (index, context) = (job.task, tasks[job.task].context)
         try checkOrder(index, context)
+        let others = dispatch.jobs.dropFirst().map(\.task)
         if batching.isOn {
             batching.dispatchTimes[lane] = now
-            try startBatch(index, lane: lane)
+            try startBatch(index, others, lane: lane)
+        } else {
+            try require(others.isEmpty, .batching, "tasks \(others) run with task \(index), though batching is off")
         }
 
         takeFromReady(index)

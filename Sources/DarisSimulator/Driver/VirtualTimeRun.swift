@@ -29,9 +29,8 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var created = 0
     private var now = Nanoseconds.zero
     private var wake: Nanoseconds?
-    /// What was dispatched on each lane, and the tasks whose jobs run with it.
-    private var laneJobs: ContiguousArray<(job: JobID, stage: Int)?>
-    private var companions: ContiguousArray<ContiguousArray<Int>>
+    /// What runs on each lane.
+    private var lanes: ContiguousArray<Dispatch?>
     private var commands = CommandBuffer()
     private var entries = ContiguousArray<RecordEntry>()
     private var events = 0
@@ -41,8 +40,8 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var auditor: Auditor
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
-    private var endedStage = 0
-    private var ended: ContiguousArray<Int> = []
+    /// What has just ended.
+    private var ended: Dispatch?
 
     init(_ driver: VirtualTimeDriver, device: Device, observer: VirtualTimeDriver.Observer?) {
         self.driver = driver
@@ -52,8 +51,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         scheduler = Scheduler(driver.configuration)
         metrics = RunMetrics(driver.configuration)
         auditor = Auditor(driver.configuration)
-        laneJobs = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
-        companions = ContiguousArray(repeating: [], count: driver.configuration.partition.lanes)
+        lanes = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
     }
 
@@ -80,16 +78,15 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     }
 
     private mutating func stageEnded(lane: Int, executionTime: Nanoseconds) {
-        guard let (job, stage) = laneJobs[lane] else { return }
-        laneJobs[lane] = nil
-        swap(&ended, &companions[lane])
-        companions[lane].removeAll(keepingCapacity: true)
-        let jobs = ended.count + 1
-        endedStage = stage
-        if let fails = driver.fails, fails(job, stage, lane) {
+        guard let dispatch = lanes[lane] else { return }
+        lanes[lane] = nil
+        let job = dispatch.jobs[0]
+        if let fails = driver.fails, fails(job, dispatch.stage, lane) {
             handle(.stageFailed(lane: lane, job: job))
         } else {
-            metrics.recordStage(lane: lane, task: job.task, jobs: jobs, executionTime: executionTime)
+            metrics.recordStage(
+                lane: lane, task: job.task, jobs: dispatch.jobs.count, executionTime: executionTime)
+            ended = dispatch
             handle(.stageCompleted(lane: lane, job: job, executionTime: executionTime))
         }
     }
@@ -108,10 +105,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             let streams = driver.configuration.partition.streams
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
             metrics.recordLoss(of: context)
-            for lane in context * streams..<(context + 1) * streams where laneJobs[lane] != nil {
+            for lane in context * streams..<(context + 1) * streams where lanes[lane] != nil {
                 device.abandon(lane: lane, at: now)
-                laneJobs[lane] = nil
-                companions[lane].removeAll(keepingCapacity: true)
+                lanes[lane] = nil
             }
         case .contextRestored(let context):
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
@@ -147,10 +143,11 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             violation = found.description
             return
         }
-        if case .stageCompleted(_, let job, _) = event {
-            auditTimes(of: job.task, stages: endedStage..<endedStage + 1)
-            for task in ended { auditTimes(of: task, stages: endedStage..<endedStage + 1) }
-            if !ended.isEmpty { auditBatchTime(of: job.task, jobs: ended.count + 1, stage: endedStage) }
+        if case .stageCompleted = event, let ended {
+            for job in ended.jobs { auditTimes(of: job.task, stages: ended.stage..<ended.stage + 1) }
+            if ended.jobs.count > 1 {
+                auditBatchTime(of: ended.jobs[0].task, jobs: ended.jobs.count, stage: ended.stage)
+            }
         }
         for case .finished(let outcome) in commands where outcome.reason == .noContextFits {
             let task = outcome.job.task
@@ -189,10 +186,11 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 metrics.recordMigration(task: job.task, priority: driver.configuration.tasks[job.task].priority)
             }
         case .queued: break
-        case .join(let job, _, let lane): companions[lane].append(job.task)
-        case .dispatch(let job, let stage, let lane):
-            laneJobs[lane] = (job, stage)
-            device.start(task: job.task, stage: stage, jobs: companions[lane].count + 1, lane: lane, at: now)
+        case .dispatch(let dispatch):
+            lanes[dispatch.lane] = dispatch
+            device.start(
+                task: dispatch.jobs[0].task, stage: dispatch.stage, jobs: dispatch.jobs.count, lane: dispatch.lane,
+                at: now)
         case .finished(let outcome):
             if outcome.fate == .completed && startedInTime[outcome.job.task] {
                 inferencesStartedInTime += driver.configuration.tasks[outcome.job.task].batch

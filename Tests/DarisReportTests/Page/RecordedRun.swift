@@ -49,7 +49,8 @@ struct RecordedRun {
             for command in commands {
                 entries.append(RecordEntry(time, command))
                 switch command {
-                case .dispatch(let job, let stage, let lane):
+                case .dispatch(let dispatch):
+                    let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
                     let spent = times(job, stage).map { Nanoseconds.seconds($0 / 1e3) } ?? tasks[job.task].afet[stage]
                     let event: Event =
                         fails(job, stage)

@@ -57,11 +57,12 @@ final class ManualDevice: Device {
         state.withLock { $0.contextHandler = handler }
     }
 
-    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
         state.withLock { state in
             if !state.busy.insert(lane).inserted { state.violations.append("lane \(lane) was given two stages") }
         }
-        launches.append(Launch(job: job, stage: stage, lane: lane, io: io, thread: Self.thisThread))
+        launches.append(Launch(job: job, stage: stage, lane: lane, io: tensors.first ?? nil, thread: Self.thisThread))
     }
 
     func terminateRunningStages() { terminations.append(()) }

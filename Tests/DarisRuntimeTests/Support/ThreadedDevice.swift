@@ -44,9 +44,10 @@ final class ThreadedDevice: Device {
 
     func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { ([.bytes(1)], [.bytes(1)]) }
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
-    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
         onLaunch(job, stage, lane)
-        lanes[lane].launch(.init(job: job, stage: stage, io: io))
+        lanes[lane].launch(.init(job: job, stage: stage, io: tensors.first ?? nil))
     }
     func terminateRunningStages() {}
     func shutDown() {

@@ -37,7 +37,7 @@ struct WorkerBench: Sendable {
             case .contextLost, .contextRestored: changes.append(event)
             default: break
             }
-            for case .dispatch(let job, _, let lane) in commands { launches.append((job, lane)) }
+            for case .dispatch(let dispatch) in commands { launches.append((dispatch.jobs[0], dispatch.lane)) }
         }
         executor = Executor(
             try SchedulerConfiguration(partition: partition, tasks: specifications), device: device,

@@ -92,7 +92,8 @@ struct WorkerProtocolTests {
             func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
                 self.handler.withLock { $0 = handler }
             }
-            func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+            func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+                let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
                 let error = DeviceError("error \(job.sequence)", losesDevice: job.sequence == 1)
                 handler.withLock { $0 }?(
                     StageEnd(lane: lane, job: job, stage: stage, executionTime: .zero, error: error))

@@ -24,8 +24,8 @@ public struct RunRecord: Sendable, Hashable {
     /// When the run ended.
     public var end: Nanoseconds
 
-    /// The version of the format.
-    public static let version = 1
+    /// The version of the format that is written; version 1 is read too.
+    public static let version = 2
     /// The latest time a record may hold: about 146 years.
     public static let latestTime = Nanoseconds(1 << 62)
 

@@ -2,6 +2,8 @@
 enum RecordKey: UInt8, CaseIterable {
     case t, e, c, task, seq, lane, stage, context, x, d, at, migrated, fate, reason, priority, release, deadline, finish
     case end, entries, n, trace, parent
+    /// Pairs of task and sequence number.
+    case with
 
     /// Whether its values are words rather than integers.
     var isWord: Bool {
@@ -87,10 +89,12 @@ private struct WordTable<Value: Sendable>: Sendable {
 /// The values of one line, by key.
 struct RecordFields {
     /// One for every `RecordKey`.
-    private var values = InlineArray<23, Int64>(repeating: 0)
+    private var values = InlineArray<24, Int64>(repeating: 0)
     private var present: UInt32 = 0
     /// The upper half of `trace`, whose value is the lower.
     var traceHigh: Int64 = 0
+    /// What `with` names.
+    var others: [JobID] = []
 
     func has(_ key: RecordKey) -> Bool { present & (1 << UInt32(key.rawValue)) != 0 }
     subscript(key: RecordKey) -> Int64 { values[Int(key.rawValue)] }

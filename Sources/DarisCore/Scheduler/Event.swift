@@ -1,18 +1,3 @@
-/// One job: the `sequence`-th release (from 0) of the task with index `task`.
-public struct JobID: Hashable, Sendable, Codable {
-    /// Index of the task.
-    public var task: Int
-    /// Count of releases of that task before this one.
-    public var sequence: Int
-
-    /// The `sequence`-th job of `task`.
-    @inlinable
-    public init(task: Int, sequence: Int) {
-        self.task = task
-        self.sequence = sequence
-    }
-}
-
 /// What happened outside the scheduler. Every event goes in with the time at which it happened.
 public enum Event: Hashable, Sendable {
     /// A job of a task is released. `relativeDeadline` overrides the task's own Dᵢ for this job.

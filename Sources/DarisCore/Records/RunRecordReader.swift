@@ -30,6 +30,9 @@ public struct RunRecordReader: Sendable {
     private var rest: Data
     private var position: Int
     private var entries = 0
+    private let version: Int
+    /// In format 1, the jobs that stood on lines of their own before the `run` that they are part of.
+    private var joined: [JobID] = []
 
     private static let pieceSize = 1 << 20
     /// Longer than any line but the first.
@@ -52,6 +55,7 @@ public struct RunRecordReader: Sendable {
         let header = try Self.header(headerEnd.map { data[..<$0] }, isEmpty: data.isEmpty, file: file)
         plan = header.plan
         configuration = header.configuration
+        version = header.darisRecord
         self.file = file
         rest = headerEnd.map { data[($0 + 1)...] } ?? Data()
         bytes = []
@@ -62,22 +66,29 @@ public struct RunRecordReader: Sendable {
     ///
     /// - Throws: `RecordError` with the file, the line, and what would be right.
     public mutating func next() throws(RecordError) -> RecordEntry? {
-        guard end == nil else { return nil }
-        line += 1
-        refill()
-        guard position < bytes.count else { throw cutOff() }
-        let fields = try readLine()
-        if fields.has(.end) {
-            try checkEnd(fields)
-            end = Nanoseconds(fields[.end])
-            return nil
+        while end == nil {
+            line += 1
+            refill()
+            guard position < bytes.count else { throw cutOff() }
+            let fields = try readLine()
+            if fields.has(.end) {
+                try checkEnd(fields)
+                end = Nanoseconds(fields[.end])
+                break
+            }
+            entries += 1
+            if version == 1, fields.has(.c), RecordWord(rawValue: UInt8(fields[.c])) == .join {
+                joined.append(try job(fields))
+                guard joined.count < BatchGroup.jobLimit else { throw error("more jobs join than a batch may have") }
+                continue
+            }
+            let entry = try self.entry(fields)
+            if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
+                throw error("there is no task \(task); the header has \(configuration.tasks.count)")
+            }
+            return entry
         }
-        let entry = try self.entry(fields)
-        if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
-            throw error("there is no task \(task); the header has \(configuration.tasks.count)")
-        }
-        entries += 1
-        return entry
+        return nil
     }
 
     /// A mismatch at the line that was read last, as an error.
@@ -109,14 +120,15 @@ public struct RunRecordReader: Sendable {
         func error(_ problem: String) -> RecordError { RecordError(file: file, line: 1, problem: problem) }
         guard let text else {
             throw isEmpty
-                ? error("the file is empty; a record starts with {\"daris_record\":1,…}") : error(cutOffText)
+                ? error("the file is empty; a record starts with {\"daris_record\":2,…}") : error(cutOffText)
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
             let version = try decoder.decode(Version.self, from: text).darisRecord
-            guard version == RunRecord.version else {
-                throw error("this is version \(version) of the format; this program reads version \(RunRecord.version)")
+            guard (1...RunRecord.version).contains(version) else {
+                throw error(
+                    "this is version \(version) of the format; this program reads versions 1 to \(RunRecord.version)")
             }
             let header = try decoder.decode(RecordHeader.self, from: text)
             try header.configuration.validate()
@@ -132,7 +144,7 @@ public struct RunRecordReader: Sendable {
             throw error("the configuration cannot be scheduled: \(problem)")
         } catch let problem as DecodingError {
             throw error(
-                "a record starts with {\"daris_record\":1,\"plan\":{…},\"configuration\":{…}}: \(Self.text(problem))")
+                "a record starts with {\"daris_record\":2,\"plan\":{…},\"configuration\":{…}}: \(Self.text(problem))")
         } catch let problem { throw error("the header cannot be read: \(problem)") }
     }
 
@@ -165,7 +177,7 @@ public struct RunRecordReader: Sendable {
 
     // MARK: - Entries
 
-    private func entry(_ fields: RecordFields) throws(RecordError) -> RecordEntry {
+    private mutating func entry(_ fields: RecordFields) throws(RecordError) -> RecordEntry {
         let time = Nanoseconds(try value(.t, fields))
         guard time >= .zero, time <= RunRecord.latestTime else {
             throw error("the time \"t\" must be from 0 to \(RunRecord.latestTime.rawValue) ns, not \(time.rawValue)")
@@ -204,18 +216,22 @@ public struct RunRecordReader: Sendable {
             low: UInt64(bitPattern: try value(.trace, fields)), parent: UInt64(bitPattern: try value(.parent, fields)))
     }
 
-    private func command(_ fields: RecordFields) throws(RecordError) -> Command {
+    private mutating func command(_ fields: RecordFields) throws(RecordError) -> Command {
         switch RecordWord(rawValue: UInt8(fields[.c])) {
         case .admit:
             return .admitted(
                 try job(fields), context: try int(.context, fields),
                 migrated: try either(.true, .false, .migrated, fields))
         case .queue: return .queued(try job(fields))
-        case .join: return .join(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
-        case .run: return .dispatch(job: try job(fields), stage: try int(.stage, fields), lane: try int(.lane, fields))
+        case .run:
+            let others = version == 1 ? joined : fields.others
+            joined = []
+            return .dispatch(
+                Dispatch(
+                    stage: try int(.stage, fields), lane: try int(.lane, fields), jobs: [try job(fields)] + others))
         case .end: return .finished(try outcome(fields))
         case .wake: return .wake(at: Nanoseconds(try value(.at, fields)))
-        default: throw error("a command is admit, queue, join, run, end or wake")
+        default: throw error("a command is admit, queue, run, end or wake")
         }
     }
 
@@ -265,7 +281,10 @@ public struct RunRecordReader: Sendable {
             guard let key = RecordKey.named(bytes[name]) else { throw error("the key \"\(text(name))\" is unknown") }
             if fields.has(key) { throw error("\"\(key)\" stands there twice") }
             try expect(":")
-            if key.hexDigits > 0 {
+            if key == .with {
+                fields.others = try readJobs()
+                fields.set(key, to: 0)
+            } else if key.hexDigits > 0 {
                 try readHex(key, into: &fields)
             } else {
                 fields.set(key, to: try readValue(of: key))
@@ -294,6 +313,24 @@ public struct RunRecordReader: Sendable {
         }
         guard let word = RecordWord.named(bytes[name]) else { throw error("\"\(key)\" cannot be \"\(text(name))\"") }
         return Int64(word.rawValue)
+    }
+
+    /// Reads an array of tasks and sequence numbers, at most as many as a batch has.
+    private mutating func readJobs() throws(RecordError) -> [JobID] {
+        var jobs: [JobID] = []
+        try expect("[")
+        while true {
+            guard position < bytes.count else { throw cutOff() }
+            let task = Int(try integer(of: .with))
+            try expect(",")
+            guard position < bytes.count else { throw cutOff() }
+            jobs.append(JobID(task: task, sequence: Int(try integer(of: .with))))
+            guard position < bytes.count, bytes[position] == UInt8(ascii: ",") else { break }
+            if jobs.count >= BatchGroup.jobLimit { throw error("\"with\" names more jobs than a batch may have") }
+            position += 1
+        }
+        try expect("]")
+        return jobs
     }
 
     private mutating func readHex(_ key: RecordKey, into fields: inout RecordFields) throws(RecordError) {

@@ -7,7 +7,7 @@
 /// Writes a run record as JSON Lines into a byte buffer, entry by entry.
 ///
 /// ```
-/// {"daris_record":1,"plan":{…},"configuration":{…}}
+/// {"daris_record":2,"plan":{…},"configuration":{…}}
 /// {"t":0,"e":"release","task":3}
 /// {"t":0,"c":"admit","task":3,"seq":0,"context":1,"migrated":false}
 /// {"t":0,"c":"run","task":3,"seq":0,"stage":0,"lane":2}
@@ -18,8 +18,10 @@
 ///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
 /// `timer`, `lost`, `restored`, `removed`, `added`. Notes (`n`): `trace`, which comes before the release of its job, with the
-/// hexadecimal ids `trace` and `parent` of W3C Trace Context. Commands: `admit`, `queue`, `join` (as `run`: the
-/// stage runs in the batch of the next `run` on its lane), `run`, `end`, `wake`. All times are integer nanoseconds.
+/// hexadecimal ids `trace` and `parent` of W3C Trace Context. Commands: `admit`, `queue`, `run` (`with`, if other jobs run
+/// the stage too: task and sequence number of each, in one array), `end`, `wake`. All times are integer nanoseconds.
+///
+/// Format 1 had no `with`; each other job stood on a line of its own before the `run`, as `join`.
 public struct RunRecordEncoder: Sendable {
     /// The text not yet taken away by `drain`.
     public private(set) var bytes: [UInt8] = []
@@ -104,12 +106,18 @@ public struct RunRecordEncoder: Sendable {
         case .queued(let id):
             text(",\"c\":\"queue\"")
             job(id)
-        case .join(let id, let stage, let lane):
-            text(",\"c\":\"join\"")
-            place(id, stage, lane)
-        case .dispatch(let id, let stage, let lane):
+        case .dispatch(let dispatch):
             text(",\"c\":\"run\"")
-            place(id, stage, lane)
+            job(dispatch.jobs[0])
+            field(",\"stage\":", dispatch.stage)
+            field(",\"lane\":", dispatch.lane)
+            guard dispatch.jobs.count > 1 else { break }
+            text(",\"with\":[")
+            for place in 1..<dispatch.jobs.count {
+                field(place > 1 ? "," : "", dispatch.jobs[place].task)
+                field(",", dispatch.jobs[place].sequence)
+            }
+            text("]")
         case .finished(let outcome):
             text(",\"c\":\"end\"")
             job(outcome.job)
@@ -125,12 +133,6 @@ public struct RunRecordEncoder: Sendable {
             text(",\"c\":\"wake\"")
             time(",\"at\":", at)
         }
-    }
-
-    private mutating func place(_ id: JobID, _ stage: Int, _ lane: Int) {
-        job(id)
-        field(",\"stage\":", stage)
-        field(",\"lane\":", lane)
     }
 
     private mutating func job(_ job: JobID) {

@@ -1,19 +1,3 @@
-/// What the scheduler wants done, or tells of a job, in answer to an event.
-public enum Command: Hashable, Sendable {
-    /// The job is in flight on a context; `migrated` if that is not its task's own.
-    case admitted(JobID, context: Int, migrated: Bool)
-    /// The job waits for its task's previous job to end (overrun rule `queue`).
-    case queued(JobID)
-    /// The job's stage runs on this lane as part of the batch that the next `dispatch` starts there.
-    case join(job: JobID, stage: Int, lane: Int)
-    /// Start a stage of a job on an idle lane, now, and with it those of the jobs that have just joined it there.
-    case dispatch(job: JobID, stage: Int, lane: Int)
-    /// The job has met its fate; nothing more will be heard of it.
-    case finished(JobOutcome)
-    /// Send `Event.timerFired` at this time. A later `wake` replaces an earlier one.
-    case wake(at: Nanoseconds)
-}
-
 /// How a job ended.
 public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// Turned away: by the admission test, or because its task has been removed.
@@ -93,6 +77,3 @@ public struct JobOutcome: Hashable, Sendable {
     /// By how much the end was after the deadline; negative if before.
     @inlinable public var lateness: Nanoseconds { finish - deadline }
 }
-
-/// The commands of one event, in the order in which they were decided. Reuse one buffer, so that nothing is allocated.
-public typealias CommandBuffer = ContiguousArray<Command>

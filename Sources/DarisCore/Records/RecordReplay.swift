@@ -77,9 +77,9 @@ public struct RecordReplay: ~Copyable {
         case .jobReleased(let task, _):
             metrics.recordRelease(task: task, priority: scheduler.configuration.tasks[task].priority)
         case .stageCompleted(let lane, let job, let executionTime) where (0..<partition.lanes).contains(lane):
-            let isRunning = scheduler.runningStage(on: lane)?.job == job
+            let running = scheduler.dispatch(on: lane)?.jobs ?? []
             metrics.recordStage(
-                lane: lane, task: job.task, jobs: isRunning ? scheduler.jobs(on: lane) : 1,
+                lane: lane, task: job.task, jobs: running.first == job ? running.count : 1,
                 executionTime: SchedulerConfiguration.clamped(executionTime))
         case .contextLost(let context) where (0..<partition.contexts).contains(context):
             metrics.recordLoss(of: context)

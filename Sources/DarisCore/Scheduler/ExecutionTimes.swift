@@ -1,0 +1,82 @@
+/// How long the stages of every task take: MRET, and what they cost where jobs share lanes. The owner of both.
+struct ExecutionTimes: Sendable {
+    private var times: ExecutionTimeWindows
+    /// Time of a lane that each stage took, with a margin: in a batch of n a job's is 1/n of it. `nil` where jobs run alone:
+    /// then a stage costs its MRET.
+    private var costs: ExecutionTimeWindows?
+    /// By task: the stages among those of all tasks, and the sums over them.
+    private let stages: ContiguousArray<Range<Int>>
+    private var totals: ContiguousArray<Nanoseconds>
+    private var totalCosts: ContiguousArray<Nanoseconds>
+    private let windowSize: Int
+
+    init(_ configuration: SchedulerConfiguration, sharesLanes: Bool) {
+        let (tasks, options) = (configuration.tasks, configuration.options)
+        func windows(_ statistic: ExecutionTimeWindows.Statistic) -> ExecutionTimeWindows {
+            ExecutionTimeWindows(
+                afet: tasks.lazy.flatMap(\.afet), size: options.windowSize,
+                keepsAllTimeMaximum: options.worstCaseExecutionTime, statistic: statistic)
+        }
+        times = windows(.maximum)
+        costs = sharesLanes ? windows(.meanWithMargin) : nil
+        windowSize = options.windowSize
+        var count = 0
+        stages = ContiguousArray(
+            tasks.map { task in
+                defer { count += task.afet.count }
+                return count..<count + task.afet.count
+            })
+        totals = ContiguousArray(tasks.map(\.totalAFET))
+        totalCosts = totals
+    }
+
+    func mret(_ task: Int) -> Nanoseconds { totals[task] }
+    func mret(_ task: Int, _ stage: Int) -> Nanoseconds { times[stages[task].lowerBound + stage] }
+
+    func cost(_ task: Int) -> Nanoseconds { costs == nil ? totals[task] : totalCosts[task] }
+    func cost(_ task: Int, _ stage: Int) -> Nanoseconds {
+        costs?[stages[task].lowerBound + stage] ?? mret(task, stage)
+    }
+
+    /// Takes in the execution time of a stage that ran by itself; returns whether MRET changed.
+    mutating func record(_ time: Nanoseconds, of task: Int, stage: Int) -> Bool {
+        let change = times.record(time, stage: stages[task].lowerBound + stage)
+        totals[task] += change
+        return change != .zero
+    }
+
+    /// Takes in what a stage cost; returns whether that changed. Not called where jobs run alone.
+    mutating func recordCost(_ cost: Nanoseconds, of task: Int, stage: Int) -> Bool {
+        let change = costs?.record(cost, stage: stages[task].lowerBound + stage) ?? .zero
+        totalCosts[task] += change
+        return change != .zero
+    }
+
+    /// Forgets the oldest sample of every stage of a task.
+    mutating func expireOldest(of task: Int) {
+        for stage in stages[task] {
+            totals[task] += times.expireOldest(stage: stage)
+            totalCosts[task] += costs?.expireOldest(stage: stage) ?? .zero
+        }
+    }
+
+    /// Whether every MRET is the maximum of its samples, in words if not.
+    func violation() -> String? {
+        for task in stages.indices {
+            if stages[task].reduce(.zero, { $0 + times[$1] }) != totals[task] {
+                return "the MRET of task \(task) is not its stages'"
+            }
+            if let costs, stages[task].reduce(.zero, { $0 + costs[$1] }) != totalCosts[task] {
+                return "the cost of task \(task) is not its stages'"
+            }
+            for stage in stages[task] {
+                let samples = times.recentSamples(stage: stage)
+                if samples.count > windowSize { return "the window of stage \(stage) is too long" }
+                if let maximum = samples.max(), maximum != times[stage] {
+                    return "the MRET of stage \(stage) is \(times[stage]), not \(maximum)"
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,133 @@
+/// The ready stages of every context, and which of them could run together. The owner of both.
+struct ReadyQueues: Sendable {
+    /// A ready stage that could run with others.
+    struct Candidate: Sendable {
+        /// Its place in the order of its context.
+        let entry: ReadyQueue.Entry
+        /// Its MRET: how long it would take by itself.
+        let mret: Nanoseconds
+        /// When it must end for its job to be in time by the MRET of the stages to come.
+        let latestEnd: Nanoseconds
+
+        /// Until when a batch with it may last: its virtual deadline if it could still meet that by itself, else the last
+        /// moment at which its job can be in time, and without limit if that is lost too.
+        func bound(at now: Nanoseconds) -> Nanoseconds {
+            if now + mret <= entry.virtualDeadline { return entry.virtualDeadline }
+            return now + mret <= latestEnd ? latestEnd : .distantFuture
+        }
+    }
+
+    private var queues: ContiguousArray<ReadyQueue>
+    /// By list (`BatchTimes.list`): the candidates, in the order of the queue.
+    private var candidates: ContiguousArray<ContiguousArray<Candidate>>
+    /// The jobs that `takeCompanions` took last.
+    private(set) var companions: ContiguousArray<Int> = []
+    /// By job: whether it is being taken out of its queue.
+    private var isTaken: ContiguousArray<Bool>
+
+    init(contexts: Int, jobs: Int, lists: Int) {
+        queues = ContiguousArray((0..<contexts).map { _ in ReadyQueue(capacity: min(jobs, 1024)) })
+        candidates = ContiguousArray(repeating: [], count: lists)
+        isTaken = ContiguousArray(repeating: false, count: lists > 0 ? jobs : 0)
+    }
+
+    subscript(context: Int) -> ReadyQueue { queues[context] }
+
+    mutating func insert(_ entry: ReadyQueue.Entry, on context: Int) { queues[context].insert(entry) }
+
+    /// Takes out the stage of a context that goes first.
+    mutating func popFirst(on context: Int) -> ReadyQueue.Entry? { queues[context].popFirst() }
+
+    /// Takes out the stage of a job. O(n).
+    mutating func remove(_ job: Int, on context: Int) { queues[context].remove(task: job) }
+
+    // MARK: - Jobs that could run together
+
+    /// Lists a ready stage as a candidate. O(k) in the k candidates of the list.
+    mutating func list(_ candidate: Candidate, in list: Int) {
+        var (low, high) = (0, candidates[list].count)
+        while low < high {
+            let middle = (low + high) / 2
+            if candidates[list][middle].entry < candidate.entry { low = middle + 1 } else { high = middle }
+        }
+        candidates[list].insert(candidate, at: low)
+    }
+
+    /// Takes a job off its list, of a stage that is ready no more. O(k).
+    @discardableResult
+    mutating func unlist(_ job: Int, from list: Int) -> Candidate? {
+        candidates[list].firstIndex { $0.entry.task == job }.map { candidates[list].remove(at: $0) }
+    }
+
+    /// Takes out the stages that run together with a leader's: the largest measured size at which the leader and as many
+    /// others as that takes end within their bounds, the first in order; none if there is no such size. They are in
+    /// `companions` then. O(k · sizes), and O(stages of the context) if there are any.
+    mutating func takeCompanions(
+        of leader: Candidate, in list: Int, on context: Int, stage: Int, at now: Nanoseconds,
+        _ times: BatchTimes
+    ) {
+        companions.removeAll(keepingCapacity: true)
+        let bound = leader.bound(at: now)
+        for size in times.sizes(of: leader.entry.task) where candidates[list].count >= size.jobs - 1 {
+            let end = now + times[size, stage]
+            if end > bound { continue }
+            var others = 0
+            for candidate in candidates[list] where others < size.jobs - 1 && candidate.bound(at: now) >= end {
+                others += 1
+            }
+            if others == size.jobs - 1 { return take(others, from: list, on: context, until: end, at: now) }
+        }
+    }
+
+    private mutating func take(
+        _ count: Int, from list: Int, on context: Int, until end: Nanoseconds, at now: Nanoseconds
+    ) {
+        while companions.count < count,
+            let place = candidates[list].firstIndex(where: { $0.bound(at: now) >= end })
+        {
+            let job = candidates[list].remove(at: place).entry.task
+            companions.append(job)
+            isTaken[job] = true
+        }
+        let isTaken = isTaken
+        queues[context].removeAll { isTaken[$0] }
+        for job in companions { self.isTaken[job] = false }
+    }
+
+    /// Whether each ready stage waits in its one place and none waits beside an idle lane, in words if not.
+    func violation(
+        _ jobs: JobTable, _ lanes: Lanes, _ ledger: ContextLedger,
+        _ times: BatchTimes, entry: (Int) -> ReadyQueue.Entry?
+    ) -> String? {
+        var queued = 0
+        for context in queues.indices {
+            let entries = queues[context].entries
+            queued += entries.count
+            if !entries.isEmpty {
+                if !ledger[context].isAlive { return "stages wait on the lost context \(context)" }
+                if lanes.idleLane(of: context, preferring: nil) != nil {
+                    return "context \(context) has an idle lane and a ready stage"
+                }
+            }
+            for waiting in entries {
+                let job = jobs[waiting.task]
+                if job.phase != .ready || job.context != context || entry(waiting.task) != waiting {
+                    return "task \(waiting.task) waits on context \(context) out of place"
+                }
+            }
+        }
+        var (ready, listed) = (0, 0)
+        for index in jobs.indices where jobs[index].phase == .ready {
+            ready += 1
+            guard let list = times.list(for: jobs[index]) else { continue }
+            listed += 1
+            if !candidates[list].contains(where: { $0.entry.task == index }) {
+                return "task \(index), which is ready, is not listed for batching"
+            }
+        }
+        if listed != candidates.reduce(0, { $0 + $1.count }) {
+            return "stages are listed for batching that are not ready"
+        }
+        return queued == ready ? nil : "\(ready) jobs are ready, but \(queued) stages wait in queues"
+    }
+}

@@ -1,0 +1,373 @@
+/// The DARIS scheduler: a deterministic state machine that does no I/O.
+///
+/// Events go in with their time, commands come out; it has no clock, thread, lock or random source. A real-time executor
+/// and a simulator drive the very same object.
+///
+/// ```swift
+/// var scheduler = Scheduler(try SchedulerConfiguration(partition: partition, tasks: tasks))
+/// var commands = CommandBuffer()
+/// scheduler.handle(.jobReleased(task: 0), at: .zero, into: &commands)
+/// for command in commands { … }
+/// ```
+///
+/// This is the policy: each fact belongs to one of the owners below, which alone changes it. An event costs O(log n) in the
+/// number of ready stages, plus O(stages) at an admission, O(contexts) at a migration, and O(k) in the k jobs that could run
+/// together at a dispatch. Nothing is allocated once queues have reached their greatest length.
+///
+/// Source: Fakhim Babaei and Chantem, *DARIS*, arXiv 2504.08795, sections III and IV.
+public struct Scheduler: ~Copyable, Sendable {
+    /// What the scheduler was made from.
+    public let configuration: SchedulerConfiguration
+    /// Fates of all jobs so far.
+    public private(set) var counts = JobCounts()
+    /// Jobs that went to another context than their task's own.
+    public private(set) var migrations = 0
+    /// The time of the latest event.
+    public private(set) var now = Nanoseconds.zero
+
+    let options: SchedulerOptions
+    var tasks: TaskTable
+    var jobs: JobTable
+    var times: ExecutionTimes
+    var batches: BatchTimes
+    var ledger: ContextLedger
+    var lanes: Lanes
+    var ready: ReadyQueues
+    var backlog: Backlog
+    var timers: DropTimers
+    /// What the present event leads to.
+    private var commands = CommandBuffer()
+
+    /// A scheduler at rest.
+    ///
+    /// - Precondition: `configuration.validate()` passes, as it does for one made by its throwing initializer.
+    public init(_ configuration: SchedulerConfiguration) {
+        do { try configuration.validate() } catch { preconditionFailure(error.description) }
+        self.configuration = configuration
+        options = configuration.options
+        tasks = TaskTable(configuration)
+        jobs = JobTable(configuration.tasks)
+        batches = BatchTimes(configuration)
+        times = ExecutionTimes(configuration, sharesLanes: batches.isOn)
+        ledger = ContextLedger(configuration.partition)
+        for task in tasks.indices { ledger.reserve(tasks[task]) }
+        lanes = Lanes(configuration.partition, jobs: batches.largest)
+        ready = ReadyQueues(
+            contexts: configuration.partition.contexts, jobs: configuration.tasks.count, lists: batches.lists)
+        backlog = Backlog(tasks: configuration.tasks.count)
+        timers = DropTimers(tasks: configuration.tasks.count)
+    }
+
+    /// Takes in an event and decides.
+    ///
+    /// - Parameters:
+    ///   - event: what happened.
+    ///   - time: when; a time before that of the event before counts as that one, so clocks need not be exact. A job's
+    ///     release is taken as given, even if the news of it came late.
+    ///   - commands: emptied, then filled with what is to be done, in order.
+    public mutating func handle(_ event: Event, at time: Nanoseconds, into commands: inout CommandBuffer) {
+        swap(&self.commands, &commands)
+        self.commands.removeAll(keepingCapacity: true)
+        if time > now { now = time }
+        switch event {
+        case .jobReleased(let task, let relativeDeadline):
+            release(task, at: time, relativeDeadline: relativeDeadline)
+        case .stageCompleted(let lane, let job, let executionTime):
+            endStage(of: job, lane: lane, executionTime: executionTime)
+        case .stageFailed(let lane, let job): endStage(of: job, lane: lane, executionTime: nil)
+        case .jobCancelled(let job): cancel(job)
+        case .timerFired: dropOverdueJobs()
+        case .contextLost(let context): lose(context)
+        case .contextRestored(let context): if ledger.restore(context) { tasks.restore(context, &ledger) }
+        case .taskRemoved(let task): remove(task)
+        case .taskAdded(let task): tasks.add(task, &ledger)
+        }
+        if let wake = timers.nextWake() { self.commands.append(.wake(at: wake)) }
+        swap(&self.commands, &commands)
+        assert(invariantViolation() == nil, invariantViolation() ?? "")
+    }
+
+    // MARK: - Release (IV-B1)
+
+    private mutating func release(_ task: Int, at time: Nanoseconds, relativeDeadline: Nanoseconds?) {
+        precondition(tasks.indices.contains(task), "there is no task \(task)")
+        counts.recordRelease()
+        let release = tasks.release(task, at: time, relativeDeadline: relativeDeadline)
+        let id = JobID(task: task, sequence: release.sequence)
+        guard tasks[task].isEnabled else { return end(task, release, .rejected, .taskRemoved) }
+        if !jobs[task].isInFlight {
+            start(task, release, preferring: nil)
+            if !jobs[task].isInFlight { return }
+        } else if backlog[task].count < tasks[task].queueLimit {
+            backlog.append(release, of: task)
+            commands.append(.queued(id))
+        } else {
+            let reason: FateReason = tasks[task].queueLimit == 0 ? .previousJobInFlight : .queueFull
+            return end(task, release, .skipped, reason)
+        }
+        if tasks[task].dropsLateJobs { addDropTimer(id, release.deadline) }
+    }
+
+    /// Admits a release and makes its first stage ready, or turns it away.
+    private mutating func start(_ task: Int, _ release: Release, preferring lane: Int?) {
+        if tasks[task].dropsLateJobs && release.deadline <= now {
+            return end(task, release, .dropped, .deadlinePassed)
+        }
+        guard let context = admissibleContext(for: task) else {
+            let isHigh = tasks[task].priority == .high
+            guard ledger.hasContext else {
+                return end(task, release, isHigh ? .failed : .rejected, .noContextAlive)
+            }
+            if options.forgetting && !ledger.couldAdmit(tasks[task], migration: options.migration) { forget(task) }
+            if batches.isOn { ledger.loosen(tasks[task].home) }
+            return end(task, release, .rejected, .noContextFits)
+        }
+        let migrated = context != tasks[task].home
+        if migrated { migrations += 1 }
+        let id = JobID(task: task, sequence: release.sequence)
+        commands.append(.admitted(id, context: context, migrated: migrated))
+        jobs.admit(task, release, context: context, times)
+        ledger.admit(tasks[task], to: context, work: times.cost(task))
+        makeReady(task)
+        fill(context, preferring: lane)
+    }
+
+    /// The context that a job of the task may run on now, or `nil` if there is none (equations 4 and 5): HP jobs go home, LP
+    /// jobs where they fit.
+    func admissibleContext(for task: Int) -> Int? {
+        if tasks[task].priority == .low && options.policy == .daris && options.admission {
+            return ledger.target(tasks[task], executionTime: times.mret(task), migration: options.migration)
+        }
+        return ledger[tasks[task].home].isAlive ? tasks[task].home : nil
+    }
+
+    /// A task that no context would admit however idle would never run again, and so never be measured again, though its MRET
+    /// may come from a bad moment long past. Each release that is rejected for that forgets the oldest sample of every stage,
+    /// until the task fits or its AFET stands in again. Not in the paper; docs/decisions/0002.
+    private mutating func forget(_ task: Int) {
+        times.expireOldest(of: task)
+        updateUtilisation(task)
+    }
+
+    // MARK: - Dispatch (IV-B3)
+
+    private mutating func makeReady(_ job: Int) {
+        jobs.move(job, .readied)
+        ready.insert(entry(job), on: jobs[job].context)
+        if let list = batches.list(for: jobs[job]) { ready.list(candidate(job), in: list) }
+    }
+
+    /// The place of a job's current stage in the order of its context.
+    func entry(_ index: Int) -> ReadyQueue.Entry {
+        let job = jobs[index]
+        let (level, due): (UInt8, Nanoseconds) =
+            switch options.policy {
+            case .daris where options.fixedPriority:
+                (
+                    ReadyQueue.level(
+                        tasks[job.task].priority, isLast: options.lastStageLevel && jobs.isAtLastStage(index),
+                        isLate: options.lateLevel && job.predecessorWasLate),
+                    jobs.virtualDeadline(index)
+                )
+            case .daris: (0, jobs.virtualDeadline(index))
+            case .edf: (0, job.deadline)
+            case .fifo: (0, job.release)
+            }
+        return ReadyQueue.Entry(level: level, virtualDeadline: due, release: job.release, task: index)
+    }
+
+    /// A ready stage as one that could run with others.
+    private func candidate(_ index: Int) -> ReadyQueues.Candidate {
+        let job = jobs[index]
+        let rest = jobs.stagesLeft(index).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(job.task, $1) }
+        return ReadyQueues.Candidate(
+            entry: entry(index), mret: times.mret(job.task, job.stage), latestEnd: job.deadline - rest)
+    }
+
+    /// Starts ready stages while the context has an idle lane; the lane that has just become idle goes first, since its
+    /// thread is awake.
+    private mutating func fill(_ context: Int, preferring lane: Int?) {
+        guard ledger[context].isAlive else { return }
+        while let lane = lanes.idleLane(of: context, preferring: lane), let next = ready.popFirst(on: context) {
+            begin(next.task, on: lane)
+            if let list = batches.list(for: jobs[next.task]), let leader = ready.unlist(next.task, from: list) {
+                ready.takeCompanions(
+                    of: leader, in: list, on: context, stage: jobs[next.task].stage, at: now, batches)
+                for place in ready.companions.indices { begin(ready.companions[place], on: lane) }
+            }
+            commands.append(.dispatch(lanes[lane]))
+        }
+    }
+
+    /// Has a lane run the current stage of a job, by itself or with those that it runs already.
+    private mutating func begin(_ job: Int, on lane: Int) {
+        jobs.move(job, .started(lane: lane))
+        if lanes.isIdle(lane) {
+            lanes.begin(jobs[job].id, stage: jobs[job].stage, lane: lane, at: now)
+        } else {
+            lanes.add(jobs[job].id, lane: lane)
+        }
+    }
+
+    // MARK: - The end of a stage
+
+    /// A stage has ended on a lane, of one job or several; without an execution time it failed. Those that go on become ready,
+    /// then the others end, and last the releases that waited behind these start.
+    private mutating func endStage(of id: JobID, lane: Int, executionTime: Nanoseconds?) {
+        // Another job's end is a message from before the context of the lane was lost.
+        guard lanes.runs(id, on: lane) else { return }
+        lanes.end(lane)
+        if let executionTime { learn(executionTime, since: lanes.start(lane)) }
+        let failsAlone = executionTime == nil && lanes.ended.jobs.count == 1
+        for member in lanes.ended.jobs {
+            let job = member.task
+            let isLate = now > jobs.virtualDeadline(job)
+            jobs.move(job, executionTime == nil ? .stageFailed : .stageEnded(isLate: isLate))
+            if !failsAlone && endAfterStage(job) == nil { makeReady(job) }
+        }
+        for member in lanes.ended.jobs where jobs[member.task].phase == .between {
+            let (fate, reason) = failsAlone ? (.failed, .stageFailed) : endAfterStage(member.task)!
+            conclude(member.task, fate, reason)
+        }
+        for member in lanes.ended.jobs { startWaiting(member.task, preferring: lane) }
+        fill(lane / lanes.streams, preferring: lane)
+    }
+
+    /// How a job ends now that a stage of it is over, `nil` if it goes on.
+    private func endAfterStage(_ index: Int) -> (JobFate, FateReason)? {
+        let job = jobs[index]
+        if jobs.isDone(index) { return (.completed, now > job.deadline ? .late : .onTime) }
+        if job.isCancelled { return (.dropped, .cancelled) }
+        return tasks[job.task].dropsLateJobs && now >= job.deadline ? (.dropped, .deadlinePassed) : nil
+    }
+
+    /// Takes in how long the stage took that has just ended (equations 1 and 2). What it adds to the work of its context is
+    /// what it added when its job was admitted: only the job itself could have brought new samples since.
+    private mutating func learn(_ executionTime: Nanoseconds, since start: Nanoseconds) {
+        let (stage, count, leader) = (lanes.ended.stage, lanes.ended.jobs.count, lanes.ended.jobs[0].task)
+        var cost = Nanoseconds.zero
+        if batches.isOn {
+            // The lane was kept from the dispatch until the end was seen.
+            let time = SchedulerConfiguration.clamped(max(executionTime, now - start))
+            if count > 1 { batches.record(time, of: leader, jobs: count, stage: stage) }
+            cost = batches.cost(time, of: leader, jobs: count, stage: stage)
+        }
+        for job in lanes.ended.jobs {
+            ledger.settle(times.cost(job.task, stage), of: jobs[job.task].context)
+            var hasChanged = false
+            if count == 1 {
+                hasChanged = times.record(SchedulerConfiguration.clamped(executionTime), of: job.task, stage: stage)
+            }
+            if batches.isOn { hasChanged = times.recordCost(cost, of: job.task, stage: stage) }
+            if hasChanged { updateUtilisation(job.task) }
+        }
+    }
+
+    private mutating func updateUtilisation(_ task: Int) {
+        let change = tasks.update(task, executionTime: times.cost(task))
+        ledger.change(tasks[task], by: change, active: jobs[task].isInFlight ? jobs[task].context : nil)
+    }
+
+    // MARK: - Ends
+
+    /// Ends a job in flight, then starts the release that waits behind it, if any. Its lane is idle and it is in no queue.
+    private mutating func finish(_ job: Int, _ fate: JobFate, _ reason: FateReason) {
+        conclude(job, fate, reason)
+        startWaiting(job, preferring: nil)
+    }
+
+    private mutating func conclude(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
+        let job = jobs[index]
+        ledger.settle(jobs.stagesLeft(index).reduce(.zero) { $0 + times.cost(job.task, $1) }, of: job.context)
+        ledger.retire(tasks[job.task], from: job.context)
+        if batches.isOn, tasks[job.task].priority == .low, [.onTime, .late, .deadlinePassed].contains(reason) {
+            // What jobs cost in batches is foreseen less well than what they take alone; by how much is learnt.
+            ledger.learn(isLate: reason != .onTime, since: job.release, now: now, context: job.context)
+        }
+        jobs.move(index, .ended)
+        tell(job.id, fate, reason, release: job.release, deadline: job.deadline)
+    }
+
+    /// Ends a job that never was in flight.
+    private mutating func end(_ task: Int, _ release: Release, _ fate: JobFate, _ reason: FateReason) {
+        tell(
+            JobID(task: task, sequence: release.sequence), fate, reason, release: release.time,
+            deadline: release.deadline)
+    }
+
+    private mutating func tell(
+        _ job: JobID, _ fate: JobFate, _ reason: FateReason, release: Nanoseconds, deadline: Nanoseconds
+    ) {
+        counts.recordEnd(fate)
+        commands.append(
+            .finished(
+                JobOutcome(
+                    job: job, fate: fate, reason: reason, priority: tasks[job.task].priority, release: release,
+                    deadline: deadline, finish: now)))
+    }
+
+    private mutating func startWaiting(_ task: Int, preferring lane: Int?) {
+        while !jobs[task].isInFlight, let next = backlog.popFirst(of: task) {
+            start(task, next, preferring: lane)
+        }
+    }
+
+    // MARK: - Jobs that are cancelled, or late under `late: drop`
+
+    private mutating func cancel(_ id: JobID) {
+        guard tasks.indices.contains(id.task) else { return }
+        guard let job = jobs.index(of: id) else { return withdrawWaiting(id, .cancelled) }
+        if jobs[job].phase == .running { jobs.cancel(job) } else { withdraw(job, .cancelled) }
+    }
+
+    private mutating func dropOverdueJobs() {
+        timers.woken()
+        while let id = timers.popDue(at: now) {
+            if let job = jobs.index(of: id) {
+                // A running one is looked at when its stage ends.
+                if jobs[job].phase == .ready { withdraw(job, .deadlinePassed) }
+            } else {
+                withdrawWaiting(id, .deadlinePassed)
+            }
+        }
+    }
+
+    private mutating func withdraw(_ job: Int, _ reason: FateReason) {
+        ready.remove(job, on: jobs[job].context)
+        if let list = batches.list(for: jobs[job]) { ready.unlist(job, from: list) }
+        finish(job, .dropped, reason)
+    }
+
+    private mutating func withdrawWaiting(_ id: JobID, _ reason: FateReason) {
+        guard let release = backlog.remove(id) else { return }
+        end(id.task, release, .dropped, reason)
+    }
+
+    private mutating func addDropTimer(_ id: JobID, _ deadline: Nanoseconds) {
+        let (jobs, backlog) = (jobs, backlog)
+        timers.add(id, deadline: deadline) { jobs.index(of: $0) != nil || backlog.contains($0) }
+    }
+
+    // MARK: - Contexts that are lost and come back
+
+    private mutating func lose(_ context: Int) {
+        guard ledger.lose(context) else { return }
+        tasks.rehome(&ledger)
+        for lane in lanes.lanes(of: context) where !lanes.isIdle(lane) {
+            lanes.end(lane)
+            for job in lanes.ended.jobs { finish(job.task, .failed, .contextLost) }
+        }
+        while let next = ready.popFirst(on: context) {
+            if let list = batches.list(for: jobs[next.task]) { ready.unlist(next.task, from: list) }
+            finish(next.task, .failed, .contextLost)
+        }
+    }
+
+    // MARK: - Tasks that are removed and added again (docs/decisions/0007)
+
+    /// What waits behind the task's job in flight is dropped; that job runs on to its end.
+    private mutating func remove(_ task: Int) {
+        guard tasks.remove(task, &ledger) else { return }
+        while let release = backlog.popFirst(of: task) { end(task, release, .dropped, .taskRemoved) }
+    }
+}
