@@ -74,10 +74,7 @@ public struct SystemView: Sendable {
         public var losses = 0
 
         /// What an LP job may still use here: N_s − U_k^HP − U_k^{LP,active}; nothing while it is lost or overfull.
-        public var headroom: Utilisation {
-            guard admission.isAlive else { return .zero }
-            return max(.zero, capacity - admission.highPriority - admission.activeLowPriority)
-        }
+        public var headroom: Utilisation { admission.headroom(of: capacity) }
     }
 
     /// A stage that runs.
