@@ -5,33 +5,19 @@ public import DarisCore
 ///
 /// A format and nothing else: when to print it, and how to print over the last one, is up to whoever prints.
 public struct ProgressLine: Sendable, Hashable {
-    /// What became of the jobs of a priority so far.
-    public struct Jobs: Sendable, Hashable {
-        /// Fates.
-        public var counts: JobCounts
-        /// Jobs that missed their deadlines.
-        public var missed: Int
-
-        /// Jobs of a priority of which `missed` missed their deadlines.
-        public init(counts: JobCounts, missed: Int) {
-            self.counts = counts
-            self.missed = missed
-        }
-    }
-
     /// Since the start.
     public var elapsed: Nanoseconds
     /// How long jobs will be released.
     public var total: Nanoseconds
     /// High-priority jobs; nothing is said of them while none is released.
-    public var hp: Jobs
+    public var hp: JobFigures
     /// Low-priority jobs; nothing is said of them while none is released.
-    public var lp: Jobs
+    public var lp: JobFigures
     /// Completed inferences a second.
     public var jps: Double
 
     /// A line from its figures.
-    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: Jobs, lp: Jobs, jps: Double) {
+    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures, jps: Double) {
         self.elapsed = elapsed
         self.total = total
         self.hp = hp
@@ -40,12 +26,10 @@ public struct ProgressLine: Sendable, Hashable {
     }
 
     /// A line from what was counted so far. Jobs that are in flight past their deadline are not yet misses here.
-    public init(elapsed: Nanoseconds, total: Nanoseconds, metrics: RunMetrics) {
-        let inferences = metrics.priorities.reduce(0) { $0 + $1.inferences }
+    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures) {
         self.init(
-            elapsed: elapsed, total: total, hp: Jobs(metrics.priorities[0], skippedAreMisses: true),
-            lp: Jobs(metrics.priorities[1], skippedAreMisses: false),
-            jps: elapsed > .zero ? Double(inferences) / elapsed.inSeconds : 0)
+            elapsed: elapsed, total: total, hp: hp, lp: lp,
+            jps: elapsed > .zero ? Double(hp.inferences + lp.inferences) / elapsed.inSeconds : 0)
     }
 
     /// The line, without a line break. Where it would be too long, counts are shortened first, and the bar left out next.
@@ -74,7 +58,7 @@ public struct ProgressLine: Sendable, Hashable {
     }
 
     /// "LP 210 done 1 missed 95 rejected": rejections and failures only where there are any.
-    private func words(_ name: String, _ jobs: Jobs, _ limit: UInt) -> String? {
+    private func words(_ name: String, _ jobs: JobFigures, _ limit: UInt) -> String? {
         func count(_ value: Int) -> String { Figure.count(value, exactBelow: limit) }
         let counts = jobs.counts
         guard counts.released > 0 else { return nil }
@@ -82,12 +66,5 @@ public struct ProgressLine: Sendable, Hashable {
         if counts.rejected > 0 { text += " \(count(counts.rejected)) rejected" }
         if counts.failed > 0 { text += " \(count(counts.failed)) failed" }
         return text
-    }
-}
-
-extension ProgressLine.Jobs {
-    init(_ group: RunMetrics.Group, skippedAreMisses: Bool) {
-        let misses = group.late + group.jobs.dropped - group.cancelled + group.jobs.failed
-        self.init(counts: group.jobs, missed: misses + (skippedAreMisses ? group.jobs.skipped : 0))
     }
 }

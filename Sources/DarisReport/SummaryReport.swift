@@ -193,7 +193,7 @@ public struct SummaryReport: Sendable {
     }
 
     private static func missRate(_ figures: RunSummary.Group, isHigh: Bool) -> String {
-        figures.judged(skippedAreMisses: isHigh) > 0 ? Figure.percent(figures.dmr) : Figure.none
+        figures.judged(isHigh ? .high : .low) > 0 ? Figure.percent(figures.dmr) : Figure.none
     }
 
     private static func acceptance(_ figures: RunSummary.Group) -> String {

@@ -27,7 +27,7 @@ struct Verdict {
         let group = summary.hp
         guard summary.hasTasks(.high) else { return "There are no high-priority tasks" }
         guard group.released > 0 else { return "No high-priority job was released" }
-        let judged = group.judged(skippedAreMisses: true)
+        let judged = group.judged(.high)
         let share = "of \(judged) high-priority jobs (\(Figure.percent(group.dmr)) %)"
         let rejected = group.rejected - group.removed
         let turnedAway = rejected > 0 ? ", \(rejected) more \(rejected == 1 ? "was" : "were") rejected" : ""
@@ -43,7 +43,7 @@ struct Verdict {
         let group = summary.lp
         guard summary.hasTasks(.low) else { return "no low-priority tasks" }
         guard group.released > 0 else { return "no low-priority job was released" }
-        guard group.judged(skippedAreMisses: false) > 0 else {
+        guard group.judged(.low) > 0 else {
             let sentence = Self.nothingJudged(group, "low-priority")
             return sentence.prefix(1).lowercased() + sentence.dropFirst()
         }
@@ -62,9 +62,4 @@ struct Verdict {
 extension RunSummary {
     /// Whether the task set has tasks of this priority.
     func hasTasks(_ priority: Priority) -> Bool { tasks.contains { $0.priority == priority.name } }
-}
-
-extension RunSummary.Group {
-    /// The jobs that `dmr` is a share of.
-    func judged(skippedAreMisses: Bool) -> Int { accepted - cancelled + (skippedAreMisses ? skipped : 0) }
 }

@@ -92,14 +92,8 @@ struct RunCommand: ParsableCommand {
         timer.schedule(deadline: .now() + 0.5, repeating: 0.5)
         timer.setEventHandler {
             let snapshot = executor.snapshot()
-            let seconds = max(snapshot.elapsed.inSeconds, 0.001)
             Terminal.progress(
-                ProgressLine(
-                    elapsed: snapshot.elapsed, total: total,
-                    hp: .init(counts: snapshot.hp.counts, missed: snapshot.hp.missed),
-                    lp: .init(counts: snapshot.lp.counts, missed: snapshot.lp.missed),
-                    jps: Double(snapshot.hp.inferences + snapshot.lp.inferences) / seconds
-                ).text)
+                ProgressLine(elapsed: snapshot.elapsed, total: total, hp: snapshot.hp, lp: snapshot.lp).text)
         }
         timer.resume()
         return timer

@@ -24,6 +24,8 @@ func milliseconds(_ count: Int64) -> Nanoseconds { .milliseconds(count) }
 /// A scheduler driven by hand, times in milliseconds; `wake` commands are kept apart.
 struct Bench: ~Copyable {
     var scheduler: Scheduler
+    /// What was counted.
+    private(set) var ledger: RunLedger
     var wake: Nanoseconds?
     private var buffer = CommandBuffer()
 
@@ -35,14 +37,18 @@ struct Bench: ~Copyable {
             partition: Partition(contexts: contexts, streams: streams, oversubscription: 1), tasks: tasks,
             options: options)
         if let homes { configuration.homes = homes }
-        scheduler = Scheduler(configuration)
+        self.init(configuration)
     }
 
-    init(_ configuration: SchedulerConfiguration) { scheduler = Scheduler(configuration) }
+    init(_ configuration: SchedulerConfiguration) {
+        scheduler = Scheduler(configuration)
+        ledger = RunLedger(configuration)
+    }
 
     @discardableResult
     mutating func send(_ event: Event, at time: Int64) -> [Command] {
         scheduler.handle(event, at: .milliseconds(time), into: &buffer)
+        ledger.observe(event, at: .milliseconds(time), buffer)
         for case .wake(let time) in buffer { wake = time }
         return buffer.filter { if case .wake = $0 { false } else { true } }
     }
@@ -69,7 +75,7 @@ struct Bench: ~Copyable {
 extension Command {
     /// A stage of one job.
     static func dispatch(job: JobID, stage: Int, lane: Int) -> Command {
-        .dispatch(Dispatch(stage: stage, lane: lane, jobs: [job]))
+        .dispatch(Dispatch(stage: stage, lane: lane, job: job))
     }
 }
 

@@ -12,18 +12,8 @@ struct MetricsTests {
             task("heavy", .low, afet: [200]),
         ]
         var bench = try Bench(tasks)
-        var metrics = RunMetrics(bench.scheduler.configuration)
-        func note(_ commands: [Command]) {
-            for outcome in commands.outcomes { metrics.recordEnd(outcome) }
-        }
-        func release(_ task: Int, at time: Int64) {
-            metrics.recordRelease(task: task, priority: tasks[task].priority)
-            note(bench.release(task, at: time))
-        }
-        func complete(took: Int64, at time: Int64) {
-            metrics.recordStage(lane: 0, task: 0, executionTime: milliseconds(took))
-            note(bench.complete(took: took, at: time))
-        }
+        func release(_ task: Int, at time: Int64) { bench.release(task, at: time) }
+        func complete(took: Int64, at time: Int64) { bench.complete(took: took, at: time) }
         release(0, at: 0)  // camera 0
         release(0, at: 1)  // camera 1: skipped, a miss
         release(1, at: 2)  // log 0 waits
@@ -31,27 +21,40 @@ struct MetricsTests {
         complete(took: 10, at: 10)  // camera 0 on time, response 10
         complete(took: 20, at: 40)  // log 0: due at 32, 8 late, response 38
         release(1, at: 100)  // log 1
-        note(bench.send(.jobCancelled(JobID(task: 1, sequence: 1)), at: 101))
+        bench.send(.jobCancelled(JobID(task: 1, sequence: 1)), at: 101)
         complete(took: 10, at: 110)  // its only stage ends all the same
         release(0, at: 200)  // camera 2 runs
         release(1, at: 201)  // log 2 waits
-        note(bench.send(.jobCancelled(JobID(task: 1, sequence: 2)), at: 202))  // dropped, no miss
-        note(bench.fail(at: 205))  // camera 2 failed, a miss
+        bench.send(.jobCancelled(JobID(task: 1, sequence: 2)), at: 202)  // dropped, no miss
+        bench.fail(at: 205)  // camera 2 failed, a miss
         release(0, at: 300)  // camera 3
         complete(took: 50, at: 350)
         release(1, at: 400)  // log 3 runs past its deadline at the end of the run
-        note(bench.send(.timerFired, at: 500))
-        return RunSummary(metrics, scheduler: bench.scheduler, duration: milliseconds(500), elapsed: milliseconds(500))
+        bench.send(.timerFired, at: 500)
+        return RunSummary(
+            bench.ledger, scheduler: bench.scheduler, duration: milliseconds(500), elapsed: milliseconds(500))
     }
 
-    @Test("more execution time than there can be is counted as the most there can be")
+    @Test("more execution time than there can be is counted as the most there can be, a day")
     func endless() throws {
-        let bench = try Bench([task("a", .high, afet: [10])])
-        var metrics = RunMetrics(bench.scheduler.configuration)
-        for _ in 0..<3 { metrics.recordStage(lane: 0, task: 0, executionTime: .distantFuture) }
-        let summary = RunSummary(
-            metrics, scheduler: bench.scheduler, duration: milliseconds(1), elapsed: milliseconds(1))
-        #expect(metrics.busy[0] == .distantFuture && summary.contexts[0].utilisation > 1e12)
+        var bench = try Bench([task("a", .high, afet: [10])])
+        bench.release(0, at: 0)
+        let job = JobID(task: 0, sequence: 0)
+        bench.send(.stageCompleted(lane: 0, job: job, executionTime: .distantFuture), at: 1)
+        #expect(bench.ledger.busy[0] == SchedulerConfiguration.longestTime)
+    }
+
+    @Test("an end that is not of what runs on its lane counts for nothing")
+    func strayEnds() throws {
+        var bench = try Bench([task("a", .high, afet: [10]), task("b", .low, afet: [10])])
+        bench.release(0, at: 0)
+        for (lane, task) in [(0, 1), (1, 0), (-1, 0), (0, 99)] {
+            bench.send(.stageCompleted(lane: lane, job: JobID(task: task, sequence: 0), executionTime: .zero), at: 1)
+        }
+        #expect(bench.ledger.stages == 0)
+        bench.send(.contextLost(0), at: 2)
+        bench.send(.stageCompleted(lane: 0, job: JobID(task: 0, sequence: 0), executionTime: .zero), at: 3)
+        #expect(bench.ledger.stages == 0 && bench.ledger.losses == [1])
     }
 
     @Test("HP: skipped and failed jobs are misses")
@@ -102,23 +105,13 @@ struct MetricsTests {
     func removed() throws {
         let tasks = [task("camera", .high, overrun: .queue(limit: 1)), task("log", .low)]
         var bench = try Bench(tasks)
-        var metrics = RunMetrics(bench.scheduler.configuration)
-        func note(_ commands: [Command]) {
-            for outcome in commands.outcomes { metrics.recordEnd(outcome) }
-        }
-        for (index, priority) in [(0, Priority.high), (0, .high), (1, .low)] {
-            metrics.recordRelease(task: index, priority: priority)
-            note(bench.release(index, at: 0))
-        }
-        for index in 0..<2 { note(bench.send(.taskRemoved(index), at: 1)) }
-        for (index, priority) in [(0, Priority.high), (1, .low)] {
-            metrics.recordRelease(task: index, priority: priority)
-            note(bench.release(index, at: 2))
-        }
-        note(bench.complete(at: 10))
-        note(bench.complete(at: 20))
+        for task in [0, 0, 1] { bench.release(task, at: 0) }
+        for task in 0..<2 { bench.send(.taskRemoved(task), at: 1) }
+        for task in 0..<2 { bench.release(task, at: 2) }
+        bench.complete(at: 10)
+        bench.complete(at: 20)
         let summary = RunSummary(
-            metrics, scheduler: bench.scheduler, duration: milliseconds(20), elapsed: milliseconds(20))
+            bench.ledger, scheduler: bench.scheduler, duration: milliseconds(20), elapsed: milliseconds(20))
         #expect(summary.hp.released == 3 && summary.hp.rejected == 1 && summary.hp.removed == 1)
         #expect(summary.hp.dropped == 1 && summary.hp.cancelled == 1 && summary.hp.missed == 0 && summary.hp.dmr == 0)
         #expect(summary.hp.acceptance == 1 && summary.lp.acceptance == 1 && summary.lp.removed == 1)

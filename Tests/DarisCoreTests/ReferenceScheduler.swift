@@ -338,7 +338,7 @@ struct ReferenceScheduler {
             inFlight[index].lane = chosen
             dispatchTimes[chosen] = now
             let others = isBatching ? gather(index, chosen) : []
-            commands.append(.dispatch(Dispatch(stage: next.stage, lane: chosen, jobs: [next.id] + others)))
+            commands.append(.dispatch(Dispatch(stage: next.stage, lane: chosen, job: next.id, with: others)))
             if has(.startsStageTwice), let other = idle.first(where: { $0 != chosen }) {
                 commands.append(.dispatch(job: next.id, stage: next.stage, lane: other))
             }

@@ -172,7 +172,7 @@ struct RunRecordTests {
             record.entries.firstIndex { if case .command(.dispatch) = $0.content { true } else { false } })
         guard case .command(.dispatch(let dispatch)) = record.entries[place].content else { return }
         let other = Command.dispatch(
-            Dispatch(stage: dispatch.stage, lane: dispatch.lane + 1, jobs: dispatch.jobs))
+            Dispatch(stage: dispatch.stage, lane: dispatch.lane + 1, job: dispatch.jobs[0]))
 
         var changed = record
         changed.entries[place].content = .command(other)

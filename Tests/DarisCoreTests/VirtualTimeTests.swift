@@ -85,8 +85,8 @@ struct VirtualTimeTests {
     @Test("stages run one at a time on a lane, for as long as they take")
     func busy() throws {
         let result = try driver(high: 12, low: 24, load: 1.5).run()
-        let total = result.metrics.busy.reduce(Nanoseconds.zero, +)
-        #expect(total == .milliseconds(2 * Int64(result.metrics.stages)))
-        #expect(result.metrics.busy.allSatisfy { $0 <= result.end })
+        let total = result.ledger.busy.reduce(Nanoseconds.zero, +)
+        #expect(total == .milliseconds(2 * Int64(result.ledger.stages)))
+        #expect(result.ledger.busy.allSatisfy { $0 <= result.end })
     }
 }

@@ -55,7 +55,7 @@ enum Fixtures {
     /// The summary of a run in which nothing happened.
     static func emptySummary(_ configuration: SchedulerConfiguration) -> RunSummary {
         RunSummary(
-            RunMetrics(configuration), scheduler: Scheduler(configuration), duration: .seconds(Int64(10)),
+            RunLedger(configuration), scheduler: Scheduler(configuration), duration: .seconds(Int64(10)),
             elapsed: .seconds(Int64(10)))
     }
 

@@ -27,7 +27,7 @@ struct ProgressLineTests {
     @Test("nothing is said of a priority without jobs")
     func missingPriority() {
         var line = Self.line(elapsed: .zero)
-        line.lp = ProgressLine.Jobs(counts: JobCounts(), missed: 0)
+        line.lp = JobFigures(.low)
         #expect(line.text == "[----------] 0.0/10.0 s  HP 106 done 0 missed | 31.5 jobs/s")
         line.hp = line.lp
         line.jps = 0
@@ -61,7 +61,7 @@ struct ProgressLineTests {
         counts.completed = .max
         counts.rejected = .max
         counts.failed = .max
-        let jobs = ProgressLine.Jobs(counts: counts, missed: .max)
+        let jobs = Self.figures(.low, counts)
         let line = ProgressLine(elapsed: .distantFuture, total: .distantFuture, hp: jobs, lp: jobs, jps: 1e308)
         #expect(line.text.displayWidth <= 100)
         #expect(line.text.contains("HP 9.2E done 9.2E missed"))
@@ -71,26 +71,28 @@ struct ProgressLineTests {
         "what was counted becomes a line: late and failed jobs are misses, cancelled ones are not, skipped ones if HP")
     func metrics() throws {
         let tasks = [Fixtures.cameras[0], Fixtures.cameras[2]]
-        var metrics = RunMetrics(try Fixtures.configuration(tasks, homes: [0, 0]))
+        var ledger = RunLedger(try Fixtures.configuration(tasks, homes: [0, 0]))
         let ends: [(JobFate, FateReason)] = [
             (.completed, .onTime), (.completed, .late), (.failed, .stageFailed), (.skipped, .previousJobInFlight),
             (.dropped, .cancelled), (.dropped, .deadlinePassed),
         ]
         for (task, priority) in Priority.allCases.enumerated() {
             for (sequence, (fate, reason)) in ends.enumerated() {
-                metrics.recordRelease(task: task, priority: priority)
-                metrics.recordEnd(
-                    JobOutcome(
-                        job: JobID(task: task, sequence: sequence), fate: fate, reason: reason, priority: priority,
-                        release: .zero, deadline: .milliseconds(50), finish: .milliseconds(60)))
+                let outcome = JobOutcome(
+                    job: JobID(task: task, sequence: sequence), fate: fate, reason: reason, priority: priority,
+                    release: .zero, deadline: .milliseconds(50), finish: .milliseconds(60))
+                ledger.observe(.jobReleased(task: task), at: .zero, [.finished(outcome)])
             }
         }
-        let line = ProgressLine(elapsed: .seconds(Int64(2)), total: .seconds(Int64(4)), metrics: metrics)
+        func line(_ elapsed: Int64, of total: Int64) -> ProgressLine {
+            ProgressLine(
+                elapsed: .seconds(elapsed), total: .seconds(total), hp: ledger.figures(.high), lp: ledger.figures(.low))
+        }
         // The HP task makes 1 inference a job and the LP task 2: 6 in 2 s.
         #expect(
-            line.text
+            line(2, of: 4).text
                 == "[#####-----] 2.0/4.0 s  HP 2 done 4 missed 1 failed | LP 2 done 3 missed 1 failed | 3.0 jobs/s")
-        #expect(ProgressLine(elapsed: .zero, total: .zero, metrics: metrics).jps == 0)
+        #expect(line(0, of: 0).jps == 0)
     }
 
     @Test("a line of preparation reads like this, and says 100 % only at the end")
@@ -123,7 +125,14 @@ struct ProgressLineTests {
         low.completed = 210
         low.rejected = 95
         return ProgressLine(
-            elapsed: elapsed, total: .seconds(Int64(10)), hp: ProgressLine.Jobs(counts: high, missed: 0),
-            lp: ProgressLine.Jobs(counts: low, missed: 1), jps: 31.5)
+            elapsed: elapsed, total: .seconds(Int64(10)), hp: figures(.high, high), lp: figures(.low, low, late: 1),
+            jps: 31.5)
+    }
+
+    private static func figures(_ priority: Priority, _ counts: JobCounts, late: Int = 0) -> JobFigures {
+        var figures = JobFigures(priority)
+        figures.counts = counts
+        figures.late = late
+        return figures
     }
 }

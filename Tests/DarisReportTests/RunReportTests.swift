@@ -19,7 +19,7 @@ struct RunReportTests {
         for tasks in [[], [Fixtures.cameras[0]], [Fixtures.cameras[4]]] {
             let configuration = try Fixtures.configuration(tasks, homes: tasks.map { _ in 0 })
             let summary = RunSummary(
-                RunMetrics(configuration), scheduler: Scheduler(configuration), duration: .zero, elapsed: .zero)
+                RunLedger(configuration), scheduler: Scheduler(configuration), duration: .zero, elapsed: .zero)
             let report = RunReport(summary: summary, plan: Fixtures.plan(configuration), version: "0.1.0")
             #expect(try RunReport(json: report.json()) == report)
             let hp = try #require(try Self.object(report)["hp"] as? [String: Any])

@@ -34,10 +34,9 @@ final class WatchedSystem: Sendable {
             deadline: .seconds(Int64(13)), jobs: 2)
         view.lanes[1].busy = .milliseconds(1_500)
         for index in 0..<view.stageMRET.count { view.stageMRET[index] = .milliseconds(Int64(index + 1)) }
-        view.tasks[0].jobs.counts.released = 5
-        view.tasks[0].jobs.counts.completed = 4
-        view.tasks[0].jobs.counts.skipped = 1
-        view.tasks[0].jobs.missed = 1
+        view.tasks[0].jobs.figures.counts.released = 5
+        view.tasks[0].jobs.figures.counts.completed = 4
+        view.tasks[0].jobs.figures.counts.skipped = 1
         for time in [1, 2, 30, 20_000] as [Int64] { view.tasks[0].jobs.response.record(.milliseconds(time)) }
         view.decisions.record(Nanoseconds(700))
         self.view = Mutex(view)
@@ -51,10 +50,8 @@ final class WatchedSystem: Sendable {
             for _ in 0..<stages {
                 view.recent.append(
                     StageRun(
-                        StageEnd(
-                            lane: 0, job: JobID(task: 0, sequence: view.stagesEnded), stage: 1,
-                            executionTime: .milliseconds(3)),
-                        at: .milliseconds(12_000)))
+                        lane: 0, job: JobID(task: 0, sequence: view.stagesEnded), stage: 1, jobs: 1,
+                        end: .milliseconds(12_000), executionTime: .milliseconds(3)))
                 view.stagesEnded += 1
             }
             view.recent = view.recent.suffix(RecentStages.limit)

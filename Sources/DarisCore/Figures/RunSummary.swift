@@ -141,82 +141,87 @@ public struct RunSummary: Codable, Sendable, Hashable {
     /// The figures of a run.
     ///
     /// - Parameters:
-    ///   - metrics: what was counted.
+    ///   - ledger: what was counted.
     ///   - scheduler: the scheduler at the end of the run.
     ///   - duration: how long jobs were released.
     ///   - elapsed: when the last job ended.
-    public init(
-        _ metrics: RunMetrics, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds
-    ) {
+    public init(_ ledger: RunLedger, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds) {
         let seconds = max(elapsed.inSeconds, 1e-9)
         let specifications = scheduler.configuration.tasks
         let overdue = specifications.indices.map { scheduler.overdueJobs(of: $0) }
-        func overdueJobs(_ priority: Priority) -> Int {
-            zip(specifications, overdue).reduce(0) { $0 + ($1.0.priority == priority ? $1.1 : 0) }
+        func group(_ priority: Priority) -> Group {
+            let late = zip(specifications, overdue).reduce(0) { $0 + ($1.0.priority == priority ? $1.1 : 0) }
+            return Group(ledger.priorities[Int(priority.rawValue)], overdue: late, seconds: seconds)
         }
         durationS = duration.inSeconds
         elapsedS = elapsed.inSeconds
-        hp = Group(metrics.priorities[0], .high, overdue: overdueJobs(.high), seconds: seconds)
-        lp = Group(metrics.priorities[1], .low, overdue: overdueJobs(.low), seconds: seconds)
+        hp = group(.high)
+        lp = group(.low)
         jps = hp.jps + lp.jps
         jobs = scheduler.counts
-        migrations = scheduler.migrations
-        stages = metrics.stages
-        batching = scheduler.configuration.options.largestBatch > 1 ? Batching(metrics) : nil
-        decisionNs = ShortTimes(metrics.decisions)
-        handoverNs = ShortTimes(metrics.handovers)
+        migrations = hp.migrated + lp.migrated
+        stages = ledger.stages
+        batching = scheduler.configuration.options.largestBatch > 1 ? Batching(ledger) : nil
+        decisionNs = ShortTimes(ledger.decisions)
+        handoverNs = ShortTimes(ledger.handovers)
         tasks = []
         for (index, task) in specifications.enumerated() {
             tasks.append(
                 Task(
                     name: task.name, priority: task.priority.name,
-                    figures: Group(metrics.tasks[index], task.priority, overdue: overdue[index], seconds: seconds),
+                    figures: Group(ledger.tasks[index], overdue: overdue[index], seconds: seconds),
                     mretMs: scheduler.mret(of: index).inMilliseconds))
         }
         let partition = scheduler.configuration.partition
         contexts = (0..<partition.contexts).map { context in
             let lanes = context * partition.streams..<(context + 1) * partition.streams
-            let busy = metrics.busy[lanes].reduce(0) { $0 + $1.inSeconds }
+            let busy = ledger.busy[lanes].reduce(0) { $0 + $1.inSeconds }
             return Context(
                 context: context, utilisation: busy / seconds / Double(partition.streams),
-                losses: metrics.losses[context], restores: metrics.restores[context])
+                losses: ledger.losses[context], restores: ledger.restores[context])
         }
     }
 }
 
 extension RunSummary.Group {
-    init(_ group: RunMetrics.Group, _ priority: Priority, overdue: Int, seconds: Double) {
-        let jobs = group.jobs
-        accepted = jobs.released - jobs.rejected - jobs.skipped
-        let skippedMisses = priority == .high ? jobs.skipped : 0
-        missed = group.late + jobs.dropped - group.cancelled + jobs.failed + overdue + skippedMisses
-        dmr = Self.rate(missed, of: accepted - group.cancelled + skippedMisses)
-        acceptance = Self.rate(accepted, of: jobs.released - group.removed)
+    init(_ group: RunLedger.Group, overdue: Int, seconds: Double) {
+        var figures = group.figures
+        figures.overdue = overdue
+        let jobs = figures.counts
+        dmr = figures.dmr
+        missed = figures.missed
+        acceptance = figures.acceptance
         released = jobs.released
+        accepted = figures.accepted
         rejected = jobs.rejected
-        removed = group.removed
+        removed = figures.removed
         skipped = jobs.skipped
         completed = jobs.completed
-        late = group.late
+        late = figures.late
         dropped = jobs.dropped
-        cancelled = group.cancelled
+        cancelled = figures.cancelled
         failed = jobs.failed
         inFlight = jobs.inFlight
-        migrated = group.migrated
-        jps = Double(group.inferences) / seconds
+        migrated = figures.migrated
+        jps = Double(figures.inferences) / seconds
         responseMs = RunSummary.Times(group.response)
         latenessMs = RunSummary.Times(group.lateness)
     }
+}
 
-    private static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
+extension RunSummary.Group {
+    /// The jobs that could have missed, of a group of this priority.
+    public func judged(_ priority: Priority) -> Int {
+        JobFigures.judged(priority, accepted: accepted, cancelled: cancelled, skipped: skipped)
+    }
 }
 
 extension RunSummary.Batching {
-    init(_ metrics: RunMetrics) {
+    init(_ ledger: RunLedger) {
         self.init(
-            batches: metrics.batches,
-            meanJobs: metrics.batches == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.batches),
-            share: metrics.stages == 0 ? 0 : Double(metrics.batchedStages) / Double(metrics.stages))
+            batches: ledger.batches,
+            meanJobs: JobFigures.rate(ledger.batchedStages, of: ledger.batches),
+            share: JobFigures.rate(ledger.batchedStages, of: ledger.stages))
     }
 }
 

@@ -76,6 +76,7 @@ struct Job: Sendable {
     /// Takes the job to its next phase.
     ///
     /// - Precondition: the move is legal in the present phase.
+    @inline(__always)
     mutating func move(_ move: Move) {
         switch (phase, move) {
         case (.over, .admitted(let release, let context)):

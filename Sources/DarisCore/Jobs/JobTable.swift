@@ -22,7 +22,9 @@ struct JobTable: Sendable {
     }
 
     var indices: Range<Int> { jobs.indices }
-    subscript(job: Int) -> Job { jobs[job] }
+    subscript(job: Int) -> Job {
+        @inline(__always) _read { yield jobs[job] }
+    }
 
     /// The index of a job that is in flight.
     func index(of id: JobID) -> Int? {
@@ -32,21 +34,27 @@ struct JobTable: Sendable {
         return id.task
     }
 
+    @inline(__always)
     func isAtLastStage(_ job: Int) -> Bool { jobs[job].stage == stageCounts[job] - 1 }
+    @inline(__always)
     func isDone(_ job: Int) -> Bool { jobs[job].stage == stageCounts[job] }
 
     /// The stages of a job from its current one on.
+    @inline(__always)
     func stagesLeft(_ job: Int) -> Range<Int> { jobs[job].stage..<stageCounts[job] }
 
     /// When the current stage of a job is due.
+    @inline(__always)
     func virtualDeadline(_ job: Int) -> Nanoseconds { virtualDeadline(job, stage: jobs[job].stage) }
     func virtualDeadline(_ job: Int, stage: Int) -> Nanoseconds { virtualDeadlines[firstStages[job] + stage] }
 
+    @inline(__always)
     mutating func move(_ job: Int, _ move: Job.Move) { jobs[job].move(move) }
     mutating func cancel(_ job: Int) { jobs[job].cancel() }
 
     /// Admits a job and shares its deadline out over its stages (paper equation 3).
-    mutating func admit(_ job: Int, _ release: Release, context: Int, _ times: ExecutionTimes) {
+    @inline(__always)
+    mutating func admit(_ job: Int, _ release: Release, context: Int, _ times: borrowing ExecutionTimes) {
         jobs[job].move(.admitted(release, context: context))
         let (task, first) = (jobs[job].task, firstStages[job])
         let total = times.mret(task)

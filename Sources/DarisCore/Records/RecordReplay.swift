@@ -15,7 +15,7 @@ public struct RecordReplay: ~Copyable {
     /// What the scheduler decided at the latest event.
     public private(set) var commands = CommandBuffer()
     /// What has been counted, as the driver of the run counted it; decisions and hand-overs are not in a record.
-    public private(set) var metrics: RunMetrics
+    public private(set) var ledger: RunLedger
     private var matched = 0
     private var taken = 0
     private var last: (event: Event, time: Nanoseconds)?
@@ -25,7 +25,7 @@ public struct RecordReplay: ~Copyable {
     /// - Precondition: the configuration is valid, as a reader makes sure.
     public init(_ configuration: SchedulerConfiguration) {
         scheduler = Scheduler(configuration)
-        metrics = RunMetrics(configuration)
+        ledger = RunLedger(configuration)
     }
 
     /// Takes in the next entry: an event is handed to the scheduler, a command compared with the scheduler's.
@@ -37,9 +37,8 @@ public struct RecordReplay: ~Copyable {
         switch entry.content {
         case .event(let event):
             if matched < commands.count { return mismatch(recorded: nil) }
-            count(event)
             scheduler.handle(event, at: entry.time, into: &commands)
-            for command in commands { count(command) }
+            ledger.observe(event, at: entry.time, commands)
             matched = 0
             last = (event, entry.time)
         case .command(let command):
@@ -62,39 +61,12 @@ public struct RecordReplay: ~Copyable {
             Nanoseconds.seconds(min(max(seconds, 0), RunRecord.latestTime.inSeconds))
         }
         let released = duration.map { plan.simulated ? $0 : min($0, end) } ?? end
-        return RunSummary(metrics, scheduler: scheduler, duration: released, elapsed: end)
+        return RunSummary(ledger, scheduler: scheduler, duration: released, elapsed: end)
     }
 
     private func mismatch(recorded: Command?) -> RecordMismatch {
         RecordMismatch(
             entry: taken, time: last?.time ?? .zero, event: last?.event, recorded: recorded,
             decided: matched < commands.count ? commands[matched] : nil)
-    }
-
-    private mutating func count(_ event: Event) {
-        let partition = scheduler.configuration.partition
-        switch event {
-        case .jobReleased(let task, _):
-            metrics.recordRelease(task: task, priority: scheduler.configuration.tasks[task].priority)
-        case .stageCompleted(let lane, let job, let executionTime) where (0..<partition.lanes).contains(lane):
-            let running = scheduler.dispatch(on: lane)?.jobs ?? []
-            metrics.recordStage(
-                lane: lane, task: job.task, jobs: running.first == job ? running.count : 1,
-                executionTime: SchedulerConfiguration.clamped(executionTime))
-        case .contextLost(let context) where (0..<partition.contexts).contains(context):
-            metrics.recordLoss(of: context)
-        case .contextRestored(let context) where (0..<partition.contexts).contains(context):
-            metrics.recordRestore(of: context)
-        default: break
-        }
-    }
-
-    private mutating func count(_ command: Command) {
-        switch command {
-        case .admitted(let job, _, migrated: true):
-            metrics.recordMigration(task: job.task, priority: scheduler.configuration.tasks[job.task].priority)
-        case .finished(let outcome): metrics.recordEnd(outcome)
-        default: break
-        }
     }
 }

@@ -228,7 +228,7 @@ public struct RunRecordReader: Sendable {
             joined = []
             return .dispatch(
                 Dispatch(
-                    stage: try int(.stage, fields), lane: try int(.lane, fields), jobs: [try job(fields)] + others))
+                    stage: try int(.stage, fields), lane: try int(.lane, fields), job: try job(fields), with: others))
         case .end: return .finished(try outcome(fields))
         case .wake: return .wake(at: Nanoseconds(try value(.at, fields)))
         default: throw error("a command is admit, queue, run, end or wake")

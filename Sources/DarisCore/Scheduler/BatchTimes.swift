@@ -60,6 +60,7 @@ struct BatchTimes: Sendable {
     }
 
     /// The list of candidates to which the current stage of a job belongs; `nil` if it runs by itself.
+    @inline(__always)
     func list(for job: Job) -> Int? {
         guard isOn, groups[job.task] >= 0, !job.runsAlone else { return nil }
         return job.context * slots + firstSlot[groups[job.task]] + job.stage

@@ -14,18 +14,37 @@ public enum Command: Hashable, Sendable {
 
 /// One stage of one or more jobs that runs on a lane as one.
 public struct Dispatch: Hashable, Sendable {
+    /// The jobs of a dispatch: first the one whose turn it was, then those that run with it in a batch, if any. One job alone
+    /// takes no memory of its own.
+    public struct Jobs: RandomAccessCollection, Hashable, Sendable {
+        var leader: JobID
+        var others: [JobID]
+
+        init(_ leader: JobID, with others: [JobID]) {
+            self.leader = leader
+            self.others = others
+        }
+
+        /// 0.
+        @inlinable public var startIndex: Int { 0 }
+        /// How many there are: at least 1.
+        public var endIndex: Int { others.count + 1 }
+        /// The job at a place.
+        public subscript(place: Int) -> JobID { place == 0 ? leader : others[place - 1] }
+    }
+
     /// The stage, the same of all jobs.
     public var stage: Int
     /// The lane.
     public var lane: Int
-    /// The jobs: first the one whose turn it was, then those that run with it in a batch, if any.
-    public var jobs: [JobID]
+    /// The jobs.
+    public var jobs: Jobs
 
-    /// A stage of some jobs on a lane.
-    public init(stage: Int, lane: Int, jobs: [JobID]) {
+    /// A stage of a job on a lane, and of others that run it with the job.
+    public init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
         self.stage = stage
         self.lane = lane
-        self.jobs = jobs
+        jobs = Jobs(job, with: others)
     }
 }
 

@@ -10,11 +10,14 @@ struct ContextLedger: Sendable {
 
     var indices: Range<Int> { contexts.indices }
     var hasContext: Bool { contexts.contains(where: \.isAlive) }
-    subscript(context: Int) -> Admission.Context { contexts[context] }
+    subscript(context: Int) -> Admission.Context {
+        @inline(__always) _read { yield contexts[context] }
+    }
 
     // MARK: - The test
 
     /// Where an LP job goes: its home if that admits it, else, with migration, the one that will have finished it first.
+    @inline(__always)
     func target(_ task: TaskState, executionTime: Nanoseconds, migration: Bool) -> Int? {
         if contexts[task.home].admits(task.utilisation, streams: streams) { return task.home }
         guard migration else { return nil }
@@ -36,16 +39,19 @@ struct ContextLedger: Sendable {
     // MARK: - Tasks
 
     /// Counts the utilisation of a task that is placed on its home, which matters for HP.
+    @inline(__always)
     mutating func reserve(_ task: TaskState) {
         if task.priority == .high { contexts[task.home].highPriority += task.utilisation }
     }
 
     /// Counts a task as placed on its home no more.
+    @inline(__always)
     mutating func unreserve(_ task: TaskState) {
         if task.priority == .high { contexts[task.home].highPriority -= task.utilisation }
     }
 
     /// Takes in that the utilisation of a task changed, one of whose jobs is in flight on `active`, if any.
+    @inline(__always)
     mutating func change(_ task: TaskState, by change: Utilisation, active: Int?) {
         switch task.priority {
         case .high: if task.isEnabled { contexts[task.home].highPriority += change }
@@ -56,15 +62,18 @@ struct ContextLedger: Sendable {
     // MARK: - Jobs
 
     /// Counts a job of a task that is admitted to a context.
+    @inline(__always)
     mutating func admit(_ task: TaskState, to context: Int, work: Nanoseconds) {
         if task.priority == .low { contexts[context].activeLowPriority += task.utilisation }
         contexts[context].work += work
     }
 
     /// Takes work off that is done, or will not be done.
+    @inline(__always)
     mutating func settle(_ work: Nanoseconds, of context: Int) { contexts[context].work -= work }
 
     /// Counts a job no more that has ended.
+    @inline(__always)
     mutating func retire(_ task: TaskState, from context: Int) {
         if task.priority == .low { contexts[context].activeLowPriority -= task.utilisation }
     }

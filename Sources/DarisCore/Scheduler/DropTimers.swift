@@ -46,6 +46,7 @@ struct DropTimers: Sendable {
     }
 
     /// The time of the next wake, if it is another than was asked for last.
+    @inline(__always)
     mutating func nextWake() -> Nanoseconds? {
         guard let next = timers.min?.deadline, next != requested else { return nil }
         requested = next

@@ -1,9 +1,10 @@
 /// How long the stages of every task take: MRET, and what they cost where jobs share lanes. The owner of both.
 struct ExecutionTimes: Sendable {
     private var times: ExecutionTimeWindows
-    /// Time of a lane that each stage took, with a margin: in a batch of n a job's is 1/n of it. `nil` where jobs run alone:
-    /// then a stage costs its MRET.
-    private var costs: ExecutionTimeWindows?
+    /// Whether jobs share lanes; if not, a stage costs its MRET.
+    private let sharesLanes: Bool
+    /// Time of a lane that each stage took, with a margin: in a batch of n a job's is 1/n of it.
+    private var costs: ExecutionTimeWindows
     /// By task: the stages among those of all tasks, and the sums over them.
     private let stages: ContiguousArray<Range<Int>>
     private var totals: ContiguousArray<Nanoseconds>
@@ -18,7 +19,8 @@ struct ExecutionTimes: Sendable {
                 keepsAllTimeMaximum: options.worstCaseExecutionTime, statistic: statistic)
         }
         times = windows(.maximum)
-        costs = sharesLanes ? windows(.meanWithMargin) : nil
+        costs = windows(.meanWithMargin)
+        self.sharesLanes = sharesLanes
         windowSize = options.windowSize
         var count = 0
         stages = ContiguousArray(
@@ -30,15 +32,20 @@ struct ExecutionTimes: Sendable {
         totalCosts = totals
     }
 
+    @inline(__always)
     func mret(_ task: Int) -> Nanoseconds { totals[task] }
+    @inline(__always)
     func mret(_ task: Int, _ stage: Int) -> Nanoseconds { times[stages[task].lowerBound + stage] }
 
-    func cost(_ task: Int) -> Nanoseconds { costs == nil ? totals[task] : totalCosts[task] }
+    @inline(__always)
+    func cost(_ task: Int) -> Nanoseconds { sharesLanes ? totalCosts[task] : totals[task] }
+    @inline(__always)
     func cost(_ task: Int, _ stage: Int) -> Nanoseconds {
-        costs?[stages[task].lowerBound + stage] ?? mret(task, stage)
+        sharesLanes ? costs[stages[task].lowerBound + stage] : mret(task, stage)
     }
 
     /// Takes in the execution time of a stage that ran by itself; returns whether MRET changed.
+    @inline(__always)
     mutating func record(_ time: Nanoseconds, of task: Int, stage: Int) -> Bool {
         let change = times.record(time, stage: stages[task].lowerBound + stage)
         totals[task] += change
@@ -46,8 +53,9 @@ struct ExecutionTimes: Sendable {
     }
 
     /// Takes in what a stage cost; returns whether that changed. Not called where jobs run alone.
+    @inline(__always)
     mutating func recordCost(_ cost: Nanoseconds, of task: Int, stage: Int) -> Bool {
-        let change = costs?.record(cost, stage: stages[task].lowerBound + stage) ?? .zero
+        let change = costs.record(cost, stage: stages[task].lowerBound + stage)
         totalCosts[task] += change
         return change != .zero
     }
@@ -56,7 +64,7 @@ struct ExecutionTimes: Sendable {
     mutating func expireOldest(of task: Int) {
         for stage in stages[task] {
             totals[task] += times.expireOldest(stage: stage)
-            totalCosts[task] += costs?.expireOldest(stage: stage) ?? .zero
+            totalCosts[task] += costs.expireOldest(stage: stage)
         }
     }
 
@@ -66,7 +74,7 @@ struct ExecutionTimes: Sendable {
             if stages[task].reduce(.zero, { $0 + times[$1] }) != totals[task] {
                 return "the MRET of task \(task) is not its stages'"
             }
-            if let costs, stages[task].reduce(.zero, { $0 + costs[$1] }) != totalCosts[task] {
+            if sharesLanes, stages[task].reduce(.zero, { $0 + costs[$1] }) != totalCosts[task] {
                 return "the cost of task \(task) is not its stages'"
             }
             for stage in stages[task] {

@@ -1,40 +1,52 @@
 /// What runs on each lane: one stage of one or more jobs. The owner of the lanes.
 struct Lanes: Sendable {
     let streams: Int
-    private var running: ContiguousArray<Dispatch>
-    /// When each lane's stage was dispatched.
-    private var starts: ContiguousArray<Nanoseconds>
+    private var running: ContiguousArray<(leader: JobID, stage: Int, start: Nanoseconds)>
+    /// By lane: the jobs that run with the leader. Empty where batches are never run.
+    private var others: ContiguousArray<[JobID]>
     /// By context.
     private var idle: ContiguousArray<Int>
-    /// What ran on the lane that has become idle last; its storage and the lanes' change places, so that none is allocated.
-    private(set) var ended: Dispatch
+    /// What ran on the lane that has become idle last. Its storage and the lanes' change places, so that none is allocated.
+    private var ended: (leader: JobID, others: [JobID], stage: Int)
+
+    private static let none = JobID(task: -1, sequence: -1)
 
     /// Idle lanes, with room for dispatches of so many jobs.
     init(_ partition: Partition, jobs: Int) {
-        func empty(_ lane: Int) -> Dispatch {
-            var dispatch = Dispatch(stage: 0, lane: lane, jobs: [])
-            dispatch.jobs.reserveCapacity(jobs)
-            return dispatch
-        }
         streams = partition.streams
-        running = ContiguousArray((0..<partition.lanes).map(empty))
-        ended = empty(-1)
-        starts = ContiguousArray(repeating: .zero, count: partition.lanes)
+        running = ContiguousArray(repeating: (Self.none, 0, .zero), count: partition.lanes)
+        func empty() -> [JobID] {
+            var room: [JobID] = []
+            room.reserveCapacity(jobs)
+            return room
+        }
+        others = jobs > 1 ? ContiguousArray((0..<partition.lanes).map { _ in empty() }) : []
+        ended = (Self.none, jobs > 1 ? empty() : [], 0)
         idle = ContiguousArray(repeating: partition.streams, count: partition.contexts)
     }
 
     var indices: Range<Int> { running.indices }
-    /// What runs on a lane; no jobs if it is idle.
-    subscript(lane: Int) -> Dispatch { running[lane] }
+    /// What runs on a busy lane.
+    subscript(lane: Int) -> Dispatch {
+        Dispatch(
+            stage: running[lane].stage, lane: lane, job: running[lane].leader, with: others.isEmpty ? [] : others[lane])
+    }
 
+    @inline(__always)
     func lanes(of context: Int) -> Range<Int> { context * streams..<(context + 1) * streams }
-    func isIdle(_ lane: Int) -> Bool { running[lane].jobs.isEmpty }
-    func start(_ lane: Int) -> Nanoseconds { starts[lane] }
+    @inline(__always)
+    func isIdle(_ lane: Int) -> Bool { running[lane].leader.task < 0 }
+    @inline(__always)
+    func start(_ lane: Int) -> Nanoseconds { running[lane].start }
 
     /// Whether the stage that runs on a lane was dispatched for this job.
-    func runs(_ job: JobID, on lane: Int) -> Bool { running.indices.contains(lane) && running[lane].jobs.first == job }
+    @inline(__always)
+    func runs(_ job: JobID, on lane: Int) -> Bool {
+        running.indices.contains(lane) && running[lane].leader == job && job.task >= 0
+    }
 
     /// An idle lane of a context: the preferred one if it is that, else the first.
+    @inline(__always)
     func idleLane(of context: Int, preferring lane: Int?) -> Int? {
         guard idle[context] > 0 else { return nil }
         if let lane, lane / streams == context, isIdle(lane) { return lane }
@@ -44,21 +56,30 @@ struct Lanes: Sendable {
     }
 
     /// Gives an idle lane a stage of a job.
+    @inline(__always)
     mutating func begin(_ job: JobID, stage: Int, lane: Int, at now: Nanoseconds) {
-        running[lane].stage = stage
-        running[lane].jobs.append(job)
-        starts[lane] = now
+        running[lane] = (job, stage, now)
         idle[lane / streams] -= 1
     }
 
     /// Has another job run the stage that has just been given to a lane.
-    mutating func add(_ job: JobID, lane: Int) { running[lane].jobs.append(job) }
+    mutating func add(_ job: JobID, lane: Int) { others[lane].append(job) }
 
-    /// Makes a busy lane idle; what ran there is in `ended`.
+    /// The stage that ran on the lane that has become idle last, how many jobs ran it, and which.
+    var endedStage: Int { ended.stage }
+    var endedCount: Int { ended.others.count + 1 }
+    @inline(__always)
+    func endedJob(_ place: Int) -> JobID { place == 0 ? ended.leader : ended.others[place - 1] }
+
+    /// Makes a busy lane idle.
+    @inline(__always)
     mutating func end(_ lane: Int) {
-        (ended.stage, ended.lane) = (running[lane].stage, lane)
-        swap(&ended.jobs, &running[lane].jobs)
-        running[lane].jobs.removeAll(keepingCapacity: true)
+        (ended.stage, ended.leader) = (running[lane].stage, running[lane].leader)
+        running[lane].leader = Self.none
+        if !others.isEmpty {
+            swap(&ended.others, &others[lane])
+            others[lane].removeAll(keepingCapacity: true)
+        }
         idle[lane / streams] += 1
     }
 
@@ -66,7 +87,7 @@ struct Lanes: Sendable {
     func violation(_ jobs: JobTable) -> String? {
         var onLanes = 0
         for lane in running.indices {
-            for id in running[lane].jobs {
+            for id in isIdle(lane) ? [] : Array(self[lane].jobs) {
                 guard let index = jobs.index(of: id), jobs[index].phase == .running, jobs[index].lane == lane,
                     jobs[index].context == lane / streams, jobs[index].stage == running[lane].stage
                 else { return "lane \(lane) runs \(id), which does not know of it" }

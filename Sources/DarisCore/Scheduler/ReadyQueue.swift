@@ -49,9 +49,11 @@ public struct ReadyQueue: Sendable {
     public var entries: [Entry] { heap.unordered }
 
     /// Adds a stage that has become ready.
+    @inline(__always)
     public mutating func insert(_ entry: Entry) { heap.insert(entry) }
 
     /// Takes out the stage that goes first.
+    @inline(__always)
     public mutating func popFirst() -> Entry? { heap.popMin() }
 
     /// Takes out the stage of a job that has been dropped or cancelled. O(n).

@@ -33,9 +33,11 @@ struct ReadyQueues: Sendable {
 
     subscript(context: Int) -> ReadyQueue { queues[context] }
 
+    @inline(__always)
     mutating func insert(_ entry: ReadyQueue.Entry, on context: Int) { queues[context].insert(entry) }
 
     /// Takes out the stage of a context that goes first.
+    @inline(__always)
     mutating func popFirst(on context: Int) -> ReadyQueue.Entry? { queues[context].popFirst() }
 
     /// Takes out the stage of a job. O(n).
@@ -64,7 +66,7 @@ struct ReadyQueues: Sendable {
     /// `companions` then. O(k · sizes), and O(stages of the context) if there are any.
     mutating func takeCompanions(
         of leader: Candidate, in list: Int, on context: Int, stage: Int, at now: Nanoseconds,
-        _ times: BatchTimes
+        _ times: borrowing BatchTimes
     ) {
         companions.removeAll(keepingCapacity: true)
         let bound = leader.bound(at: now)

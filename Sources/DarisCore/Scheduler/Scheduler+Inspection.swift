@@ -40,7 +40,9 @@ extension Scheduler {
     public func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
 
     /// The jobs whose stages run on a context, dispatch by dispatch.
-    public func runningJobs(on context: Int) -> [JobID] { lanes.lanes(of: context).flatMap { lanes[$0].jobs } }
+    public func runningJobs(on context: Int) -> [JobID] {
+        lanes.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
+    }
 
     /// When the job of a task that is in flight must be done; `nil` if there is none.
     public func currentDeadline(of task: Int) -> Nanoseconds? {

@@ -151,6 +151,7 @@ public struct Scheduler: ~Copyable, Sendable {
 
     // MARK: - Dispatch (IV-B3)
 
+    @inline(__always)
     private mutating func makeReady(_ job: Int) {
         jobs.move(job, .readied)
         ready.insert(entry(job), on: jobs[job].context)
@@ -158,6 +159,7 @@ public struct Scheduler: ~Copyable, Sendable {
     }
 
     /// The place of a job's current stage in the order of its context.
+    @inline(__always)
     func entry(_ index: Int) -> ReadyQueue.Entry {
         let job = jobs[index]
         let (level, due): (UInt8, Nanoseconds) =
@@ -200,6 +202,7 @@ public struct Scheduler: ~Copyable, Sendable {
     }
 
     /// Has a lane run the current stage of a job, by itself or with those that it runs already.
+    @inline(__always)
     private mutating func begin(_ job: Int, on lane: Int) {
         jobs.move(job, .started(lane: lane))
         if lanes.isIdle(lane) {
@@ -218,33 +221,36 @@ public struct Scheduler: ~Copyable, Sendable {
         guard lanes.runs(id, on: lane) else { return }
         lanes.end(lane)
         if let executionTime { learn(executionTime, since: lanes.start(lane)) }
-        let failsAlone = executionTime == nil && lanes.ended.jobs.count == 1
-        for member in lanes.ended.jobs {
-            let job = member.task
+        let count = lanes.endedCount
+        let failsAlone = executionTime == nil && count == 1
+        for place in 0..<count {
+            let job = lanes.endedJob(place).task
             let isLate = now > jobs.virtualDeadline(job)
             jobs.move(job, executionTime == nil ? .stageFailed : .stageEnded(isLate: isLate))
             if !failsAlone && endAfterStage(job) == nil { makeReady(job) }
         }
-        for member in lanes.ended.jobs where jobs[member.task].phase == .between {
-            let (fate, reason) = failsAlone ? (.failed, .stageFailed) : endAfterStage(member.task)!
-            conclude(member.task, fate, reason)
+        for place in 0..<count {
+            let job = lanes.endedJob(place).task
+            guard jobs[job].phase == .between else { continue }
+            let (fate, reason) = failsAlone ? (.failed, .stageFailed) : endAfterStage(job)!
+            conclude(job, fate, reason)
         }
-        for member in lanes.ended.jobs { startWaiting(member.task, preferring: lane) }
+        for place in 0..<count { startWaiting(lanes.endedJob(place).task, preferring: lane) }
         fill(lane / lanes.streams, preferring: lane)
     }
 
     /// How a job ends now that a stage of it is over, `nil` if it goes on.
-    private func endAfterStage(_ index: Int) -> (JobFate, FateReason)? {
-        let job = jobs[index]
-        if jobs.isDone(index) { return (.completed, now > job.deadline ? .late : .onTime) }
-        if job.isCancelled { return (.dropped, .cancelled) }
-        return tasks[job.task].dropsLateJobs && now >= job.deadline ? (.dropped, .deadlinePassed) : nil
+    @inline(__always)
+    private func endAfterStage(_ job: Int) -> (JobFate, FateReason)? {
+        if jobs.isDone(job) { return (.completed, now > jobs[job].deadline ? .late : .onTime) }
+        if jobs[job].isCancelled { return (.dropped, .cancelled) }
+        return tasks[jobs[job].task].dropsLateJobs && now >= jobs[job].deadline ? (.dropped, .deadlinePassed) : nil
     }
 
     /// Takes in how long the stage took that has just ended (equations 1 and 2). What it adds to the work of its context is
     /// what it added when its job was admitted: only the job itself could have brought new samples since.
     private mutating func learn(_ executionTime: Nanoseconds, since start: Nanoseconds) {
-        let (stage, count, leader) = (lanes.ended.stage, lanes.ended.jobs.count, lanes.ended.jobs[0].task)
+        let (stage, count, leader) = (lanes.endedStage, lanes.endedCount, lanes.endedJob(0).task)
         var cost = Nanoseconds.zero
         if batches.isOn {
             // The lane was kept from the dispatch until the end was seen.
@@ -252,7 +258,8 @@ public struct Scheduler: ~Copyable, Sendable {
             if count > 1 { batches.record(time, of: leader, jobs: count, stage: stage) }
             cost = batches.cost(time, of: leader, jobs: count, stage: stage)
         }
-        for job in lanes.ended.jobs {
+        for place in 0..<count {
+            let job = lanes.endedJob(place)
             ledger.settle(times.cost(job.task, stage), of: jobs[job.task].context)
             var hasChanged = false
             if count == 1 {
@@ -263,6 +270,7 @@ public struct Scheduler: ~Copyable, Sendable {
         }
     }
 
+    @inline(__always)
     private mutating func updateUtilisation(_ task: Int) {
         let change = tasks.update(task, executionTime: times.cost(task))
         ledger.change(tasks[task], by: change, active: jobs[task].isInFlight ? jobs[task].context : nil)
@@ -306,6 +314,7 @@ public struct Scheduler: ~Copyable, Sendable {
                     deadline: deadline, finish: now)))
     }
 
+    @inline(__always)
     private mutating func startWaiting(_ task: Int, preferring lane: Int?) {
         while !jobs[task].isInFlight, let next = backlog.popFirst(of: task) {
             start(task, next, preferring: lane)
@@ -355,7 +364,7 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks.rehome(&ledger)
         for lane in lanes.lanes(of: context) where !lanes.isIdle(lane) {
             lanes.end(lane)
-            for job in lanes.ended.jobs { finish(job.task, .failed, .contextLost) }
+            for place in 0..<lanes.endedCount { finish(lanes.endedJob(place).task, .failed, .contextLost) }
         }
         while let next = ready.popFirst(on: context) {
             if let list = batches.list(for: jobs[next.task]) { ready.unlist(next.task, from: list) }

@@ -38,9 +38,12 @@ struct TaskTable: Sendable {
     }
 
     var indices: Range<Int> { tasks.indices }
-    subscript(task: Int) -> TaskState { tasks[task] }
+    subscript(task: Int) -> TaskState {
+        @inline(__always) _read { yield tasks[task] }
+    }
 
     /// Gives a release of a task its number.
+    @inline(__always)
     mutating func release(_ task: Int, at time: Nanoseconds, relativeDeadline: Nanoseconds?) -> Release {
         defer { tasks[task].released += 1 }
         return Release(
@@ -49,6 +52,7 @@ struct TaskTable: Sendable {
     }
 
     /// Has uᵢ follow the execution time of a task; returns by how much it changed.
+    @inline(__always)
     mutating func update(_ task: Int, executionTime: Nanoseconds) -> Utilisation {
         let before = tasks[task].utilisation
         tasks[task].utilisation = Utilisation(executionTime: executionTime, period: tasks[task].period)

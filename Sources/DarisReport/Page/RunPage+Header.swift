@@ -27,7 +27,7 @@ extension RunPage {
     private var tiles: String {
         var tiles = [tile("Throughput (JPS)", Figure.rate(summary.jps), "inferences/s", "HP and LP jobs completed")]
         for (priority, group) in [(Priority.high, summary.hp), (.low, summary.lp)] where summary.hasTasks(priority) {
-            let judged = group.judged(skippedAreMisses: priority == .high)
+            let judged = group.judged(priority)
             tiles.append(
                 tile(
                     "\(priority.name) deadline misses (DMR)", judged > 0 ? Figure.percent(group.dmr) : Figure.none, "%",

@@ -125,7 +125,7 @@ extension RunPage {
         let tasks = summary.tasks.map { task in
             let times = task.figures.responseMs
             func ms(_ value: Double) -> String { times.count > 0 ? Figure.milliseconds(value) : Figure.none }
-            let judged = task.figures.judged(skippedAreMisses: task.priority == Priority.high.name)
+            let judged = task.figures.judged(task.priority == Priority.high.name ? .high : .low)
             return [
                 task.name, task.priority, "\(task.figures.released)", "\(task.figures.missed)",
                 judged > 0 ? Figure.percent(task.figures.dmr) : Figure.none,

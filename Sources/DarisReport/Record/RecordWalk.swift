@@ -128,7 +128,7 @@ extension RunRecordReader {
     ) -> [StageRun] {
         var started: [StageRun] = []
         for case .dispatch(let dispatch) in commands {
-            let (task, stage, jobs) = (dispatch.jobs[0].task, dispatch.stage, dispatch.jobs)
+            let (task, stage, jobs) = (dispatch.jobs[0].task, dispatch.stage, Array(dispatch.jobs))
             let batch = jobs.count > 1 ? scheduler.batchTime(of: task, jobs: jobs.count, stage: stage) : nil
             let run = StageRun(
                 lane: dispatch.lane, stage: stage, jobs: jobs,

@@ -189,7 +189,7 @@ final class CUDALane: @unchecked Sendable {
         }
         guard let work else { return nil }
         var end = StageEnd(
-            lane: index, job: work.job, stage: work.stage, jobs: work.others.count + 1, executionTime: .zero,
+            lane: index, job: work.job, stage: work.stage, executionTime: .zero,
             error: failure)
         if failure == nil {
             do throws(CUDAError) {

@@ -50,7 +50,7 @@ extension Device {
 
     /// Starts a stage of one job.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {
-        launch(Dispatch(stage: stage, lane: lane, jobs: [job]), tensors: io.map { [$0] } ?? [])
+        launch(Dispatch(stage: stage, lane: lane, job: job), tensors: io.map { [$0] } ?? [])
     }
 }
 
@@ -68,12 +68,10 @@ public enum ContextChange: Sendable {
 public struct StageEnd: Sendable {
     /// The lane it ran on.
     public var lane: Int
-    /// Its job.
+    /// The first job of its dispatch.
     public var job: JobID
     /// Its number in the job.
     public var stage: Int
-    /// How many jobs ran it together.
-    public var jobs: Int
     /// Its execution time on the device.
     public var executionTime: Nanoseconds
     /// The lane's idle time before it, if it was launched from the end of the lane's stage before; else `nil`.
@@ -83,13 +81,12 @@ public struct StageEnd: Sendable {
 
     /// The end of a stage.
     public init(
-        lane: Int, job: JobID, stage: Int, jobs: Int = 1, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
+        lane: Int, job: JobID, stage: Int, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
         error: DeviceError? = nil
     ) {
         self.lane = lane
         self.job = job
         self.stage = stage
-        self.jobs = jobs
         self.executionTime = executionTime
         self.handover = handover
         self.error = error

@@ -5,8 +5,8 @@ extension Executor {
     /// The running system now, or at most a tenth of a second ago: however many ask, a look is taken ten times a
     /// second.
     ///
-    /// A look copies numbers into room made before. It holds the scheduler's lock once for contexts, lanes and totals,
-    /// then once for every 256 tasks, so that no stage waits for all of it. Each task's figures belong together; those of
+    /// A look copies numbers into room made before. It holds the scheduler's lock once for contexts and lanes, then once for
+    /// every 256 tasks, so that no stage waits for all of it. What is counted belongs together; what the scheduler says of
     /// different tasks may be a little apart.
     public func view() -> SystemView {
         views.withLock { kept in
@@ -20,31 +20,22 @@ extension Executor {
 
     private func look() -> SystemView {
         var view = SystemView(configuration)
+        takeFigures(&view)
         state.withLock { state in
             view.time = clock.now
-            state.measurements.count()
             let streams = configuration.partition.streams
             for index in view.contexts.indices {
                 view.contexts[index].admission = state.scheduler.context(index)
                 view.contexts[index].readyStages = state.scheduler.readyStages(on: index)
-                view.contexts[index].losses = state.measurements.metrics.losses[index]
                 for lane in index * streams..<(index + 1) * streams {
                     view.lanes[lane].stage = stage(on: lane, state)
-                    view.lanes[lane].busy = state.measurements.metrics.busy[lane]
                 }
             }
-            view.high.take(state.measurements.metrics.priorities[0])
-            view.low.take(state.measurements.metrics.priorities[1])
-            view.decisions = state.measurements.metrics.decisions.buckets
-            view.handovers = state.measurements.metrics.handovers.buckets
-            state.measurements.recent.copy(into: &view.recent)
-            view.stagesEnded = state.measurements.recent.total
         }
         let tasksAtATime = 256
         for first in stride(from: 0, to: view.tasks.count, by: tasksAtATime) {
             state.withLock { state in
                 for index in first..<min(first + tasksAtATime, view.tasks.count) {
-                    view.tasks[index].jobs.take(state.measurements.metrics.tasks[index])
                     view.tasks[index].home = state.scheduler.home(of: index)
                     view.tasks[index].isRemoved = state.scheduler.isRemoved(index)
                     view.tasks[index].mret = state.scheduler.mret(of: index)
@@ -59,6 +50,22 @@ extension Executor {
         return view
     }
 
+    /// What has been counted.
+    private func takeFigures(_ view: inout SystemView) {
+        counted { measurements in
+            let ledger = measurements.ledger
+            for index in view.contexts.indices { view.contexts[index].losses = ledger.losses[index] }
+            for index in view.lanes.indices { view.lanes[index].busy = ledger.busy[index] }
+            for index in view.tasks.indices { view.tasks[index].jobs.take(ledger.tasks[index]) }
+            view.high.take(ledger.priorities[Int(Priority.high.rawValue)])
+            view.low.take(ledger.priorities[Int(Priority.low.rawValue)])
+            view.decisions = ledger.decisions.buckets
+            view.handovers = ledger.handovers.buckets
+            measurements.recent.copy(into: &view.recent)
+            view.stagesEnded = measurements.recent.total
+        }
+    }
+
     private func stage(on lane: Int, _ state: borrowing State) -> SystemView.Stage? {
         guard let dispatch = state.scheduler.dispatch(on: lane) else { return nil }
         let (job, jobs, stage) = (dispatch.jobs[0], dispatch.jobs.count, dispatch.stage)
@@ -67,19 +74,5 @@ extension Executor {
             mret: state.scheduler.batchTime(of: job.task, jobs: jobs, stage: stage)
                 ?? state.scheduler.mret(of: job.task, stage: stage),
             deadline: state.scheduler.currentDeadline(of: job.task) ?? .zero, jobs: jobs)
-    }
-}
-
-extension SystemView.Jobs {
-    fileprivate mutating func take(_ group: RunMetrics.Group) {
-        counts = group.jobs
-        late = group.late
-        cancelled = group.cancelled
-        removed = group.removed
-        missed = group.missed(priority)
-        migrated = group.migrated
-        inferences = group.inferences
-        response = group.response.buckets
-        stages = group.stages
     }
 }

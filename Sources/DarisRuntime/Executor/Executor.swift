@@ -65,27 +65,18 @@ public final class Executor<D: Device>: Sendable {
 
     /// A consistent look at a run that is going on.
     public struct Snapshot: Sendable {
-        /// The jobs of a priority so far.
-        public struct Jobs: Sendable {
-            /// Their fates.
-            public var counts: JobCounts
-            /// Deadlines missed, as `RunSummary.Group.missed` counts them.
-            public var missed: Int
-            /// Inferences completed.
-            public var inferences: Int
-        }
-
         /// Time since the start.
         public var elapsed: Nanoseconds
         /// High-priority jobs.
-        public var hp: Jobs
+        public var hp: JobFigures
         /// Low-priority jobs.
-        public var lp: Jobs
+        public var lp: JobFigures
     }
 
     struct State: ~Copyable {
         var scheduler: Scheduler
-        var measurements: Measurements
+        /// What happened and has not been counted yet.
+        var notes = ContiguousArray<RunLedger.Note>()
         var commands = CommandBuffer()
         /// When each lane was given a stage last.
         var laneStarts: ContiguousArray<Nanoseconds>
@@ -110,6 +101,8 @@ public final class Executor<D: Device>: Sendable {
     let options: Options
     let clock: MonotonicClock
     let state: Mutex<State>
+    /// What has been counted. Whoever holds this lock may wait for `state`'s, never the other way round.
+    let measurements: Mutex<Measurements>
     let timer: ReleaseTimer
     /// The last look that was taken for watchers.
     let views = Mutex<SystemView?>(nil)
@@ -140,10 +133,12 @@ public final class Executor<D: Device>: Sendable {
         self.duration = duration
         clock = MonotonicClock()
         var initial = State(
-            scheduler: Scheduler(configuration), measurements: Measurements(configuration),
+            scheduler: Scheduler(configuration),
             laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.lanes))
         initial.commands.reserveCapacity(64)
+        initial.notes.reserveCapacity(2 * Measurements.noteLimit)
         state = Mutex(initial)
+        measurements = Mutex(Measurements(configuration))
         timer = ReleaseTimer(
             zip(arrivals.indices, arrivals).compactMap { index, arrival in
                 guard case .clock(let times) = arrival else { return nil }
@@ -178,8 +173,8 @@ public final class Executor<D: Device>: Sendable {
             onRelease: { task, time in
                 self.state.withLock { state in
                     if state.takesJobs { self.handle(.jobReleased(task: task), at: time, &state) }
-                    state.measurements.count()
                 }
+                self.count()
             },
             onWake: { self.state.withLock { self.handle(.timerFired, at: self.clock.now, &$0) } },
             onEnd: { self.drain() })
@@ -207,14 +202,13 @@ public final class Executor<D: Device>: Sendable {
             break
         }
         timer.stop()
+        state.withLock { $0.isOver = true }
+        let ledger = counted { $0.ledger }
         let outcome = state.withLock { state in
-            state.isOver = true
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
-                    state.measurements.counted, scheduler: state.scheduler, duration: released,
-                    elapsed: max(released, state.lastEnd)
-                ),
+                    ledger, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)),
                 wasInterrupted: state.wasInterrupted, errors: state.failures, loss: state.loss)
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
@@ -229,13 +223,7 @@ public final class Executor<D: Device>: Sendable {
 
     /// What has been counted so far: a few numbers, copied under the lock.
     public func snapshot() -> Snapshot {
-        func jobs(_ group: RunMetrics.Group, _ priority: Priority) -> Snapshot.Jobs {
-            Snapshot.Jobs(counts: group.jobs, missed: group.missed(priority), inferences: group.inferences)
-        }
-        return state.withLock { state in
-            let priorities = state.measurements.counted.priorities
-            return Snapshot(elapsed: clock.now, hp: jobs(priorities[0], .high), lp: jobs(priorities[1], .low))
-        }
+        counted { Snapshot(elapsed: clock.now, hp: $0.ledger.figures(.high), lp: $0.ledger.figures(.low)) }
     }
 
     /// Whether any context can run stages now.

@@ -7,11 +7,10 @@ extension Executor {
         state.withLock { state in
             guard !state.isOver else { return }
             let time = clock.now
-            if let handover = end.handover { state.measurements.note(.handover(handover)) }
+            if let handover = end.handover { note(.handover(handover), &state) }
             if let error = end.error {
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
-                state.measurements.note(.stage(StageRun(end, at: time)))
                 handle(
                     .stageCompleted(lane: end.lane, job: end.job, executionTime: end.executionTime), at: time, &state)
             }
@@ -25,13 +24,11 @@ extension Executor {
             guard !state.isOver else { return }
             switch change {
             case .lost(let context, let reason):
-                state.measurements.note(.loss(context: context))
                 // A device that is lost to several contexts at once says nothing of who is to blame.
                 if !reason.losesDevice { state.suspects = state.scheduler.runningJobs(on: context) }
                 handle(.contextLost(context), at: clock.now, error: reason, &state)
                 state.suspects = []
             case .restored(let context):
-                state.measurements.note(.restore(context: context))
                 handle(.contextRestored(context), at: clock.now, &state)
             case .abandoned: break
             }
@@ -41,15 +38,14 @@ extension Executor {
 
     /// Lets the scheduler decide and carries its commands out.
     func handle(_ event: Event, at time: Nanoseconds, error: DeviceError? = nil, _ state: inout State) {
-        if case .jobReleased(let task, _) = event {
-            state.measurements.note(.release(task: task, configuration.tasks[task].priority))
-        }
+        note(.event(event, at: time), &state)
         let before = clock.now
         state.scheduler.handle(event, at: time, into: &state.commands)
-        state.measurements.note(.decision(clock.now - before))
+        note(.decision(clock.now - before), &state)
         options.observer?(event, time, state.commands)
 
         for index in state.commands.indices {
+            if let counted = RunLedger.Note(state.commands[index]) { note(counted, &state) }
             switch state.commands[index] {
             case .dispatch(let dispatch):
                 state.laneStarts[dispatch.lane] = before
@@ -57,21 +53,14 @@ extension Executor {
                 device.launch(dispatch, tensors: tensors)
             case .finished(let outcome):
                 finish(outcome, error: error, &state)
-            case .admitted(let job, _, let migrated):
-                if migrated {
-                    state.measurements.note(.migration(task: job.task, configuration.tasks[job.task].priority))
-                }
-            case .wake(let time):
-                timer.wake(at: time)
-            case .queued:
-                break
+            case .wake(let time): timer.wake(at: time)
+            case .admitted, .queued: break
             }
         }
         if state.drainStart != nil && state.scheduler.counts.inFlight == 0 { drained.post() }
     }
 
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
-        state.measurements.note(.end(outcome))
         state.lastEnd = outcome.finish
         if outcome.fate == .failed { note(error?.description ?? outcome.reason.text, of: outcome.job, in: &state) }
         guard !state.submissions.isEmpty, let submission = state.submissions.removeValue(forKey: outcome.job) else {

@@ -1,64 +1,69 @@
 import DarisCore
 
-/// What has been measured and not counted yet.
-///
-/// Counting touches histograms that are spread over memory, which after a stage has swept the caches costs more than the
-/// decision itself. So a lane only writes down what it saw, in one line after the other, and the release timer counts it.
+/// What has been counted of a run: its ledger and the stages that ended last. Its lock is not the scheduler's, which only puts
+/// notes aside.
 struct Measurements: Sendable {
-    enum Entry: Sendable {
-        case release(task: Int, Priority)
-        case migration(task: Int, Priority)
-        case end(JobOutcome)
-        case stage(StageRun)
-        case decision(Nanoseconds)
-        case handover(Nanoseconds)
-        case loss(context: Int)
-        case restore(context: Int)
-    }
-
-    private var entries = ContiguousArray<Entry>()
-    /// What has been counted.
-    private(set) var metrics: RunMetrics
-    /// The stages counted last.
+    private(set) var ledger: RunLedger
+    /// The stages that ended last.
     private(set) var recent = RecentStages()
-    private static let limit = 1024
+    /// The notes being counted; changes places with those put aside.
+    private var notes = ContiguousArray<RunLedger.Note>()
+
+    /// As many notes as are put aside before they are counted.
+    static let noteLimit = 1024
 
     init(_ configuration: SchedulerConfiguration) {
-        metrics = RunMetrics(configuration)
-        entries.reserveCapacity(Self.limit)
+        ledger = RunLedger(configuration)
+        notes.reserveCapacity(2 * Self.noteLimit)
     }
 
-    /// Writes an entry down; counts all of them if there is no room for more.
-    mutating func note(_ entry: Entry) {
-        if entries.count == Self.limit { count() }
-        entries.append(entry)
-    }
+    /// Takes the notes put aside, and leaves room for others in their place.
+    mutating func collect(_ aside: inout ContiguousArray<RunLedger.Note>) { swap(&notes, &aside) }
 
-    /// Everything, counted.
-    var counted: RunMetrics {
-        mutating get {
-            count()
-            return metrics
+    /// Counts what was collected.
+    mutating func count() {
+        for note in notes {
+            if case .event(.stageCompleted(let lane, let job, let executionTime), let end) = note,
+                let run = ledger.running(job, on: lane)
+            {
+                recent.append(
+                    StageRun(
+                        lane: lane, job: job, stage: run.stage, jobs: run.jobs, end: end, executionTime: executionTime))
+            }
+            ledger.take(note)
+        }
+        notes.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Executor {
+    /// Counts what was put aside, unless another thread is at it. Never waits for one, and holds the scheduler's lock only to
+    /// take the notes.
+    func count() {
+        measurements.withLockIfAvailable { measurements in
+            state.withLock { measurements.collect(&$0.notes) }
+            measurements.count()
         }
     }
 
-    /// Counts what has been written down.
-    mutating func count() {
-        for entry in entries {
-            switch entry {
-            case .release(let task, let priority): metrics.recordRelease(task: task, priority: priority)
-            case .migration(let task, let priority): metrics.recordMigration(task: task, priority: priority)
-            case .end(let outcome): metrics.recordEnd(outcome)
-            case .stage(let run):
-                metrics.recordStage(
-                    lane: Int(run.lane), task: Int(run.task), jobs: Int(run.jobs), executionTime: run.executionTime)
-                recent.append(run)
-            case .decision(let time): metrics.recordDecision(time)
-            case .handover(let time): metrics.recordHandover(time)
-            case .loss(let context): metrics.recordLoss(of: context)
-            case .restore(let context): metrics.recordRestore(of: context)
+    /// Counts what was put aside, then looks at the figures.
+    func counted<Value: Sendable>(_ look: (Measurements) -> Value) -> Value {
+        measurements.withLock { measurements in
+            state.withLock { measurements.collect(&$0.notes) }
+            measurements.count()
+            return look(measurements)
+        }
+    }
+
+    /// Puts something aside to be counted. Where there is much of it already and no other thread is counting, this one does.
+    func note(_ note: RunLedger.Note, _ state: inout State) {
+        if state.notes.count >= Measurements.noteLimit {
+            // Never waits: who counts waits for the lock that is held here.
+            measurements.withLockIfAvailable { measurements in
+                measurements.collect(&state.notes)
+                measurements.count()
             }
         }
-        entries.removeAll(keepingCapacity: true)
+        state.notes.append(note)
     }
 }

@@ -9,41 +9,25 @@ public import DarisCore
 /// ```
 public struct SystemView: Sendable {
     /// The jobs of a task, or of a priority, so far.
+    @dynamicMemberLookup
     public struct Jobs: Sendable {
-        /// HP or LP.
-        public var priority: Priority
-        /// Their fates.
-        public var counts = JobCounts()
-        /// Completed after the deadline.
-        public var late = 0
-        /// Dropped because somebody cancelled them or removed their task, which is no miss.
-        public var cancelled = 0
-        /// Rejected because their task was removed.
-        public var removed = 0
-        /// Deadlines missed for good: `RunMetrics.Group.missed`.
-        public var missed = 0
-        /// Admitted by another context than their task's own.
-        public var migrated = 0
-        /// Inferences completed.
-        public var inferences = 0
+        /// Their fates, and what follows from them; its members are this value's too.
+        public var figures: JobFigures
         /// Release to end of the completed jobs.
         public var response = TimeBuckets(unit: .microseconds(100))
         /// Execution times of their stages; of tasks only.
         public var stages = TimeBuckets(unit: .microseconds(100))
 
-        /// Neither rejected nor skipped.
-        public var accepted: Int { counts.released - counts.rejected - counts.skipped }
+        init(_ priority: Priority) { figures = JobFigures(priority) }
 
-        /// Deadline miss rate, as `RunSummary.Group.dmr`, but without jobs in flight that are overdue already.
-        public var dmr: Double {
-            let skipped = priority == .high ? counts.skipped : 0
-            return Self.rate(missed, of: accepted - cancelled + skipped)
+        mutating func take(_ group: RunLedger.Group) {
+            figures = group.figures
+            response = group.response.buckets
+            stages = group.stages
         }
 
-        /// Accepted / released.
-        public var acceptance: Double { Self.rate(accepted, of: counts.released - removed) }
-
-        private static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
+        /// A member of the figures.
+        public subscript<Value>(dynamicMember member: KeyPath<JobFigures, Value>) -> Value { figures[keyPath: member] }
     }
 
     /// A task.
@@ -112,9 +96,9 @@ public struct SystemView: Sendable {
     /// MRETᵢⱼ of all tasks' stages, one task after the other.
     public var stageMRET: [Nanoseconds]
     /// All jobs of high priority.
-    public var high = Jobs(priority: .high)
+    public var high = Jobs(.high)
     /// All jobs of low priority.
-    public var low = Jobs(priority: .low)
+    public var low = Jobs(.low)
     /// How long the scheduler took for an event.
     public var decisions = TimeBuckets(unit: Nanoseconds(100))
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
@@ -132,7 +116,7 @@ public struct SystemView: Sendable {
         var stages = 0
         tasks = configuration.tasks.map { task in
             defer { stages += task.afet.count }
-            return Task(jobs: Jobs(priority: task.priority), stages: stages..<stages + task.afet.count)
+            return Task(jobs: Jobs(task.priority), stages: stages..<stages + task.afet.count)
         }
         stageMRET = Array(repeating: .zero, count: stages)
         recent.reserveCapacity(RecentStages.limit)
@@ -156,14 +140,14 @@ public struct StageRun: Sendable, Hashable {
     /// How long it ran on the device.
     public var executionTime: Nanoseconds
 
-    init(_ stage: StageEnd, at end: Nanoseconds) {
-        lane = Int32(truncatingIfNeeded: stage.lane)
-        task = Int32(truncatingIfNeeded: stage.job.task)
-        sequence = stage.job.sequence
-        self.stage = Int32(truncatingIfNeeded: stage.stage)
-        jobs = Int32(truncatingIfNeeded: stage.jobs)
+    init(lane: Int, job: JobID, stage: Int, jobs: Int, end: Nanoseconds, executionTime: Nanoseconds) {
+        self.lane = Int32(truncatingIfNeeded: lane)
+        task = Int32(truncatingIfNeeded: job.task)
+        sequence = job.sequence
+        self.stage = Int32(truncatingIfNeeded: stage)
+        self.jobs = Int32(truncatingIfNeeded: jobs)
         self.end = end
-        executionTime = stage.executionTime
+        self.executionTime = executionTime
     }
 }
 

@@ -61,8 +61,8 @@ final class LoadProfiler<D: Device>: Sendable {
         var timed = 0
         var error: DeviceError?
         for run in 0..<FullLoad.warmUps + FullLoad.repeats {
-            let jobs = ([task] + others).map { JobID(task: $0, sequence: 0) }
-            device.launch(Dispatch(stage: stage, lane: lane, jobs: jobs), tensors: [])
+            let (job, members) = (JobID(task: task, sequence: 0), others.map { JobID(task: $0, sequence: 0) })
+            device.launch(Dispatch(stage: stage, lane: lane, job: job, with: members), tensors: [])
             measured.wait()
             let end = state.withLock { $0.lastEnd }
             if let failure = end?.error {

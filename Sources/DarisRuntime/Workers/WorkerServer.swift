@@ -53,7 +53,6 @@ final class WorkerServer<D: Device>: Sendable {
     private func serve(_ lane: Int) {
         let slot = memory.slot(lane)
         var last: UInt32 = 0
-        var dispatch = Dispatch(stage: 0, lane: lane, jobs: [JobID(task: 0, sequence: 0)])
         while true {
             let sequence = daris_load(slot.commanded)
             if sequence == last {
@@ -67,9 +66,7 @@ final class WorkerServer<D: Device>: Sendable {
             let command = slot.command
             lanes[lane].sequence = sequence
             lanes[lane].followsEnd = command.followsEnd
-            dispatch.stage = command.stage
-            dispatch.jobs[0] = command.job
-            device.launch(dispatch, tensors: [])
+            device.launch(command.job, stage: command.stage, lane: lane)
         }
     }
 

@@ -14,7 +14,7 @@ public struct VirtualTimeDriver: Sendable {
     /// What came of a run.
     public struct Result: Sendable {
         /// What was counted.
-        public let metrics: RunMetrics
+        public let ledger: RunLedger
         /// The figures.
         public let summary: RunSummary
         /// When the last event happened.

@@ -23,7 +23,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private let observer: VirtualTimeDriver.Observer?
     private var device: Device
     private var scheduler: Scheduler
-    private var metrics: RunMetrics
+    private var ledger: RunLedger
     private var arrivals: ContiguousArray<ArrivalSequence?>
     private var pending = Heap<Pending>()
     private var created = 0
@@ -49,7 +49,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         self.observer = observer
         arrivals = ContiguousArray(driver.arrivals)
         scheduler = Scheduler(driver.configuration)
-        metrics = RunMetrics(driver.configuration)
+        ledger = RunLedger(driver.configuration)
         auditor = Auditor(driver.configuration)
         lanes = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
@@ -71,9 +71,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         }
         check()
         if violation == nil, let found = auditor.finish() { violation = found.description }
-        let summary = RunSummary(metrics, scheduler: scheduler, duration: driver.duration, elapsed: now)
+        let summary = RunSummary(ledger, scheduler: scheduler, duration: driver.duration, elapsed: now)
         return VirtualTimeDriver.Result(
-            metrics: metrics, summary: summary, end: now, events: events,
+            ledger: ledger, summary: summary, end: now, events: events,
             inferencesStartedInTime: inferencesStartedInTime, violation: violation, entries: entries)
     }
 
@@ -84,8 +84,6 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         if let fails = driver.fails, fails(job, dispatch.stage, lane) {
             handle(.stageFailed(lane: lane, job: job))
         } else {
-            metrics.recordStage(
-                lane: lane, task: job.task, jobs: dispatch.jobs.count, executionTime: executionTime)
             ended = dispatch
             handle(.stageCompleted(lane: lane, job: job, executionTime: executionTime))
         }
@@ -99,19 +97,14 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         now = next.time
         switch next.event {
         case .jobReleased(let task, _):
-            metrics.recordRelease(task: task, priority: driver.configuration.tasks[task].priority)
             if next.kind == .release { scheduleRelease(of: task) }
         case .contextLost(let context):
             let streams = driver.configuration.partition.streams
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
-            metrics.recordLoss(of: context)
             for lane in context * streams..<(context + 1) * streams where lanes[lane] != nil {
                 device.abandon(lane: lane, at: now)
                 lanes[lane] = nil
             }
-        case .contextRestored(let context):
-            guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
-            metrics.recordRestore(of: context)
         default: break
         }
         handle(next.event)
@@ -125,6 +118,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         }
         let told = max(.zero, now + clockOffset)
         scheduler.handle(event, at: told, into: &commands)
+        ledger.observe(event, at: told, commands)
         if driver.keepsEntries { entries.append(RecordEntry(told, event)) }
         observer?(event, told, commands)
         audit(event, at: told)
@@ -180,11 +174,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
 
     private mutating func obey(_ command: Command) {
         switch command {
-        case .admitted(let job, _, let migrated):
-            startedInTime[job.task] = now < driver.duration
-            if migrated {
-                metrics.recordMigration(task: job.task, priority: driver.configuration.tasks[job.task].priority)
-            }
+        case .admitted(let job, _, _): startedInTime[job.task] = now < driver.duration
         case .queued: break
         case .dispatch(let dispatch):
             lanes[dispatch.lane] = dispatch
@@ -195,7 +185,6 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
             if outcome.fate == .completed && startedInTime[outcome.job.task] {
                 inferencesStartedInTime += driver.configuration.tasks[outcome.job.task].batch
             }
-            metrics.recordEnd(outcome)
         case .wake(let time):
             // The scheduler asks by its own clock.
             let time = max(time - clockOffset, now)

@@ -72,15 +72,15 @@ public struct PlanningProblem: Sendable {
 extension CandidateFigures {
     init(_ candidate: Candidate, _ runs: [RunSummary], memoryMiB: Double) {
         func mean(_ value: (RunSummary) -> Double) -> Double { runs.reduce(0) { $0 + value($1) } / Double(runs.count) }
-        func rate(_ group: (RunSummary) -> RunSummary.Group, skipped: Bool) -> Double {
-            let judged = runs.reduce(0) { $0 + group($1).accepted + (skipped ? group($1).skipped : 0) }
-            return judged == 0 ? 0 : Double(runs.reduce(0) { $0 + group($1).missed }) / Double(judged)
+        func dmr(_ group: (RunSummary) -> RunSummary.Group, _ priority: Priority) -> Double {
+            JobFigures.rate(
+                runs.reduce(0) { $0 + group($1).missed }, of: runs.reduce(0) { $0 + group($1).judged(priority) })
         }
         self.candidate = candidate
         self.memoryMiB = memoryMiB
         jps = mean(\.jps)
-        hpDMR = rate(\.hp, skipped: true)
-        lpDMR = rate(\.lp, skipped: false)
+        hpDMR = dmr(\.hp, .high)
+        lpDMR = dmr(\.lp, .low)
         acceptance = mean(\.lp.acceptance)
         hpResponseMs = mean(\.hp.responseMs.mean)
         lpResponseMs = mean(\.lp.responseMs.mean)

@@ -112,7 +112,7 @@ struct ViewTests {
         for number in 0..<1_300 {
             recent.append(
                 StageRun(
-                    StageEnd(lane: 0, job: JobID(task: 0, sequence: number), stage: 0, executionTime: .zero), at: .zero)
+                    lane: 0, job: JobID(task: 0, sequence: number), stage: 0, jobs: 1, end: .zero, executionTime: .zero)
             )
             var copy: [StageRun] = []
             recent.copy(into: &copy)

@@ -1,0 +1,156 @@
+/// What is counted of a run, from its events and commands alone: by real runs, simulated ones, and replays of records.
+///
+/// ```swift
+/// scheduler.handle(event, at: time, into: &commands)
+/// ledger.observe(event, at: time, commands)
+/// ```
+///
+/// Counting touches histograms that are spread over memory, which after a stage has swept the caches costs more than a
+/// decision. So a driver may put `Note`s aside, in one line after the other, and have the ledger take them later.
+public struct RunLedger: Sendable {
+    /// What is counted of a group of jobs: of a priority, or of a task.
+    public struct Group: Sendable {
+        /// Fates of the group's jobs, and what follows from them.
+        public var figures: JobFigures
+        /// Release to end of the completed jobs.
+        public var response = Distribution()
+        /// Deadline to end of the jobs that completed late.
+        public var lateness = Distribution()
+        /// Execution time of the stages that ended, by task; a batch counts once, for the job that leads it.
+        public var stages = TimeBuckets(unit: .microseconds(100))
+
+        init(_ priority: Priority) { figures = JobFigures(priority) }
+
+        mutating func recordEnd(_ outcome: JobOutcome, batch: Int) {
+            figures.recordEnd(outcome, batch: batch)
+            guard outcome.fate == .completed else { return }
+            response.record(outcome.responseTime)
+            if outcome.reason == .late { lateness.record(outcome.lateness) }
+        }
+    }
+
+    /// Something to count; a trivial value.
+    public enum Note: Sendable {
+        /// An event that the scheduler was told, and when.
+        case event(Event, at: Nanoseconds)
+        /// A dispatch: its first job, stage and lane, and how many jobs it is of.
+        case dispatch(JobID, stage: Int, lane: Int, jobs: Int)
+        /// A job of a task went to another context than the task's own.
+        case migration(task: Int)
+        /// A job ended.
+        case end(JobOutcome)
+        /// How long the scheduler took for an event.
+        case decision(Nanoseconds)
+        /// How long a lane was idle between two stages though the second was ready.
+        case handover(Nanoseconds)
+
+        /// What is to be counted of a command, if anything.
+        public init?(_ command: Command) {
+            switch command {
+            case .admitted(let job, _, migrated: true): self = .migration(task: job.task)
+            case .dispatch(let dispatch):
+                self = .dispatch(
+                    dispatch.jobs[0], stage: dispatch.stage, lane: dispatch.lane, jobs: dispatch.jobs.count)
+            case .finished(let outcome): self = .end(outcome)
+            case .admitted, .queued, .wake: return nil
+            }
+        }
+    }
+
+    /// HP and LP jobs, by `Priority.rawValue`.
+    public private(set) var priorities: [Group]
+    /// Jobs by task.
+    public private(set) var tasks: ContiguousArray<Group>
+    /// Execution time of the stages that ended on each lane.
+    public private(set) var busy: ContiguousArray<Nanoseconds>
+    /// Stages that ended, of every job by itself.
+    public private(set) var stages = 0
+    /// Batches of several jobs that ended.
+    public private(set) var batches = 0
+    /// The stages in them.
+    public private(set) var batchedStages = 0
+    /// How often each context was lost.
+    public private(set) var losses: ContiguousArray<Int>
+    /// How often each context came back.
+    public private(set) var restores: ContiguousArray<Int>
+    /// How long the scheduler took for an event.
+    public private(set) var decisions = Distribution(resolution: Nanoseconds(1))
+    /// From a stage's end to the start of the next one on the same lane, where one was ready.
+    public private(set) var handovers = Distribution(resolution: Nanoseconds(1))
+    /// What runs on each lane: the first job of the dispatch, the stage, and the number of jobs.
+    private var running: ContiguousArray<(job: JobID, stage: Int, jobs: Int)?>
+    private let batch: [Int]
+    private let streams: Int
+
+    /// Nothing counted yet.
+    public init(_ configuration: SchedulerConfiguration) {
+        priorities = Priority.allCases.map(Group.init)
+        tasks = ContiguousArray(configuration.tasks.map { Group($0.priority) })
+        busy = ContiguousArray(repeating: .zero, count: configuration.partition.lanes)
+        running = ContiguousArray(repeating: nil, count: configuration.partition.lanes)
+        batch = configuration.tasks.map(\.batch)
+        losses = ContiguousArray(repeating: 0, count: configuration.partition.contexts)
+        restores = losses
+        streams = configuration.partition.streams
+    }
+
+    /// The figures of all jobs of a priority.
+    public func figures(_ priority: Priority) -> JobFigures { priorities[Int(priority.rawValue)].figures }
+
+    /// Takes in an event and the commands that it led to.
+    public mutating func observe(_ event: Event, at time: Nanoseconds, _ commands: CommandBuffer) {
+        take(.event(event, at: time))
+        for command in commands { if let note = Note(command) { take(note) } }
+    }
+
+    /// What runs on a lane until the note of its end is taken: the first job, the stage, and the number of jobs. `nil` if
+    /// nothing runs there, or another job.
+    public func running(_ job: JobID, on lane: Int) -> (job: JobID, stage: Int, jobs: Int)? {
+        guard running.indices.contains(lane), let found = running[lane], found.job == job else { return nil }
+        return found
+    }
+
+    /// Counts something.
+    public mutating func take(_ note: Note) {
+        switch note {
+        case .event(let event, _): take(event)
+        case .dispatch(let job, let stage, let lane, let jobs): running[lane] = (job, stage, jobs)
+        case .migration(let task): count(task) { $0.figures.migrated += 1 }
+        case .end(let outcome):
+            let batch = batch[outcome.job.task]
+            count(outcome.job.task) { $0.recordEnd(outcome, batch: batch) }
+        case .decision(let time): decisions.record(time)
+        case .handover(let time): handovers.record(time)
+        }
+    }
+
+    private mutating func take(_ event: Event) {
+        switch event {
+        case .jobReleased(let task, _): count(task) { $0.figures.counts.recordRelease() }
+        case .stageCompleted(let lane, let job, let executionTime):
+            guard let run = running(job, on: lane) else { return }
+            running[lane] = nil
+            let time = SchedulerConfiguration.clamped(executionTime)
+            stages += run.jobs
+            if run.jobs > 1 {
+                batches += 1
+                batchedStages += run.jobs
+            }
+            busy[lane] = busy[lane].addingSaturating(time)
+            tasks[job.task].stages.record(time)
+        case .stageFailed(let lane, let job): if running(job, on: lane) != nil { running[lane] = nil }
+        case .contextLost(let context):
+            guard losses.indices.contains(context) else { return }
+            losses[context] += 1
+            for lane in context * streams..<(context + 1) * streams { running[lane] = nil }
+        case .contextRestored(let context): if restores.indices.contains(context) { restores[context] += 1 }
+        case .jobCancelled, .timerFired, .taskRemoved, .taskAdded: break
+        }
+    }
+
+    /// Counts something of a task's jobs, and of those of its priority.
+    private mutating func count(_ task: Int, _ body: (inout Group) -> Void) {
+        body(&tasks[task])
+        body(&priorities[Int(tasks[task].figures.priority.rawValue)])
+    }
+}
