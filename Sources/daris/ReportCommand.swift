@@ -43,10 +43,12 @@ struct ReportCommand: ParsableCommand {
         let file = try OutputFile(output ?? OutputFile.name(for: record, ending: "html"), record: record)
         try file.write { write in
             let page = try RunPage(
-                try RunRecordReader(path: record), version: Daris.version, from: span.lowerBound, to: span.upperBound)
+                try RunRecordReader(path: record, allowsCutOff: true), version: Daris.version, from: span.lowerBound,
+                to: span.upperBound)
             guard span.lowerBound.inSeconds <= page.summary.elapsedS else {
                 throw Failure.usage("--from: the run ended at \(Figure.seconds(page.summary.elapsedS)) already")
             }
+            if let note = page.cutOff { Terminal.error("note: " + note) }
             try write(Array(page.html.utf8))
         }
     }

@@ -32,7 +32,10 @@ struct TraceCommand: ParsableCommand {
     func run() throws {
         let file = try OutputFile(output ?? OutputFile.name(for: record, ending: "trace.json"), record: record)
         try file.write { write in
-            try TraceEvents.write(try RunRecordReader(path: record), version: Daris.version, to: write)
+            let reader = try RunRecordReader(path: record, allowsCutOff: true)
+            if let note = try TraceEvents.write(reader, version: Daris.version, to: write) {
+                Terminal.error("note: " + note)
+            }
         }
     }
 }

@@ -114,6 +114,8 @@ struct RunningCommand {
         return false
     }
 
+    var isRunning: Bool { process.isRunning }
+
     /// The process's number.
     var processIdentifier: Int32 { process.processIdentifier }
 

@@ -47,6 +47,30 @@ struct RecordTests {
         #expect(figures(report).count == 9)
     }
 
+    @Test("of a run that was killed there is a page and a trace of what had been recorded")
+    func killed() throws {
+        let workplace = try Workplace()
+        try workplace.write(TestModels.small, to: "net.onnx")
+        try workplace.write(
+            "models: {net: {file: net.onnx, stages: 1}}\ntasks: [{name: a, model: net, rate: 200 Hz, priority: high}]\n"
+                + "run: {duration: 600 s}\n", to: "t.yaml")
+        let command = try workplace.start(["run", "t.yaml", "--record", "run.jsonl"])
+        let part = "run.jsonl.part-\(command.processIdentifier)"
+        // Until there are entries behind the header.
+        while ((try? workplace.read(part)) ?? Data()).count(where: { $0 == UInt8(ascii: "\n") }) < 50 {
+            try #require(command.isRunning)
+        }
+        command.send(SIGKILL)
+        #expect(try command.wait(limit: 60).signal == SIGKILL)
+        let missing = try workplace.daris("report", "run.jsonl")
+        #expect(missing.exitCode == 1 && missing.errors.contains("a writer that was killed left run.jsonl.part-"))
+        for (name, start) in [("report", "<!doctype html>"), ("trace", "{\"displayTimeUnit\"")] {
+            let result = try workplace.daris(name, part, "-o", "-")
+            #expect(result.exitCode == 0 && result.output.hasPrefix(start), "\(result.errors)")
+            #expect(result.errors.hasPrefix("note: the record is cut off after "), "\(result.errors)")
+        }
+    }
+
     @Test("so has that of a real run")
     func real() throws {
         let workplace = try Workplace()

@@ -213,6 +213,24 @@ struct RunRecordTests {
         #expect(problem(half)?.contains("the record is cut off: its last line must be") == true)
     }
 
+    @Test("where that is allowed, a record cut off anywhere behind its header has the whole lines that are there")
+    func cutOff() throws {
+        let record = try Self.record(duration: .milliseconds(30))
+        let bytes = record.encoded()
+        let header = try #require(bytes.firstIndex(of: UInt8(ascii: "\n"))) + 1
+        for length in stride(from: header, through: bytes.count, by: 7) {
+            var reader = try RunRecordReader(Data(bytes[..<length]), file: "x", allowsCutOff: true)
+            var entries: [RecordEntry] = []
+            while let entry = try reader.next() { entries.append(entry) }
+            let lines = bytes[header..<length].count { $0 == UInt8(ascii: "\n") }
+            #expect(reader.isCutOff == (length < bytes.count) && entries == Array(record.entries.prefix(lines)))
+            #expect(reader.end == (length < bytes.count ? entries.last?.time ?? .zero : record.end))
+        }
+        #expect(throws: RecordError.self) {
+            try RunRecordReader(Data(bytes[..<(header - 1)]), file: "x", allowsCutOff: true)
+        }
+    }
+
     @Test("damaged bytes give an error or another record, never a crash, also in replay")
     func damaged() throws {
         let bytes = try Self.record(duration: .milliseconds(30)).encoded()

@@ -18,8 +18,10 @@ public struct RunRecordReader: Sendable {
     public let plan: RunPlan
     /// What its scheduler was made from.
     public let configuration: SchedulerConfiguration
-    /// When the run ended; `nil` until `next()` has returned `nil`.
+    /// When the run ended; `nil` until `next()` has returned `nil`. Of a record that is cut off, the time of its last entry.
     public private(set) var end: Nanoseconds?
+    /// Whether `next()` has found that the record stops before its last line, as one does whose writer was killed.
+    public private(set) var isCutOff = false
     /// The line that was read last, from 1.
     public private(set) var line = 1
     /// The name of the file, for errors.
@@ -31,6 +33,8 @@ public struct RunRecordReader: Sendable {
     private var position: Int
     private var entries = 0
     private let version: Int
+    private let allowsCutOff: Bool
+    private var lastTime = Nanoseconds.zero
     /// In format 1, the jobs that stood on lines of their own before the `run` that they are part of.
     private var joined: [JobID] = []
 
@@ -40,22 +44,34 @@ public struct RunRecordReader: Sendable {
 
     /// Opens a record file and reads its header.
     ///
+    /// - Parameter allowsCutOff: whether a record may stop before its last line: then it has the whole lines that are there.
     /// - Throws: `RecordError` with the file, the line, and what would be right.
-    public init(path: String) throws(RecordError) {
+    public init(path: String, allowsCutOff: Bool = false) throws(RecordError) {
         let data: Data
         do { data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) } catch {
-            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file?")
+            let left = Self.unfinished(path).map { "; a writer that was killed left \($0)" } ?? ""
+            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file?" + left)
         }
-        try self.init(data, file: path)
+        try self.init(data, file: path, allowsCutOff: allowsCutOff)
+    }
+
+    /// What a writer of this record that was killed has left beside it: a file with `.part-` and its process number.
+    private static func unfinished(_ path: String) -> String? {
+        let url = URL(filePath: path)
+        let folder = url.deletingLastPathComponent()
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let left = names.filter { $0.hasPrefix(url.lastPathComponent + ".part-") }.sorted().last
+        return left.map { path.dropLast(url.lastPathComponent.count) + $0 }
     }
 
     /// Reads the header of a record's text. `file` is named in errors.
-    public init(_ data: Data, file: String) throws(RecordError) {
+    public init(_ data: Data, file: String, allowsCutOff: Bool = false) throws(RecordError) {
         let headerEnd = data.firstIndex(of: UInt8(ascii: "\n"))
         let header = try Self.header(headerEnd.map { data[..<$0] }, isEmpty: data.isEmpty, file: file)
         plan = header.plan
         configuration = header.configuration
         version = header.darisRecord
+        self.allowsCutOff = allowsCutOff
         self.file = file
         rest = headerEnd.map { data[($0 + 1)...] } ?? Data()
         bytes = []
@@ -69,6 +85,10 @@ public struct RunRecordReader: Sendable {
         while end == nil {
             line += 1
             refill()
+            if allowsCutOff, rest.isEmpty, !bytes[position...].contains(UInt8(ascii: "\n")) {
+                (isCutOff, end) = (true, lastTime)
+                break
+            }
             guard position < bytes.count else { throw cutOff() }
             let fields = try readLine()
             if fields.has(.end) {
@@ -83,6 +103,7 @@ public struct RunRecordReader: Sendable {
                 continue
             }
             let entry = try self.entry(fields)
+            lastTime = max(lastTime, entry.time)
             if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
                 throw error("there is no task \(task); the header has \(configuration.tasks.count)")
             }

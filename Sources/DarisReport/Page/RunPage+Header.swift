@@ -3,7 +3,9 @@ internal import DarisCore
 extension RunPage {
     /// "Simulated run of 48 tasks".
     var title: String {
-        let kind = plan.simulated ? "Simulated run" : wasInterrupted ? "Interrupted run" : "Run"
+        let kind =
+            cutOff != nil
+            ? "Cut-off record of a run" : plan.simulated ? "Simulated run" : wasInterrupted ? "Interrupted run" : "Run"
         return "\(kind) of \(Figure.counted(configuration.tasks.count, "task")) on \(plan.device)"
     }
 
@@ -82,10 +84,11 @@ extension RunPage {
     }
 
     private var notes: String {
-        guard !plan.notes.isEmpty else { return "" }
-        let items = plan.notes.map { "<li>\(Self.escaped($0))</li>" }.joined()
+        let all = [cutOff].compactMap { $0 } + plan.notes
+        guard !all.isEmpty else { return "" }
+        let items = all.map { "<li>\(Self.escaped($0))</li>" }.joined()
         return
-            "<details class=\"notes\"><summary>Notes on the run (\(plan.notes.count))</summary>"
+            "<details class=\"notes\"><summary>Notes on the run (\(all.count))</summary>"
             + "<ul>\(items)</ul></details>"
     }
 }

@@ -18,6 +18,8 @@ public struct RunPage: Sendable {
     let configuration: SchedulerConfiguration
     let version: String
     let wasInterrupted: Bool
+    /// What is to be said of a record that stops before its last line; `nil` if it does not.
+    public let cutOff: String?
     let timeline: TimelineHistory
     let ledger: FateLedger
     let statistics: StageStatistics
@@ -40,6 +42,7 @@ public struct RunPage: Sendable {
         let run = try reader.walk(&history)
         summary = run.summary
         wasInterrupted = run.wasInterrupted
+        cutOff = run.cutOff
         plan = reader.plan
         configuration = reader.configuration
         self.version = version

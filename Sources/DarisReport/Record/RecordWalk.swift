@@ -46,6 +46,8 @@ struct WalkedRun {
     let end: Nanoseconds
     /// Whether a real run was stopped before its time.
     let wasInterrupted: Bool
+    /// What is to be said of a record that is cut off.
+    let cutOff: String?
 }
 
 extension RunRecordReader {
@@ -81,7 +83,8 @@ extension RunRecordReader {
                 release: release)
             follower.follow(step, replay.scheduler)
         }
-        if let mismatch = replay.finish() { throw reader.error(mismatch) }
+        // Of the last event of a record that is cut off, commands may be missing.
+        if !reader.isCutOff, let mismatch = replay.finish() { throw reader.error(mismatch) }
         let end = max(reader.end ?? .zero, .zero)
         let unfinished = running.compactMap { run in
             run.map { run in
@@ -93,7 +96,10 @@ extension RunRecordReader {
         follower.finish(at: end, running: unfinished, replay.scheduler)
         return WalkedRun(
             summary: replay.summary(of: plan, end: end), end: end,
-            wasInterrupted: !plan.simulated && plan.durationS.map { end.inSeconds < $0 } ?? false)
+            wasInterrupted: !plan.simulated && plan.durationS.map { end.inSeconds < $0 } ?? false,
+            cutOff: reader.isCutOff
+                ? "the record is cut off after \(Figure.seconds(end.inSeconds)), as when its writer is killed; what is said here "
+                    + "is of what it holds" : nil)
     }
 
     /// Takes the stage runs off their lanes that an event ended.

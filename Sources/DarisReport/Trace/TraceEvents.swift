@@ -11,15 +11,18 @@ public import DarisCore
 public enum TraceEvents {
     /// Writes the trace in pieces.
     ///
+    /// - Returns: what is to be said of a record that stops before its last line; `nil` if it does not.
     /// - Throws: `RecordError` with the file and line that are wrong, or what `write` throws.
+    @discardableResult
     public static func write(
         _ reader: consuming RunRecordReader, version: String, to write: @escaping ([UInt8]) throws -> Void
-    ) throws {
+    ) throws -> String? {
         var writer = TraceWriter(reader.configuration, sink: write)
         writer.start(reader.plan, version: version)
         let run = try reader.walk(&writer)
         writer.end(run)
         if let error = writer.failure { throw error }
+        return run.cutOff
     }
 }
 

@@ -240,6 +240,19 @@ struct RunPageTests {
         #expect(html.contains("No job completed.") && html.contains("Every job that was released was admitted"))
     }
 
+    @Test("of a record that is cut off, also between an event and its commands, the page has what is there and says so")
+    func cutOff() throws {
+        let bytes = try RecordedRun.eventful.record().encoded()
+        let header = try #require(bytes.firstIndex(of: UInt8(ascii: "\n"))) + 1
+        for length in stride(from: header, to: bytes.count, by: 101) {
+            let reader = try RunRecordReader(Data(bytes[..<length]), file: "run.jsonl", allowsCutOff: true)
+            let page = try RunPage(reader, version: "1")
+            #expect(page.cutOff?.hasPrefix("the record is cut off after ") == true)
+            #expect(page.html.contains("Cut-off record of a run") && page.html.contains("the record is cut off after "))
+        }
+        #expect(try page(.eventful).cutOff == nil)
+    }
+
     @Test("a record that is wrong, or that the scheduler would not decide so, is refused with file and line")
     func refused() throws {
         let text = String(decoding: try RecordedRun.eventful.record().encoded(), as: UTF8.self)
