@@ -7,7 +7,7 @@ extension Executor {
         state.withLock { state in
             guard !state.isOver else { return }
             let time = clock.now
-            if let handover = end.handover { note(.handover(handover), &state) }
+            if let handover = end.handover { state.notes.append(.handover(handover)) }
             if let error = end.error {
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
@@ -38,14 +38,14 @@ extension Executor {
 
     /// Lets the scheduler decide and carries its commands out.
     func handle(_ event: Event, at time: Nanoseconds, error: DeviceError? = nil, _ state: inout State) {
-        note(.event(event, at: time), &state)
+        state.notes.append(.event(event, at: time))
         let before = clock.now
         state.scheduler.handle(event, at: time, into: &state.commands)
-        note(.decision(clock.now - before), &state)
+        state.notes.append(.decision(clock.now - before))
         options.observer?(event, time, state.commands)
 
         for index in state.commands.indices {
-            if let counted = RunLedger.Note(state.commands[index]) { note(counted, &state) }
+            if let note = RunLedger.Note(state.commands[index]) { state.notes.append(note) }
             switch state.commands[index] {
             case .dispatch(let dispatch):
                 state.laneStarts[dispatch.lane] = before
@@ -58,6 +58,7 @@ extension Executor {
             }
         }
         if state.drainStart != nil && state.scheduler.counts.inFlight == 0 { drained.post() }
+        countIfMany(&state)
     }
 
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {

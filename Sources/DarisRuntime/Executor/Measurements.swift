@@ -55,15 +55,12 @@ extension Executor {
         }
     }
 
-    /// Puts something aside to be counted. Where there is much of it already and no other thread is counting, this one does.
-    func note(_ note: RunLedger.Note, _ state: inout State) {
-        if state.notes.count >= Measurements.noteLimit {
-            // Never waits: who counts waits for the lock that is held here.
-            measurements.withLockIfAvailable { measurements in
-                measurements.collect(&state.notes)
-                measurements.count()
-            }
+    /// Counts what was put aside if that is much, unless another thread is at it, which waits for the lock that is held here.
+    func countIfMany(_ state: inout State) {
+        guard state.notes.count >= Measurements.noteLimit else { return }
+        measurements.withLockIfAvailable { measurements in
+            measurements.collect(&state.notes)
+            measurements.count()
         }
-        state.notes.append(note)
     }
 }
