@@ -47,10 +47,10 @@ struct ProgressLineTests {
                 == "[########--] 3000/3600 s  HP 1.2M done 0 missed | LP 54.3k done 1 missed 95 rejected | 31.5 jobs/s"
         )
         line.lp.counts.rejected = 2_345_678
-        line.lp.counts.failed = 9_999
+        line.lp.counts.failed = 998
         line.jps = 1_134
         #expect(
-            line.text == "3000/3600 s  HP 1.2M done 0 missed | LP 54.3k done 1 missed 2.3M rejected 9999 failed "
+            line.text == "3000/3600 s  HP 1.2M done 0 missed | LP 54.3k done 999 missed 2.3M rejected 998 failed "
                 + "| 1134 jobs/s")
     }
 
