@@ -95,7 +95,8 @@ public final class CUDADevice: Device {
     /// Puts a stage of one or more jobs on the stream of an idle lane.
     public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs[0].task])
-        guard let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
+        guard
+            let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
         else { preconditionFailure("\(jobs.count) jobs are not a size of batch of task \(jobs[0].task)") }
         poller.watch()
         lanes[dispatch.lane].launch(
@@ -104,7 +105,7 @@ public final class CUDADevice: Device {
                 program: programs[dispatch.lane][program][dispatch.stage], memory: task.memory,
                 others: jobs.indices.dropFirst().map { place in
                     .init(io: tensors.isEmpty ? nil : tensors[place], memory: tasks[jobs[place].task].memory)
-                }, followsAtOnce: poller.isCurrentThread))
+                }, followsAtOnce: poller.isTelling(ofLane: dispatch.lane)))
     }
 
     /// Work on a GPU's stream runs to its end; nothing can be done.

@@ -12,6 +12,8 @@ final class CUDAPoller: Sendable {
     private let inFlight = Atomic(0)
     private let isStopped = Atomic(false)
     private let identity = ThreadIdentity()
+    /// The lane whose end is being told; -1 if none is.
+    private let toldLane = Atomic(-1)
     private let semaphore = Semaphore()
     private let thread = Mutex<DedicatedThread?>(nil)
 
@@ -31,8 +33,8 @@ final class CUDAPoller: Sendable {
         }
     }
 
-    /// Whether the calling thread is the poller's.
-    var isCurrentThread: Bool { identity.isCurrent }
+    /// Whether the caller is being told of the end of a lane's stage.
+    func isTelling(ofLane lane: Int) -> Bool { identity.isCurrent && toldLane.load(ordering: .relaxed) == lane }
 
     /// Whether nothing is in flight.
     var isIdle: Bool { inFlight.load(ordering: .sequentiallyConsistent) == 0 }
@@ -70,7 +72,9 @@ final class CUDAPoller: Sendable {
             }
             for lane in lanes where lane.state.load(ordering: .acquiring) == .onStream {
                 guard let end = lane.poll() else { continue }
+                toldLane.store(lane.index, ordering: .relaxed)
                 ended(end)
+                toldLane.store(-1, ordering: .relaxed)
                 // Only now, so that a launch from the handler does not find nothing in flight and post for nothing.
                 inFlight.subtract(1, ordering: .sequentiallyConsistent)
             }

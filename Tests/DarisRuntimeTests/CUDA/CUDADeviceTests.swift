@@ -87,6 +87,29 @@ struct CUDADeviceTests {
         await onThread { bench.device.shutDown() }
     }
 
+    @Test("a lane that was idle while another one ran has no hand-over")
+    func idleLane() async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 4) }
+        let bench = try await onThread {
+            try GPUBench(
+                workshop, [model], gpu: gpu, partition: Partition(contexts: 1, streams: 2, oversubscription: 1))
+        }
+        let ends = Journal<StageEnd>()
+        let lanes = [1, 0, 1, 1]
+        bench.device.setHandler { end in
+            ends.append(end)
+            if end.stage < 3 {
+                bench.device.launch(end.job, stage: end.stage + 1, lane: lanes[end.stage + 1], io: nil)
+            }
+        }
+        bench.device.launch(JobID(task: 0, sequence: 0), stage: 0, lane: lanes[0], io: nil)
+        let all = await ends.first(4)
+        #expect(all.map(\.lane) == lanes && all.allSatisfy { $0.error == nil })
+        #expect(all.map { $0.handover != nil } == [false, false, false, true])
+        await onThread { bench.device.shutDown() }
+    }
+
     @Test("shapes at a large batch are worked out as a run would find them")
     func largeBatch() async throws {
         let (workshop, environment) = (workshop, workshop.environment)
