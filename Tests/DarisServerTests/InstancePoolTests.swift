@@ -1,5 +1,6 @@
 import DarisCore
 import DarisRuntime
+import Foundation
 import Synchronization
 import Testing
 
@@ -24,6 +25,8 @@ final class ManualSink: JobSink {
         /// The most jobs that the scheduler admits, and tasks whose jobs it does not.
         var room = Int.max
         var unfit: Set<Int> = []
+        /// Called before a submission returns.
+        var whenSubmitted: (@Sendable (JobID) -> Void)?
     }
 
     let state = Mutex(State())
@@ -42,7 +45,9 @@ final class ManualSink: JobSink {
             state.jobs.append(Job(id: id, relativeDeadline: relativeDeadline, trace: trace, completion: completion))
             return .success(id)
         }
-        return try result.get()
+        let job = try result.get()
+        state.withLock { $0.whenSubmitted }?(job)
+        return job
     }
 
     func lastAdmissible(of tasks: [Int]) -> Int? {
@@ -255,6 +260,39 @@ struct InstancePoolTests {
         #expect(answers.error("b")?.kind == .cancelled && pool.load == (1, 1))
         for _ in 0..<2 { sink.finishFirst() }
         #expect(answers.names == ["a", "b", "c", "d"] && pool.load == (0, 0))
+    }
+
+    @Test("a request that is handed in again before its first submission returned is cancelled all the same")
+    func handedInTwice() {
+        let pool = pool(tasks: [0, 1], priority: .high)
+        enter("a", pool)
+        let (isSecond, firstIsOver, secondIsOver) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        let (sink, answers) = (sink, answers)
+        sink.state.withLock { state in
+            state.whenSubmitted = { job in
+                switch job.sequence {
+                case 1:
+                    // It is turned away and waits again, and another thread hands it in, all before this one goes on.
+                    sink.finish(at: 1, .failure(.notCompleted(.rejected, .noContextFits, message: nil)))
+                    Thread.detachNewThread {
+                        _ = pool.refusal(left: .seconds(Int64(1)))
+                        secondIsOver.signal()
+                    }
+                    isSecond.wait()
+                default:
+                    isSecond.signal()
+                    firstIsOver.wait()
+                }
+            }
+        }
+        let b = enter("b", pool)
+        firstIsOver.signal()
+        secondIsOver.wait()
+        pool.cancel(b)
+        #expect(sink.state.withLock { $0.cancelled.map(\.sequence) } == [2])
+        #expect(answers.names.isEmpty)
     }
 
     @Test("a task that does not fit hides none that does")

@@ -62,7 +62,8 @@ final class InstancePool: Sendable {
     fileprivate enum Place {
         case new
         case waiting
-        case handingIn
+        /// Being handed in; counts the attempts of the pool, which tell two of one request apart.
+        case handingIn(attempt: Int)
         case submitted(JobID)
         /// Given up; whoever has it tells.
         case cancelled
@@ -72,6 +73,8 @@ final class InstancePool: Sendable {
     private struct State {
         var idle: [Int]
         var waiting = Deque<Entry>()
+        /// How often a request has been handed in.
+        var attempts = 0
         /// The times of the last jobs from hand-over to end, as MRET has those of stages; zero until there was one.
         var times = ExecutionTimeWindows(afet: CollectionOfOne(.zero), size: SchedulerOptions().windowSize)
 
@@ -183,17 +186,18 @@ final class InstancePool: Sendable {
 
     /// Hands those in who wait, as far as there is room.
     private func handInNext() {
-        func next() -> (Entry, Int)? {
+        func next() -> (Entry, Int, attempt: Int)? {
             state.withLock { state in
                 guard !state.waiting.isEmpty, let place = freeTask(state) else { return nil }
-                return (state.waiting.removeFirst(), state.idle.remove(at: place))
+                state.attempts += 1
+                return (state.waiting.removeFirst(), state.idle.remove(at: place), state.attempts)
             }
         }
-        while let (entry, task) = next() { handIn(entry, to: task) }
+        while let (entry, task, attempt) = next() { handIn(entry, to: task, attempt: attempt) }
     }
 
     /// Hands a request to a free task, or tells it why not and leaves the task idle.
-    private func handIn(_ entry: Entry, to task: Int) {
+    private func handIn(_ entry: Entry, to task: Int, attempt: Int) {
         let now = sink.now
         let left = entry.deadline - now
         guard left > .zero else {
@@ -210,7 +214,7 @@ final class InstancePool: Sendable {
         }
         let isGivenUp = entry.place.withLock { place in
             if case .cancelled = place { return true }
-            place = .handingIn
+            place = .handingIn(attempt: attempt)
             return false
         }
         if isGivenUp {
@@ -231,8 +235,9 @@ final class InstancePool: Sendable {
             let isCancelled = entry.place.withLock { place in
                 switch place {
                 case .cancelled: return true
-                case .handingIn: place = .submitted(job)
-                case .new, .waiting, .submitted, .done: break
+                // Of a later attempt the job is another one: this one has been turned away meanwhile.
+                case .handingIn(attempt: attempt): place = .submitted(job)
+                case .handingIn, .new, .waiting, .submitted, .done: break
                 }
                 return false
             }
