@@ -66,6 +66,8 @@ fuzz-inputs-short:
 	Tests/Fuzz/run short .build/release/daris-fuzz-inputs 20 $(SEED)
 
 # The suites of the executor, the workers and the server under the address and the thread sanitizer, each built in full.
+# A program outside .build finds no runtime by itself.
+sanitize: export DARIS_ONNXRUNTIME = $(CURDIR)/runtime
 sanitize: runtime
 	$(SWIFT) build --build-tests --sanitize address --scratch-path .build-address
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --skip-build --sanitize address --scratch-path .build-address \

@@ -19,7 +19,7 @@ enum RecordTrial {
     private static func report(_ bytes: [UInt8]) {
         func reader() -> RunRecordReader? { try? RunRecordReader(Data(bytes), file: "fuzz.jsonl") }
         if let reader = reader(), let page = try? RunPage(reader, version: "0", limit: 1_000) { _ = page.html }
-        if let reader = reader() { try? TraceEvents.write(reader, version: "0") { _ in } }
+        if let reader = reader() { _ = try? TraceEvents.write(reader, version: "0") { _ in } }
     }
 
     /// The record of a run with the same events.

@@ -290,7 +290,7 @@ struct RunPageTests {
             let data = Data(bytes)
             if let reader = try? RunRecordReader(data, file: "x") {
                 if let page = try? RunPage(reader, version: "", limit: 10) { #expect(!page.html.isEmpty) }
-                try? TraceEvents.write(reader, version: "") { _ in }
+                _ = try? TraceEvents.write(reader, version: "") { _ in }
             }
         }
     }
