@@ -1,6 +1,7 @@
 import DarisCore
 
-/// What runs stages: a CPU, a GPU. A new accelerator is a type that conforms to this and nothing else.
+/// What runs stages: a CPU, a GPU. The executor asks no more of an accelerator than this; what else names and loads one is in
+/// docs/architecture.md.
 ///
 /// A device has been given its tasks when it is made; it holds their models, ready to run on every lane. It runs at most
 /// one stage a lane, which its caller sees to.
