@@ -64,6 +64,13 @@ struct RecordFormatTests {
             try RunRecord.read(bytes: Array(endless.joined(separator: "\n").utf8))
         }
         #expect(error?.description.contains("more jobs join than a batch may have") == true)
+        var stray = lines
+        stray.insert(lines[place], at: 1)
+        stray[stray.count - 1] = "{\"end\":80000000,\"entries\":\(stray.count - 2)}"
+        let early = #expect(throws: RecordError.self) {
+            try RunRecord.read(bytes: Array((stray.joined(separator: "\n") + "\n").utf8))
+        }
+        #expect(early?.description.contains("here no \"run\" follows") == true, "\(String(describing: early))")
         lines[place] = lines[place].replacingOccurrences(of: "\"task\":2", with: "\"task\":0")
         let other = try RunRecord.read(bytes: Array((lines.joined(separator: "\n") + "\n").utf8))
         #expect(other.replay()?.entry != nil)

@@ -37,6 +37,9 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// Its task has been removed.
     case taskRemoved
 
+    /// Whether a job that ended so was in time or too late, and not lost to something else.
+    var saysWhetherLate: Bool { self == .onTime || self == .late || self == .deadlinePassed }
+
     /// The reason in words.
     public var text: String {
         switch self {

@@ -1,5 +1,5 @@
-/// One line of a run record: what happened to the scheduler, or what it decided, and when. A trivial value, so a driver
-/// can keep millions of them in one buffer.
+/// One line of a run record: what happened to the scheduler, or what it decided, and when. Small, so that a driver
+/// can keep millions of them in one buffer; the entry of a batch shares the storage of its jobs with the command.
 public struct RecordEntry: Hashable, Sendable {
     /// An event that went in, a command that came out, or what is known besides.
     public enum Content: Hashable, Sendable {

@@ -11,7 +11,7 @@
 /// while let entry = try reader.next() { … }
 /// ```
 ///
-/// One pass over the bytes, nothing allocated a line. A file is mapped and no more than a piece of it copied at a time, so
+/// One pass over the bytes, nothing allocated a line but for batches. A file is mapped and no more than a piece of it copied at a time, so
 /// records may be larger than the memory.
 public struct RunRecordReader: Sendable {
     /// What the run was about to do.
@@ -92,6 +92,7 @@ public struct RunRecordReader: Sendable {
             guard position < bytes.count else { throw cutOff() }
             let fields = try readLine()
             if fields.has(.end) {
+                guard joined.isEmpty else { throw error(Self.strayJoin) }
                 try checkEnd(fields)
                 end = Nanoseconds(fields[.end])
                 break
@@ -103,6 +104,7 @@ public struct RunRecordReader: Sendable {
                 continue
             }
             let entry = try self.entry(fields)
+            guard joined.isEmpty else { throw error(Self.strayJoin) }
             lastTime = max(lastTime, entry.time)
             if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
                 throw error("there is no task \(task); the header has \(configuration.tasks.count)")
@@ -190,6 +192,7 @@ public struct RunRecordReader: Sendable {
         guard position == bytes.count, rest.isEmpty else { throw error("nothing may follow the line with \"end\"") }
     }
 
+    private static let strayJoin = "jobs have joined a batch, and here no \"run\" follows"
     private static let cutOffText = "the record is cut off: its last line must be {\"end\":…,\"entries\":…}"
 
     private func cutOff() -> RecordError { error(Self.cutOffText) }
@@ -347,7 +350,7 @@ public struct RunRecordReader: Sendable {
             guard position < bytes.count else { throw cutOff() }
             jobs.append(JobID(task: task, sequence: Int(try integer(of: .with))))
             guard position < bytes.count, bytes[position] == UInt8(ascii: ",") else { break }
-            if jobs.count >= BatchGroup.jobLimit { throw error("\"with\" names more jobs than a batch may have") }
+            if jobs.count >= BatchGroup.jobLimit - 1 { throw error("\"with\" names more jobs than a batch may have") }
             position += 1
         }
         try expect("]")

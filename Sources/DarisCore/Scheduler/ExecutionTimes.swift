@@ -13,13 +13,14 @@ struct ExecutionTimes: Sendable {
 
     init(_ configuration: SchedulerConfiguration, sharesLanes: Bool) {
         let (tasks, options) = (configuration.tasks, configuration.options)
-        func windows(_ statistic: ExecutionTimeWindows.Statistic) -> ExecutionTimeWindows {
+        let afet = tasks.flatMap(\.afet)
+        func windows(_ afet: [Nanoseconds], _ statistic: ExecutionTimeWindows.Statistic) -> ExecutionTimeWindows {
             ExecutionTimeWindows(
-                afet: tasks.lazy.flatMap(\.afet), size: options.windowSize,
-                keepsAllTimeMaximum: options.worstCaseExecutionTime, statistic: statistic)
+                afet: afet, size: options.windowSize, keepsAllTimeMaximum: options.worstCaseExecutionTime,
+                statistic: statistic)
         }
-        times = windows(.maximum)
-        costs = windows(.meanWithMargin)
+        times = windows(afet, .maximum)
+        costs = windows(sharesLanes ? afet : [], .meanWithMargin)
         self.sharesLanes = sharesLanes
         windowSize = options.windowSize
         var count = 0
@@ -64,7 +65,7 @@ struct ExecutionTimes: Sendable {
     mutating func expireOldest(of task: Int) {
         for stage in stages[task] {
             totals[task] += times.expireOldest(stage: stage)
-            totalCosts[task] += costs.expireOldest(stage: stage)
+            if sharesLanes { totalCosts[task] += costs.expireOldest(stage: stage) }
         }
     }
 

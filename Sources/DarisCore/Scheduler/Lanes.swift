@@ -6,7 +6,8 @@ struct Lanes: Sendable {
     private var others: ContiguousArray<[JobID]>
     /// By context.
     private var idle: ContiguousArray<Int>
-    /// What ran on the lane that has become idle last. Its storage and the lanes' change places, so that none is allocated.
+    /// What ran on the lane that has become idle last. Its storage and the lanes' change places, so that none is allocated
+    /// unless a record still holds it.
     private var ended: (leader: JobID, others: [JobID], stage: Int)
 
     private static let none = JobID(task: -1, sequence: -1)

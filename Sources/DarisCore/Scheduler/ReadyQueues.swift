@@ -91,9 +91,11 @@ struct ReadyQueues: Sendable {
             companions.append(job)
             isTaken[job] = true
         }
-        let isTaken = isTaken
-        queues[context].removeAll { isTaken[$0] }
-        for job in companions { self.isTaken[job] = false }
+        var taken: ContiguousArray<Bool> = []
+        swap(&taken, &isTaken)
+        queues[context].removeAll { taken[$0] }
+        for job in companions { taken[job] = false }
+        swap(&taken, &isTaken)
     }
 
     /// Whether each ready stage waits in its one place and none waits beside an idle lane, in words if not.

@@ -288,7 +288,7 @@ public struct Scheduler: ~Copyable, Sendable {
         let job = jobs[index]
         ledger.settle(jobs.stagesLeft(index).reduce(.zero) { $0 + times.cost(job.task, $1) }, of: job.context)
         ledger.retire(tasks[job.task], from: job.context)
-        if batches.isOn, tasks[job.task].priority == .low, [.onTime, .late, .deadlinePassed].contains(reason) {
+        if batches.isOn, tasks[job.task].priority == .low, reason.saysWhetherLate {
             // What jobs cost in batches is foreseen less well than what they take alone; by how much is learnt.
             ledger.learn(isLate: reason != .onTime, since: job.release, now: now, context: job.context)
         }

@@ -49,8 +49,7 @@ extension Executor {
             switch state.commands[index] {
             case .dispatch(let dispatch):
                 state.laneStarts[dispatch.lane] = before
-                let tensors = state.submissions.isEmpty ? [] : dispatch.jobs.map { state.submissions[$0]?.tensors }
-                device.launch(dispatch, tensors: tensors)
+                device.launch(dispatch, tensors: tensors(of: dispatch, state))
             case .finished(let outcome):
                 finish(outcome, error: error, &state)
             case .wake(let time): timer.wake(at: time)
@@ -59,6 +58,15 @@ extension Executor {
         }
         if state.drainStart != nil && state.scheduler.counts.inFlight == 0 { drained.post() }
         countIfMany(&state)
+    }
+
+    /// The tensors of the jobs of a dispatch; empty if none was submitted from outside.
+    private func tensors(of dispatch: Dispatch, _ state: borrowing State) -> [JobTensors?] {
+        guard !state.submissions.isEmpty else { return [] }
+        for job in dispatch.jobs where state.submissions[job] != nil {
+            return dispatch.jobs.map { state.submissions[$0]?.tensors }
+        }
+        return []
     }
 
     private func finish(_ outcome: JobOutcome, error: DeviceError?, _ state: inout State) {
