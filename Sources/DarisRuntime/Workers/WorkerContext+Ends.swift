@@ -14,8 +14,10 @@ extension WorkerContext {
     func watch(_ attachment: WorkerAttachment) {
         watcher.claim()
         let memory = attachment.memory
-        while !attachment.isClosed {
+        while true {
             let seen = daris_load(memory.endings)
+            // Only after that: closing sets the flag and then changes the word, which would go unseen the other way round.
+            if attachment.isClosed { return }
             for lane in 0..<settings.streams {
                 guard let step = step(lane, attachment) else { continue }
                 switch step {

@@ -1,3 +1,4 @@
+import CDarisSystem
 import DarisCore
 import Foundation
 import Testing
@@ -249,7 +250,7 @@ struct WorkerDeviceTests {
             await bench.stop(0)
             try executor.submit(task: 0, inputs: [input]) { answers.append($0) }
             // The watching thread writes the command once it has copied the inputs.
-            while attachment.memory.slot(0).commanded.pointee == 0 { await Task.yield() }
+            while daris_load(attachment.memory.slot(0).commanded) == 0 { await Task.yield() }
             scribble.write(to: attachment.memory.slot(0))
             attachment.stir()
             let message = await answers.first(1)[0].ending?.message
