@@ -21,20 +21,19 @@ public struct Admission: Sendable {
         /// Whether an LP job of utilisation `utilisation` fits: uᵢ + U_k^{LP,active} < N_s − U_k^HP.
         @inlinable
         public func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
-            let asked = utilisation + activeLowPriority
-            let counted =
-                caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
-            return isAlive && counted < .lanes(streams) - highPriority
+            isAlive && counted(utilisation) < .lanes(streams) - highPriority
         }
 
-        /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the caution.
+        /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
+        @inlinable
         public func counted(_ utilisation: Utilisation) -> Utilisation {
-            (utilisation + activeLowPriority).scaled(by: caution.value, over: Caution.least)
+            let asked = utilisation + activeLowPriority
+            return caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
         }
 
         /// What LP jobs may still use: an LP job is admitted exactly if its utilisation is below this.
         ///
-        /// It is (N_s − U_k^HP) / caution − U_k^{LP,active}; zero where the context is lost or overfull.
+        /// It is (N_s − U_k^HP) / safety factor − U_k^{LP,active}; zero where the context is lost or overfull.
         ///
         /// - Parameter capacity: N_s lanes.
         public func headroom(of capacity: Utilisation) -> Utilisation {

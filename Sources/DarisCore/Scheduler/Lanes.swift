@@ -26,7 +26,6 @@ struct Lanes: Sendable {
         idle = ContiguousArray(repeating: partition.streams, count: partition.contexts)
     }
 
-    var indices: Range<Int> { running.indices }
     /// What runs on a busy lane.
     subscript(lane: Int) -> Dispatch {
         Dispatch(
