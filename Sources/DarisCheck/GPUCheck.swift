@@ -11,7 +11,7 @@ import Foundation
 /// options.minutes = 8
 /// let results = try GPUCheck(options, interruption: CheckInterruption()).run()
 /// ```
-public final class GPUCheck {
+package final class GPUCheck {
     let options: CheckOptions
     let interruption: CheckInterruption
     let folder: ResultsFolder
@@ -28,14 +28,14 @@ public final class GPUCheck {
     /// Why kinds of partition that the device could have are not measured.
     var obstacles: [PartitionKind: String] = [:]
     /// Why the check ended before its time, if it did: nothing can be measured in this process any more.
-    public private(set) var loss: String?
+    package private(set) var loss: String?
     private let budget: Budget
     private var step = CheckStep.facts
 
     /// A check that has not begun; its time runs from now.
     ///
     /// - Throws: `CheckError` if there is no such device, and `ResultsFolder.Failure`.
-    public init(_ options: CheckOptions, interruption: CheckInterruption) throws {
+    package init(_ options: CheckOptions, interruption: CheckInterruption) throws {
         self.options = options
         self.interruption = interruption
         context = options.isRehearsal ? nil : try Self.openGPU(options.gpu)
@@ -68,7 +68,7 @@ public final class GPUCheck {
     ///
     /// - Returns: what was found.
     /// - Throws: `ResultsFolder.Failure` if nothing can be written.
-    public func run() throws -> CheckResults {
+    package func run() throws -> CheckResults {
         try save()
         for step in CheckStep.allCases {
             self.step = step
@@ -176,12 +176,12 @@ public final class GPUCheck {
 }
 
 /// Why a check cannot begin.
-public enum CheckError: Error, Sendable, CustomStringConvertible {
+package enum CheckError: Error, Sendable, CustomStringConvertible {
     /// There is no GPU to check.
     case noGPU(String)
 
     /// What is wrong and what would help.
-    public var description: String {
+    package var description: String {
         switch self {
         case .noGPU(let reason):
             "there is no GPU to check: \(reason); 'daris gpu-check --device cpu' tries the steps out on the CPU"

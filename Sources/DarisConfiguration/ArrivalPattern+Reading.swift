@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension ArrivalPattern {
     /// Reads `arrival:`, a word or a mapping.

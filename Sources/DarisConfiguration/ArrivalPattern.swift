@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// When the jobs of a task come, as a task set declares it.
 ///
@@ -7,7 +7,7 @@ public import DarisCore
 ///   - {name: front, model: resnet18, rate: 20 Hz, priority: high, arrival: {jitter: 5 ms}}
 ///   - {name: door, model: resnet18, rate: 20 Hz, priority: low, arrival: {trace: times.txt}}
 /// ```
-public enum ArrivalPattern: Hashable, Sendable, Codable {
+package enum ArrivalPattern: Hashable, Sendable, Codable {
     /// One each period.
     case periodic
     /// One each period, put off by a random time below this one.
@@ -23,7 +23,7 @@ public enum ArrivalPattern: Hashable, Sendable, Codable {
     case trace(path: String, times: [Nanoseconds])
 
     /// The process that makes the releases, where the clock does.
-    public var process: ArrivalProcess {
+    package var process: ArrivalProcess {
         switch self {
         case .periodic: .periodic
         case .jitter(let jitter): .jittered(jitter)
@@ -35,7 +35,7 @@ public enum ArrivalPattern: Hashable, Sendable, Codable {
     }
 
     /// Whether it comes from outside in real time.
-    public var isSporadic: Bool {
+    package var isSporadic: Bool {
         if case .sporadic = self { true } else { false }
     }
 }

@@ -3,20 +3,20 @@
 /// ```
 /// overload.yaml:7:12: tasks[1].rate: '20 Hertz' is not a rate; write for example '20 Hz'
 /// ```
-public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file's name as the user gave it; `nil` for values that come from the command line.
-    public var file: String?
+    package var file: String?
     /// The line, from 1; `nil` if the whole file is meant.
-    public var line: Int?
+    package var line: Int?
     /// The column, from 1, counted in Unicode scalars; `nil` if the whole file is meant.
-    public var column: Int?
+    package var column: Int?
     /// The path of the field, such as `tasks[1].rate`, or the name of an option, such as `--load`; may be empty.
-    public var field: String
+    package var field: String
     /// One sentence: what is wrong, and what would be right.
-    public var message: String
+    package var message: String
 
     /// An error at a place; whatever is unknown of the place stays out of the description.
-    public init(file: String? = nil, line: Int? = nil, column: Int? = nil, field: String = "", message: String) {
+    package init(file: String? = nil, line: Int? = nil, column: Int? = nil, field: String = "", message: String) {
         self.file = file
         self.line = line
         self.column = column
@@ -25,7 +25,7 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
     }
 
     /// `file:line:column: field: message` in one line.
-    public var description: String {
+    package var description: String {
         var place = ""
         if let file {
             place += file

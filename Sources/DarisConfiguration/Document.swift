@@ -1,4 +1,4 @@
-internal import Yams
+import Yams
 
 /// A YAML document as nodes with marks, with Yams' errors turned into ours.
 enum Document {

@@ -1,5 +1,5 @@
-internal import DarisCore
-internal import Yams
+import DarisCore
+import Yams
 
 /// A value in a file together with its place and path, so that whatever is wrong with it can be said precisely.
 struct Field {
@@ -112,7 +112,7 @@ struct Field {
 
 extension TaskSet {
     /// Why a text cannot be the name of a model or task, or `nil` if it can.
-    public static func problem(withName text: String) -> String? {
+    package static func problem(withName text: String) -> String? {
         guard text.unicodeScalars.count <= Limits.nameLength else {
             return "a name of \(text.unicodeScalars.count) characters is too long; keep to \(Limits.nameLength)"
         }

@@ -5,9 +5,9 @@
 ///   resnet18: {builtin: resnet18, stages: 4}
 ///   segment:  {file: models/unet.onnx, stages: auto, dimensions: {height: 256}}
 /// ```
-public struct ModelDeclaration: Hashable, Sendable, Codable {
+package struct ModelDeclaration: Hashable, Sendable, Codable {
     /// Where a network comes from.
-    public enum Source: Hashable, Sendable, Codable {
+    package enum Source: Hashable, Sendable, Codable {
         /// One of `builtins`, with seeded random weights.
         case builtin(String)
         /// An ONNX file; its path is relative to the working folder, or absolute.
@@ -15,21 +15,21 @@ public struct ModelDeclaration: Hashable, Sendable, Codable {
     }
 
     /// The networks that need no file.
-    public static let builtins = ["resnet18", "resnet50", "unet", "inception_v3"]
+    package static let builtins = ["resnet18", "resnet50", "unet", "inception_v3"]
 
     /// The name tasks use; unique in a task set.
-    public var name: String
+    package var name: String
     /// Where the network comes from.
-    public var source: Source
+    package var source: Source
     /// Into how many stages it is cut.
-    public var stages: StageCount
+    package var stages: StageCount
     /// The values of the symbolic dimensions of a file's inputs, other than the batch.
-    public var dimensions: [String: Int]
+    package var dimensions: [String: Int]
     /// The seed of the weights of a built-in network.
-    public var seed: UInt64
+    package var seed: UInt64
 
     /// A model cut as `stages` says.
-    public init(
+    package init(
         name: String, source: Source, stages: StageCount = .auto, dimensions: [String: Int] = [:], seed: UInt64 = 1
     ) {
         self.name = name

@@ -1,51 +1,51 @@
-public import DarisCore
+import DarisCore
 
 extension TaskSet {
     /// Values that take the place of those in a file, as options of a command line do; `nil` leaves the file's value.
-    public struct Overrides: Hashable, Sendable, Codable {
+    package struct Overrides: Hashable, Sendable, Codable {
         /// `--device`
-        public var device: String?
+        package var device: String?
         /// `--kind`: how contexts get their share of the device.
-        public var kind: PartitionKind?
+        package var kind: PartitionKind?
         /// `--isolation`: whether contexts are processes.
-        public var isolation: Isolation?
+        package var isolation: Isolation?
         /// `--contexts`: N_c.
-        public var contexts: Int?
+        package var contexts: Int?
         /// `--streams`: N_s.
-        public var streams: Int?
+        package var streams: Int?
         /// `--oversubscription`: OS.
-        public var oversubscription: Double?
+        package var oversubscription: Double?
         /// `--load`: as a ratio, 1.5 for 150 %.
-        public var load: Double?
+        package var load: Double?
         /// `--duration`
-        public var duration: Nanoseconds?
+        package var duration: Nanoseconds?
         /// `--seed`
-        public var seed: UInt64?
+        package var seed: UInt64?
         /// `--policy`
-        public var policy: SchedulingPolicy?
+        package var policy: SchedulingPolicy?
         /// `--window`: w_s.
-        public var window: Int?
+        package var window: Int?
         /// Ablation: the all-time maximum in place of MRET.
-        public var worstCaseExecutionTime: Bool?
+        package var worstCaseExecutionTime: Bool?
         /// Ablation: the level of last stages.
-        public var lastStageLevel: Bool?
+        package var lastStageLevel: Bool?
         /// Ablation: the level of late stages.
-        public var lateLevel: Bool?
+        package var lateLevel: Bool?
         /// Ablation: HP before LP.
-        public var fixedPriority: Bool?
+        package var fixedPriority: Bool?
         /// Ablation: migration.
-        public var migration: Bool?
+        package var migration: Bool?
         /// Ablation: the admission test.
-        public var admission: Bool?
+        package var admission: Bool?
         /// Ablation: forgetting execution times that lock a task out.
-        public var forgetting: Bool?
+        package var forgetting: Bool?
         /// Ablation: cutting models into stages.
-        public var staging: Bool?
+        package var staging: Bool?
         /// `--batching`: the most jobs that may run a stage together; 1 switches batching off.
-        public var batching: Int?
+        package var batching: Int?
 
         /// Overrides of the values given.
-        public init(
+        package init(
             device: String? = nil, kind: PartitionKind? = nil, isolation: Isolation? = nil, contexts: Int? = nil,
             streams: Int? = nil, oversubscription: Double? = nil, load: Double? = nil, duration: Nanoseconds? = nil,
             seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
@@ -80,7 +80,7 @@ extension TaskSet {
     ///
     /// - Throws: An error that names the option, if a value is outside `Limits` or does not go with the others; the
     ///   task set is unchanged then.
-    public mutating func apply(_ overrides: Overrides) throws(ConfigurationError) {
+    package mutating func apply(_ overrides: Overrides) throws(ConfigurationError) {
         var result = self
         if let device = overrides.device {
             if let problem = TaskSet.problem(withDevice: device) {

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension Partition {
     /// Reads `partition:`; without it the device is one lane.

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Times, rates and shares as people write them: `100 ms`, `20 Hz`, `150 %`.
 ///
@@ -7,7 +7,7 @@ public import DarisCore
 /// ```swift
 /// overrides.duration = try Quantity.parseDuration("10 s", field: "--duration")
 /// ```
-public enum Quantity {
+package enum Quantity {
     /// The units of time, longest first, with their nanoseconds. A time is written in the first that divides it.
     private static let timeUnits: [(names: [String], nanoseconds: Int64)] = [
         (["d"], 86_400_000_000_000), (["h"], 3_600_000_000_000), (["min"], 60_000_000_000), (["s"], 1_000_000_000),
@@ -21,7 +21,7 @@ public enum Quantity {
     ///   - field: What the value is for, to stand in the error.
     ///   - range: The times allowed; without it, up to 7 days.
     /// - Returns: The time, rounded to the nearest nanosecond.
-    public static func parseDuration(
+    package static func parseDuration(
         _ text: String, field: String = "", in range: ClosedRange<Nanoseconds>? = nil
     ) throws(ConfigurationError) -> Nanoseconds {
         try duration(text, plainUnit: "", field: field, in: range ?? Nanoseconds.zero...Limits.duration.upperBound)
@@ -64,7 +64,7 @@ public enum Quantity {
     /// Reads a rate such as `20 Hz`, `0.5 kHz` or plain `20`, which means hertz.
     ///
     /// - Returns: The rate in hertz, from 1/3600 to 100,000, so that its period is one a task may have.
-    public static func parseRate(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+    package static func parseRate(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
         guard let (number, unit) = split(text), ["", "hz", "khz"].contains(unit.lowercased()) else {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a rate; write for example '20 Hz'")
@@ -77,7 +77,7 @@ public enum Quantity {
     }
 
     /// Reads a part of a whole such as `2 %` or plain `0.02`, from 0 to 1.
-    public static func parseFraction(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+    package static func parseFraction(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
         guard let (number, unit) = split(text), ["", "%"].contains(unit) else {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a part of a whole; write for example '2 %'")
@@ -94,7 +94,7 @@ public enum Quantity {
     /// A plain number above 10 is refused: `50` without the sign is more likely meant as 50 % than as 5000 %.
     ///
     /// - Returns: The share as a ratio, 1.5 for 150 %, from 0.01 to 100.
-    public static func parseShare(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
+    package static func parseShare(_ text: String, field: String = "") throws(ConfigurationError) -> Double {
         guard let (number, unit) = split(text), ["", "%"].contains(unit) else {
             throw ConfigurationError(
                 field: field, message: "\(text.quoted) is not a share; write for example '150 %'")
@@ -112,7 +112,7 @@ public enum Quantity {
     }
 
     /// A time in the longest unit that writes it as a whole number, so that `parseDuration` gives it back exactly.
-    public static func format(_ time: Nanoseconds) -> String {
+    package static func format(_ time: Nanoseconds) -> String {
         if time == .zero { return "0 s" }
         for (names, nanoseconds) in timeUnits where time.rawValue.isMultiple(of: nanoseconds) {
             return "\(time.rawValue / nanoseconds) \(names[0])"
@@ -135,7 +135,7 @@ public enum Quantity {
     }
 
     /// A number without a needless fraction: `2`, not `2.0`.
-    public static func formatNumber(_ number: Double) -> String {
+    package static func formatNumber(_ number: Double) -> String {
         let text = "\(number)"
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 extension SchedulerOptions {
     /// Reads `scheduler:`; without it, the paper's algorithm, with stages.
@@ -32,7 +32,7 @@ extension SchedulerOptions {
     /// The most jobs that may run a stage together: that of a number, of `on`, or `nil` of `off`.
     ///
     /// - Parameter field: what to name in an error.
-    public static func batching(_ text: String, field: String = "") throws(ConfigurationError) -> Int? {
+    package static func batching(_ text: String, field: String = "") throws(ConfigurationError) -> Int? {
         switch text.lowercased() {
         case "on", "true": return usualBatching
         case "off", "false": return nil

@@ -1,4 +1,4 @@
-internal import Yams
+import Yams
 
 /// A mapping of a file with the keys it may have; an unknown key is an error as soon as the section is opened.
 struct Section {

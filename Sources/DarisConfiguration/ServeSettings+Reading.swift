@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension ServeSettings {
     /// Reads `serve:`; without it, the defaults.
@@ -28,7 +28,7 @@ extension ServeSettings {
     /// Reads an address as it is written on a command line or in a file; `off` is none.
     ///
     /// - Parameter field: What it is for, to stand in the error.
-    public static func parseAddress(_ text: String, field: String = "") throws(ConfigurationError) -> Address? {
+    package static func parseAddress(_ text: String, field: String = "") throws(ConfigurationError) -> Address? {
         if text == "off" { return nil }
         let error = ConfigurationError(
             field: field, message: "\(text.quoted) is not an address; write for example '127.0.0.1:8000', or 'off'")
@@ -107,7 +107,7 @@ extension Quantity {
     /// Reads a number of bytes such as `64 MiB`, `10 MB`, `4096`.
     ///
     /// - Parameter range: The numbers allowed.
-    public static func parseBytes(_ text: String, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
+    package static func parseBytes(_ text: String, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
         let units = [
             "": 1, "B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "KiB": 1 << 10,
             "MiB": 1 << 20, "GiB": 1 << 30,

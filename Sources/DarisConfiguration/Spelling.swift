@@ -1,5 +1,5 @@
 /// Guesses what a misspelt word was meant to be.
-public enum Spelling {
+package enum Spelling {
     /// Words longer than this are cut before they are compared, which bounds the work.
     private static let longest = 64
 
@@ -16,7 +16,7 @@ public enum Spelling {
     }
 
     /// ` did you mean 'x'?` where a candidate is near, else nothing.
-    public static func suggestion(for word: String, among candidates: [String]) -> String {
+    package static func suggestion(for word: String, among candidates: [String]) -> String {
         nearest(to: word, among: candidates).map { " did you mean '\($0)'?" } ?? ""
     }
 

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// A task τᵢ as a task set declares it: which model runs how often, how urgent it is, and what happens when time is
 /// short.
@@ -10,31 +10,31 @@ public import DarisCore
 /// ```
 ///
 /// Two declarations that differ in nothing but their line are equal.
-public struct TaskDeclaration: Hashable, Sendable, Codable {
+package struct TaskDeclaration: Hashable, Sendable, Codable {
     /// The name; unique in a task set. The copies of a task with `count: 3` are name-1, name-2, name-3.
-    public var name: String
+    package var name: String
     /// The name of the model it runs.
-    public var model: String
+    package var model: String
     /// Tᵢ: the time between releases, as `arrival` takes it; what admission and `load` reckon with.
-    public var period: Nanoseconds
+    package var period: Nanoseconds
     /// Dᵢ: the time from release to deadline; `nil` means the period.
-    public var deadline: Nanoseconds?
+    package var deadline: Nanoseconds?
     /// HP or LP.
-    public var priority: Priority
+    package var priority: Priority
     /// How many inferences one job makes.
-    public var batch: Int
+    package var batch: Int
     /// The time from the start of the run to the first release; `nil` means a seeded random time within the period.
-    public var phase: Nanoseconds?
+    package var phase: Nanoseconds?
     /// What becomes of late jobs.
-    public var lateness: LatenessRule
+    package var lateness: LatenessRule
     /// What becomes of releases that come while the job before is in flight.
-    public var overrun: OverrunRule
+    package var overrun: OverrunRule
     /// When its jobs come.
-    public var arrival: ArrivalPattern
+    package var arrival: ArrivalPattern
     private var source: Source
 
     /// A task with the given times and rules.
-    public init(
+    package init(
         name: String, model: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority,
         batch: Int = 1, phase: Nanoseconds? = nil, lateness: LatenessRule = .run, overrun: OverrunRule = .skip,
         arrival: ArrivalPattern = .periodic, line: Int = 0
@@ -53,19 +53,19 @@ public struct TaskDeclaration: Hashable, Sendable, Codable {
     }
 
     /// The line of the file it stands in, for messages; 0 if it comes from no file.
-    public var line: Int {
+    package var line: Int {
         get { source.line }
         set { source.line = newValue }
     }
 
     /// The name as it is written there, without the number of a copy.
-    public var declaredName: String { source.name }
+    package var declaredName: String { source.name }
 
     /// Dᵢ in full: the deadline if given, else the period.
-    public var relativeDeadline: Nanoseconds { deadline ?? period }
+    package var relativeDeadline: Nanoseconds { deadline ?? period }
 
     /// Tasks that differ in nothing but the numbers behind their names, from 1; a single one keeps its name.
-    public static func copies(of task: TaskDeclaration, count: Int) -> [TaskDeclaration] {
+    package static func copies(of task: TaskDeclaration, count: Int) -> [TaskDeclaration] {
         guard count > 1 else { return [task] }
         return (1...count).map { number in
             var copy = task

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// One entry of `tasks:`, before its copies are made.
 struct TaskEntry {

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 extension TaskSet {
     /// When each task's jobs are released, drawn from the run's seed; `nil` for tasks whose jobs come from outside.
@@ -10,7 +10,7 @@ extension TaskSet {
     ///   - periods: Tᵢ of each task, in the order of `tasks`: those declared, or those scaled to a load.
     ///   - generatingSporadic: Whether sporadic tasks release jobs by themselves, as in a simulation, instead of having
     ///     them submitted.
-    public func arrivalSequences(periods: [Nanoseconds], generatingSporadic: Bool) -> [ArrivalSequence?] {
+    package func arrivalSequences(periods: [Nanoseconds], generatingSporadic: Bool) -> [ArrivalSequence?] {
         precondition(periods.count == tasks.count, "each task needs a period")
         // Both drawn for every task, whether it needs them or not.
         var phases = SplitMix64(seed: run.seed)

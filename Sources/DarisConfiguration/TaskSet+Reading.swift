@@ -1,11 +1,11 @@
-internal import DarisCore
+import DarisCore
 
 extension TaskSet {
     /// Reads the task set in a YAML file.
     ///
     /// - Parameter path: The file; the paths in it are relative to its folder.
     /// - Throws: The first error found, with its place.
-    public static func read(path: String) throws(ConfigurationError) -> TaskSet {
+    package static func read(path: String) throws(ConfigurationError) -> TaskSet {
         try parse(try SourceFile.bytes(path: path, kind: .taskSet), file: path)
     }
 
@@ -15,7 +15,7 @@ extension TaskSet {
     ///   - text: The YAML.
     ///   - file: The name to use in errors; the paths in it are relative to its folder. Traces are read from there.
     /// - Throws: The first error found, with its place.
-    public static func parse(_ text: String, file: String) throws(ConfigurationError) -> TaskSet {
+    package static func parse(_ text: String, file: String) throws(ConfigurationError) -> TaskSet {
         try TaskSet(root: try Document.root(of: text, file: file))
     }
 

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -13,7 +13,7 @@ extension TaskSet {
     ///
     /// Values that are their defaults are left out, and copies of a task are written as one. Paths are written relative to the folder of `source`: to
     /// write into another folder, set `source` first. A file outside that folder gets its absolute path.
-    public func rendered() -> String {
+    package func rendered() -> String {
         let device =
             device.hasSuffix(".json")
             ? SourceFolder.relativize(device, to: source, workingFolder: workingFolder) : device

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 extension TaskSet {
     /// The tasks with their AFETs, in the order of `tasks`, their rates scaled to the load if there is one.
@@ -6,7 +6,7 @@ extension TaskSet {
     /// A deadline of a task's own is a fact about the world and stays; one taken from the period follows it.
     ///
     /// - Throws: An error whose field is `load` if the rates cannot be scaled to it.
-    public func specifications(afets: [[Nanoseconds]]) throws(ConfigurationError) -> [TaskSpecification] {
+    package func specifications(afets: [[Nanoseconds]]) throws(ConfigurationError) -> [TaskSpecification] {
         var specifications = zip(tasks, afets).map { task, afet in
             TaskSpecification(
                 name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
@@ -37,7 +37,7 @@ extension TaskSet {
 
     /// What the user should know of how these tasks will be scheduled: LP tasks that fit nowhere, and jitters that a load
     /// has made longer than their periods.
-    public func notes(on configuration: SchedulerConfiguration) -> [String] {
+    package func notes(on configuration: SchedulerConfiguration) -> [String] {
         tasksThatNeverFit(configuration) + cutJitters(configuration.tasks)
     }
 
@@ -88,7 +88,7 @@ extension TaskSet {
 
 extension SchedulerConfiguration {
     /// Contexts whose HP tasks alone need more lanes than there are, by AFET.
-    public var overloadedContexts: [(context: Int, utilisation: Double, tasks: [String])] {
+    package var overloadedContexts: [(context: Int, utilisation: Double, tasks: [String])] {
         (0..<partition.contexts).compactMap { context in
             let high = tasks.indices.filter { homes[$0] == context && tasks[$0].priority == .high }
             let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Everything a run needs to know: the device and its partition, the models, the tasks, and the scheduler's switches.
 ///
@@ -10,46 +10,46 @@ public import DarisCore
 ///
 /// A task set that was read, and one that overrides were applied to, keeps `Limits`; one made by hand keeps them if
 /// its maker does.
-public struct TaskSet: Hashable, Sendable, Codable {
+package struct TaskSet: Hashable, Sendable, Codable {
     /// The name of the file it was read from, for messages; paths in it are relative to its folder.
-    public var source: String
+    package var source: String
     /// The device to run on.
-    public var device: String
+    package var device: String
     /// How the device is cut into contexts and streams.
-    public var partition: Partition
+    package var partition: Partition
     /// How contexts get their share of the device; `nil` for what is usual on it.
-    public var partitionKind: PartitionKind?
+    package var partitionKind: PartitionKind?
     /// Whether the contexts are processes of their own.
-    public var isolation: Isolation
+    package var isolation: Isolation
     /// How networks run on a GPU; other devices ignore it.
-    public var gpu: GPUOptions
+    package var gpu: GPUOptions
     /// The models, in the order of the file.
-    public var models: [ModelDeclaration]
+    package var models: [ModelDeclaration]
     /// The tasks, in the order of the file, `count` expanded.
-    public var tasks: [TaskDeclaration]
+    package var tasks: [TaskDeclaration]
     /// If given, all rates are scaled so that the total utilisation is this share of what the device can do.
-    public var load: Double?
+    package var load: Double?
     /// The switches of the scheduler.
-    public var scheduler: SchedulerOptions
+    package var scheduler: SchedulerOptions
     /// Whether models are cut into stages; off (an ablation), every model is one stage, whatever it declares.
-    public var staging: Bool
+    package var staging: Bool
     /// How long to run, and the seed.
-    public var run: RunSettings
+    package var run: RunSettings
     /// How it is served, if it is.
-    public var serve: ServeSettings
+    package var serve: ServeSettings
 
     /// The devices of the machine itself: its CPU, or an NVIDIA GPU, of which `cuda:1` is the second.
-    public static let devices = ["cpu", "cuda"]
+    package static let devices = ["cpu", "cuda"]
     /// The devices it can only simulate; files of the same form (`NAME.json`) are others.
-    public static let simulatedDevices = ["rtx2080ti", "h200", "a100", "orin"]
+    package static let simulatedDevices = ["rtx2080ti", "h200", "a100", "orin"]
 
     /// Whether a device is one that is only simulated.
-    public static func isSimulated(device: String) -> Bool {
+    package static func isSimulated(device: String) -> Bool {
         simulatedDevices.contains(device) || device.hasSuffix(".json")
     }
 
     /// The number of the GPU that a device is, counted from 0 as the driver does; `nil` if it is none.
-    public static func gpuIndex(of device: String) -> Int? {
+    package static func gpuIndex(of device: String) -> Int? {
         if device == "cuda" { return 0 }
         guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), Limits.gpus.contains(index) else {
             return nil
@@ -58,7 +58,7 @@ public struct TaskSet: Hashable, Sendable, Codable {
     }
 
     /// A task set; by default on the whole CPU as one lane, under the paper's algorithm, for 10 s.
-    public init(
+    package init(
         source: String, device: String = "cpu",
         partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
         partitionKind: PartitionKind? = nil, isolation: Isolation = .none, gpu: GPUOptions = GPUOptions(),
@@ -83,7 +83,7 @@ public struct TaskSet: Hashable, Sendable, Codable {
     }
 
     /// What is allowed but probably not meant, one sentence each.
-    public var warnings: [String] {
+    package var warnings: [String] {
         let used = Set(tasks.map(\.model))
         var warnings: [String] = []
         for model in models where !used.contains(model.name) {

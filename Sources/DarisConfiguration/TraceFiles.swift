@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// The traces that a task set names, each read once.
 ///

@@ -1,27 +1,27 @@
 /// How a device is cut into contexts and streams (paper section III-B: the policies STR, MPS and MPS+STR).
-public struct Partition: Hashable, Sendable, Codable {
+package struct Partition: Hashable, Sendable, Codable {
     /// N_c, the number of contexts: at least 1.
-    public var contexts: Int
+    package var contexts: Int
     /// N_s, the number of streams in each context: at least 1.
-    public var streams: Int
+    package var streams: Int
     /// OS, from 1 (contexts are disjoint) to N_c (every context may use the whole device).
-    public var oversubscription: Double
+    package var oversubscription: Double
 
     /// The largest `contexts` and the largest `streams`.
-    public static let limit = 256
+    package static let limit = 256
 
     /// A partition of `contexts` × `streams` lanes.
-    public init(contexts: Int, streams: Int, oversubscription: Double) {
+    package init(contexts: Int, streams: Int, oversubscription: Double) {
         self.contexts = contexts
         self.streams = streams
         self.oversubscription = oversubscription
     }
 
     /// The number of stages that can run at once: N_c × N_s.
-    public var lanes: Int { contexts * streams }
+    package var lanes: Int { contexts * streams }
 
     /// The paper's name for this shape.
-    public var policyName: String {
+    package var policyName: String {
         switch (contexts, streams) {
         case (1, _): "STR"
         case (_, 1): "MPS"
@@ -35,7 +35,7 @@ public struct Partition: Hashable, Sendable, Codable {
     ///   - units: M, the units of the whole device: SMs of a GPU, cores of a CPU.
     ///   - granularity: the units that can only be given together. The paper's GPU shares SMs in pairs (2); a CPU's
     ///     cores stand alone (1).
-    public func quota(units: Int, granularity: Int) -> Int {
+    package func quota(units: Int, granularity: Int) -> Int {
         // A product such as 1.1 · 10 comes out a hair too large; that must not cost a whole unit.
         let share = Int((oversubscription * Double(units) / Double(contexts) - 1e-9).rounded(.up))
         return min(units, (share + granularity - 1) / granularity * granularity)
@@ -51,7 +51,7 @@ public struct Partition: Hashable, Sendable, Codable {
     /// - Parameters:
     ///   - groupCount: how many groups the device has, numbered from 0.
     ///   - groupSize: the units of a group.
-    public func windows(groupCount: Int, groupSize: Int) -> [[Int]] {
+    package func windows(groupCount: Int, groupSize: Int) -> [[Int]] {
         (0..<contexts).map { context in
             let start = context * groupCount / contexts
             guard oversubscription > 1 || contexts > groupCount else {

@@ -1,5 +1,5 @@
 /// How the contexts of a partition get their share of the device.
-public enum PartitionKind: String, Hashable, Sendable, Codable, CaseIterable {
+package enum PartitionKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// Sets of a CPU's cores.
     case cores
     /// One context of a GPU with several streams (STR).
@@ -10,5 +10,5 @@ public enum PartitionKind: String, Hashable, Sendable, Codable, CaseIterable {
     case green
 
     /// The kind that a GPU's partition has if nothing is said of it.
-    public static func standard(contexts: Int) -> PartitionKind { contexts == 1 ? .streams : .mps }
+    package static func standard(contexts: Int) -> PartitionKind { contexts == 1 ? .streams : .mps }
 }

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-public import DarisCore
+import DarisCore
 import NIOCore
 import Synchronization
 
@@ -8,34 +8,34 @@ import Synchronization
 /// With a rate, requests are sent when they are due, whatever has become of those before (an open loop, as cameras and users
 /// behave), and response times count from then: a client that stalls and sends late does not hide a slow server. Without one,
 /// so many at a time as fast as they are answered (a closed loop), and response times count from sending.
-public struct LoadGenerator: Sendable {
+package struct LoadGenerator: Sendable {
     /// What to send.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// The server, such as `http://127.0.0.1:8000`.
-        public var server: String
+        package var server: String
         /// The model to ask for.
-        public var model: String
+        package var model: String
         /// Requests a second; `nil` for a closed loop.
-        public var rate: Double?
+        package var rate: Double?
         /// Whether they come at random, at that rate on average.
-        public var isPoisson = false
+        package var isPoisson = false
         /// From when a request is due to its deadline; it goes with the request too, in full.
-        public var deadline: Nanoseconds?
+        package var deadline: Nanoseconds?
         /// 1 for high priority, more for low; `nil` leaves it to the model.
-        public var priority: Int?
+        package var priority: Int?
         /// How long to send.
-        public var duration = Nanoseconds.seconds(Int64(10))
+        package var duration = Nanoseconds.seconds(Int64(10))
         /// The most requests on their way.
-        public var concurrency = 64
+        package var concurrency = 64
         /// A token of the server's.
-        public var token: String?
+        package var token: String?
         /// Whether a server's certificate is taken as it is.
-        public var trustsAnyCertificate = false
+        package var trustsAnyCertificate = false
         /// Of inputs and arrivals.
-        public var seed: UInt64 = 1
+        package var seed: UInt64 = 1
 
         /// A load on a model.
-        public init(server: String, model: String) {
+        package init(server: String, model: String) {
             self.server = server
             self.model = model
         }
@@ -53,21 +53,21 @@ public struct LoadGenerator: Sendable {
     }
 
     /// A load that has not begun.
-    public init(_ options: Options) {
+    package init(_ options: Options) {
         self.options = options
         figures = Shared(LoadFigures(hasDeadline: options.deadline != nil))
     }
 
     /// The figures so far.
-    public var current: LoadFigures { figures.figures.withLock { $0 } }
+    package var current: LoadFigures { figures.figures.withLock { $0 } }
 
     /// Sends no more; what was sent is waited for.
-    public func stop() { figures.isStopped.store(true, ordering: .relaxed) }
+    package func stop() { figures.isStopped.store(true, ordering: .relaxed) }
 
     /// Sends for the duration and waits for all answers.
     ///
     /// - Throws: `LoadError` if the server does not answer at the start.
-    public func run() async throws -> LoadFigures {
+    package func run() async throws -> LoadFigures {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.concurrency
         configuration.httpVersion = .http1Only

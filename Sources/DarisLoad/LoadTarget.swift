@@ -133,9 +133,9 @@ struct LoadTarget: Sendable {
 }
 
 /// Why a server cannot be put under load, in one sentence.
-public struct LoadError: Error, Sendable, CustomStringConvertible {
+package struct LoadError: Error, Sendable, CustomStringConvertible {
     /// The sentence.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

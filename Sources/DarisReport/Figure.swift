@@ -1,10 +1,10 @@
 /// Numbers as people read them: as precise as they are useful, and never rounded into another statement.
-public enum Figure {
+package enum Figure {
     /// What stands where there is nothing to tell, such as the mean of no times.
-    public static let none = "–"
+    package static let none = "–"
 
     /// A number with so many decimals; very large ones in powers of ten.
-    public static func fixed(_ value: Double, decimals: Int) -> String {
+    package static func fixed(_ value: Double, decimals: Int) -> String {
         guard value.isFinite else { return none }
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }
@@ -18,13 +18,13 @@ public enum Figure {
     }
 
     /// A time in milliseconds: two decimals below 100, one below 1000, else none.
-    public static func milliseconds(_ value: Double) -> String {
+    package static func milliseconds(_ value: Double) -> String {
         if value > 0, value < 0.005 { return "<0.01" }
         return fixed(value, decimals: value < 99.995 ? 2 : value < 999.95 ? 1 : 0)
     }
 
     /// A time in nanoseconds, in the unit that suits it.
-    public static func nanoseconds(_ value: Int64) -> String {
+    package static func nanoseconds(_ value: Int64) -> String {
         switch value {
         case ..<1_000: "\(value) ns"
         case ..<1_000_000: fixed(Double(value) / 1e3, decimals: 2) + " µs"
@@ -34,20 +34,20 @@ public enum Figure {
     }
 
     /// A time in seconds: one decimal if it is not whole.
-    public static func seconds(_ value: Double) -> String {
+    package static func seconds(_ value: Double) -> String {
         if value > 0, value < 0.05 { return fixed(value * 1e3, decimals: 2) + " ms" }
         return (value == value.rounded() ? fixed(value, decimals: 0) : rate(value)) + " s"
     }
 
     /// A rate with one decimal, with more if it would look like zero.
-    public static func rate(_ value: Double) -> String {
+    package static func rate(_ value: Double) -> String {
         guard value > 0, value < 0.05 else { return fixed(value, decimals: 1) }
         if value < 0.0005 { return "<0.001" }
         return fixed(value, decimals: value < 0.005 ? 3 : 2)
     }
 
     /// A fraction in percent, without the sign: one decimal, with more if it would look like none or all.
-    public static func percent(_ fraction: Double) -> String {
+    package static func percent(_ fraction: Double) -> String {
         let percent = fraction * 100
         guard fraction < 1, percent >= 99.95 else { return rate(percent) }
         if percent >= 99.9995 { return ">99.999" }
@@ -55,7 +55,7 @@ public enum Figure {
     }
 
     /// A count: exact below a limit, then in thousands, millions and more.
-    public static func count(_ value: Int, exactBelow limit: UInt = 10_000_000) -> String {
+    package static func count(_ value: Int, exactBelow limit: UInt = 10_000_000) -> String {
         guard value.magnitude >= max(1_000, limit) else { return "\(value)" }
         let units: [(Double, String)] = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")]
         let size = Double(value.magnitude)
@@ -64,7 +64,7 @@ public enum Figure {
     }
 
     /// A plain number without decimals it does not need: 2, 1.5, 2.25.
-    public static func plain(_ value: Double) -> String {
+    package static func plain(_ value: Double) -> String {
         var text = fixed(value, decimals: 3)
         guard text.contains("."), !text.contains("e") else { return text }
         while text.last == "0" { text.removeLast() }
@@ -73,10 +73,10 @@ public enum Figure {
     }
 
     /// "1 task", "2 tasks".
-    public static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+    package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
     /// Numbers in short: "0–3, 8", in the order given.
-    public static func ranges(_ numbers: [Int]) -> String {
+    package static func ranges(_ numbers: [Int]) -> String {
         guard !numbers.isEmpty else { return none }
         var runs: [ClosedRange<Int>] = []
         for number in numbers {

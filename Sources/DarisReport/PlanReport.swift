@@ -1,11 +1,11 @@
-public import DarisCore
+import DarisCore
 
 /// What a run is about to do, for people to read before it starts.
 ///
 /// ```swift
 /// print(PlanReport(plan).text(styling: .plain))
 /// ```
-public struct PlanReport: Sendable {
+package struct PlanReport: Sendable {
     /// The most rows a table has; the rest is in the JSON report.
     static let rowLimit = 40
     /// With more tasks than this, copies of one task share a row.
@@ -14,10 +14,10 @@ public struct PlanReport: Sendable {
     private let plan: RunPlan
 
     /// A report on a plan.
-    public init(_ plan: RunPlan) { self.plan = plan }
+    package init(_ plan: RunPlan) { self.plan = plan }
 
     /// The report in lines of at most `TextTable.pageWidth` columns, without a line break at the end.
-    public func text(styling: Styling) -> String {
+    package func text(styling: Styling) -> String {
         var lines = heading(styling: styling)
         lines += ["", styling.apply(.heading, to: "Contexts (utilisation in lanes)")] + contexts(styling: styling)
         lines += ["", styling.apply(.heading, to: "Tasks (times in ms)")] + tasks(styling: styling)

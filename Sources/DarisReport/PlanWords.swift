@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension RunPlan {
     /// "NVIDIA RTX 2080 Ti, 68 SMs".

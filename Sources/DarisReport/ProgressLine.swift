@@ -1,23 +1,23 @@
-public import DarisCore
+import DarisCore
 
 /// How far a run has come, in one line of at most `TextTable.pageWidth` columns:
 /// `[#####-----] 5.0/10.0 s  HP 106 done 0 missed | LP 210 done 1 missed 95 rejected | 31.5 jobs/s`.
 ///
 /// A format and nothing else: when to print it, and how to print over the last one, is up to whoever prints.
-public struct ProgressLine: Sendable, Hashable {
+package struct ProgressLine: Sendable, Hashable {
     /// Since the start.
-    public var elapsed: Nanoseconds
+    package var elapsed: Nanoseconds
     /// How long jobs will be released.
-    public var total: Nanoseconds
+    package var total: Nanoseconds
     /// High-priority jobs; nothing is said of them while none is released.
-    public var hp: JobFigures
+    package var hp: JobFigures
     /// Low-priority jobs; nothing is said of them while none is released.
-    public var lp: JobFigures
+    package var lp: JobFigures
     /// Completed inferences a second.
-    public var jps: Double
+    package var jps: Double
 
     /// A line from its figures.
-    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures, jps: Double) {
+    package init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures, jps: Double) {
         self.elapsed = elapsed
         self.total = total
         self.hp = hp
@@ -26,14 +26,14 @@ public struct ProgressLine: Sendable, Hashable {
     }
 
     /// A line from what was counted so far. Jobs that are in flight past their deadline are not yet misses here.
-    public init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures) {
+    package init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures) {
         self.init(
             elapsed: elapsed, total: total, hp: hp, lp: lp,
             jps: elapsed > .zero ? Double(hp.inferences + lp.inferences) / elapsed.inSeconds : 0)
     }
 
     /// The line, without a line break. Where it would be too long, counts are shortened first, and the bar left out next.
-    public var text: String {
+    package var text: String {
         let exact = line(exactBelow: 10_000_000)
         guard exact.displayWidth > TextTable.pageWidth else { return exact }
         let short = line(exactBelow: 10_000)

@@ -1,4 +1,4 @@
-internal import Foundation
+import Foundation
 
 /// How names in Swift become keys in JSON, and back: `responseMs` is `response_ms`.
 enum ReportKeys {

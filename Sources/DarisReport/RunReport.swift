@@ -1,5 +1,5 @@
-public import DarisCore
-public import Foundation
+import DarisCore
+import Foundation
 
 /// A run with everything there is to say of it, as `--json` prints it: one object with the keys of `RunSummary`, and
 /// beside them the plan and how the run ended. `docs/json-report.md` describes every key.
@@ -10,18 +10,18 @@ public import Foundation
 /// ```
 ///
 /// Write and read it by `json()` and `init(json:)`: other coders do not know the names of the keys.
-public struct RunReport: Codable, Sendable, Hashable {
+package struct RunReport: Codable, Sendable, Hashable {
     /// A failure of a task, and how often it was met.
-    public struct TaskError: Codable, Sendable, Hashable {
+    package struct TaskError: Codable, Sendable, Hashable {
         /// The task's name.
-        public var task: String
+        package var task: String
         /// What went wrong, in words.
-        public var message: String
+        package var message: String
         /// How many times.
-        public var count: Int
+        package var count: Int
 
         /// A failure that was met `count` times.
-        public init(task: String, message: String, count: Int) {
+        package init(task: String, message: String, count: Int) {
             self.task = task
             self.message = message
             self.count = count
@@ -29,23 +29,23 @@ public struct RunReport: Codable, Sendable, Hashable {
     }
 
     /// The figures of the run.
-    public var summary: RunSummary
+    package var summary: RunSummary
     /// What the run was meant to do.
-    public var plan: RunPlan
+    package var plan: RunPlan
     /// The version of Daris that wrote this.
-    public var version: String
+    package var version: String
     /// Whether the run was stopped before its time.
-    public var interrupted: Bool
+    package var interrupted: Bool
     /// What failed on the way.
-    public var errors: [TaskError]
+    package var errors: [TaskError]
     /// What else happened on the way that the user should know.
-    public var notes: [String]
+    package var notes: [String]
 
     /// Whether the device was a model of one.
-    public var simulated: Bool { plan.simulated }
+    package var simulated: Bool { plan.simulated }
 
     /// A report on a run.
-    public init(
+    package init(
         summary: RunSummary, plan: RunPlan, version: String, interrupted: Bool = false, errors: [TaskError] = [],
         notes: [String] = []
     ) {
@@ -60,7 +60,7 @@ public struct RunReport: Codable, Sendable, Hashable {
     /// The report that `json()` wrote.
     ///
     /// - Throws: `ReportError.notAReport` with the key that is missing or cannot be read.
-    public init(json: Data) throws(ReportError) {
+    package init(json: Data) throws(ReportError) {
         do {
             self = try ReportKeys.decoder().decode(Self.self, from: json)
         } catch {
@@ -69,7 +69,7 @@ public struct RunReport: Codable, Sendable, Hashable {
     }
 
     /// Reads a report whose keys are already turned into names, as `init(json:)` does.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         summary = try RunSummary(from: decoder)
         plan = try container.decode(RunPlan.self, forKey: .plan)
@@ -80,7 +80,7 @@ public struct RunReport: Codable, Sendable, Hashable {
     }
 
     /// Writes the keys of `RunSummary` and those of the report into one object.
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         try summary.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(plan, forKey: .plan)
@@ -94,7 +94,7 @@ public struct RunReport: Codable, Sendable, Hashable {
     /// The report as JSON: indented, keys sorted, the same bytes for equal reports; no line break at the end.
     ///
     /// - Throws: `ReportError.notFinite` with the key of a figure that JSON cannot say.
-    public func json() throws(ReportError) -> Data {
+    package func json() throws(ReportError) -> Data {
         do {
             return try ReportKeys.encoder().encode(self)
         } catch {

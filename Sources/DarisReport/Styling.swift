@@ -1,6 +1,6 @@
 /// How a text is set off: as it is, or with the colours of a terminal. Whoever prints decides; nothing here asks a
 /// terminal.
-public enum Styling: Hashable, Sendable {
+package enum Styling: Hashable, Sendable {
     /// Text alone: for files, pipes and logs.
     case plain
     /// ANSI escape sequences: for terminals.

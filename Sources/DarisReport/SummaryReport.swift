@@ -1,11 +1,11 @@
-public import DarisCore
+import DarisCore
 
 /// The figures of a finished run, for people to read.
 ///
 /// ```swift
 /// print(SummaryReport(summary, plan: plan).text(styling: .plain))
 /// ```
-public struct SummaryReport: Sendable {
+package struct SummaryReport: Sendable {
     /// The most different errors that are shown.
     static let errorLimit = 10
 
@@ -21,7 +21,7 @@ public struct SummaryReport: Sendable {
     ///   - interrupted: whether the run was stopped before its time.
     ///   - errors: what failed on the way.
     ///   - notes: what else happened on the way.
-    public init(
+    package init(
         _ summary: RunSummary, plan: RunPlan, interrupted: Bool = false, errors: [RunReport.TaskError] = [],
         notes: [String] = []
     ) {
@@ -33,14 +33,14 @@ public struct SummaryReport: Sendable {
     }
 
     /// A report on the run that a JSON report tells of.
-    public init(_ report: RunReport) {
+    package init(_ report: RunReport) {
         self.init(
             report.summary, plan: report.plan, interrupted: report.interrupted, errors: report.errors,
             notes: report.notes)
     }
 
     /// The report in lines of at most `TextTable.pageWidth` columns, without a line break at the end.
-    public func text(styling: Styling) -> String {
+    package func text(styling: Styling) -> String {
         let sections = [
             heading(styling: styling), priorities(styling: styling), rates(styling: styling), tasks(styling: styling),
             contexts(styling: styling), scheduling(styling: styling), errors(styling: styling),

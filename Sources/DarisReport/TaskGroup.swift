@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// Tasks of a plan that share a row: one, or the copies that `count: 3` makes of a task.
 struct TaskGroup {

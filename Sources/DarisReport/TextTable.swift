@@ -8,22 +8,22 @@
 ///
 /// A table takes at most `pageWidth` columns: text is shortened first, longest column first, with … in
 /// place of what had to go; numbers only where that is not enough. No line ends in spaces.
-public struct TextTable: Sendable {
+package struct TextTable: Sendable {
     /// A column: its title and which way its cells are pushed.
-    public struct Column: Sendable {
+    package struct Column: Sendable {
         /// What the header says.
-        public var title: String
+        package var title: String
         /// Whether cells stand at the right, as numbers do, and are shortened last.
-        public var isNumeric: Bool
+        package var isNumeric: Bool
 
         /// A column of text: to the left, and shortened where the table is too wide.
-        public static func text(_ title: String) -> Column { Column(title: title, isNumeric: false) }
+        package static func text(_ title: String) -> Column { Column(title: title, isNumeric: false) }
         /// A column of numbers: to the right.
-        public static func number(_ title: String) -> Column { Column(title: title, isNumeric: true) }
+        package static func number(_ title: String) -> Column { Column(title: title, isNumeric: true) }
     }
 
     /// The columns that every report keeps to.
-    public static let pageWidth = 100
+    package static let pageWidth = 100
     /// The columns of space between two columns.
     static let gap = 2
     /// How far text columns are shortened before numbers are.
@@ -39,7 +39,7 @@ public struct TextTable: Sendable {
     /// - Parameters:
     ///   - indent: columns of space before each line.
     ///   - limit: the most columns a line may take; room for at least one character a column.
-    public init(_ columns: [Column], indent: Int = 0, limit: Int = TextTable.pageWidth) {
+    package init(_ columns: [Column], indent: Int = 0, limit: Int = TextTable.pageWidth) {
         precondition(!columns.isEmpty, "a table has at least one column")
         precondition(
             indent >= 0 && indent + columns.count * (1 + Self.gap) - Self.gap <= limit,
@@ -50,13 +50,13 @@ public struct TextTable: Sendable {
     }
 
     /// Adds a row of one cell a column. Control characters in it are shown as �.
-    public mutating func append(_ cells: [String]) {
+    package mutating func append(_ cells: [String]) {
         precondition(cells.count == columns.count, "a row needs \(columns.count) cells, not \(cells.count)")
         rows.append(cells.map(\.printable))
     }
 
     /// Header, rule and rows.
-    public func lines(styling: Styling) -> [String] {
+    package func lines(styling: Styling) -> [String] {
         let widths = fittedWidths()
         let header = line(of: columns.map(\.title), widths)
         let rule = line(of: widths.map { String(repeating: "─", count: $0) }, widths)
@@ -64,7 +64,7 @@ public struct TextTable: Sendable {
     }
 
     /// The lines as one text, without a line break at the end.
-    public func text(styling: Styling) -> String { lines(styling: styling).joined(separator: "\n") }
+    package func text(styling: Styling) -> String { lines(styling: styling).joined(separator: "\n") }
 
     /// The width of each column, so that the table fits.
     private func fittedWidths() -> [Int] {

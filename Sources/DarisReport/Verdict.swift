@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// What came of a run, in one sentence.
 struct Verdict {

@@ -1,12 +1,12 @@
-public import DarisConfiguration
-public import DarisCore
+import DarisConfiguration
+import DarisCore
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
-public import Logging
+import Logging
 import NIOCertificateReloading
 import NIOCore
 import NIOPosix
@@ -20,7 +20,7 @@ import Synchronization
 /// let server = try InferenceServer(service, settings: taskSet.serve, version: "1.0", logger: logger)
 /// try await server.run { http, grpc in print("http://\(http)") }
 /// ```
-public final class InferenceServer: Sendable {
+package final class InferenceServer: Sendable {
     private let service: InferenceService
     private let settings: ServeSettings
     private let version: String
@@ -37,7 +37,7 @@ public final class InferenceServer: Sendable {
     ///   - allowsOpen: whether other machines may be listened to without tokens.
     ///   - version: of Daris, for clients.
     /// - Throws: `ServerError` that says what would be right.
-    public init(
+    package init(
         _ service: InferenceService, settings: ServeSettings, allowsOpen: Bool = false, version: String, logger: Logger
     ) throws(ServerError) {
         guard settings.http != nil || settings.grpc != nil else {
@@ -72,7 +72,7 @@ public final class InferenceServer: Sendable {
     /// Finds out early whether the addresses can be listened on, before models are loaded for nothing.
     ///
     /// - Throws: `ServerError` that names the address.
-    public func checkAddresses() throws(ServerError) {
+    package func checkAddresses() throws(ServerError) {
         for address in [settings.http, settings.grpc].compactMap({ $0 }) where address.port != 0 {
             do {
                 let channel = try ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -91,14 +91,14 @@ public final class InferenceServer: Sendable {
 
     /// Has `run` end: no more requests are taken, those that came are answered as far as the drain limit allows, and refused
     /// after it.
-    public func end() {
+    package func end() {
         ended.withLock { if $0 == nil { $0 = .now } }
         service.drain()
         ending.continuation.finish()
     }
 
     /// What is left of the drain limit.
-    public var drainTimeLeft: Nanoseconds {
+    package var drainTimeLeft: Nanoseconds {
         let spent = ended.withLock { $0 }.map { Nanoseconds($0.duration(to: .now)) } ?? .zero
         return max(.zero, settings.bounds.drain - spent)
     }
@@ -107,7 +107,7 @@ public final class InferenceServer: Sendable {
     ///
     /// - Parameter onReady: told of the addresses once they are listened on.
     /// - Returns: how many requests were not answered by the drain limit, other than that the server ends.
-    public func run(
+    package func run(
         onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
     ) async throws -> Int {
         let readiness = Readiness(settings, onReady)

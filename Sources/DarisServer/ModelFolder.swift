@@ -1,18 +1,18 @@
-public import DarisConfiguration
-public import DarisCore
+import DarisConfiguration
+import DarisCore
 import Foundation
 
 /// A folder of ONNX files as a task set: each file is a low-priority model under its own name.
 ///
 /// No rate is declared: a request in flight counts for the admission test as if one came every deadline.
-public enum ModelFolder {
+package enum ModelFolder {
     /// The task set.
     ///
     /// - Parameters:
     ///   - deadline: of every request that brings none.
     ///   - instances: the requests of a model that run at a time.
     /// - Throws: `ServerError` if there is no such folder, or no model in it.
-    public static func taskSet(
+    package static func taskSet(
         _ folder: String, deadline: Nanoseconds, instances: Int, partition: Partition
     ) throws(ServerError) -> TaskSet {
         let names: [String]

@@ -2,16 +2,16 @@ import CONNXRuntime
 
 /// The execution provider that runs operators on an NVIDIA GPU. Only builds of ONNX Runtime that list
 /// `CUDAExecutionProvider` among ``ONNXRuntimeLibrary/providers`` have it.
-public struct CUDAProvider: Sendable {
+package struct CUDAProvider: Sendable {
     /// ONNX Runtime's options of the provider, such as `device_id` or `cudnn_conv_algo_search`.
-    public var options: [String: String]
+    package var options: [String: String]
     /// The CUDA stream on which all work of the session goes, or `nil` for one of the session's own. It must outlive
     /// the session. A `CUstream`, which is a name that any thread may hold, so that the missing `Sendable` does not
     /// matter.
-    public nonisolated(unsafe) var stream: UnsafeMutableRawPointer?
+    package nonisolated(unsafe) var stream: UnsafeMutableRawPointer?
 
     /// A provider with these options.
-    public init(options: [String: String] = [:], stream: UnsafeMutableRawPointer? = nil) {
+    package init(options: [String: String] = [:], stream: UnsafeMutableRawPointer? = nil) {
         self.options = options
         self.stream = stream
     }

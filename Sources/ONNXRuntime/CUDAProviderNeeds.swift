@@ -3,16 +3,16 @@ import Foundation
 /// What ONNX Runtime's CUDA provider needs of a machine, read off its file.
 ///
 /// The provider is not loaded for it: once loaded, it takes a context of a GPU for the rest of the process.
-public struct CUDAProviderNeeds: Hashable, Sendable {
+package struct CUDAProviderNeeds: Hashable, Sendable {
     /// The provider's file.
-    public let path: String
+    package let path: String
     /// The CUDA that it was built with, the number before the point; a driver of an earlier one cannot run it.
-    public let majorVersion: Int
+    package let majorVersion: Int
     /// The libraries of CUDA that the system's loader must find.
-    public let libraries: [String]
+    package let libraries: [String]
 
     /// The needs of the provider beside an ONNX Runtime, or `nil` if there is none.
-    public init?(of library: ONNXRuntimeLibrary) {
+    package init?(of library: ONNXRuntimeLibrary) {
         self.init(path: (library.path as NSString).resolvingSymlinksInPath)
     }
 
@@ -54,7 +54,7 @@ public struct CUDAProviderNeeds: Hashable, Sendable {
 
     /// What the loader says of the first library that it does not find, or `nil` if all are there. Those that are stay
     /// loaded.
-    public func missingLibrary() -> String? {
+    package func missingLibrary() -> String? {
         for name in libraries where dlopen(name, RTLD_LAZY | RTLD_LOCAL) == nil {
             return dlerror().map { String(cString: $0) } ?? "\(name) cannot be loaded"
         }

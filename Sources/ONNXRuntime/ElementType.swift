@@ -1,5 +1,5 @@
 /// What a tensor's elements are. The numbers are ONNX's.
-public enum ElementType: Int32, CaseIterable, Sendable, Codable {
+package enum ElementType: Int32, CaseIterable, Sendable, Codable {
     /// 32-bit floating point.
     case float32 = 1
     /// 8-bit unsigned integer.
@@ -30,7 +30,7 @@ public enum ElementType: Int32, CaseIterable, Sendable, Codable {
     case bfloat16 = 16
 
     /// The size of an element in bytes, or `nil` if it has no fixed one.
-    public var byteSize: Int? {
+    package var byteSize: Int? {
         switch self {
         case .uint8, .int8, .bool: 1
         case .uint16, .int16, .float16, .bfloat16: 2

@@ -7,13 +7,13 @@
 /// let bytes = EncodedStrings.encode(["one".utf8, "".utf8])  // 3 0 0 0 o n e 0 0 0 0
 /// EncodedStrings.decode(bytes)  // [[111, 110, 101], []]
 /// ```
-public enum EncodedStrings {
+package enum EncodedStrings {
     static let lengthBytes = MemoryLayout<UInt32>.size
 
     /// The bytes of strings.
     ///
     /// - Precondition: each string is shorter than 4 GiB.
-    public static func encode(_ strings: some Sequence<some Collection<UInt8>>) -> [UInt8] {
+    package static func encode(_ strings: some Sequence<some Collection<UInt8>>) -> [UInt8] {
         var bytes: [UInt8] = []
         for string in strings {
             withUnsafeBytes(of: UInt32(string.count).littleEndian) { bytes.append(contentsOf: $0) }
@@ -23,7 +23,7 @@ public enum EncodedStrings {
     }
 
     /// The strings, or `nil` if a length reaches beyond the end.
-    public static func decode(_ bytes: [UInt8]) -> [[UInt8]]? {
+    package static func decode(_ bytes: [UInt8]) -> [[UInt8]]? {
         bytes.withUnsafeBytes { source in
             var strings: [[UInt8]] = []
             return forEach(in: source) { strings.append(Array($0)) } ? strings : nil
@@ -31,7 +31,7 @@ public enum EncodedStrings {
     }
 
     /// How many strings there are, or `nil` if a length reaches beyond the end.
-    public static func count(_ bytes: [UInt8]) -> Int? {
+    package static func count(_ bytes: [UInt8]) -> Int? {
         bytes.withUnsafeBytes { source in
             var count = 0
             return forEach(in: source) { _ in count += 1 } ? count : nil
@@ -41,7 +41,7 @@ public enum EncodedStrings {
     /// Calls `body` with each string, as far as the lengths fit.
     ///
     /// - Returns: whether all do.
-    public static func forEach<Failure: Error>(
+    package static func forEach<Failure: Error>(
         in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) -> Bool {
         var rest = bytes[...]

@@ -1,13 +1,13 @@
 import CONNXRuntime
-public import Logging
+import Logging
 
 /// ONNX Runtime's state for the process: where its log goes, and the base of every session.
 ///
 /// Make one and give it to every session. ONNX Runtime has one such state a process: while one lives, another one made
 /// shares it, with the log of the first. Any number of threads may use an environment.
-public final class Environment: Sendable {
+package final class Environment: Sendable {
     /// The library this environment belongs to.
-    public let library: ONNXRuntimeLibrary
+    package let library: ONNXRuntimeLibrary
     let handle: Handle
 
     /// An environment whose log goes to `logger`.
@@ -16,7 +16,7 @@ public final class Environment: Sendable {
     ///   - library: The library.
     ///   - logger: Where lines go. ONNX Runtime itself writes nothing to standard error then.
     ///   - severity: The least severity of a line that is passed on.
-    public init(
+    package init(
         library: ONNXRuntimeLibrary, logger: Logger = Logger(label: "onnxruntime"), severity: LogSeverity = .warning
     ) throws(ONNXRuntimeError) {
         self.library = library

@@ -8,9 +8,9 @@ import Synchronization
 ///
 /// What a bound output held before a run is of no matter to the run: it is written whole. Operators on strings append to
 /// what they find there, so strings are emptied first.
-public final class IOBinding: Sendable {
+package final class IOBinding: Sendable {
     /// The session this binding was made for.
-    public let session: Session
+    package let session: Session
 
     private let handle: Handle
     private let bound = Mutex(Bound())
@@ -49,7 +49,7 @@ public final class IOBinding: Sendable {
     }
 
     /// A binding of nothing yet.
-    public init(session: Session) throws(ONNXRuntimeError) {
+    package init(session: Session) throws(ONNXRuntimeError) {
         self.session = session
         let api = session.handle.api
         handle = try api.make(
@@ -58,7 +58,7 @@ public final class IOBinding: Sendable {
     }
 
     /// Binds a tensor that the session reads. A tensor bound to that input before is let go.
-    public func bind(_ tensor: Tensor, toInput name: String) throws(ONNXRuntimeError) {
+    package func bind(_ tensor: Tensor, toInput name: String) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
                 daris_ort_bind_input(handle.api.table, handle.pointer, name, tensor.handle.pointer), "BindInput", name)
@@ -68,7 +68,7 @@ public final class IOBinding: Sendable {
     }
 
     /// Binds a tensor that the session writes. What was bound to that output before is let go.
-    public func bind(_ tensor: Tensor, toOutput name: String) throws(ONNXRuntimeError) {
+    package func bind(_ tensor: Tensor, toOutput name: String) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
                 daris_ort_bind_output(handle.api.table, handle.pointer, name, tensor.handle.pointer), "BindOutput", name
@@ -78,7 +78,7 @@ public final class IOBinding: Sendable {
     }
 
     /// Has each run allocate an output in `memory`: for outputs whose shape is known only after the run.
-    public func bindOutput(_ name: String, to memory: MemoryInfo) throws(ONNXRuntimeError) {
+    package func bindOutput(_ name: String, to memory: MemoryInfo) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
                 daris_ort_bind_output_to_device(handle.api.table, handle.pointer, name, memory.handle.pointer),
@@ -90,7 +90,7 @@ public final class IOBinding: Sendable {
     /// The outputs of the last run, by name: the tensors bound, and those that the run allocated.
     ///
     /// Empty, where ONNX Runtime allocates, until there was a run.
-    public func outputs() throws(ONNXRuntimeError) -> [String: Tensor] {
+    package func outputs() throws(ONNXRuntimeError) -> [String: Tensor] {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             let api = handle.api
             let library = session.environment.library
@@ -128,7 +128,7 @@ public final class IOBinding: Sendable {
     }
 
     /// Lets go of everything bound.
-    public func clear() {
+    package func clear() {
         bound.withLock { bound in
             daris_ort_clear_bound_inputs(handle.api.table, handle.pointer)
             daris_ort_clear_bound_outputs(handle.api.table, handle.pointer)

@@ -13,23 +13,23 @@
 ///
 /// Opening a library runs its code, so what 2 and 3 find is passed over if users other than this one and the
 /// administrator may have written it or its folder. The current folder is never looked in.
-public struct LibrarySearch: Sendable {
+package struct LibrarySearch: Sendable {
     /// A file or a folder that must be used, or `nil`.
-    public var override: String?
+    package var override: String?
     /// The folder of the executable, or `nil` to skip it.
-    public var executableFolder: String?
+    package var executableFolder: String?
     /// Whether to ask the system's loader last.
-    public var usesSystemLoader: Bool
+    package var usesSystemLoader: Bool
 
     /// A search in the places given.
-    public init(override: String? = nil, executableFolder: String? = nil, usesSystemLoader: Bool = false) {
+    package init(override: String? = nil, executableFolder: String? = nil, usesSystemLoader: Bool = false) {
         self.override = override
         self.executableFolder = executableFolder
         self.usesSystemLoader = usesSystemLoader
     }
 
     /// The search from this process's environment and executable.
-    public static var process: LibrarySearch {
+    package static var process: LibrarySearch {
         let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let override = ProcessInfo.processInfo.environment["DARIS_ONNXRUNTIME"]
         return LibrarySearch(
@@ -41,7 +41,7 @@ public struct LibrarySearch: Sendable {
     static let systemNames = ["libonnxruntime.so", "libonnxruntime.so.1"]
 
     /// Where a library comes from.
-    public enum Origin: String, Sendable {
+    package enum Origin: String, Sendable {
         /// `DARIS_ONNXRUNTIME` names it.
         case override = "named by DARIS_ONNXRUNTIME"
         /// It lies beside the program, or where a package puts it.

@@ -1,7 +1,7 @@
-public import Logging
+import Logging
 
 /// How much weight a line of ONNX Runtime's log has. The numbers are ONNX Runtime's.
-public enum LogSeverity: Int32, Comparable, Sendable {
+package enum LogSeverity: Int32, Comparable, Sendable {
     /// Every detail.
     case verbose = 0
     /// What is done, such as each optimisation of a graph.
@@ -14,10 +14,10 @@ public enum LogSeverity: Int32, Comparable, Sendable {
     case fatal = 4
 
     /// Whether `a` has less weight than `b`.
-    public static func < (a: LogSeverity, b: LogSeverity) -> Bool { a.rawValue < b.rawValue }
+    package static func < (a: LogSeverity, b: LogSeverity) -> Bool { a.rawValue < b.rawValue }
 
     /// The level of swift-log at which a line of this severity appears.
-    public var level: Logger.Level {
+    package var level: Logger.Level {
         switch self {
         case .verbose: .trace
         case .info: .info

@@ -3,9 +3,9 @@ import CONNXRuntime
 /// A kind of memory, such as the host's or a GPU's, to which a tensor or a session's output belongs.
 ///
 /// It never changes, so any number of threads may use it.
-public final class MemoryInfo: Sendable {
+package final class MemoryInfo: Sendable {
     /// Where memory is.
-    public enum Place: Hashable, Sendable {
+    package enum Place: Hashable, Sendable {
         /// The host's memory.
         case host
         /// The memory of a CUDA device.
@@ -15,11 +15,11 @@ public final class MemoryInfo: Sendable {
     }
 
     /// Where this memory is.
-    public let place: Place
+    package let place: Place
     let handle: Handle
 
     /// The memory of `place`.
-    public convenience init(library: ONNXRuntimeLibrary, place: Place) throws(ONNXRuntimeError) {
+    package convenience init(library: ONNXRuntimeLibrary, place: Place) throws(ONNXRuntimeError) {
         try self.init(api: library.api, place: place)
     }
 
@@ -40,7 +40,7 @@ public final class MemoryInfo: Sendable {
     }
 
     /// Whether the host can read and write this memory.
-    public var isHostAccessible: Bool {
+    package var isHostAccessible: Bool {
         switch place {
         case .host, .cudaPinned: true
         case .cuda: false

@@ -1,12 +1,12 @@
 /// Where a model is.
-public enum ModelSource: Sendable {
+package enum ModelSource: Sendable {
     /// In a file. Weights beside it, if any, are found from its folder.
     case file(String)
     /// In memory; `name` is for messages.
     case bytes([UInt8], name: String)
 
     /// What to call the model in a message.
-    public var description: String {
+    package var description: String {
         switch self {
         case .file(let path): "the model '\(path)'"
         case .bytes(_, let name): "the model '\(name)'"

@@ -12,15 +12,15 @@
 /// ```
 ///
 /// The operators are those that run: after fusions, their names may differ from the model's.
-public struct NodeProfile: Hashable, Sendable {
+package struct NodeProfile: Hashable, Sendable {
     /// The operator's name.
-    public let name: String
+    package let name: String
     /// The operator's type, such as `Conv`.
-    public let operatorType: String
+    package let operatorType: String
     /// The mean time of a run, in nanoseconds; ONNX Runtime measures each run in whole microseconds.
-    public let meanNanoseconds: Int64
+    package let meanNanoseconds: Int64
     /// The runs measured.
-    public let runs: Int
+    package let runs: Int
 
     /// Measures the operators of a model one by one.
     ///
@@ -34,7 +34,7 @@ public struct NodeProfile: Hashable, Sendable {
     ///   - repeats: Runs that count.
     /// - Returns: The operators, in the order in which they first ran.
     /// - Precondition: `repeats` is positive and `warmUps` is not negative.
-    public static func measure(
+    package static func measure(
         environment: Environment, model: ModelSource, options: SessionOptions = SessionOptions(),
         inputs: [String: Tensor], warmUps: Int = 2, repeats: Int = 10
     ) throws(ONNXRuntimeError) -> [NodeProfile] {

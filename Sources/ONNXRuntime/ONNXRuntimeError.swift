@@ -1,5 +1,5 @@
 /// Why ONNX Runtime could not be opened or did not do what it was asked.
-public enum ONNXRuntimeError: Error, Equatable, Sendable {
+package enum ONNXRuntimeError: Error, Equatable, Sendable {
     /// No library was found in any of the places searched, or none that may be used.
     case libraryNotFound(searched: [String], passedOver: [String] = [])
     /// `DARIS_ONNXRUNTIME` names something that is not there or holds no library.
@@ -20,7 +20,7 @@ public enum ONNXRuntimeError: Error, Equatable, Sendable {
     case profileUnreadable(path: String, reason: String)
 
     /// ONNX Runtime's own code for the kind of a failure.
-    public enum Code: Int32, Sendable {
+    package enum Code: Int32, Sendable {
         /// A failure without a kind of its own.
         case fail = 1
         /// An argument, such as an input's shape, does not fit the model.
@@ -54,7 +54,7 @@ public enum ONNXRuntimeError: Error, Equatable, Sendable {
 
 extension ONNXRuntimeError: CustomStringConvertible {
     /// A sentence that says what went wrong and, where there is one, what to do.
-    public var description: String {
+    package var description: String {
         switch self {
         case .libraryNotFound(let searched, let passedOver):
             "ONNX Runtime was not found; run Scripts/fetch-onnxruntime, or set DARIS_ONNXRUNTIME to libonnxruntime.so or"

@@ -15,24 +15,24 @@ import CONNXRuntime
 ///
 /// The library stays in memory until the process ends, even if every reference to it is dropped, since threads that it
 /// started may still run its code.
-public final class ONNXRuntimeLibrary: Sendable {
+package final class ONNXRuntimeLibrary: Sendable {
     /// The version that Daris is tested with, and that `Scripts/fetch-onnxruntime` fetches.
-    public static let testedVersion = "1.31.1"
+    package static let testedVersion = "1.31.1"
 
     /// The file the library was loaded from.
-    public let path: String
+    package let path: String
     /// Where it was found.
-    public let origin: LibrarySearch.Origin
+    package let origin: LibrarySearch.Origin
     /// Libraries that were found before it and passed over, each with the reason.
-    public let passedOver: [String]
+    package let passedOver: [String]
     /// The library's version, such as `1.31.1`.
-    public let version: String
+    package let version: String
     /// How the library was built, in its own words.
-    public let buildInfo: String
+    package let buildInfo: String
     /// The execution providers in this build, such as `CPUExecutionProvider`, most preferred first.
-    public let providers: [String]
+    package let providers: [String]
     /// The memory of the host.
-    public let hostMemory: MemoryInfo
+    package let hostMemory: MemoryInfo
 
     let api: API
     /// The library's default allocator for the host. It belongs to the library and may be used from any thread.
@@ -43,7 +43,7 @@ public final class ONNXRuntimeLibrary: Sendable {
     /// - Parameter search: Where to look for it.
     /// - Throws: ``ONNXRuntimeError/libraryNotFound(searched:passedOver:)`` and the cases beside it, each of which says
     ///   what to do.
-    public static func open(
+    package static func open(
         searching search: LibrarySearch = .process
     ) throws(ONNXRuntimeError) -> ONNXRuntimeLibrary {
         let found = try search.find()

@@ -6,11 +6,11 @@ import CONNXRuntime
 /// MiB of them a further session takes 52 MiB more, and less than 1 MiB with this store. Only weights given as
 /// ``SessionOptions/initializers`` are shared. ONNX Runtime guards the store with a lock of its own while a session is
 /// made, and only reads it later; each session keeps it alive.
-public final class PrepackedWeights: Sendable {
+package final class PrepackedWeights: Sendable {
     let handle: Handle
 
     /// An empty store.
-    public init(library: ONNXRuntimeLibrary) throws(ONNXRuntimeError) {
+    package init(library: ONNXRuntimeLibrary) throws(ONNXRuntimeError) {
         let table = library.api.table
         handle = try library.api.make(
             "CreatePrepackedWeightsContainer", for: "prepacked weights", release: daris_ort_release_prepacked_weights

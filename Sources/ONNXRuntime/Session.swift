@@ -15,13 +15,13 @@ import CONNXRuntime
 ///
 /// Any number of threads may run a session at once; the session itself never changes, and each run has memory of its
 /// own.
-public final class Session: Sendable {
+package final class Session: Sendable {
     /// The environment this session belongs to.
-    public let environment: Environment
+    package let environment: Environment
     /// The inputs, in the model's order, without weights.
-    public let inputs: [ValueInfo]
+    package let inputs: [ValueInfo]
     /// The outputs, in the model's order.
-    public let outputs: [ValueInfo]
+    package let outputs: [ValueInfo]
 
     let handle: Handle
     /// The model, for messages.
@@ -36,7 +36,7 @@ public final class Session: Sendable {
     ///   - prepackedWeights: A store shared with other sessions, if wanted.
     /// - Throws: ``ONNXRuntimeError/callFailed(call:code:message:subject:)`` if the model cannot be used, and
     ///   ``ONNXRuntimeError/unsupportedValue(name:subject:reason:)`` if it has inputs or outputs that are not tensors.
-    public init(
+    package init(
         environment: Environment, model: ModelSource, options: SessionOptions = SessionOptions(),
         prepackedWeights: PrepackedWeights? = nil
     ) throws(ONNXRuntimeError) {
@@ -84,7 +84,7 @@ public final class Session: Sendable {
     ///   - outputs: The outputs wanted, in order; all if not given.
     ///   - options: A way to stop the run.
     /// - Returns: The outputs, in memory of ONNX Runtime's own.
-    public func run(
+    package func run(
         inputs: [String: Tensor], outputs: [String]? = nil, options: RunOptions? = nil
     ) throws(ONNXRuntimeError) -> [Tensor] {
         let api = handle.api
@@ -109,13 +109,13 @@ public final class Session: Sendable {
     ///   - binding: A binding made for this session. Runs of the same binding wait for each other.
     ///   - options: A way to stop the run.
     @inline(never)
-    public func run(binding: IOBinding, options: RunOptions? = nil) throws(ONNXRuntimeError) {
+    package func run(binding: IOBinding, options: RunOptions? = nil) throws(ONNXRuntimeError) {
         precondition(binding.session === self, "the binding was made for another session")
         try binding.run(options: options)
     }
 
     /// Ends the profile of a session made with ``SessionOptions/profilePrefix``, and returns the path of its file.
-    public func endProfiling() throws(ONNXRuntimeError) -> String {
+    package func endProfiling() throws(ONNXRuntimeError) -> String {
         let library = environment.library
         var path: UnsafeMutablePointer<CChar>?
         try library.api.check(

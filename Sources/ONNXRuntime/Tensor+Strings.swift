@@ -8,7 +8,7 @@ extension Tensor {
     /// ```
     ///
     /// - Parameter strings: the elements in row-major order, as ``EncodedStrings`` has them.
-    public convenience init(
+    package convenience init(
         library: ONNXRuntimeLibrary, strings: [UInt8], shape: [Int]
     ) throws(ONNXRuntimeError) {
         try self.init(library: library, elementType: .string, shape: shape)
@@ -20,7 +20,7 @@ extension Tensor {
     /// - Parameter strings: as many as there are elements, in row-major order, as ``EncodedStrings`` has them.
     /// - Throws: ``ONNXRuntimeError/invalidTensor(shape:elementType:reason:)`` if they are not; nothing is replaced then.
     /// - Precondition: The elements are strings.
-    public func setStrings(_ strings: [UInt8]) throws(ONNXRuntimeError) {
+    package func setStrings(_ strings: [UInt8]) throws(ONNXRuntimeError) {
         precondition(elementType == .string, "a tensor of \(elementType) has no strings")
         guard EncodedStrings.count(strings) == elementCount else {
             throw .invalidTensor(
@@ -66,7 +66,7 @@ extension Tensor {
     /// A copy of the elements in row-major order, as ``EncodedStrings`` has them.
     ///
     /// - Precondition: The elements are strings.
-    public func encodedStrings() throws(ONNXRuntimeError) -> [UInt8] {
+    package func encodedStrings() throws(ONNXRuntimeError) -> [UInt8] {
         precondition(elementType == .string, "a tensor of \(elementType) has no strings")
         let api = handle.api
         let subject = "a tensor of shape \(shape)"

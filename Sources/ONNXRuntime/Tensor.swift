@@ -12,22 +12,22 @@ import CONNXRuntime
 /// a running session included. That is why the conformance to `Sendable` is unchecked.
 ///
 /// Strings have no fixed size and are not plain memory: see ``setStrings(_:)`` and ``encodedStrings()``.
-public final class Tensor: @unchecked Sendable {
+package final class Tensor: @unchecked Sendable {
     /// What the elements are.
-    public let elementType: ElementType
+    package let elementType: ElementType
     /// The extent of each dimension; empty for a single element.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The size of the elements in bytes; 0 for strings, which ONNX Runtime keeps apart from each other.
-    public let byteCount: Int
+    package let byteCount: Int
     /// The memory that the elements are in.
-    public let memory: MemoryInfo
+    package let memory: MemoryInfo
     /// The first element; an address of the device, not of the host, if ``memory`` is not host-accessible. That of
     /// strings is of use to ONNX Runtime only.
-    public let address: UnsafeMutableRawPointer
+    package let address: UnsafeMutableRawPointer
     let handle: Handle
 
     /// A tensor of zeros, or of empty strings, in host memory of its own.
-    public convenience init(
+    package convenience init(
         library: ONNXRuntimeLibrary, elementType: ElementType, shape: [Int]
     ) throws(ONNXRuntimeError) {
         guard elementType != .string else {
@@ -46,7 +46,7 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// A tensor in host memory of its own with these elements, in row-major order.
-    public convenience init<Element: TensorElement>(
+    package convenience init<Element: TensorElement>(
         library: ONNXRuntimeLibrary, _ elements: [Element], shape: [Int]
     ) throws(ONNXRuntimeError) {
         try self.init(library: library, elementType: Element.elementType, shape: shape)
@@ -67,7 +67,7 @@ public final class Tensor: @unchecked Sendable {
     ///   - bytes: The elements. They must stay where they are until the tensor and every binding that has it are gone.
     ///   - memory: The memory that `bytes` is in, such as ``ONNXRuntimeLibrary/hostMemory``.
     ///   - owner: Kept alive as long as the tensor, if given.
-    public convenience init(
+    package convenience init(
         elementType: ElementType, shape: [Int], over bytes: UnsafeMutableRawBufferPointer, in memory: MemoryInfo,
         keeping owner: (any AnyObject & Sendable)? = nil
     ) throws(ONNXRuntimeError) {
@@ -131,12 +131,12 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// The number of elements.
-    public var elementCount: Int { shape.reduce(1, *) }
+    package var elementCount: Int { shape.reduce(1, *) }
 
     /// Calls `body` with the elements as bytes that may be changed.
     ///
     /// - Precondition: ``memory`` is host-accessible, and the elements are no strings.
-    public func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
+    package func withUnsafeMutableBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         requirePlainMemory()
@@ -146,7 +146,7 @@ public final class Tensor: @unchecked Sendable {
     /// Calls `body` with the elements as bytes.
     ///
     /// - Precondition: ``memory`` is host-accessible, and the elements are no strings.
-    public func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
+    package func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         requirePlainMemory()
@@ -161,7 +161,7 @@ public final class Tensor: @unchecked Sendable {
     /// A copy of the elements, in row-major order.
     ///
     /// - Precondition: The elements are of type `Element`, and ``memory`` is host-accessible.
-    public func elements<Element: TensorElement>(as type: Element.Type = Element.self) -> [Element] {
+    package func elements<Element: TensorElement>(as type: Element.Type = Element.self) -> [Element] {
         precondition(
             Element.elementType == elementType, "a tensor of \(elementType) has no elements of \(Element.self)")
         return withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }

@@ -1,9 +1,9 @@
 import CONNXRuntime
 
 /// The element type and the dimensions of a tensor, as a model declares them or as a value has them.
-public struct TensorType: Hashable, Sendable {
+package struct TensorType: Hashable, Sendable {
     /// One dimension of a tensor.
-    public enum Dimension: Hashable, Sendable {
+    package enum Dimension: Hashable, Sendable {
         /// Always of this extent.
         case fixed(Int)
         /// Of an extent that has a name, such as `batch`, and is the same wherever the name appears.
@@ -18,18 +18,18 @@ public struct TensorType: Hashable, Sendable {
     }
 
     /// What the elements are.
-    public let elementType: ElementType
+    package let elementType: ElementType
     /// The dimensions; empty for a single element.
-    public let dimensions: [Dimension]
+    package let dimensions: [Dimension]
 
     /// The extents, or `nil` if one is not fixed.
-    public var shape: [Int]? {
+    package var shape: [Int]? {
         let extents = dimensions.map(\.extent)
         return extents.contains(-1) ? nil : extents
     }
 
     /// A type with these parts.
-    public init(elementType: ElementType, dimensions: [Dimension]) {
+    package init(elementType: ElementType, dimensions: [Dimension]) {
         self.elementType = elementType
         self.dimensions = dimensions
     }

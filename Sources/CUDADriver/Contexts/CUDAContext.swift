@@ -3,15 +3,15 @@ import CCUDADriver
 /// The primary context of a device: the one that libraries of the CUDA runtime, such as ONNX Runtime, work in too.
 ///
 /// It is retained once by this value and released once, after everything that lives in it.
-public final class CUDAContext: Sendable {
+package final class CUDAContext: Sendable {
     /// The driver.
-    public let library: CUDALibrary
+    package let library: CUDALibrary
     /// What is fixed about the device.
-    public let device: CUDADeviceFacts
+    package let device: CUDADeviceFacts
     /// The priorities that a stream can have; lower numbers go first.
     ///
     /// From the highest priority (the least number) to the lowest.
-    public let streamPriorityRange: ClosedRange<Int>
+    package let streamPriorityRange: ClosedRange<Int>
 
     /// The driver's handle of the device.
     let deviceHandle: DarisCudaDevice
@@ -20,7 +20,7 @@ public final class CUDAContext: Sendable {
     /// Retains the primary context of a device and makes it current on the calling thread.
     ///
     /// - Parameter device: The device's number, as the driver counts.
-    public init(library: CUDALibrary, device index: Int = 0) throws(CUDAError) {
+    package init(library: CUDALibrary, device index: Int = 0) throws(CUDAError) {
         let device = try library.facts(ofDevice: index)
         let deviceHandle = try library.handle(ofDevice: index)
         let primary = try PrimaryContext(library: library, device: deviceHandle)
@@ -42,7 +42,7 @@ public final class CUDAContext: Sendable {
     var pointer: OpaquePointer { primary.pointer }
 
     /// Makes the context current on the calling thread, which a thread does before its first call on the hot path.
-    public func makeCurrent() throws(CUDAError) {
+    package func makeCurrent() throws(CUDAError) {
         try library.check(
             library.functions.set_current(primary.pointer), "cuCtxSetCurrent", "making a GPU's context current")
     }
@@ -51,7 +51,7 @@ public final class CUDAContext: Sendable {
     func makeCurrentToRelease() { _ = library.functions.set_current(primary.pointer) }
 
     /// The memory of the device that no process uses, and all of it, in bytes.
-    public func freeMemory() throws(CUDAError) -> (free: Int, total: Int) {
+    package func freeMemory() throws(CUDAError) -> (free: Int, total: Int) {
         try makeCurrent()
         var free = 0
         var total = 0
@@ -61,7 +61,7 @@ public final class CUDAContext: Sendable {
     }
 
     /// Waits until all work of the context, on every stream, is done.
-    public func synchronize() throws(CUDAError) {
+    package func synchronize() throws(CUDAError) {
         try makeCurrent()
         try library.check(library.functions.synchronize_context(), "cuCtxSynchronize", "waiting for the GPU")
     }

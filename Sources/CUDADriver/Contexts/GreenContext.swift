@@ -3,11 +3,11 @@ import CCUDADriver
 /// A part of a device: work on the streams made in it stays on its SMs, whatever library puts it there.
 ///
 /// Green contexts may overlap: that is how a device is oversubscribed with a known map of SMs.
-public final class GreenContext: Sendable {
+package final class GreenContext: Sendable {
     /// The primary context of the device, which stays current while work is put on the streams of this one.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// The number of SMs, as the driver says it is.
-    public let multiprocessorCount: Int
+    package let multiprocessorCount: Int
 
     private let handle: CUDAHandle
 
@@ -18,7 +18,7 @@ public final class GreenContext: Sendable {
     ///
     /// - Parameter groups: Groups of one split, at least one, each once.
     /// - Throws: ``CUDAError``; of kind ``CUDAError/Kind/featureMissing`` on a driver without green contexts.
-    public init(context: CUDAContext, groups: [SMResource]) throws(CUDAError) {
+    package init(context: CUDAContext, groups: [SMResource]) throws(CUDAError) {
         precondition(!groups.isEmpty, "a green context needs SMs")
         let library = context.library
         let functions = library.functions

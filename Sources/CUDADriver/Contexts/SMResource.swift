@@ -1,15 +1,15 @@
 import CCUDADriver
 
 /// A set of a device's streaming multiprocessors (SMs) that a green context can be made of.
-public struct SMResource: Sendable {
+package struct SMResource: Sendable {
     /// The number of SMs in the set.
-    public let multiprocessorCount: Int
+    package let multiprocessorCount: Int
     /// The least SMs that a part may have: as the driver tells from CUDA 13.0, by rule of the compute capability before.
-    public let leastPartition: Int
+    package let leastPartition: Int
     /// The number that SMs are parted in multiples of; told or ruled likewise.
-    public let alignment: Int
+    package let alignment: Int
     /// Whether ``leastPartition`` and ``alignment`` are what the driver told.
-    public let isGranularityTold: Bool
+    package let isGranularityTold: Bool
 
     let context: CUDAContext
     let raw: DarisCudaResource
@@ -17,7 +17,7 @@ public struct SMResource: Sendable {
     /// All SMs of the device of `context`.
     ///
     /// - Throws: ``CUDAError`` of kind ``CUDAError/Kind/featureMissing`` on a driver without green contexts.
-    public init(of context: CUDAContext) throws(CUDAError) {
+    package init(of context: CUDAContext) throws(CUDAError) {
         let library = context.library
         try library.require(.greenContexts)
         try context.makeCurrent()
@@ -61,7 +61,7 @@ public struct SMResource: Sendable {
     ///   - ignoringCoscheduling: Whether SMs need not be neighbours that can share a cluster of thread blocks. It allows
     ///     smaller groups, and costs large clusters (compute capability 9.0 and later).
     /// - Returns: The groups, none if the set is too small for one, and the SMs left over, if any.
-    public func split(
+    package func split(
         intoGroupsOf least: Int, ignoringCoscheduling: Bool = false
     ) throws(CUDAError) -> (groups: [SMResource], rest: SMResource?) {
         precondition(least >= 1, "a group has at least one SM")

@@ -2,11 +2,11 @@ import CCUDADriver
 import Synchronization
 
 /// Captured work: copies, kernels and host functions, and which waits for which.
-public final class CUDAGraph: Sendable {
+package final class CUDAGraph: Sendable {
     /// The context of the work.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// The number of pieces of work.
-    public let nodeCount: Int
+    package let nodeCount: Int
 
     let handle: CUDAHandle
     let hostFunctions: [HostFunction]
@@ -22,7 +22,7 @@ public final class CUDAGraph: Sendable {
     }
 
     /// How many pieces are calls of the host.
-    public var hostFunctionCount: Int { calls.withLock { $0.count } }
+    package var hostFunctionCount: Int { calls.withLock { $0.count } }
 
     init(_ handle: consuming CUDAHandle, hostFunctions: [HostFunction]) throws(CUDAError) {
         let context = handle.context
@@ -54,7 +54,7 @@ public final class CUDAGraph: Sendable {
     /// with their kernels' priorities have it. Drivers before CUDA 11.7 do not know it.
     ///
     /// - Returns: whether the driver took it.
-    public func setKernelPriority(_ priority: Int) -> Bool {
+    package func setKernelPriority(_ priority: Int) -> Bool {
         guard let set = context.library.functions.set_kernel_node_attribute else { return false }
         var value = DarisCudaKernelAttribute()
         value.priority = Int32(clamping: priority)
@@ -67,7 +67,7 @@ public final class CUDAGraph: Sendable {
     /// - Parameter kernel: whether one kernel that follows the library's work, at the very end, may wait for them; it then
     ///   waits for what they waited for.
     /// - Throws: ``CUDAError`` if the driver does not let go of a node, as in graphs that allocate memory.
-    public func dropFinalHostFunctions(before kernel: Bool = false) throws(CUDAError) {
+    package func dropFinalHostFunctions(before kernel: Bool = false) throws(CUDAError) {
         let functions = context.library.functions
         guard functions.graph_node_dependents != nil, functions.graph_node_dependencies != nil,
             functions.add_graph_dependencies != nil, functions.destroy_graph_node != nil
@@ -134,7 +134,7 @@ public final class CUDAGraph: Sendable {
     ///
     /// - Parameter usingKernelPriorities: whether kernels go by what ``setKernelPriority(_:)`` gave them, not by the
     ///   priority of the stream that they are launched on.
-    public func instantiate(usingKernelPriorities: Bool = false) throws(CUDAError) -> ExecutableGraph {
+    package func instantiate(usingKernelPriorities: Bool = false) throws(CUDAError) -> ExecutableGraph {
         try ExecutableGraph(self, flags: usingKernelPriorities ? UInt64(DARIS_CUDA_USE_NODE_PRIORITY) : 0)
     }
 }

@@ -10,7 +10,7 @@ extension CUDAStream {
     /// - Throws: What `body` throws, after the capture has ended and everything captured is released; ``CUDAError`` if
     ///   the driver fails or something was called that cannot be captured
     ///   (``CUDAError/isCaptureFailure``).
-    public func capture(_ body: () throws -> Void) throws -> CUDAGraph {
+    package func capture(_ body: () throws -> Void) throws -> CUDAGraph {
         let library = context.library
         try library.require(.graphs)
         try context.makeCurrent()

@@ -3,9 +3,9 @@ import CCUDADriver
 /// Captured work, ready to be launched as a whole, as often as wanted.
 ///
 /// Launches of one executable graph do not overlap: a later one waits for an earlier one, whatever their streams.
-public final class ExecutableGraph: Sendable {
+package final class ExecutableGraph: Sendable {
     /// The context of the work.
-    public let context: CUDAContext
+    package let context: CUDAContext
 
     private let handle: CUDAHandle
     private let hostFunctions: [HostFunction]
@@ -27,7 +27,7 @@ public final class ExecutableGraph: Sendable {
     }
 
     /// Puts all of the work on a stream.
-    public func launch(on stream: CUDAStream) throws(CUDAError) {
+    package func launch(on stream: CUDAStream) throws(CUDAError) {
         try context.library.check(
             context.library.functions.launch_graph(handle.pointer, stream.handle.pointer), "cuGraphLaunch",
             "launching a graph")

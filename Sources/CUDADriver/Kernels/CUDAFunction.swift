@@ -1,18 +1,18 @@
 import CCUDADriver
 
 /// A kernel, which keeps its module loaded.
-public final class CUDAFunction: Sendable {
+package final class CUDAFunction: Sendable {
     /// The size of a grid or of a block, each at least 1.
-    public struct Size: Hashable, Sendable {
+    package struct Size: Hashable, Sendable {
         /// The size along x.
-        public var x: Int
+        package var x: Int
         /// The size along y.
-        public var y: Int
+        package var y: Int
         /// The size along z.
-        public var z: Int
+        package var z: Int
 
         /// A size along three axes.
-        public init(_ x: Int, _ y: Int = 1, _ z: Int = 1) {
+        package init(_ x: Int, _ y: Int = 1, _ z: Int = 1) {
             self.x = x
             self.y = y
             self.z = z
@@ -33,7 +33,7 @@ public final class CUDAFunction: Sendable {
     ///   - grid: The number of blocks.
     ///   - block: The number of threads in each block.
     ///   - arguments: The kernel's parameters, all of 64 bits: addresses and integers.
-    public func launch(
+    package func launch(
         grid: Size, block: Size, arguments: [UInt64], on stream: CUDAStream
     ) throws(CUDAError) {
         let library = module.context.library

@@ -1,9 +1,9 @@
 import CCUDADriver
 
 /// Kernels in PTX, compiled by the driver for the device at hand.
-public final class CUDAModule: Sendable {
+package final class CUDAModule: Sendable {
     /// The context of the kernels.
-    public let context: CUDAContext
+    package let context: CUDAContext
 
     let handle: CUDAHandle
 
@@ -16,7 +16,7 @@ public final class CUDAModule: Sendable {
     /// Compiles kernels.
     ///
     /// - Throws: ``CUDAError``, whose text holds what the compiler said.
-    public init(context: CUDAContext, ptx: String) throws(CUDAError) {
+    package init(context: CUDAContext, ptx: String) throws(CUDAError) {
         try context.makeCurrent()
         let library = context.library
         let capacity = 8192
@@ -46,7 +46,7 @@ public final class CUDAModule: Sendable {
     }
 
     /// A kernel by its name.
-    public func function(_ name: String) throws(CUDAError) -> CUDAFunction {
+    package func function(_ name: String) throws(CUDAError) -> CUDAFunction {
         try context.makeCurrent()
         var pointer: OpaquePointer?
         let result = name.withCString { context.library.functions.module_function(&pointer, handle.pointer, $0) }

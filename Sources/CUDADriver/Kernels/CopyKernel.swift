@@ -10,7 +10,7 @@
 /// try table.upload(1, on: stream)
 /// try kernel.launch(table, 0..<1, largest: 4096, on: stream)
 /// ```
-public final class CopyKernel: Sendable {
+package final class CopyKernel: Sendable {
     static let kernelName = "daris_copy"
     /// Threads of a block.
     static let threads = 512
@@ -88,7 +88,7 @@ public final class CopyKernel: Sendable {
     private let kernel: CUDAFunction
 
     /// Compiles the kernel.
-    public init(context: CUDAContext) throws(CUDAError) {
+    package init(context: CUDAContext) throws(CUDAError) {
         let module = try CUDAModule(
             context: context, ptx: Self.ptx(computeCapability: context.device.computeCapability))
         kernel = try module.function(Self.kernelName)
@@ -105,7 +105,7 @@ public final class CopyKernel: Sendable {
     /// - Parameters:
     ///   - entries: at least one.
     ///   - largest: the bytes of the largest copy, by which the work is parted.
-    public func launch(
+    package func launch(
         _ table: CopyTable, _ entries: Range<Int>, largest: Int, on stream: CUDAStream
     ) throws(CUDAError) {
         precondition(!entries.isEmpty && entries.upperBound <= table.capacity, "a launch has entries of its table")
@@ -120,18 +120,18 @@ public final class CopyKernel: Sendable {
 ///
 /// The kernel reads the table in the device's memory. It could read the host's, but then thousands of threads ask across
 /// the bus for the same few bytes, one after another: on an H200 that took 2 ms a launch.
-public final class CopyTable: Sendable {
+package final class CopyTable: Sendable {
     /// One piece of memory.
-    public struct Entry {
+    package struct Entry {
         /// Where it is read: memory of the device, or pinned memory of the host.
-        public var source: UnsafeRawPointer
+        package var source: UnsafeRawPointer
         /// Where it goes, likewise.
-        public var target: UnsafeMutableRawPointer
+        package var target: UnsafeMutableRawPointer
         /// Its size.
-        public var byteCount: Int
+        package var byteCount: Int
 
         /// A piece of memory.
-        public init(source: UnsafeRawPointer, target: UnsafeMutableRawPointer, byteCount: Int) {
+        package init(source: UnsafeRawPointer, target: UnsafeMutableRawPointer, byteCount: Int) {
             self.source = source
             self.target = target
             self.byteCount = byteCount
@@ -142,12 +142,12 @@ public final class CopyTable: Sendable {
     static let stride = 32
 
     /// How many entries there are.
-    public let capacity: Int
+    package let capacity: Int
     private let host: PinnedMemory
     let device: DeviceMemory
 
     /// A table of at least one entry, whose content is undefined at first.
-    public init(context: CUDAContext, capacity: Int) throws(CUDAError) {
+    package init(context: CUDAContext, capacity: Int) throws(CUDAError) {
         precondition(capacity >= 1, "a table has at least one entry")
         self.capacity = capacity
         host = try PinnedMemory(context: context, byteCount: capacity * Self.stride)
@@ -156,12 +156,12 @@ public final class CopyTable: Sendable {
 
     /// Has a stream take over the first entries for the launches that follow on it. A captured upload takes over what the
     /// entries say whenever its graph is launched.
-    public func upload(_ count: Int, on stream: CUDAStream) throws(CUDAError) {
+    package func upload(_ count: Int, on stream: CUDAStream) throws(CUDAError) {
         try stream.copy(from: host, to: device, byteCount: count * Self.stride)
     }
 
     /// Sets an entry.
-    public func set(_ index: Int, to entry: Entry) {
+    package func set(_ index: Int, to entry: Entry) {
         precondition((0..<capacity).contains(index), "an entry is in its table")
         let row = host.address + index * Self.stride
         row.storeBytes(of: UInt64(UInt(bitPattern: entry.source)), as: UInt64.self)

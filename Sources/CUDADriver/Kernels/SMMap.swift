@@ -4,7 +4,7 @@
 /// let map = try SMMap(context: context)
 /// let multiprocessors = try map.multiprocessors(of: stream)
 /// ```
-public final class SMMap: Sendable {
+package final class SMMap: Sendable {
     /// Each block notes the number of its SM, after so many cycles that every SM of the stream gets blocks.
     static func ptx(computeCapability: CUDAVersion) -> String {
         CUDAModule.header(computeCapability: computeCapability) + """
@@ -50,14 +50,14 @@ public final class SMMap: Sendable {
     static let threads = 1_024
 
     /// The context of the kernel.
-    public let context: CUDAContext
+    package let context: CUDAContext
 
     private let kernel: CUDAFunction
     private let seen: DeviceMemory
     private let numbers: PinnedMemory
 
     /// Compiles the kernel and allocates what it writes.
-    public init(context: CUDAContext) throws(CUDAError) {
+    package init(context: CUDAContext) throws(CUDAError) {
         let module = try CUDAModule(
             context: context, ptx: Self.ptx(computeCapability: context.device.computeCapability))
         kernel = try module.function(Self.kernelName)
@@ -69,7 +69,7 @@ public final class SMMap: Sendable {
 
     /// The numbers of the SMs on which work of `stream` runs, ascending. Takes a few milliseconds, in which the stream
     /// should have its SMs to itself. One thread at a time may ask.
-    public func multiprocessors(of stream: CUDAStream) throws(CUDAError) -> [Int] {
+    package func multiprocessors(of stream: CUDAStream) throws(CUDAError) -> [Int] {
         try context.makeCurrent()
         try stream.fill(seen, with: 0xff)
         try kernel.launch(

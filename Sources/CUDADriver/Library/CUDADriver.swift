@@ -10,12 +10,12 @@ import CCUDADriver
 /// ```
 ///
 /// Nothing of CUDA is loaded or started before the first call.
-public enum CUDADriver {
+package enum CUDADriver {
     /// Opens and starts the driver, and says which devices there are.
     ///
     /// - Parameter library: The driver's library, a path or a name that the system's loader knows; if not given, as
     ///   ``CUDALibrary/open(path:maxConnections:patience:)`` finds it.
-    public static func probe(library: String? = nil) -> CUDAProbe {
+    package static func probe(library: String? = nil) -> CUDAProbe {
         do throws(CUDAError) {
             let driver = try CUDALibrary.open(path: library)
             guard driver.deviceCount > 0 else {

@@ -1,9 +1,9 @@
 import CCUDADriver
 
 /// Why the CUDA driver could not be opened or did not do what it was asked.
-public struct CUDAError: Error, Hashable, Sendable {
+package struct CUDAError: Error, Hashable, Sendable {
     /// What kind of failure it is.
-    public enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// The driver's library is not there, or it is not a driver that can be used.
         case driverUnusable
         /// The driver is too old for something that was asked.
@@ -13,22 +13,22 @@ public struct CUDAError: Error, Hashable, Sendable {
     }
 
     /// What kind of failure it is.
-    public var kind: Kind
+    package var kind: Kind
     /// The call that failed, by the driver's name for it; the library's path if it could not be opened.
-    public var call: String
+    package var call: String
     /// CUDA's number for the failure; 0 if no call of the driver failed.
-    public var number: Int
+    package var number: Int
     /// CUDA's name for the failure, such as `CUDA_ERROR_OUT_OF_MEMORY`; empty if there is none.
-    public var name: String
+    package var name: String
     /// What CUDA, or the system, says of it; without a full stop.
-    public var text: String
+    package var text: String
     /// What was being done, such as "allocating 1024 bytes on the GPU".
-    public var purpose: String
+    package var purpose: String
     /// What would help, if that is known.
-    public var advice: String?
+    package var advice: String?
 
     /// An error with these parts.
-    public init(
+    package init(
         kind: Kind, call: String, number: Int, name: String, text: String, purpose: String, advice: String? = nil
     ) {
         self.kind = kind
@@ -41,13 +41,13 @@ public struct CUDAError: Error, Hashable, Sendable {
     }
 
     /// Whether the device's memory was exhausted.
-    public var isOutOfMemory: Bool { kind == .callFailed && number == DARIS_CUDA_OUT_OF_MEMORY }
+    package var isOutOfMemory: Bool { kind == .callFailed && number == DARIS_CUDA_OUT_OF_MEMORY }
     /// Whether the context is of no use any more: every later call fails the same way, whoever makes it, until the process
     /// is started anew.
     ///
     /// Failures that CUDA calls its own or the caller's (such as `CUDA_ERROR_UNKNOWN`, and a launch that asks for too much)
     /// are none of these: the next call may succeed.
-    public var losesContext: Bool {
+    package var losesContext: Bool {
         guard kind == .callFailed else { return false }
         return switch number {
         case DARIS_CUDA_ECC_UNCORRECTABLE, DARIS_CUDA_NVLINK_UNCORRECTABLE, DARIS_CUDA_CONTAINED,
@@ -59,12 +59,12 @@ public struct CUDAError: Error, Hashable, Sendable {
         }
     }
     /// Whether something that cannot be captured was done inside a capture.
-    public var isCaptureFailure: Bool { kind == .callFailed && (900...908).contains(number) }
+    package var isCaptureFailure: Bool { kind == .callFailed && (900...908).contains(number) }
 }
 
 extension CUDAError: CustomStringConvertible {
     /// A sentence that says what went wrong and, where it is known, what would help.
-    public var description: String {
+    package var description: String {
         let what =
             switch kind {
             case .driverUnusable: "the CUDA driver's library cannot be used: \(text)"

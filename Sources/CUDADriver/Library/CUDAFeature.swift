@@ -1,12 +1,12 @@
 /// Something that not every driver can do.
-public enum CUDAFeature: Hashable, Sendable, CaseIterable {
+package enum CUDAFeature: Hashable, Sendable, CaseIterable {
     /// Work captured once and launched as a whole.
     case graphs
     /// Contexts with SMs of their own inside one process.
     case greenContexts
 
     /// The first version of CUDA whose drivers have it.
-    public var neededVersion: CUDAVersion {
+    package var neededVersion: CUDAVersion {
         switch self {
         case .graphs: CUDAVersion(major: 11, minor: 4)
         case .greenContexts: CUDAVersion(major: 12, minor: 4)
@@ -14,7 +14,7 @@ public enum CUDAFeature: Hashable, Sendable, CaseIterable {
     }
 
     /// The first driver that has it.
-    public var neededDriver: String {
+    package var neededDriver: String {
         switch self {
         case .graphs: "470"
         case .greenContexts: "550"

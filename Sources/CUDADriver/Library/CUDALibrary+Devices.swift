@@ -4,7 +4,7 @@ extension CUDALibrary {
     /// What is fixed about a device.
     ///
     /// - Parameter index: The device's number, as the driver counts.
-    public func facts(ofDevice index: Int) throws(CUDAError) -> CUDADeviceFacts {
+    package func facts(ofDevice index: Int) throws(CUDAError) -> CUDADeviceFacts {
         let purpose: StaticString = "reading what a GPU is"
         let device = try handle(ofDevice: index)
         var name = [CChar](repeating: 0, count: 256)

@@ -13,13 +13,13 @@ import CCUDADriver
 /// Calls that create or measure make their context current on the calling thread by themselves. Those of the hot path
 /// (copies, event records and queries, launches) do not, and allocate nothing unless they fail: a thread makes the
 /// context current once, with ``CUDAContext/makeCurrent()``, before its first.
-public final class CUDALibrary: Sendable {
+package final class CUDALibrary: Sendable {
     /// The path or name that the library was opened by.
-    public let path: String
+    package let path: String
     /// The version of CUDA that the driver knows.
-    public let version: CUDAVersion
+    package let version: CUDAVersion
     /// The number of devices that the process may see; may be 0.
-    public let deviceCount: Int
+    package let deviceCount: Int
 
     /// How long to ask again where an MPS server is not ready to take this process.
     let patience: Duration
@@ -28,7 +28,7 @@ public final class CUDALibrary: Sendable {
     let functions: DarisCuda
 
     /// The variable that names another driver than the system's.
-    public static let pathVariable = "DARIS_CUDA_DRIVER"
+    package static let pathVariable = "DARIS_CUDA_DRIVER"
 
     /// Opens and starts the driver.
     ///
@@ -42,7 +42,7 @@ public final class CUDALibrary: Sendable {
     ///     this process: it takes none while it starts, nor after a fault until all its clients have ended.
     /// - Throws: ``CUDAError`` of kind ``CUDAError/Kind/driverUnusable`` if there is no driver or it is too old, and of
     ///   kind ``CUDAError/Kind/callFailed`` if it does not start. A driver without a device is no error.
-    public static func open(
+    package static func open(
         path: String? = nil, maxConnections: Int? = nil, patience: Duration = .zero
     ) throws(CUDAError) -> CUDALibrary {
         if let maxConnections {
@@ -109,7 +109,7 @@ public final class CUDALibrary: Sendable {
     }
 
     /// Whether the driver can do something.
-    public func supports(_ feature: CUDAFeature) -> Bool {
+    package func supports(_ feature: CUDAFeature) -> Bool {
         switch feature {
         case .graphs:
             functions.begin_capture != nil && functions.end_capture != nil && functions.graph_nodes != nil
@@ -126,7 +126,7 @@ public final class CUDALibrary: Sendable {
     }
 
     /// Throws, with the version needed and the one there, if the driver cannot do something.
-    public func require(_ feature: CUDAFeature) throws(CUDAError) {
+    package func require(_ feature: CUDAFeature) throws(CUDAError) {
         guard !supports(feature) else { return }
         throw CUDAError(
             kind: .featureMissing, call: "", number: 0, name: "",

@@ -1,12 +1,12 @@
 /// A version of CUDA, or the compute capability of a device.
-public struct CUDAVersion: Hashable, Comparable, CustomStringConvertible, Sendable {
+package struct CUDAVersion: Hashable, Comparable, CustomStringConvertible, Sendable {
     /// The part before the point.
-    public let major: Int
+    package let major: Int
     /// The part behind the point.
-    public let minor: Int
+    package let minor: Int
 
     /// The version `major.minor`.
-    public init(major: Int, minor: Int) {
+    package init(major: Int, minor: Int) {
         self.major = major
         self.minor = minor
     }
@@ -17,8 +17,8 @@ public struct CUDAVersion: Hashable, Comparable, CustomStringConvertible, Sendab
     }
 
     /// Whether `a` is earlier than `b`.
-    public static func < (a: CUDAVersion, b: CUDAVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
+    package static func < (a: CUDAVersion, b: CUDAVersion) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
 
     /// The version as `major.minor`.
-    public var description: String { "\(major).\(minor)" }
+    package var description: String { "\(major).\(minor)" }
 }

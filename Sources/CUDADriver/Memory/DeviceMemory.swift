@@ -3,16 +3,16 @@ import CCUDADriver
 /// A piece of a device's memory, aligned to at least 256 bytes; its content is undefined at first.
 ///
 /// It is freed when this value is dropped, for which the driver waits for all work of the device.
-public final class DeviceMemory: Sendable {
+package final class DeviceMemory: Sendable {
     /// The context of the memory.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// The size in bytes.
-    public let byteCount: Int
+    package let byteCount: Int
     /// The address on the device, at which the host cannot read.
-    public nonisolated(unsafe) let address: UnsafeMutableRawPointer
+    package nonisolated(unsafe) let address: UnsafeMutableRawPointer
 
     /// Allocates memory of at least one byte.
-    public init(context: CUDAContext, byteCount: Int) throws(CUDAError) {
+    package init(context: CUDAContext, byteCount: Int) throws(CUDAError) {
         precondition(byteCount >= 1, "memory has at least one byte")
         try context.makeCurrent()
         var address: DarisCudaAddress = 0

@@ -2,16 +2,16 @@ import CCUDADriver
 
 /// A piece of the host's memory that stays in place, so that a device copies to and from it by itself; its content is
 /// undefined at first.
-public final class PinnedMemory: Sendable {
+package final class PinnedMemory: Sendable {
     /// The context of the memory.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// The size in bytes.
-    public let byteCount: Int
+    package let byteCount: Int
     /// The address on the host.
-    public nonisolated(unsafe) let address: UnsafeMutableRawPointer
+    package nonisolated(unsafe) let address: UnsafeMutableRawPointer
 
     /// Allocates memory of at least one byte.
-    public init(context: CUDAContext, byteCount: Int) throws(CUDAError) {
+    package init(context: CUDAContext, byteCount: Int) throws(CUDAError) {
         precondition(byteCount >= 1, "memory has at least one byte")
         try context.makeCurrent()
         var pointer: UnsafeMutableRawPointer?
@@ -27,7 +27,7 @@ public final class PinnedMemory: Sendable {
     }
 
     /// The bytes, for the host to read and write while no work of the device uses them.
-    public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: address, count: byteCount) }
+    package var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: address, count: byteCount) }
 
     deinit {
         context.makeCurrentToRelease()

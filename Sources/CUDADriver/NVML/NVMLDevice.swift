@@ -1,7 +1,7 @@
 import CCUDADriver
 
 /// A device as NVML sees it.
-public final class NVMLDevice: Sendable {
+package final class NVMLDevice: Sendable {
     private nonisolated(unsafe) let pointer: OpaquePointer
     private let library: NVMLLibrary
 
@@ -11,7 +11,7 @@ public final class NVMLDevice: Sendable {
     }
 
     /// The figures of this moment. What the device does not tell is `nil`.
-    public func readings() -> NVMLReadings {
+    package func readings() -> NVMLReadings {
         let functions = library.functions
         var readings = NVMLReadings()
         var name = [CChar](repeating: 0, count: 96)
@@ -35,7 +35,7 @@ public final class NVMLDevice: Sendable {
     }
 
     /// The energy that the device has used since the driver was loaded, in joules, or `nil` where it does not count it.
-    public func joules() -> Double? {
+    package func joules() -> Double? {
         var millijoules: UInt64 = 0
         guard library.functions.millijoules?(pointer, &millijoules) == 0 else { return nil }
         return Double(millijoules) / 1_000

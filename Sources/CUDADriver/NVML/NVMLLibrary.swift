@@ -9,20 +9,20 @@ import CCUDADriver
 /// ```
 ///
 /// The library stays in memory until the process ends.
-public final class NVMLLibrary: Sendable {
+package final class NVMLLibrary: Sendable {
     /// The driver's version, such as `550.54.15`, or `nil` if NVML does not say.
-    public let driverVersion: String?
+    package let driverVersion: String?
 
     let functions: DarisNvml
 
     /// The variable that names another library than the system's.
-    public static let pathVariable = "DARIS_NVML"
+    package static let pathVariable = "DARIS_NVML"
 
     /// Opens and starts NVML.
     ///
     /// - Parameter path: The library, a path or a name that the system's loader knows. If not given, what `DARIS_NVML`
     ///   names, else `libnvidia-ml.so.1`.
-    public static func open(path: String? = nil) throws(NVMLError) -> NVMLLibrary {
+    package static func open(path: String? = nil) throws(NVMLError) -> NVMLLibrary {
         let named = daris_cuda_environment(pathVariable).map { String(cString: $0) }
         return try NVMLLibrary(path: path ?? named ?? "libnvidia-ml.so.1")
     }
@@ -44,7 +44,7 @@ public final class NVMLLibrary: Sendable {
     deinit { _ = functions.shutdown() }
 
     /// A device by its place on the PCI bus: CUDA may count devices otherwise than NVML does.
-    public func device(busID: String) throws(NVMLError) -> NVMLDevice {
+    package func device(busID: String) throws(NVMLError) -> NVMLDevice {
         var pointer: OpaquePointer?
         let result = busID.withCString { functions.device($0, &pointer) }
         guard result == 0, let pointer else {

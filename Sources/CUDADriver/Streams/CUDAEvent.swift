@@ -1,16 +1,16 @@
 import CCUDADriver
 
 /// A point in a stream's work that can be asked for, waited for and, with timing, measured from.
-public final class CUDAEvent: Sendable {
+package final class CUDAEvent: Sendable {
     /// The context of the event.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// Whether times can be measured with it. An event without is cheaper.
-    public let hasTiming: Bool
+    package let hasTiming: Bool
 
     let handle: CUDAHandle
 
     /// An event that was not recorded yet.
-    public init(context: CUDAContext, timing: Bool = true) throws(CUDAError) {
+    package init(context: CUDAContext, timing: Bool = true) throws(CUDAError) {
         try context.makeCurrent()
         let functions = context.library.functions
         let flags = timing ? 0 : UInt32(DARIS_CUDA_EVENT_DISABLE_TIMING)
@@ -22,14 +22,14 @@ public final class CUDAEvent: Sendable {
     }
 
     /// Records the work put on the stream so far. What was recorded before is forgotten.
-    public func record(on stream: CUDAStream) throws(CUDAError) {
+    package func record(on stream: CUDAStream) throws(CUDAError) {
         try context.library.check(
             context.library.functions.record_event(handle.pointer, stream.handle.pointer), "cuEventRecord",
             "recording an event")
     }
 
     /// Whether the recorded work is done; `true` for an event that was never recorded.
-    public var isDone: Bool {
+    package var isDone: Bool {
         get throws(CUDAError) {
             let library = context.library
             let result = library.functions.query_event(handle.pointer)
@@ -40,7 +40,7 @@ public final class CUDAEvent: Sendable {
     }
 
     /// Waits until the recorded work is done.
-    public func synchronize() throws(CUDAError) {
+    package func synchronize() throws(CUDAError) {
         try context.library.check(
             context.library.functions.synchronize_event(handle.pointer), "cuEventSynchronize", "waiting for an event")
     }
@@ -48,7 +48,7 @@ public final class CUDAEvent: Sendable {
     /// The seconds of the device between the recorded work of `start` and that of this event.
     ///
     /// Both need timing, and both must be done. The resolution is about half a microsecond.
-    public func seconds(since start: CUDAEvent) throws(CUDAError) -> Double {
+    package func seconds(since start: CUDAEvent) throws(CUDAError) -> Double {
         precondition(hasTiming && start.hasTiming, "times are measured between events with timing")
         var milliseconds: Float = 0
         try context.library.check(

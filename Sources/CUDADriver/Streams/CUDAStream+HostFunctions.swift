@@ -6,7 +6,7 @@ extension CUDAStream {
     /// The function runs on a thread of the driver's. It must not call CUDA, drop objects of CUDA, nor wait for anything
     /// that a stream does. It is not called if the context is lost before. In a capture it becomes part of the graph and
     /// is called at each launch.
-    public func launchHostFunction(_ body: @escaping @Sendable () -> Void) throws(CUDAError) {
+    package func launchHostFunction(_ body: @escaping @Sendable () -> Void) throws(CUDAError) {
         let function = HostFunction(body)
         let isCaptured = captured.withLock { functions in
             functions?.append(function)

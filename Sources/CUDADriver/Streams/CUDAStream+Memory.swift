@@ -4,7 +4,7 @@ import CCUDADriver
 /// if the host's memory is pinned.
 extension CUDAStream {
     /// Copies from the host's memory to the device's.
-    public func copy(
+    package func copy(
         fromHost source: UnsafeRawPointer, toDevice destination: UnsafeMutableRawPointer, byteCount: Int
     ) throws(CUDAError) {
         try context.library.check(
@@ -13,7 +13,7 @@ extension CUDAStream {
     }
 
     /// Copies from the device's memory to the host's.
-    public func copy(
+    package func copy(
         fromDevice source: UnsafeRawPointer, toHost destination: UnsafeMutableRawPointer, byteCount: Int
     ) throws(CUDAError) {
         try context.library.check(
@@ -22,7 +22,7 @@ extension CUDAStream {
     }
 
     /// Copies within the device's memory.
-    public func copy(
+    package func copy(
         fromDevice source: UnsafeRawPointer, toDevice destination: UnsafeMutableRawPointer, byteCount: Int
     ) throws(CUDAError) {
         try context.library.check(
@@ -31,7 +31,7 @@ extension CUDAStream {
     }
 
     /// Sets bytes of the device's memory to one value.
-    public func fill(
+    package func fill(
         device destination: UnsafeMutableRawPointer, with value: UInt8 = 0, byteCount: Int
     ) throws(CUDAError) {
         try context.library.check(
@@ -40,7 +40,7 @@ extension CUDAStream {
     }
 
     /// Copies the first `byteCount` bytes, all that `source` has if not given.
-    public func copy(
+    package func copy(
         from source: PinnedMemory, to destination: DeviceMemory, byteCount: Int? = nil
     ) throws(CUDAError) {
         let count = checked(byteCount, source.byteCount, destination.byteCount)
@@ -48,7 +48,7 @@ extension CUDAStream {
     }
 
     /// Copies the first `byteCount` bytes, all that `source` has if not given.
-    public func copy(
+    package func copy(
         from source: DeviceMemory, to destination: PinnedMemory, byteCount: Int? = nil
     ) throws(CUDAError) {
         let count = checked(byteCount, source.byteCount, destination.byteCount)
@@ -56,7 +56,7 @@ extension CUDAStream {
     }
 
     /// Copies the first `byteCount` bytes, all that `source` has if not given.
-    public func copy(
+    package func copy(
         from source: DeviceMemory, to destination: DeviceMemory, byteCount: Int? = nil
     ) throws(CUDAError) {
         let count = checked(byteCount, source.byteCount, destination.byteCount)
@@ -64,7 +64,7 @@ extension CUDAStream {
     }
 
     /// Sets all bytes of `memory` to one value.
-    public func fill(_ memory: DeviceMemory, with value: UInt8 = 0) throws(CUDAError) {
+    package func fill(_ memory: DeviceMemory, with value: UInt8 = 0) throws(CUDAError) {
         try fill(device: memory.address, with: value, byteCount: memory.byteCount)
     }
 

@@ -5,13 +5,13 @@ import Synchronization
 ///
 /// Memory that work on the stream reads or writes must stay alive until that work is done. A stream that is dropped
 /// finishes its work.
-public final class CUDAStream: Sendable {
+package final class CUDAStream: Sendable {
     /// The context whose memory and kernels the stream works with.
-    public let context: CUDAContext
+    package let context: CUDAContext
     /// The green context whose SMs the stream works on, or `nil` for the whole device.
-    public let greenContext: GreenContext?
+    package let greenContext: GreenContext?
     /// The stream's priority; lower numbers go first.
-    public let priority: Int
+    package let priority: Int
 
     let handle: CUDAHandle
     /// The host functions of the capture that goes on now, or `nil` while there is none.
@@ -20,7 +20,7 @@ public final class CUDAStream: Sendable {
     /// A stream that does not wait for the device's default stream.
     ///
     /// - Parameter priority: Lower numbers go first; beyond ``CUDAContext/streamPriorityRange`` its ends hold.
-    public init(context: CUDAContext, priority: Int = 0) throws(CUDAError) {
+    package init(context: CUDAContext, priority: Int = 0) throws(CUDAError) {
         let functions = context.library.functions
         let flags = UInt32(DARIS_CUDA_STREAM_NON_BLOCKING)
         try context.makeCurrent()
@@ -35,7 +35,7 @@ public final class CUDAStream: Sendable {
     /// A stream that works on the SMs of a green context.
     ///
     /// - Parameter priority: Lower numbers go first; beyond ``CUDAContext/streamPriorityRange`` its ends hold.
-    public init(greenContext: GreenContext, priority: Int = 0) throws(CUDAError) {
+    package init(greenContext: GreenContext, priority: Int = 0) throws(CUDAError) {
         let context = greenContext.context
         let functions = context.library.functions
         let flags = UInt32(DARIS_CUDA_STREAM_NON_BLOCKING)
@@ -72,10 +72,10 @@ public final class CUDAStream: Sendable {
     }
 
     /// The driver's handle (`CUstream`), for libraries such as ONNX Runtime. It lives as long as this value.
-    public var rawValue: UnsafeMutableRawPointer { UnsafeMutableRawPointer(handle.pointer) }
+    package var rawValue: UnsafeMutableRawPointer { UnsafeMutableRawPointer(handle.pointer) }
 
     /// Whether all work put on the stream so far is done.
-    public var isIdle: Bool {
+    package var isIdle: Bool {
         get throws(CUDAError) {
             let library = context.library
             let result = library.functions.query_stream(handle.pointer)
@@ -86,13 +86,13 @@ public final class CUDAStream: Sendable {
     }
 
     /// Waits until all work put on the stream so far is done.
-    public func synchronize() throws(CUDAError) {
+    package func synchronize() throws(CUDAError) {
         try context.library.check(
             context.library.functions.synchronize_stream(handle.pointer), "cuStreamSynchronize", "waiting for a stream")
     }
 
     /// Has work put on the stream from now on wait for what `event` last recorded; the calling thread does not wait.
-    public func wait(for event: CUDAEvent) throws(CUDAError) {
+    package func wait(for event: CUDAEvent) throws(CUDAError) {
         try context.library.check(
             context.library.functions.stream_wait_event(handle.pointer, event.handle.pointer, 0), "cuStreamWaitEvent",
             "having a stream wait for an event")

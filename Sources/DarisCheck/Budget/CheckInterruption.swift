@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Ends a check from another thread: what is being measured is broken off where it can be, and nothing new begins.
-public final class CheckInterruption: Sendable {
+package final class CheckInterruption: Sendable {
     private struct State {
         var isSet = false
         var stop: (@Sendable () -> Void)?
@@ -10,13 +10,13 @@ public final class CheckInterruption: Sendable {
     private let state = Mutex(State())
 
     /// One that nobody has called for.
-    public init() {}
+    package init() {}
 
     /// Whether the check is to end.
-    public var isSet: Bool { state.withLock(\.isSet) }
+    package var isSet: Bool { state.withLock(\.isSet) }
 
     /// Ends the check. May be called more than once.
-    public func set() {
+    package func set() {
         let stop = state.withLock { state in
             state.isSet = true
             return state.stop

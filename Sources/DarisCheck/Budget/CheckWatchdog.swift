@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 import Dispatch
 
 /// Sees to it that a check ends even if a call of the driver or another program never returns.
@@ -7,11 +7,11 @@ import Dispatch
 /// let watchdog = CheckWatchdog(limit: .seconds(540)) { _exit(1) }
 /// defer { watchdog.end() }
 /// ```
-public struct CheckWatchdog {
+package struct CheckWatchdog {
     private let timer: any DispatchSourceTimer
 
     /// Calls `bark` on a thread of its own once `limit` is over.
-    public init(limit: Nanoseconds, bark: @escaping @Sendable () -> Void) {
+    package init(limit: Nanoseconds, bark: @escaping @Sendable () -> Void) {
         timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "daris-watchdog"))
         timer.schedule(deadline: .now() + limit.inSeconds)
         timer.setEventHandler(handler: bark)
@@ -19,5 +19,5 @@ public struct CheckWatchdog {
     }
 
     /// Lets it sleep: nothing is called any more.
-    public func end() { timer.cancel() }
+    package func end() { timer.cancel() }
 }

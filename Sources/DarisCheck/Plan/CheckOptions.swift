@@ -1,33 +1,33 @@
-internal import DarisConfiguration
-public import DarisCore
-public import DarisRuntime
+import DarisConfiguration
+import DarisCore
+import DarisRuntime
 
 /// What a check is to do.
-public struct CheckOptions: Sendable {
+package struct CheckOptions: Sendable {
     /// The device: `cuda`, `cuda:1`, or `cpu` for a rehearsal.
-    public var device = "cuda"
+    package var device = "cuda"
     /// How long it may take, in minutes.
-    public var minutes = 8.0
+    package var minutes = 8.0
     /// The folder for its results.
-    public var folder = "gpu-check"
+    package var folder = "gpu-check"
     /// The networks.
-    public var networks = CheckNetwork.builtins
+    package var networks = CheckNetwork.builtins
     /// How contexts may get their SMs in steps 6 and 7.
-    public var kinds: [PartitionKind] = [.streams, .green, .mps]
+    package var kinds: [PartitionKind] = [.streams, .green, .mps]
     /// Where built networks and cuts are kept.
-    public var cache = CacheFolder.standard()
+    package var cache = CacheFolder.standard()
     /// The version of Daris.
-    public var version = ""
+    package var version = ""
     /// Told of each measurement, in a line.
-    public var progress: @Sendable (String) -> Void = { _ in }
+    package var progress: @Sendable (String) -> Void = { _ in }
     /// Told of what lasts within a measurement, in a line that the next one may replace.
-    public var detail: StepHandler = { _ in }
+    package var detail: StepHandler = { _ in }
 
     /// The defaults.
-    public init() {}
+    package init() {}
 
     /// Whether it is a rehearsal on a CPU.
-    public var isRehearsal: Bool { device == "cpu" }
+    package var isRehearsal: Bool { device == "cpu" }
 
     /// The number of the GPU; 0 in a rehearsal.
     var gpu: Int { TaskSet.gpuIndex(of: device) ?? 0 }
@@ -40,7 +40,7 @@ public struct CheckOptions: Sendable {
     /// How long a worker process may take until it is ready.
     static let workerStart = Nanoseconds.seconds(Int64(40))
     /// How long after its time a check of a GPU may still run before it counts as hanging.
-    public static let grace = Nanoseconds.seconds(Int64(60))
+    package static let grace = Nanoseconds.seconds(Int64(60))
 
     /// The kinds of partitions that the device can have.
     var usableKinds: [PartitionKind] { isRehearsal ? [.cores] : kinds }

@@ -1,5 +1,5 @@
 /// The steps of a check, in the order in which they run.
-public enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
+package enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
     /// What the device is.
     case facts
     /// Whether contexts run on the SMs that they were promised.
@@ -16,7 +16,7 @@ public enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
     case taskSets
 
     /// What it is called.
-    public var title: String {
+    package var title: String {
         switch self {
         case .facts: "device facts"
         case .maps: "SM maps"
@@ -29,7 +29,7 @@ public enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
     }
 
     /// Its number, counted from 1.
-    public var number: Int { (Self.allCases.firstIndex(of: self) ?? 0) + 1 }
+    package var number: Int { (Self.allCases.firstIndex(of: self) ?? 0) + 1 }
 
     /// Its share of the time, relative to the others.
     var share: Double {

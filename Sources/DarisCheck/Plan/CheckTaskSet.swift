@@ -1,35 +1,35 @@
-public import DarisConfiguration
-public import DarisCore
+import DarisConfiguration
+import DarisCore
 import DarisSimulator
 
 /// A task set of a check: the paper's shares of tasks, rates and deadlines, in numbers that follow from what batching alone
 /// makes of the device.
-public struct CheckTaskSet: Hashable, Sendable {
+package struct CheckTaskSet: Hashable, Sendable {
     /// Tasks that run one network.
-    public struct Group: Hashable, Sendable {
+    package struct Group: Hashable, Sendable {
         /// The network's name.
-        public var network: String
+        package var network: String
         /// HP tasks.
-        public var high: Int
+        package var high: Int
         /// LP tasks.
-        public var low: Int
+        package var low: Int
         /// Releases a second of each task before scaling.
-        public var rate: Double
+        package var rate: Double
 
         /// Inferences a second of all of them before scaling.
-        public var demand: Double { Double(high + low) * rate }
+        package var demand: Double { Double(high + low) * rate }
     }
 
     /// Its name: the network's, or `mixed`.
-    public var name: String
+    package var name: String
     /// Its tasks.
-    public var groups: [Group]
+    package var groups: [Group]
 
     /// How many times what batching alone makes is asked for.
-    public static let overload = 1.5
+    package static let overload = 1.5
 
     /// The paper's four task sets.
-    public static let paper: [CheckTaskSet] =
+    package static let paper: [CheckTaskSet] =
         PaperTaskSet.allCases.map { set in
             CheckTaskSet(
                 name: set.network,
@@ -48,7 +48,7 @@ public struct CheckTaskSet: Hashable, Sendable {
 
     /// The task sets that can be made of these networks: the paper's, and for each network that is not built in one like
     /// ResNet18's.
-    public static func sets(of networks: [CheckNetwork]) -> [CheckTaskSet] {
+    package static func sets(of networks: [CheckNetwork]) -> [CheckTaskSet] {
         let names = Set(networks.map(\.name))
         let others = networks.filter { network in if case .file = network.source { true } else { false } }
         return paper.filter { $0.groups.allSatisfy { names.contains($0.network) } }
@@ -59,7 +59,7 @@ public struct CheckTaskSet: Hashable, Sendable {
     /// known of one of them.
     ///
     /// - Parameter best: of each network alone.
-    public func batchingThroughput(best: [String: Double]) -> Double? {
+    package func batchingThroughput(best: [String: Double]) -> Double? {
         var seconds = 0.0
         for group in groups {
             guard let rate = best[group.network], rate > 0 else { return nil }
@@ -92,7 +92,7 @@ public struct CheckTaskSet: Hashable, Sendable {
     func longestPeriod(demand: Double) -> Double { scaled(to: demand).groups.map { 1 / $0.rate }.max() ?? 0 }
 
     /// The task set for a device, all of whose tasks together ask for `demand` inferences a second.
-    public func taskSet(
+    package func taskSet(
         _ configuration: SweepConfiguration, device: String, demand: Double, duration: Nanoseconds,
         networks: [CheckNetwork]
     ) -> TaskSet {

@@ -1,23 +1,23 @@
-public import DarisCore
+import DarisCore
 
 /// A way to run a task set: how the device is cut, and how many jobs may be batched.
-public struct SweepConfiguration: Hashable, Sendable, Codable {
+package struct SweepConfiguration: Hashable, Sendable, Codable {
     /// How contexts get their SMs.
-    public var kind: PartitionKind
+    package var kind: PartitionKind
     /// Contexts, streams and oversubscription.
-    public var partition: Partition
+    package var partition: Partition
     /// The most jobs that the scheduler may put together; 1 for none.
-    public var largestBatch: Int
+    package var largestBatch: Int
 
     /// A configuration.
-    public init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1) {
+    package init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1) {
         self.kind = kind
         self.partition = partition
         self.largestBatch = largestBatch
     }
 
     /// `green 6×1 OS 6`, `green 6×1 OS 6, batches of 16`.
-    public var label: String {
+    package var label: String {
         let os = partition.oversubscription
         let number = os == os.rounded() ? "\(Int(os))" : "\((os * 100).rounded() / 100)"
         let cut = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"

@@ -2,11 +2,11 @@ import DarisCore
 
 /// In which order partitions are tried, so that a sweep that is cut off has still seen the likely best of every kind: first
 /// a few of each kind in turn, then the neighbours of the best so far.
-public struct SweepOrder: Sendable {
+package struct SweepOrder: Sendable {
     private let kinds: [PartitionKind]
     private var seeds: [SweepConfiguration]
     /// What has been given out.
-    public private(set) var tried: Set<SweepConfiguration> = []
+    package private(set) var tried: Set<SweepConfiguration> = []
     /// The most contexts, and the most lanes.
     private let limit: Int
     /// The most jobs of a batch, where a partition is tried with batching first.
@@ -18,7 +18,7 @@ public struct SweepOrder: Sendable {
     ///   - kinds: how contexts may get their SMs.
     ///   - batching: whether each partition is tried with batching, too.
     ///   - limit: the most lanes.
-    public init(kinds: [PartitionKind], batching: Bool, limit: Int) {
+    package init(kinds: [PartitionKind], batching: Bool, limit: Int) {
         self.kinds = kinds
         self.limit = limit
         let lists = kinds.map { kind in
@@ -40,12 +40,12 @@ public struct SweepOrder: Sendable {
     }
 
     /// Whether the first few of each kind have all been given out.
-    public var hasSeenAllKinds: Bool { seeds.isEmpty }
+    package var hasSeenAllKinds: Bool { seeds.isEmpty }
 
     /// The next one, or `nil` if the best has no neighbour left.
     ///
     /// - Parameter best: of those measured so far.
-    public mutating func next(best: SweepConfiguration?) -> SweepConfiguration? {
+    package mutating func next(best: SweepConfiguration?) -> SweepConfiguration? {
         let next = seeds.isEmpty ? best.flatMap(neighbour) : seeds.removeFirst()
         guard let next else { return nil }
         tried.insert(next)

@@ -2,7 +2,7 @@ import DarisReport
 
 extension CheckReport {
     /// The report as Markdown.
-    public var markdown: String {
+    package var markdown: String {
         var lines = ["# GPU check: \(results.deviceName)", ""]
         if results.isRehearsal { lines += ["**\(Self.rehearsal)**", ""] }
         lines += [

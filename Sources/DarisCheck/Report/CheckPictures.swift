@@ -2,7 +2,7 @@ import DarisReport
 
 extension CheckReport {
     /// The plots of what there is: file name and SVG document.
-    public var pictures: [(name: String, svg: String)] {
+    package var pictures: [(name: String, svg: String)] {
         var pictures: [(String, String)] = []
         if !results.batching.isEmpty { pictures.append(("batching.svg", batchingCurve.svg())) }
         if !results.sweep.isEmpty {

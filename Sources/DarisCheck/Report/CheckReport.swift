@@ -1,11 +1,11 @@
 import DarisReport
 
 /// The results of a check for people: Markdown with plots, and the table on the terminal.
-public struct CheckReport: Sendable {
+package struct CheckReport: Sendable {
     let results: CheckResults
 
     /// A report of what there is so far.
-    public init(_ results: CheckResults) { self.results = results }
+    package init(_ results: CheckResults) { self.results = results }
 
     /// What stands over all results of a rehearsal.
     static let rehearsal =
@@ -23,7 +23,7 @@ public struct CheckReport: Sendable {
     // MARK: - Terminal
 
     /// The table of runs and the verdicts.
-    public func text(styling: Styling) -> String {
+    package func text(styling: Styling) -> String {
         var sections = ["\(results.deviceName), \(results.started)"]
         if results.isRehearsal { sections.append(Self.rehearsal) }
         let rows = results.sweep + results.taskSets

@@ -2,15 +2,15 @@ import DarisReport
 
 extension CheckResults {
     /// Throughput relative to batching alone that is claimed.
-    public static let ratioClaim = 1.15
+    package static let ratioClaim = 1.15
     /// Mean response time of HP jobs relative to LP jobs that is claimed.
-    public static let responseClaim = 0.67
+    package static let responseClaim = 0.67
     /// Host time of a dispatch in µs that is claimed.
-    public static let dispatchClaim = 10.0
+    package static let dispatchClaim = 10.0
 
     /// The claims, judged by what has been measured: of each task set by one run, the best, in all claims. They are about
     /// GPUs: a rehearsal leaves all of them open.
-    public func judged() -> [CheckVerdict] {
+    package func judged() -> [CheckVerdict] {
         guard isRehearsal else { return claims }
         return claims.map { verdict in
             var verdict = verdict

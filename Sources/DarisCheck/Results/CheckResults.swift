@@ -1,46 +1,46 @@
 import DarisCore
 
 /// All that a check has found so far; what `results.json` holds.
-public struct CheckResults: Hashable, Sendable, Codable {
+package struct CheckResults: Hashable, Sendable, Codable {
     /// The version of the form: 1.
-    public var darisCheck = 1
+    package var darisCheck = 1
     /// The version of Daris.
-    public var version: String
+    package var version: String
     /// When it began, in UTC.
-    public var started: String
+    package var started: String
     /// The device as it was asked for, such as `cuda`.
-    public var device: String
+    package var device: String
     /// The device's name.
-    public var deviceName: String
+    package var deviceName: String
     /// Whether the steps were only tried out on a CPU, so that no figure says anything of a GPU.
-    public var isRehearsal: Bool
+    package var isRehearsal: Bool
     /// How long it might take.
-    public var minutes: Double
+    package var minutes: Double
     /// The networks asked for.
-    public var networks: [String]
+    package var networks: [String]
     /// The steps, in order.
-    public var steps: [StepRecord] = CheckStep.allCases.map(StepRecord.init)
+    package var steps: [StepRecord] = CheckStep.allCases.map(StepRecord.init)
     /// What the claims come to.
-    public var verdicts: [CheckVerdict] = []
+    package var verdicts: [CheckVerdict] = []
     /// Step 1.
-    public var facts: [FactRecord] = []
+    package var facts: [FactRecord] = []
     /// Step 2.
-    public var maps: [MapRecord] = []
+    package var maps: [MapRecord] = []
     /// Step 3.
-    public var outputs: [OutputRecord] = []
+    package var outputs: [OutputRecord] = []
     /// Step 4: the profile's file, once it can be used.
-    public var profile: String?
+    package var profile: String?
     /// Step 4.
-    public var neighbours: [NeighbourRecord] = []
+    package var neighbours: [NeighbourRecord] = []
     /// Step 5.
-    public var batching: [BatchingRecord] = []
+    package var batching: [BatchingRecord] = []
     /// Step 6.
-    public var sweep: [CheckRow] = []
+    package var sweep: [CheckRow] = []
     /// Step 7.
-    public var taskSets: [CheckRow] = []
+    package var taskSets: [CheckRow] = []
 
     /// Nothing found yet.
-    public init(
+    package init(
         version: String, started: String, device: String, deviceName: String, isRehearsal: Bool, minutes: Double,
         networks: [String]
     ) {
@@ -54,18 +54,18 @@ public struct CheckResults: Hashable, Sendable, Codable {
     }
 
     /// What the step came to so far.
-    public subscript(step: CheckStep) -> StepRecord {
+    package subscript(step: CheckStep) -> StepRecord {
         get { steps[step.number - 1] }
         set { steps[step.number - 1] = newValue }
     }
 
     /// The best batch of each network measured, by name.
-    public var bestBatching: [String: BatchingRecord] {
+    package var bestBatching: [String: BatchingRecord] {
         Dictionary(batching.map { ($0.network, $0) }) { $0.jps >= $1.jps ? $0 : $1 }
     }
 
     /// The best run of a task set, from both steps that run it.
-    public func best(of taskSet: String) -> CheckRow? {
+    package func best(of taskSet: String) -> CheckRow? {
         (taskSets + sweep).filter { $0.taskSet == taskSet }
             .reduce(nil) { best, row in best.map { row.isBetter(than: $0) } ?? true ? row : best }
     }

@@ -1,46 +1,46 @@
-public import DarisCore
+import DarisCore
 
 /// A run of a task set under Daris, as the paper tabulates it. Rates are fractions from 0 to 1.
-public struct CheckRow: Hashable, Sendable, Codable {
+package struct CheckRow: Hashable, Sendable, Codable {
     /// The task set.
-    public var taskSet: String
+    package var taskSet: String
     /// How the device was cut, and whether jobs were batched.
-    public var configuration: SweepConfiguration
+    package var configuration: SweepConfiguration
     /// How long jobs were released.
-    public var seconds: Double
+    package var seconds: Double
     /// Inferences a second that were asked for.
-    public var demand: Double
+    package var demand: Double
     /// Inferences a second of batching alone at its best.
-    public var bestBatching: Double
+    package var bestBatching: Double
     /// Completed inferences a second.
-    public var jps: Double
+    package var jps: Double
     /// Deadline miss rate of HP jobs.
-    public var hpDMR: Double
+    package var hpDMR: Double
     /// Deadline miss rate of accepted LP jobs; `nil` if none was accepted.
-    public var lpDMR: Double?
+    package var lpDMR: Double?
     /// Accepted LP jobs / released ones.
-    public var acceptance: Double
+    package var acceptance: Double
     /// Completed HP jobs.
-    public var hpCompleted: Int
+    package var hpCompleted: Int
     /// Completed LP jobs.
-    public var lpCompleted: Int
+    package var lpCompleted: Int
     /// Mean response time of HP jobs in ms; `nil` if none completed.
-    public var hpResponseMs: Double?
+    package var hpResponseMs: Double?
     /// Mean response time of LP jobs in ms; `nil` if none completed.
-    public var lpResponseMs: Double?
+    package var lpResponseMs: Double?
     /// Energy an inference in J, where the device counts it.
-    public var joules: Double?
+    package var joules: Double?
     /// Median time of a decision in ns.
-    public var decisionNs: Int64
+    package var decisionNs: Int64
     /// Median time of the host for a launch in ns; `nil` if nothing was launched.
-    public var launchNs: Int64?
+    package var launchNs: Int64?
     /// Median time between two stages on a lane in ns; `nil` if none followed another.
-    public var handoverNs: Int64?
+    package var handoverNs: Int64?
     /// What the device said of failed stages, and how often.
-    public var errors: [String] = []
+    package var errors: [String] = []
 
     /// The row of a run that has ended.
-    public init(
+    package init(
         taskSet: String, configuration: SweepConfiguration, demand: Double, bestBatching: Double, summary: RunSummary,
         launches: Distribution, joules: Double? = nil, errors: [String] = []
     ) {
@@ -66,25 +66,25 @@ public struct CheckRow: Hashable, Sendable, Codable {
     }
 
     /// JPS relative to batching alone at its best.
-    public var ratio: Double { bestBatching > 0 ? jps / bestBatching : 0 }
+    package var ratio: Double { bestBatching > 0 ? jps / bestBatching : 0 }
 
     /// Mean response time of HP jobs relative to that of LP jobs.
-    public var responseRatio: Double? {
+    package var responseRatio: Double? {
         guard let hpResponseMs, let lpResponseMs, lpResponseMs > 0 else { return nil }
         return hpResponseMs / lpResponseMs
     }
 
     /// Host time of a dispatch in µs: median of a decision and median of a launch.
-    public var dispatchMicroseconds: Double? { launchNs.map { Double(decisionNs + $0) / 1e3 } }
+    package var dispatchMicroseconds: Double? { launchNs.map { Double(decisionNs + $0) / 1e3 } }
 
     /// The largest share of accepted LP jobs that may miss their deadlines.
-    public static let lpLimit = 0.02
+    package static let lpLimit = 0.02
 
     /// Whether no HP job and fewer than 2 % of accepted LP jobs missed their deadlines.
-    public var keepsDeadlines: Bool { hpCompleted > 0 && hpDMR == 0 && (lpDMR ?? 0) < Self.lpLimit }
+    package var keepsDeadlines: Bool { hpCompleted > 0 && hpDMR == 0 && (lpDMR ?? 0) < Self.lpLimit }
 
     /// Whether a run is better than another of the same task set: deadlines first, then throughput.
-    public func isBetter(than other: CheckRow) -> Bool {
+    package func isBetter(than other: CheckRow) -> Bool {
         if keepsDeadlines != other.keepsDeadlines { return keepsDeadlines }
         if !keepsDeadlines, hpDMR != other.hpDMR { return hpDMR < other.hpDMR }
         return jps > other.jps

@@ -1,7 +1,7 @@
 /// What a claim comes to. Met and not met are said with a figure or not at all.
-public struct CheckVerdict: Hashable, Sendable, Codable {
+package struct CheckVerdict: Hashable, Sendable, Codable {
     /// What it can come to.
-    public enum State: String, Hashable, Sendable, Codable {
+    package enum State: String, Hashable, Sendable, Codable {
         /// It was measured and holds.
         case met
         /// It was measured and does not hold.
@@ -11,14 +11,14 @@ public struct CheckVerdict: Hashable, Sendable, Codable {
     }
 
     /// The claim.
-    public var claim: String
+    package var claim: String
     /// What it comes to.
-    public var state: State
+    package var state: State
     /// What was measured.
-    public var figure: String
+    package var figure: String
 
     /// A verdict.
-    public init(claim: String, state: State, figure: String) {
+    package init(claim: String, state: State, figure: String) {
         self.claim = claim
         self.state = state
         self.figure = figure

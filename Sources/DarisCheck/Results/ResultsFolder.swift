@@ -1,23 +1,23 @@
 import DarisSimulator
-public import Foundation
+import Foundation
 
 /// The folder that a check writes to. Each file takes its place at once, so that whoever reads it while the check goes on,
 /// or after it was ended by force, never finds half of one.
-public struct ResultsFolder: Sendable {
+package struct ResultsFolder: Sendable {
     /// The folder's path.
-    public let path: String
+    package let path: String
 
     /// A file could not be written.
-    public struct Failure: Error, Sendable, CustomStringConvertible {
+    package struct Failure: Error, Sendable, CustomStringConvertible {
         /// What happened and what would help.
-        public let description: String
+        package let description: String
     }
 
     /// The file of the stage times, for `daris calibrate`.
-    public static let profile = "profile.json"
+    package static let profile = "profile.json"
 
     /// The folder, which is made if need be.
-    public init(path: String) throws(Failure) {
+    package init(path: String) throws(Failure) {
         self.path = path
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -27,7 +27,7 @@ public struct ResultsFolder: Sendable {
     }
 
     /// Writes the results, as JSON and for people, and the plots of what there is.
-    public func write(_ results: CheckResults) throws(Failure) {
+    package func write(_ results: CheckResults) throws(Failure) {
         try write(Self.encoded(results), to: "results.json")
         let report = CheckReport(results)
         try write(Data(report.markdown.utf8), to: "results.md")
@@ -35,10 +35,10 @@ public struct ResultsFolder: Sendable {
     }
 
     /// Writes the stage times.
-    public func write(_ profile: GPUProfile) throws(Failure) { try write(Self.encoded(profile), to: Self.profile) }
+    package func write(_ profile: GPUProfile) throws(Failure) { try write(Self.encoded(profile), to: Self.profile) }
 
     /// The results of a folder.
-    public func read() throws -> CheckResults {
+    package func read() throws -> CheckResults {
         try JSONDecoder().decode(
             CheckResults.self, from: try Data(contentsOf: URL(fileURLWithPath: path + "/results.json")))
     }
@@ -50,7 +50,7 @@ public struct ResultsFolder: Sendable {
     }
 
     /// A value as these files have it.
-    public static func encoded(_ value: some Encodable) -> Data {
+    package static func encoded(_ value: some Encodable) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do { return try encoder.encode(value) + Data("\n".utf8) } catch {

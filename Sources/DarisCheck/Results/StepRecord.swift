@@ -1,7 +1,7 @@
 /// What became of a step.
-public struct StepRecord: Hashable, Sendable, Codable {
+package struct StepRecord: Hashable, Sendable, Codable {
     /// How far a step got.
-    public enum State: String, Hashable, Sendable, Codable {
+    package enum State: String, Hashable, Sendable, Codable {
         /// It has not begun.
         case pending
         /// All that it had to measure was measured.
@@ -17,14 +17,14 @@ public struct StepRecord: Hashable, Sendable, Codable {
     }
 
     /// The step.
-    public var step: CheckStep
+    package var step: CheckStep
     /// How far it got.
-    public var state = State.pending
+    package var state = State.pending
     /// How long it took.
-    public var seconds = 0.0
+    package var seconds = 0.0
     /// What went wrong or should be known, a sentence each.
-    public var problems: [String] = []
+    package var problems: [String] = []
 
     /// A step that has not begun.
-    public init(_ step: CheckStep) { self.step = step }
+    package init(_ step: CheckStep) { self.step = step }
 }

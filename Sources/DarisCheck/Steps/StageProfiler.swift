@@ -1,20 +1,20 @@
 import CUDADriver
-public import DarisConfiguration
+import DarisConfiguration
 import DarisCore
-public import DarisRuntime
-public import DarisSimulator
+import DarisRuntime
+import DarisSimulator
 
 /// Measures the stages of a network on a device that is cut somehow: alone, and beside more and more busy neighbours.
-public struct StageProfiler: Sendable {
+package struct StageProfiler: Sendable {
     /// The device, such as `cuda`.
-    public let device: String
+    package let device: String
     /// Inferences a job.
-    public let batch: Int
+    package let batch: Int
     private let cache: CacheFolder
     private let progress: StepHandler
 
     /// A profiler for a device.
-    public init(device: String, batch: Int = 1, cache: CacheFolder, progress: @escaping StepHandler) {
+    package init(device: String, batch: Int = 1, cache: CacheFolder, progress: @escaping StepHandler) {
         self.device = device
         self.batch = batch
         self.cache = cache
@@ -61,7 +61,7 @@ public struct StageProfiler: Sendable {
     /// - Returns: a profile for `daris calibrate`, and what the user should know.
     /// - Throws: the last `PreparationError` or `DeviceError` if too little could be measured for a profile;
     ///   `CheckProblem` on a machine of one core.
-    public func profile(
+    package func profile(
         of model: ModelDeclaration, report: (NeighbourRecord) -> Void
     ) throws -> (profile: GPUProfile, notes: [String]) {
         let context = try TaskSet.gpuIndex(of: device).map { index in

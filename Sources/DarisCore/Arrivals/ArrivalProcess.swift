@@ -2,7 +2,7 @@
 ///
 /// Times that stand here are facts about the world and stay as they are when periods are scaled; what is not given
 /// follows the period.
-public enum ArrivalProcess: Hashable, Sendable, Codable {
+package enum ArrivalProcess: Hashable, Sendable, Codable {
     /// Release k at phase + k·T.
     case periodic
     /// Release k at phase + k·T + a random delay, uniform from zero up to but without `jitter`.

@@ -17,7 +17,7 @@
 /// ```
 ///
 /// `next()` takes constant time and allocates nothing.
-public struct ArrivalSequence: Sequence, IteratorProtocol, Hashable, Sendable {
+package struct ArrivalSequence: Sequence, IteratorProtocol, Hashable, Sendable {
     private enum Course: Hashable, Sendable {
         case grid(period: Nanoseconds, jitter: Nanoseconds)
         case gaps(least: Nanoseconds, meanExtra: Nanoseconds)
@@ -42,7 +42,7 @@ public struct ArrivalSequence: Sequence, IteratorProtocol, Hashable, Sendable {
     ///   - phase: What is added to all times.
     ///   - seed: Of whatever is random in the process.
     /// - Precondition: No time in `process` is negative.
-    public init(_ process: ArrivalProcess, period: Nanoseconds, phase: Nanoseconds, seed: UInt64) {
+    package init(_ process: ArrivalProcess, period: Nanoseconds, phase: Nanoseconds, seed: UInt64) {
         precondition(period > .zero, "releases need a period above zero, not \(period.rawValue) ns")
         generator = SplitMix64(seed: seed)
         upcoming = phase
@@ -72,7 +72,7 @@ public struct ArrivalSequence: Sequence, IteratorProtocol, Hashable, Sendable {
     }
 
     /// The next release time, or `nil` if there is none before `Nanoseconds.distantFuture`.
-    public mutating func next() -> Nanoseconds? {
+    package mutating func next() -> Nanoseconds? {
         let time = upcoming
         guard time < .distantFuture else { return nil }
         switch course {

@@ -1,38 +1,38 @@
 /// How many jobs met which fate.
-public struct JobCounts: Hashable, Sendable, Codable {
+package struct JobCounts: Hashable, Sendable, Codable {
     /// Jobs released so far.
-    public var released = 0
+    package var released = 0
     /// Turned away by the admission test, or because their task was removed.
-    public var rejected = 0
+    package var rejected = 0
     /// Not started, since the previous job was in flight.
-    public var skipped = 0
+    package var skipped = 0
     /// Run to the end.
-    public var completed = 0
+    package var completed = 0
     /// Given up.
-    public var dropped = 0
+    package var dropped = 0
     /// Hit by a failure.
-    public var failed = 0
+    package var failed = 0
     /// Released and not yet at an end.
-    public var inFlight = 0
+    package var inFlight = 0
 
     /// No jobs.
-    public init() {}
+    package init() {}
 
     /// Whether every job is accounted for once: released = rejected + skipped + completed + dropped + failed + in flight.
-    public var isBalanced: Bool {
+    package var isBalanced: Bool {
         released == rejected + skipped + completed + dropped + failed + inFlight && inFlight >= 0
     }
 
     /// Takes note of a release.
     @inlinable
-    public mutating func recordRelease() {
+    package mutating func recordRelease() {
         released += 1
         inFlight += 1
     }
 
     /// Takes note of the end of a job that had been released.
     @inlinable
-    public mutating func recordEnd(_ fate: JobFate) {
+    package mutating func recordEnd(_ fate: JobFate) {
         inFlight -= 1
         switch fate {
         case .rejected: rejected += 1

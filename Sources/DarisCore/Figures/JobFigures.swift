@@ -1,45 +1,45 @@
 /// What became of a group of jobs, of a priority or of a task, and the one place where misses, DMR and acceptance are worked
 /// out (docs/decisions/0005).
-public struct JobFigures: Hashable, Sendable {
+package struct JobFigures: Hashable, Sendable {
     /// HP or LP.
-    public let priority: Priority
+    package let priority: Priority
     /// Their fates.
-    public var counts = JobCounts()
+    package var counts = JobCounts()
     /// Completed after the deadline.
-    public var late = 0
+    package var late = 0
     /// Dropped since they were cancelled or their task was removed, which is no miss; counted as dropped too.
-    public var cancelled = 0
+    package var cancelled = 0
     /// Rejected because their task was removed; counted as rejected too.
-    public var removed = 0
+    package var removed = 0
     /// Admitted by another context than their task's own.
-    public var migrated = 0
+    package var migrated = 0
     /// Inferences completed: jobs × batch.
-    public var inferences = 0
+    package var inferences = 0
     /// In flight, or waiting, though their deadline has passed: misses that are not counted anywhere else. Only the figures of
     /// a run that is over have them.
-    public var overdue = 0
+    package var overdue = 0
 
     /// No jobs.
-    public init(_ priority: Priority) { self.priority = priority }
+    package init(_ priority: Priority) { self.priority = priority }
 
     /// Neither rejected nor skipped.
-    public var accepted: Int { counts.released - counts.rejected - counts.skipped }
+    package var accepted: Int { counts.released - counts.rejected - counts.skipped }
 
     /// Deadlines missed: late, dropped at the deadline, failed, overdue, and skipped HP releases.
-    public var missed: Int {
+    package var missed: Int {
         late + counts.dropped - cancelled + counts.failed + overdue + (priority == .high ? counts.skipped : 0)
     }
 
     /// The jobs that could have missed.
-    public var judged: Int {
+    package var judged: Int {
         Self.judged(priority, accepted: accepted, cancelled: cancelled, skipped: counts.skipped)
     }
 
     /// Deadline miss rate: `missed` / `judged`, from 0 to 1; 0 if none is judged.
-    public var dmr: Double { Self.rate(missed, of: judged) }
+    package var dmr: Double { Self.rate(missed, of: judged) }
 
     /// Accepted / released, from 0 to 1; releases of removed tasks are not counted.
-    public var acceptance: Double { Self.rate(accepted, of: counts.released - removed) }
+    package var acceptance: Double { Self.rate(accepted, of: counts.released - removed) }
 
     /// The jobs that could have missed. Skipped HP releases are misses, and so are judged though they were not accepted.
     static func judged(_ priority: Priority, accepted: Int, cancelled: Int, skipped: Int) -> Int {
@@ -47,7 +47,7 @@ public struct JobFigures: Hashable, Sendable {
     }
 
     /// A part of a whole, from 0 to 1; 0 if there is no whole.
-    public static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
+    package static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }
 
     mutating func recordEnd(_ outcome: JobOutcome, batch: Int) {
         counts.recordEnd(outcome.fate)

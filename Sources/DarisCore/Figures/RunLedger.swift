@@ -7,17 +7,17 @@
 ///
 /// Counting touches histograms that are spread over memory, which after a stage has swept the caches costs more than a
 /// decision. So a driver may put `Note`s aside, in one line after the other, and have the ledger take them later.
-public struct RunLedger: Sendable {
+package struct RunLedger: Sendable {
     /// What is counted of a group of jobs: of a priority, or of a task.
-    public struct Group: Sendable {
+    package struct Group: Sendable {
         /// Fates of the group's jobs, and what follows from them.
-        public var figures: JobFigures
+        package var figures: JobFigures
         /// Release to end of the completed jobs.
-        public var response = Distribution()
+        package var response = Distribution()
         /// Deadline to end of the jobs that completed late.
-        public var lateness = Distribution()
+        package var lateness = Distribution()
         /// Execution time of the stages that ended, by task; a batch counts once, for the job that leads it.
-        public var stages = TimeBuckets(unit: .microseconds(100))
+        package var stages = TimeBuckets(unit: .microseconds(100))
 
         init(_ priority: Priority) { figures = JobFigures(priority) }
 
@@ -30,7 +30,7 @@ public struct RunLedger: Sendable {
     }
 
     /// Something to count; a trivial value.
-    public enum Note: Sendable {
+    package enum Note: Sendable {
         /// An event that the scheduler was told, and when.
         case event(Event, at: Nanoseconds)
         /// A dispatch: its first job, stage and lane, and how many jobs it is of.
@@ -45,7 +45,7 @@ public struct RunLedger: Sendable {
         case handover(Nanoseconds)
 
         /// What is to be counted of a command, if anything.
-        public init?(_ command: Command) {
+        package init?(_ command: Command) {
             switch command {
             case .admitted(let job, _, migrated: true): self = .migration(task: job.task)
             case .dispatch(let dispatch):
@@ -58,32 +58,32 @@ public struct RunLedger: Sendable {
     }
 
     /// HP and LP jobs, by `Priority.rawValue`.
-    public private(set) var priorities: [Group]
+    package private(set) var priorities: [Group]
     /// Jobs by task.
-    public private(set) var tasks: ContiguousArray<Group>
+    package private(set) var tasks: ContiguousArray<Group>
     /// Execution time of the stages that ended on each lane.
-    public private(set) var busy: ContiguousArray<Nanoseconds>
+    package private(set) var busy: ContiguousArray<Nanoseconds>
     /// Stages that ended, of every job by itself.
-    public private(set) var stages = 0
+    package private(set) var stages = 0
     /// Batches of several jobs that ended.
-    public private(set) var batches = 0
+    package private(set) var batches = 0
     /// The stages in them.
-    public private(set) var batchedStages = 0
+    package private(set) var batchedStages = 0
     /// How often each context was lost.
-    public private(set) var losses: ContiguousArray<Int>
+    package private(set) var losses: ContiguousArray<Int>
     /// How often each context came back.
-    public private(set) var restores: ContiguousArray<Int>
+    package private(set) var restores: ContiguousArray<Int>
     /// How long the scheduler took for an event.
-    public private(set) var decisions = Distribution(resolution: Nanoseconds(1))
+    package private(set) var decisions = Distribution(resolution: Nanoseconds(1))
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
-    public private(set) var handovers = Distribution(resolution: Nanoseconds(1))
+    package private(set) var handovers = Distribution(resolution: Nanoseconds(1))
     /// What runs on each lane: the first job of the dispatch, the stage, and the number of jobs.
     private var running: ContiguousArray<(job: JobID, stage: Int, jobs: Int)?>
     private let batch: [Int]
     private let streams: Int
 
     /// Nothing counted yet.
-    public init(_ configuration: SchedulerConfiguration) {
+    package init(_ configuration: SchedulerConfiguration) {
         priorities = Priority.allCases.map(Group.init)
         tasks = ContiguousArray(configuration.tasks.map { Group($0.priority) })
         busy = ContiguousArray(repeating: .zero, count: configuration.partition.lanes)
@@ -95,23 +95,23 @@ public struct RunLedger: Sendable {
     }
 
     /// The figures of all jobs of a priority.
-    public func figures(_ priority: Priority) -> JobFigures { priorities[Int(priority.rawValue)].figures }
+    package func figures(_ priority: Priority) -> JobFigures { priorities[Int(priority.rawValue)].figures }
 
     /// Takes in an event and the commands that it led to.
-    public mutating func observe(_ event: Event, at time: Nanoseconds, _ commands: CommandBuffer) {
+    package mutating func observe(_ event: Event, at time: Nanoseconds, _ commands: CommandBuffer) {
         take(.event(event, at: time))
         for command in commands { if let note = Note(command) { take(note) } }
     }
 
     /// What runs on a lane until the note of its end is taken: the first job, the stage, and the number of jobs. `nil` if
     /// nothing runs there, or another job.
-    public func running(_ job: JobID, on lane: Int) -> (job: JobID, stage: Int, jobs: Int)? {
+    package func running(_ job: JobID, on lane: Int) -> (job: JobID, stage: Int, jobs: Int)? {
         guard running.indices.contains(lane), let found = running[lane], found.job == job else { return nil }
         return found
     }
 
     /// Counts something.
-    public mutating func take(_ note: Note) {
+    package mutating func take(_ note: Note) {
         switch note {
         case .event(let event, _): take(event)
         case .dispatch(let job, let stage, let lane, let jobs): running[lane] = (job, stage, jobs)

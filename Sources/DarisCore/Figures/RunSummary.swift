@@ -1,110 +1,110 @@
 /// The figures of a finished run, as `--json` prints them. Times are in milliseconds unless the name says otherwise;
 /// rates are fractions from 0 to 1.
-public struct RunSummary: Codable, Sendable, Hashable {
+package struct RunSummary: Codable, Sendable, Hashable {
     /// Mean, percentiles and maximum of a distribution of times, in milliseconds.
-    public struct Times: Codable, Sendable, Hashable {
+    package struct Times: Codable, Sendable, Hashable {
         /// How many times these figures are of; if 0, all the others are 0 too.
-        public var count: Int
+        package var count: Int
         /// The mean.
-        public var mean: Double
+        package var mean: Double
         /// The median, to about 1 %.
-        public var p50: Double
+        package var p50: Double
         /// The time that 95 % do not exceed, to about 1 %.
-        public var p95: Double
+        package var p95: Double
         /// The time that 99 % do not exceed, to about 1 %.
-        public var p99: Double
+        package var p99: Double
         /// The longest, exact.
-        public var max: Double
+        package var max: Double
     }
 
     /// The same of short times, in nanoseconds.
-    public struct ShortTimes: Codable, Sendable, Hashable {
+    package struct ShortTimes: Codable, Sendable, Hashable {
         /// How many times these figures are of; if 0, all the others are 0 too.
-        public var count: Int
+        package var count: Int
         /// The median, to about 1 %.
-        public var p50: Int64
+        package var p50: Int64
         /// The time that 99 % do not exceed, to about 1 %.
-        public var p99: Int64
+        package var p99: Int64
         /// The longest, exact.
-        public var max: Int64
+        package var max: Int64
     }
 
     /// The figures of a group of jobs: of a priority, or of a task.
-    public struct Group: Codable, Sendable, Hashable {
+    package struct Group: Codable, Sendable, Hashable {
         /// Deadline miss rate. LP: (late + dropped at the deadline + failed + overdue in flight) / accepted. HP: skipped
         /// releases are misses too, and so count as accepted here. Cancelled jobs are neither.
-        public var dmr: Double
+        package var dmr: Double
         /// The misses of `dmr`, counted.
-        public var missed: Int
+        package var missed: Int
         /// Accepted / released; releases of removed tasks are not counted.
-        public var acceptance: Double
+        package var acceptance: Double
         /// Jobs released.
-        public var released: Int
+        package var released: Int
         /// Neither rejected nor skipped.
-        public var accepted: Int
+        package var accepted: Int
         /// Turned away by the admission test, because no context was left, or because the task was removed.
-        public var rejected: Int
+        package var rejected: Int
         /// Turned away because the task was removed, which is no miss; counted in `rejected` too.
-        public var removed: Int
+        package var removed: Int
         /// Not started, since the task's previous job was in flight.
-        public var skipped: Int
+        package var skipped: Int
         /// Run to the end, in time or late.
-        public var completed: Int
+        package var completed: Int
         /// Completed after the deadline.
-        public var late: Int
+        package var late: Int
         /// Given up: at the deadline under `late: drop`, cancelled, or waiting when the task was removed.
-        public var dropped: Int
+        package var dropped: Int
         /// Given up because somebody cancelled them or removed their task; counted in `dropped` too.
-        public var cancelled: Int
+        package var cancelled: Int
         /// Hit by a failure of a stage or of a context.
-        public var failed: Int
+        package var failed: Int
         /// Released and not at an end when the run stopped.
-        public var inFlight: Int
+        package var inFlight: Int
         /// Admitted by another context than their task's own.
-        public var migrated: Int
+        package var migrated: Int
         /// Completed inferences a second.
-        public var jps: Double
+        package var jps: Double
         /// Release to end of the completed jobs.
-        public var responseMs: Times
+        package var responseMs: Times
         /// Deadline to end of the jobs that completed late.
-        public var latenessMs: Times
+        package var latenessMs: Times
     }
 
     /// A task's figures.
-    public struct Task: Codable, Sendable, Hashable {
+    package struct Task: Codable, Sendable, Hashable {
         /// Name.
-        public var name: String
+        package var name: String
         /// `HP` or `LP`.
-        public var priority: String
+        package var priority: String
         /// The figures of its jobs.
-        public var figures: Group
+        package var figures: Group
         /// MRET at the end of the run.
-        public var mretMs: Double
+        package var mretMs: Double
     }
 
     /// A context's figures.
-    public struct Context: Codable, Sendable, Hashable {
+    package struct Context: Codable, Sendable, Hashable {
         /// Index.
-        public var context: Int
+        package var context: Int
         /// Share of its lanes' time in which a stage ran.
-        public var utilisation: Double
+        package var utilisation: Double
         /// How often it was lost.
-        public var losses: Int
+        package var losses: Int
         /// How often it came back after that.
-        public var restores: Int
+        package var restores: Int
     }
 
     /// What was run together.
-    public struct Batching: Codable, Sendable, Hashable {
+    package struct Batching: Codable, Sendable, Hashable {
         /// Batches of at least two jobs that ended.
-        public var batches: Int
+        package var batches: Int
         /// Jobs a batch.
-        public var meanJobs: Double
+        package var meanJobs: Double
         /// The share of all stages that ran in a batch.
-        public var share: Double
+        package var share: Double
 
         /// Figures of batches.
-        public init(batches: Int, meanJobs: Double, share: Double) {
+        package init(batches: Int, meanJobs: Double, share: Double) {
             self.batches = batches
             self.meanJobs = meanJobs
             self.share = share
@@ -112,31 +112,31 @@ public struct RunSummary: Codable, Sendable, Hashable {
     }
 
     /// How long jobs were released, in seconds.
-    public var durationS: Double
+    package var durationS: Double
     /// Until the last job ended, in seconds: what `jps` counts over.
-    public var elapsedS: Double
+    package var elapsedS: Double
     /// Completed inferences a second: batch × completed jobs / elapsed time.
-    public var jps: Double
+    package var jps: Double
     /// The jobs of high priority.
-    public var hp: Group
+    package var hp: Group
     /// The jobs of low priority.
-    public var lp: Group
+    package var lp: Group
     /// Fates of all jobs.
-    public var jobs: JobCounts
+    package var jobs: JobCounts
     /// Jobs admitted by another context than their task's own.
-    public var migrations: Int
+    package var migrations: Int
     /// Stages that ended.
-    public var stages: Int
+    package var stages: Int
     /// What was run together; `nil` where batching is off.
-    public var batching: Batching?
+    package var batching: Batching?
     /// How long the scheduler took for an event.
-    public var decisionNs: ShortTimes
+    package var decisionNs: ShortTimes
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
-    public var handoverNs: ShortTimes
+    package var handoverNs: ShortTimes
     /// The tasks, in the order of the task set.
-    public var tasks: [Task]
+    package var tasks: [Task]
     /// The contexts, by index.
-    public var contexts: [Context]
+    package var contexts: [Context]
 
     /// The figures of a run.
     ///
@@ -145,7 +145,7 @@ public struct RunSummary: Codable, Sendable, Hashable {
     ///   - scheduler: the scheduler at the end of the run.
     ///   - duration: how long jobs were released.
     ///   - elapsed: when the last job ended.
-    public init(_ ledger: RunLedger, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds) {
+    package init(_ ledger: RunLedger, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds) {
         let seconds = max(elapsed.inSeconds, 1e-9)
         let specifications = scheduler.configuration.tasks
         let overdue = specifications.indices.map { scheduler.overdueJobs(of: $0) }
@@ -211,7 +211,7 @@ extension RunSummary.Group {
 
 extension RunSummary.Group {
     /// The jobs that could have missed, of a group of this priority.
-    public func judged(_ priority: Priority) -> Int {
+    package func judged(_ priority: Priority) -> Int {
         JobFigures.judged(priority, accepted: accepted, cancelled: cancelled, skipped: skipped)
     }
 }
@@ -247,5 +247,5 @@ extension RunSummary.ShortTimes {
 
 extension Priority {
     /// `HP` or `LP`.
-    public var name: String { self == .high ? "HP" : "LP" }
+    package var name: String { self == .high ? "HP" : "LP" }
 }

@@ -6,26 +6,26 @@
 /// times.record(.milliseconds(3))
 /// times.cumulative  // [0, 0, 0, 0, 0, 1, 1, …]: at most 100 µs, 250 µs, 500 µs, 1 ms, 2.5 ms, 5 ms, …
 /// ```
-public struct TimeBuckets: Sendable {
+package struct TimeBuckets: Sendable {
     /// How many bounds there are; beyond the last one is one more bucket.
-    public static let boundCount = 16
+    package static let boundCount = 16
 
     /// The first bound.
-    public let unit: Nanoseconds
+    package let unit: Nanoseconds
     /// How many times were recorded.
-    public private(set) var count = 0
+    package private(set) var count = 0
     /// Their sum.
-    public private(set) var sum = Nanoseconds.zero
+    package private(set) var sum = Nanoseconds.zero
     private var counts = InlineArray<17, Int>(repeating: 0)
 
     /// Empty buckets, from `unit` to 100,000 times that.
-    public init(unit: Nanoseconds) {
+    package init(unit: Nanoseconds) {
         precondition(unit > .zero && unit <= .seconds(Int64(1)), "the first bound is above zero and at most a second")
         self.unit = unit
     }
 
     /// Takes in a time; one below zero counts as zero.
-    public mutating func record(_ time: Nanoseconds) {
+    package mutating func record(_ time: Nanoseconds) {
         let time = max(time, .zero)
         count += 1
         sum = sum.addingSaturating(time)
@@ -40,17 +40,17 @@ public struct TimeBuckets: Sendable {
     }
 
     /// The longest time that counts for bucket `index`.
-    public func bound(_ index: Int) -> Nanoseconds {
+    package func bound(_ index: Int) -> Nanoseconds {
         var halves = unit.rawValue * (index % 3 == 0 ? 2 : index % 3 == 1 ? 5 : 10)
         for _ in 0..<index / 3 { halves *= 10 }
         return Nanoseconds(halves / 2)
     }
 
     /// All bounds, ascending.
-    public var bounds: [Nanoseconds] { (0..<Self.boundCount).map(bound) }
+    package var bounds: [Nanoseconds] { (0..<Self.boundCount).map(bound) }
 
     /// The times recorded up to each bound. Those beyond the last are in `count` alone.
-    public var cumulative: [Int] {
+    package var cumulative: [Int] {
         var total = 0
         return (0..<Self.boundCount).map { index in
             total += counts[index]

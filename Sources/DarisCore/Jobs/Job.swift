@@ -1,13 +1,13 @@
 /// One job: the `sequence`-th release (from 0) of the task with index `task`.
-public struct JobID: Hashable, Sendable, Codable {
+package struct JobID: Hashable, Sendable, Codable {
     /// Index of the task.
-    public var task: Int
+    package var task: Int
     /// Count of releases of that task before this one.
-    public var sequence: Int
+    package var sequence: Int
 
     /// The `sequence`-th job of `task`.
     @inlinable
-    public init(task: Int, sequence: Int) {
+    package init(task: Int, sequence: Int) {
         self.task = task
         self.sequence = sequence
     }

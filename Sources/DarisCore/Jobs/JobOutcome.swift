@@ -1,5 +1,5 @@
 /// How a job ended.
-public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
+package enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// Turned away: by the admission test, or because its task has been removed.
     case rejected
     /// Not started, since its task's previous job was still in flight.
@@ -13,7 +13,7 @@ public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// Why a job ended as it did.
-public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
+package enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// It ended by its deadline.
     case onTime
     /// It ended after its deadline.
@@ -41,7 +41,7 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     var saysWhetherLate: Bool { self == .onTime || self == .late || self == .deadlinePassed }
 
     /// The reason in words.
-    public var text: String {
+    package var text: String {
         switch self {
         case .onTime: "completed by its deadline"
         case .late: "completed after its deadline"
@@ -59,24 +59,24 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// The end of a job.
-public struct JobOutcome: Hashable, Sendable {
+package struct JobOutcome: Hashable, Sendable {
     /// Which job.
-    public var job: JobID
+    package var job: JobID
     /// How it ended.
-    public var fate: JobFate
+    package var fate: JobFate
     /// Why.
-    public var reason: FateReason
+    package var reason: FateReason
     /// HP or LP.
-    public var priority: Priority
+    package var priority: Priority
     /// When it was released.
-    public var release: Nanoseconds
+    package var release: Nanoseconds
     /// Its absolute deadline.
-    public var deadline: Nanoseconds
+    package var deadline: Nanoseconds
     /// When it ended.
-    public var finish: Nanoseconds
+    package var finish: Nanoseconds
 
     /// From release to end.
-    @inlinable public var responseTime: Nanoseconds { finish - release }
+    @inlinable package var responseTime: Nanoseconds { finish - release }
     /// By how much the end was after the deadline; negative if before.
-    @inlinable public var lateness: Nanoseconds { finish - deadline }
+    @inlinable package var lateness: Nanoseconds { finish - deadline }
 }

@@ -9,13 +9,13 @@
 /// ```
 ///
 /// Between two entries `scheduler` is as it was then, so that everything it knew can be looked at.
-public struct RecordReplay: ~Copyable {
+package struct RecordReplay: ~Copyable {
     /// The scheduler after the latest event.
-    public private(set) var scheduler: Scheduler
+    package private(set) var scheduler: Scheduler
     /// What the scheduler decided at the latest event.
-    public private(set) var commands = CommandBuffer()
+    package private(set) var commands = CommandBuffer()
     /// What has been counted, as the driver of the run counted it; decisions and hand-overs are not in a record.
-    public private(set) var ledger: RunLedger
+    package private(set) var ledger: RunLedger
     private var matched = 0
     private var taken = 0
     private var last: (event: Event, time: Nanoseconds)?
@@ -23,7 +23,7 @@ public struct RecordReplay: ~Copyable {
     /// A replay of no entry yet.
     ///
     /// - Precondition: the configuration is valid, as a reader makes sure.
-    public init(_ configuration: SchedulerConfiguration) {
+    package init(_ configuration: SchedulerConfiguration) {
         scheduler = Scheduler(configuration)
         ledger = RunLedger(configuration)
     }
@@ -32,7 +32,7 @@ public struct RecordReplay: ~Copyable {
     ///
     /// - Precondition: every released task exists, as a reader makes sure.
     /// - Returns: the difference, if there is one; the replay cannot go on after it.
-    public mutating func take(_ entry: RecordEntry) -> RecordMismatch? {
+    package mutating func take(_ entry: RecordEntry) -> RecordMismatch? {
         defer { taken += 1 }
         switch entry.content {
         case .event(let event):
@@ -50,13 +50,13 @@ public struct RecordReplay: ~Copyable {
     }
 
     /// Whether commands are missing at the end.
-    public func finish() -> RecordMismatch? { matched < commands.count ? mismatch(recorded: nil) : nil }
+    package func finish() -> RecordMismatch? { matched < commands.count ? mismatch(recorded: nil) : nil }
 
     /// The figures of the run.
     ///
     /// - Parameter end: when it ended. A real run that ended before its time was interrupted then; one without a duration, a
     ///   server's, lasted until then.
-    public func summary(of plan: RunPlan, end: Nanoseconds) -> RunSummary {
+    package func summary(of plan: RunPlan, end: Nanoseconds) -> RunSummary {
         let duration = plan.durationS.map { seconds in
             Nanoseconds.seconds(min(max(seconds, 0), RunRecord.latestTime.inSeconds))
         }

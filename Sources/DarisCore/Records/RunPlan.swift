@@ -1,73 +1,73 @@
 /// What a run is about to do, as it is shown before the run and stored with it.
-public struct RunPlan: Codable, Sendable, Hashable {
+package struct RunPlan: Codable, Sendable, Hashable {
     /// A context: its share of the device and the tasks placed on it.
-    public struct Context: Codable, Sendable, Hashable {
+    package struct Context: Codable, Sendable, Hashable {
         /// Index.
-        public var context: Int
+        package var context: Int
         /// The compute units it may use, by number, where the device tells them apart (the cores of a CPU).
-        public var units: [Int]
+        package var units: [Int]
         /// How many units that is.
-        public var quota: Int
+        package var quota: Int
         /// Names of the tasks placed on it, HP first.
-        public var tasks: [String]
+        package var tasks: [String]
         /// U_k^HP at the start, in lanes.
-        public var hpUtilisation: Double
+        package var hpUtilisation: Double
         /// Utilisation of all its tasks at the start, in lanes.
-        public var utilisation: Double
+        package var utilisation: Double
     }
 
     /// A task as it will be scheduled.
-    public struct Task: Codable, Sendable, Hashable {
+    package struct Task: Codable, Sendable, Hashable {
         /// Name.
-        public var name: String
+        package var name: String
         /// Name of its model.
-        public var model: String
+        package var model: String
         /// `HP` or `LP`.
-        public var priority: String
+        package var priority: String
         /// The context it is placed on.
-        public var context: Int
+        package var context: Int
         /// Tᵢ after scaling to the load.
-        public var periodMs: Double
+        package var periodMs: Double
         /// Dᵢ.
-        public var deadlineMs: Double
+        package var deadlineMs: Double
         /// Inferences a job.
-        public var batch: Int
+        package var batch: Int
         /// AFET of each stage.
-        public var stageAfetMs: [Double]
+        package var stageAfetMs: [Double]
         /// AFETᵢ / Tᵢ.
-        public var utilisation: Double
+        package var utilisation: Double
     }
 
     /// The device in words.
-    public var device: String
+    package var device: String
     /// What its compute units are called: `cores`, `SMs`.
-    public var unitName: String
+    package var unitName: String
     /// M: how many units it has.
-    public var units: Int
+    package var units: Int
     /// Whether the device is a model of one, in virtual time.
-    public var simulated: Bool
+    package var simulated: Bool
     /// N_c, N_s and OS.
-    public var partition: Partition
+    package var partition: Partition
     /// STR, MPS or MPS+STR.
-    public var partitionPolicy: String
+    package var partitionPolicy: String
     /// How contexts get their share of the device; `nil` in records from before this was kept.
-    public var partitionKind: PartitionKind?
+    package var partitionKind: PartitionKind?
     /// Policy and ablations.
-    public var scheduler: SchedulerOptions
+    package var scheduler: SchedulerOptions
     /// The load asked for, as a share of all lanes, if rates were scaled to it.
-    public var load: Double?
+    package var load: Double?
     /// Utilisation of all tasks over the number of lanes.
-    public var totalUtilisation: Double
+    package var totalUtilisation: Double
     /// How long jobs will be released; `nil` for a server, which releases them until it is ended.
-    public var durationS: Double?
+    package var durationS: Double?
     /// Seed of release phases and inputs.
-    public var seed: UInt64
+    package var seed: UInt64
     /// The contexts.
-    public var contexts: [Context]
+    package var contexts: [Context]
     /// The tasks, in the order of the task set.
-    public var tasks: [Task]
+    package var tasks: [Task]
     /// What the user should know: rights that are missing, stages that had to be merged, and the like.
-    public var notes: [String]
+    package var notes: [String]
 
     /// A plan for a configuration.
     ///
@@ -77,7 +77,7 @@ public struct RunPlan: Codable, Sendable, Hashable {
     ///   - contextUnits: the units of each context, by number; empty where only their number is known.
     ///   - quota: how many units each context may use, where they are not known by number.
     ///   - duration: how long jobs will be released; `nil` if until the run is ended.
-    public init(
+    package init(
         _ configuration: SchedulerConfiguration, models: [String], device: String, unitName: String, units: Int,
         kind: PartitionKind, contextUnits: [[Int]], quota: Int? = nil, simulated: Bool, load: Double?,
         duration: Nanoseconds?, seed: UInt64, notes: [String]

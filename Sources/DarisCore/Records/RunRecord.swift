@@ -14,23 +14,23 @@
 ///
 /// As text it is JSON Lines: a header with the plan and the scheduler's configuration, one line an entry, and a last line
 /// that says how many there are. `RunRecordEncoder` has the format.
-public struct RunRecord: Sendable, Hashable {
+package struct RunRecord: Sendable, Hashable {
     /// What the run was about to do.
-    public var plan: RunPlan
+    package var plan: RunPlan
     /// What its scheduler was made from.
-    public var configuration: SchedulerConfiguration
+    package var configuration: SchedulerConfiguration
     /// Events and commands in the order in which they happened: each event, then its commands.
-    public var entries: ContiguousArray<RecordEntry>
+    package var entries: ContiguousArray<RecordEntry>
     /// When the run ended.
-    public var end: Nanoseconds
+    package var end: Nanoseconds
 
     /// The version of the format that is written; version 1 is read too.
-    public static let version = 2
+    package static let version = 2
     /// The latest time a record may hold: about 146 years.
-    public static let latestTime = Nanoseconds(1 << 62)
+    package static let latestTime = Nanoseconds(1 << 62)
 
     /// A record of a run.
-    public init(
+    package init(
         plan: RunPlan, configuration: SchedulerConfiguration, entries: ContiguousArray<RecordEntry>, end: Nanoseconds
     ) {
         self.plan = plan
@@ -42,19 +42,19 @@ public struct RunRecord: Sendable, Hashable {
     /// Reads a record file.
     ///
     /// - Throws: `RecordError` with the file, the line, and what would be right.
-    public static func read(path: String) throws(RecordError) -> RunRecord {
+    package static func read(path: String) throws(RecordError) -> RunRecord {
         var reader = try RunRecordReader(path: path)
         return try reader.readAll()
     }
 
     /// Reads a record from its text. `file` is named in errors. O(bytes).
-    public static func read(bytes: [UInt8], file: String = "record") throws(RecordError) -> RunRecord {
+    package static func read(bytes: [UInt8], file: String = "record") throws(RecordError) -> RunRecord {
         var reader = try RunRecordReader(Data(bytes), file: file)
         return try reader.readAll()
     }
 
     /// The record as text.
-    public func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var encoder = RunRecordEncoder(plan: plan, configuration: configuration)
         for entry in entries { encoder.append(entry) }
         encoder.finish(at: end)
@@ -70,14 +70,14 @@ struct RecordHeader: Codable {
 }
 
 /// A record that cannot be read.
-public struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Which file.
-    public let file: String
+    package let file: String
     /// Which of its lines, from 1; `nil` where the file as a whole is meant.
-    public let line: Int?
+    package let line: Int?
     /// What is wrong, and what would be right.
-    public let problem: String
+    package let problem: String
 
     /// File, line and problem in one sentence.
-    public var description: String { line.map { "\(file), line \($0): \(problem)" } ?? "\(file): \(problem)" }
+    package var description: String { line.map { "\(file), line \($0): \(problem)" } ?? "\(file): \(problem)" }
 }

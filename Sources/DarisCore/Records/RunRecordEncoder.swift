@@ -22,13 +22,13 @@
 /// the stage too: task and sequence number of each, in one array), `end`, `wake`. All times are integer nanoseconds.
 ///
 /// Format 1 had no `with`; each other job stood on a line of its own before the `run`, as `join`.
-public struct RunRecordEncoder: Sendable {
+package struct RunRecordEncoder: Sendable {
     /// The text not yet taken away by `drain`.
-    public private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     private var entries = 0
 
     /// An encoder that has written the header.
-    public init(plan: RunPlan, configuration: SchedulerConfiguration) {
+    package init(plan: RunPlan, configuration: SchedulerConfiguration) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -40,13 +40,13 @@ public struct RunRecordEncoder: Sendable {
     }
 
     /// Hands over the text written so far and empties the buffer, keeping its room.
-    public mutating func drain(_ write: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    package mutating func drain(_ write: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         try bytes.withUnsafeBytes(write)
         bytes.removeAll(keepingCapacity: true)
     }
 
     /// Writes the last line.
-    public mutating func finish(at end: Nanoseconds) {
+    package mutating func finish(at end: Nanoseconds) {
         text("{\"end\":")
         number(end.rawValue)
         field(",\"entries\":", entries)
@@ -54,7 +54,7 @@ public struct RunRecordEncoder: Sendable {
     }
 
     /// Writes a line.
-    public mutating func append(_ entry: RecordEntry) {
+    package mutating func append(_ entry: RecordEntry) {
         entries += 1
         text("{\"t\":")
         number(entry.time.rawValue)

@@ -13,19 +13,19 @@
 ///
 /// One pass over the bytes, nothing allocated a line but for batches. A file is mapped and no more than a piece of it copied at a time, so
 /// records may be larger than the memory.
-public struct RunRecordReader: Sendable {
+package struct RunRecordReader: Sendable {
     /// What the run was about to do.
-    public let plan: RunPlan
+    package let plan: RunPlan
     /// What its scheduler was made from.
-    public let configuration: SchedulerConfiguration
+    package let configuration: SchedulerConfiguration
     /// When the run ended; `nil` until `next()` has returned `nil`. Of a record that is cut off, the time of its last entry.
-    public private(set) var end: Nanoseconds?
+    package private(set) var end: Nanoseconds?
     /// Whether `next()` has found that the record stops before its last line, as one does whose writer was killed.
-    public private(set) var isCutOff = false
+    package private(set) var isCutOff = false
     /// The line that was read last, from 1.
-    public private(set) var line = 1
+    package private(set) var line = 1
     /// The name of the file, for errors.
-    public let file: String
+    package let file: String
 
     /// The part of the record that is being read, and the part that comes after it.
     private var bytes: [UInt8]
@@ -46,7 +46,7 @@ public struct RunRecordReader: Sendable {
     ///
     /// - Parameter allowsCutOff: whether a record may stop before its last line: then it has the whole lines that are there.
     /// - Throws: `RecordError` with the file, the line, and what would be right.
-    public init(path: String, allowsCutOff: Bool = false) throws(RecordError) {
+    package init(path: String, allowsCutOff: Bool = false) throws(RecordError) {
         let data: Data
         do { data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) } catch {
             let left = Self.unfinished(path).map { "; a writer that was killed left \($0)" } ?? ""
@@ -65,7 +65,7 @@ public struct RunRecordReader: Sendable {
     }
 
     /// Reads the header of a record's text. `file` is named in errors.
-    public init(_ data: Data, file: String, allowsCutOff: Bool = false) throws(RecordError) {
+    package init(_ data: Data, file: String, allowsCutOff: Bool = false) throws(RecordError) {
         let headerEnd = data.firstIndex(of: UInt8(ascii: "\n"))
         let header = try Self.header(headerEnd.map { data[..<$0] }, isEmpty: data.isEmpty, file: file)
         plan = header.plan
@@ -81,7 +81,7 @@ public struct RunRecordReader: Sendable {
     /// The next entry; `nil` after the last, once the line that ends the record has been found right.
     ///
     /// - Throws: `RecordError` with the file, the line, and what would be right.
-    public mutating func next() throws(RecordError) -> RecordEntry? {
+    package mutating func next() throws(RecordError) -> RecordEntry? {
         while end == nil {
             line += 1
             refill()
@@ -115,7 +115,7 @@ public struct RunRecordReader: Sendable {
     }
 
     /// A mismatch at the line that was read last, as an error.
-    public func error(_ mismatch: RecordMismatch) -> RecordError {
+    package func error(_ mismatch: RecordMismatch) -> RecordError {
         error(
             "this version of Daris would not have decided so and cannot explain it; use the one that wrote the record "
                 + "(\(mismatch))")

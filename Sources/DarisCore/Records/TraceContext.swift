@@ -1,6 +1,6 @@
 /// The place of a job in a trace that its client follows: what the header `traceparent` of W3C Trace Context says, without
 /// the flags. A trivial value, as everything in a record.
-public struct TraceContext: Hashable, Sendable {
+package struct TraceContext: Hashable, Sendable {
     /// The upper and the lower half of the trace's id.
     var high: UInt64
     var low: UInt64
@@ -8,12 +8,12 @@ public struct TraceContext: Hashable, Sendable {
     var parent: UInt64
 
     /// The trace's id: 32 hexadecimal digits.
-    public var traceID: String { Self.text(high) + Self.text(low) }
+    package var traceID: String { Self.text(high) + Self.text(low) }
     /// The id of the span that made the request: 16 hexadecimal digits.
-    public var parentID: String { Self.text(parent) }
+    package var parentID: String { Self.text(parent) }
 
     /// Reads a header, `00-TRACE-PARENT-FLAGS`; `nil` if it is not as the standard has it.
-    public init?(traceParent header: String) {
+    package init?(traceParent header: String) {
         let fields = header.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         // Later versions may have more fields; `ff` is none.
         guard fields.count >= 4, let version = Self.number(fields[0], digits: 2), version != 0xff,

@@ -1,32 +1,32 @@
 /// The admission test of low-priority jobs and the choice of a context to migrate to (paper equations 4 and 5,
 /// section IV-B2).
-public struct Admission: Sendable {
+package struct Admission: Sendable {
     /// What the test reads of one context, kept up to date by the scheduler.
-    public struct Context: Hashable, Sendable {
+    package struct Context: Hashable, Sendable {
         /// U_k^HP: utilisation of all HP tasks placed on the context.
-        public var highPriority = Utilisation.zero
+        package var highPriority = Utilisation.zero
         /// U_k^{LP,active}: utilisation of the LP tasks with a job in flight on the context.
-        public var activeLowPriority = Utilisation.zero
+        package var activeLowPriority = Utilisation.zero
         /// MRET of all stages queued and running on the context.
-        public var work = Nanoseconds.zero
+        package var work = Nanoseconds.zero
         /// Whether the context can run stages; a lost one cannot.
-        public var isAlive = true
+        package var isAlive = true
         /// How much more than they are LP jobs are reckoned to be: the paper's test has no caution, from which only batching
         /// departs (docs/decisions/0010).
-        public var caution = Caution()
+        package var caution = Caution()
 
         /// A context with nothing on it.
-        public init() {}
+        package init() {}
 
         /// Whether an LP job of utilisation `utilisation` fits: uᵢ + U_k^{LP,active} < N_s − U_k^HP.
         @inlinable
-        public func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
+        package func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
             isAlive && counted(utilisation) < .lanes(streams) - highPriority
         }
 
         /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
         @inlinable
-        public func counted(_ utilisation: Utilisation) -> Utilisation {
+        package func counted(_ utilisation: Utilisation) -> Utilisation {
             let asked = utilisation + activeLowPriority
             return caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
         }
@@ -36,7 +36,7 @@ public struct Admission: Sendable {
         /// It is (N_s − U_k^HP) / safety factor − U_k^{LP,active}; zero where the context is lost or overfull.
         ///
         /// - Parameter capacity: N_s lanes.
-        public func headroom(of capacity: Utilisation) -> Utilisation {
+        package func headroom(of capacity: Utilisation) -> Utilisation {
             let room = capacity - highPriority
             guard isAlive, room > .zero else { return .zero }
             // Rounded up, as the test rounds down what it compares.
@@ -46,7 +46,7 @@ public struct Admission: Sendable {
 
         /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.
         @inlinable
-        public func predictedFinish(_ executionTime: Nanoseconds, streams: Int) -> Nanoseconds {
+        package func predictedFinish(_ executionTime: Nanoseconds, streams: Int) -> Nanoseconds {
             Nanoseconds(work.rawValue / Int64(streams)) + executionTime
         }
     }
@@ -56,7 +56,7 @@ public struct Admission: Sendable {
     ///
     /// - Returns: `nil` if no context admits the job.
     @inlinable
-    public static func migrationTarget(
+    package static func migrationTarget(
         from home: Int, utilisation: Utilisation, executionTime: Nanoseconds, streams: Int,
         contexts: ContiguousArray<Context>
     ) -> Int? {

@@ -3,24 +3,24 @@
 ///
 /// It grows by a quarter when something is late that was let in since it last grew, and wears off with each in time. Whole
 /// numbers, so that every run is the same.
-public struct Caution: Hashable, Sendable {
+package struct Caution: Hashable, Sendable {
     /// In 65,536ths, from `least` on.
-    public private(set) var value = Self.least
+    package private(set) var value = Self.least
     private var raised = Nanoseconds.zero
     private let wear: Int64
 
     /// None: things are what they are.
-    public static let least: Int64 = 65_536
+    package static let least: Int64 = 65_536
     private static let most = 16 * least
 
     /// No caution so far. One `wear`th wears off with each thing in time.
-    public init(wear: Int64 = 4096) { self.wear = wear }
+    package init(wear: Int64 = 4096) { self.wear = wear }
 
     /// By how much, as a factor: 1 is none.
-    public var factor: Double { Double(value) / Double(Self.least) }
+    package var factor: Double { Double(value) / Double(Self.least) }
 
     /// Takes in whether something was late that was let in at `start`.
-    public mutating func learn(isLate: Bool, since start: Nanoseconds, now: Nanoseconds) {
+    package mutating func learn(isLate: Bool, since start: Nanoseconds, now: Nanoseconds) {
         if !isLate {
             value = max(Self.least, value - value / wear)
         } else if start >= raised {
@@ -30,5 +30,5 @@ public struct Caution: Hashable, Sendable {
     }
 
     /// Lets an eighth wear off where nothing is let in any more from which to learn.
-    public mutating func loosen() { value = max(Self.least, value - value / 8) }
+    package mutating func loosen() { value = max(Self.least, value - value / 8) }
 }

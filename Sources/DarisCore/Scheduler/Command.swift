@@ -1,5 +1,5 @@
 /// What the scheduler wants done, or tells of a job, in answer to an event.
-public enum Command: Hashable, Sendable {
+package enum Command: Hashable, Sendable {
     /// The job is in flight on a context; `migrated` if that is not its task's own.
     case admitted(JobID, context: Int, migrated: Bool)
     /// The job waits for its task's previous job to end (overrun rule `queue`).
@@ -13,10 +13,10 @@ public enum Command: Hashable, Sendable {
 }
 
 /// One stage of one or more jobs that runs on a lane as one.
-public struct Dispatch: Hashable, Sendable {
+package struct Dispatch: Hashable, Sendable {
     /// The jobs of a dispatch: first the one whose turn it was, then those that run with it in a batch, if any. One job alone
     /// takes no memory of its own.
-    public struct Jobs: RandomAccessCollection, Hashable, Sendable {
+    package struct Jobs: RandomAccessCollection, Hashable, Sendable {
         var leader: JobID
         var others: [JobID]
 
@@ -26,22 +26,22 @@ public struct Dispatch: Hashable, Sendable {
         }
 
         /// 0.
-        @inlinable public var startIndex: Int { 0 }
+        @inlinable package var startIndex: Int { 0 }
         /// How many there are: at least 1.
-        public var endIndex: Int { others.count + 1 }
+        package var endIndex: Int { others.count + 1 }
         /// The job at a place.
-        public subscript(place: Int) -> JobID { place == 0 ? leader : others[place - 1] }
+        package subscript(place: Int) -> JobID { place == 0 ? leader : others[place - 1] }
     }
 
     /// The stage, the same of all jobs.
-    public var stage: Int
+    package var stage: Int
     /// The lane.
-    public var lane: Int
+    package var lane: Int
     /// The jobs.
-    public var jobs: Jobs
+    package var jobs: Jobs
 
     /// A stage of a job on a lane, and of others that run it with the job.
-    public init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
+    package init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
         self.stage = stage
         self.lane = lane
         jobs = Jobs(job, with: others)
@@ -49,4 +49,4 @@ public struct Dispatch: Hashable, Sendable {
 }
 
 /// The commands of one event, in the order in which they were decided. Reuse one buffer, so that nothing is allocated.
-public typealias CommandBuffer = ContiguousArray<Command>
+package typealias CommandBuffer = ContiguousArray<Command>

@@ -5,7 +5,7 @@
 ///
 /// One contiguous block holds the windows of all stages, so that recording a sample allocates nothing. A sample costs
 /// O(1), or O(w_s) when it pushes the maximum out of the window.
-public struct ExecutionTimeWindows: Sendable {
+package struct ExecutionTimeWindows: Sendable {
     private var samples: ContiguousArray<Nanoseconds>
     private var heads: ContiguousArray<Window>
     private let afet: ContiguousArray<Nanoseconds>
@@ -14,7 +14,7 @@ public struct ExecutionTimeWindows: Sendable {
     private let statistic: Statistic
 
     /// What of the samples counts.
-    public enum Statistic: Sendable {
+    package enum Statistic: Sendable {
         /// The maximum: MRET.
         case maximum
         /// 5/4 of the mean.
@@ -31,7 +31,7 @@ public struct ExecutionTimeWindows: Sendable {
     /// Windows of `size` samples for stages whose AFETs are given, in stage order.
     ///
     /// With `keepsAllTimeMaximum` nothing is ever forgotten: the WCET ablation.
-    public init(
+    package init(
         afet: some Sequence<Nanoseconds>, size: Int, keepsAllTimeMaximum: Bool = false,
         statistic: Statistic = .maximum
     ) {
@@ -45,10 +45,10 @@ public struct ExecutionTimeWindows: Sendable {
     }
 
     /// The MRET of the stage with this index, or what else the statistic makes of its samples.
-    public subscript(stage: Int) -> Nanoseconds { heads[stage].value }
+    package subscript(stage: Int) -> Nanoseconds { heads[stage].value }
 
     /// Takes in a measured execution time of a stage and returns by how much its MRET changed.
-    public mutating func record(_ sample: Nanoseconds, stage: Int) -> Nanoseconds {
+    package mutating func record(_ sample: Nanoseconds, stage: Int) -> Nanoseconds {
         let before = heads[stage].value
         var window = heads[stage]
         defer { heads[stage] = window }
@@ -75,7 +75,7 @@ public struct ExecutionTimeWindows: Sendable {
 
     /// Forgets the oldest sample of a stage and returns by how much its MRET changed; once none is left, AFET stands in
     /// again. The all-time maximum forgets nothing.
-    public mutating func expireOldest(stage: Int) -> Nanoseconds {
+    package mutating func expireOldest(stage: Int) -> Nanoseconds {
         guard !keepsAllTimeMaximum, heads[stage].count > 0 else { return .zero }
         let before = heads[stage].value
         heads[stage].count -= 1
@@ -85,7 +85,7 @@ public struct ExecutionTimeWindows: Sendable {
     }
 
     /// The samples a stage's MRET is the maximum of, in no particular order; empty before the first measurement.
-    public func recentSamples(stage: Int) -> [Nanoseconds] {
+    package func recentSamples(stage: Int) -> [Nanoseconds] {
         guard !keepsAllTimeMaximum else { return [] }
         return (0..<heads[stage].count).map { samples[stage * size + place(heads[stage], age: $0)] }
     }

@@ -5,21 +5,21 @@ import HeapModule
 /// Eight fixed levels from (HP before LP) × (last stage of its job) × (the stage before missed its virtual deadline);
 /// within a level earliest virtual deadline first; ties by release time, then task index. Insertion and removal of the
 /// first stage cost O(log n) and allocate nothing once the queue has reached its greatest length.
-public struct ReadyQueue: Sendable {
+package struct ReadyQueue: Sendable {
     /// A stage that waits for a lane. At most one stage of a task is ready at any time, so the task names it.
-    public struct Entry: Comparable, Hashable, Sendable {
+    package struct Entry: Comparable, Hashable, Sendable {
         /// 0 (goes first) to 7.
-        public let level: UInt8
+        package let level: UInt8
         /// When the stage is due.
-        public let virtualDeadline: Nanoseconds
+        package let virtualDeadline: Nanoseconds
         /// When its job was released.
-        public let release: Nanoseconds
+        package let release: Nanoseconds
         /// Which task it belongs to.
-        public let task: Int
+        package let task: Int
 
         /// An entry with its place in the order.
         @inlinable
-        public init(level: UInt8, virtualDeadline: Nanoseconds, release: Nanoseconds, task: Int) {
+        package init(level: UInt8, virtualDeadline: Nanoseconds, release: Nanoseconds, task: Int) {
             self.level = level
             self.virtualDeadline = virtualDeadline
             self.release = release
@@ -28,7 +28,7 @@ public struct ReadyQueue: Sendable {
 
         /// Whether `a` goes to a lane before `b`.
         @inlinable
-        public static func < (a: Entry, b: Entry) -> Bool {
+        package static func < (a: Entry, b: Entry) -> Bool {
             if a.level != b.level { return a.level < b.level }
             if a.virtualDeadline != b.virtualDeadline { return a.virtualDeadline < b.virtualDeadline }
             if a.release != b.release { return a.release < b.release }
@@ -39,32 +39,32 @@ public struct ReadyQueue: Sendable {
     private var heap: Heap<Entry>
 
     /// An empty queue with room for `capacity` stages.
-    public init(capacity: Int) { heap = Heap(minimumCapacity: capacity) }
+    package init(capacity: Int) { heap = Heap(minimumCapacity: capacity) }
 
     /// How many stages wait.
-    public var count: Int { heap.count }
+    package var count: Int { heap.count }
     /// Whether no stage waits.
-    public var isEmpty: Bool { heap.isEmpty }
+    package var isEmpty: Bool { heap.isEmpty }
     /// The stages that wait, in no particular order.
-    public var entries: [Entry] { heap.unordered }
+    package var entries: [Entry] { heap.unordered }
 
     /// Adds a stage that has become ready.
     @inline(__always)
-    public mutating func insert(_ entry: Entry) { heap.insert(entry) }
+    package mutating func insert(_ entry: Entry) { heap.insert(entry) }
 
     /// Takes out the stage that goes first.
     @inline(__always)
-    public mutating func popFirst() -> Entry? { heap.popMin() }
+    package mutating func popFirst() -> Entry? { heap.popMin() }
 
     /// Takes out the stage of a job that has been dropped or cancelled. O(n).
-    public mutating func remove(task: Int) { heap.removeAll { $0.task == task } }
+    package mutating func remove(task: Int) { heap.removeAll { $0.task == task } }
 
     /// Takes out the stages of the tasks that a condition holds of. O(n).
     mutating func removeAll(where condition: (Int) -> Bool) { heap.removeAll { condition($0.task) } }
 
     /// The level of a stage: HP: last and late 0, last 1, late 2, other 3; LP likewise 4 to 7.
     @inlinable
-    public static func level(_ priority: Priority, isLast: Bool, isLate: Bool) -> UInt8 {
+    package static func level(_ priority: Priority, isLast: Bool, isLate: Bool) -> UInt8 {
         let within: UInt8 =
             switch (isLast, isLate) {
             case (true, true): 0

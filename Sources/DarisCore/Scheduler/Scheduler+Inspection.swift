@@ -1,74 +1,74 @@
 /// A look inside, for plans, reports and checks.
 extension Scheduler {
     /// Indices and number of the tasks.
-    public var taskCount: Int { tasks.indices.count }
+    package var taskCount: Int { tasks.indices.count }
 
     /// The context on which the jobs of a task start.
-    public func home(of task: Int) -> Int { tasks[task].home }
+    package func home(of task: Int) -> Int { tasks[task].home }
 
     /// Whether the task has been removed and not been added again.
-    public func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
+    package func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
 
     /// MRETᵢ: the sum of the MRET of a task's stages.
-    public func mret(of task: Int) -> Nanoseconds { times.mret(task) }
+    package func mret(of task: Int) -> Nanoseconds { times.mret(task) }
 
     /// MRETᵢⱼ: the maximum recent execution time of one stage.
-    public func mret(of task: Int, stage: Int) -> Nanoseconds { times.mret(task, stage) }
+    package func mret(of task: Int, stage: Int) -> Nanoseconds { times.mret(task, stage) }
 
     /// What a stage costs a task: the time of a lane that its last w_s runs took, 1/n of a batch of n, with a margin. MRET
     /// where nothing is batched.
-    public func cost(of task: Int, stage: Int) -> Nanoseconds { times.cost(task, stage) }
+    package func cost(of task: Int, stage: Int) -> Nanoseconds { times.cost(task, stage) }
 
     /// The maximum recent execution time of a batch of `jobs` jobs of the task's group; `nil` if it runs none of that size.
-    public func batchTime(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
+    package func batchTime(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
         batches.time(of: task, jobs: jobs, stage: stage)
     }
 
     /// uᵢ: MRETᵢ / Tᵢ, or with batching the sum of the costs of its stages over Tᵢ.
-    public func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
+    package func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
 
     /// What the admission test reads of a context.
-    public func context(_ index: Int) -> Admission.Context { ledger[index] }
+    package func context(_ index: Int) -> Admission.Context { ledger[index] }
 
     /// How many stages wait for a lane of a context.
-    public func readyStages(on context: Int) -> Int { ready[context].count }
+    package func readyStages(on context: Int) -> Int { ready[context].count }
 
     /// Whether any context can run stages.
-    public var hasContext: Bool { ledger.hasContext }
+    package var hasContext: Bool { ledger.hasContext }
 
     /// What runs on a lane; `nil` if it is idle.
-    public func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
+    package func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
 
     /// The jobs whose stages run on a context, dispatch by dispatch.
-    public func runningJobs(on context: Int) -> [JobID] {
+    package func runningJobs(on context: Int) -> [JobID] {
         lanes.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
     }
 
     /// When the job of a task that is in flight must be done; `nil` if there is none.
-    public func currentDeadline(of task: Int) -> Nanoseconds? {
+    package func currentDeadline(of task: Int) -> Nanoseconds? {
         jobs[task].isInFlight ? jobs[task].deadline : nil
     }
 
     /// How many jobs of a task have been released: the sequence number of the next.
-    public func releasedJobs(of task: Int) -> Int { tasks[task].released }
+    package func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
     /// Whether a job of a task is worth releasing now, if the task has no other in flight: it would be admitted, or is not
     /// by times that only a release has the scheduler forget (`SchedulerOptions.forgetting`).
-    public func wouldAdmit(_ task: Int) -> Bool {
+    package func wouldAdmit(_ task: Int) -> Bool {
         guard tasks[task].isEnabled else { return false }
         return admissibleContext(for: task) != nil
             || options.forgetting && !ledger.couldAdmit(tasks[task], migration: options.migration)
     }
 
     /// Jobs of a task that are in flight or wait though their deadline has passed.
-    public func overdueJobs(of task: Int) -> Int {
+    package func overdueJobs(of task: Int) -> Int {
         let running = jobs[task].isInFlight && jobs[task].deadline < now ? 1 : 0
         let now = now
         return running + backlog[task].lazy.filter { $0.deadline < now }.count
     }
 
     /// What of the design's invariants does not hold, in words; `nil` if all do. Works everything out anew: O(n).
-    public func invariantViolation() -> String? {
+    package func invariantViolation() -> String? {
         if !counts.isBalanced { return "jobs do not add up: \(counts)" }
         let inFlight = jobs.indices.count { jobs[$0].isInFlight } + backlog.count
         if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }

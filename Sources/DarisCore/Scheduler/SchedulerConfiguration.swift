@@ -1,27 +1,27 @@
 /// Everything a scheduler is made from. Equal configurations and equal events give equal commands.
-public struct SchedulerConfiguration: Hashable, Sendable, Codable {
+package struct SchedulerConfiguration: Hashable, Sendable, Codable {
     /// Contexts and streams; the oversubscription matters to the device alone.
-    public var partition: Partition
+    package var partition: Partition
     /// The tasks; their place in this array is their index everywhere.
-    public var tasks: [TaskSpecification]
+    package var tasks: [TaskSpecification]
     /// The context of each task.
-    public var homes: [Int]
+    package var homes: [Int]
     /// Policy and ablations.
-    public var options: SchedulerOptions
+    package var options: SchedulerOptions
     /// Which tasks may be batched together, and what batches take; `nil` where nothing is batched.
-    public var batchGroups: [BatchGroup]?
+    package var batchGroups: [BatchGroup]?
 
     /// The most tasks a scheduler takes.
-    public static let taskLimit = 65_536
+    package static let taskLimit = 65_536
     /// The most stages of one task.
-    public static let stageLimit = 256
+    package static let stageLimit = 256
     /// The longest period and deadline: a day.
-    public static let longestTime = Nanoseconds.seconds(Int64(86_400))
+    package static let longestTime = Nanoseconds.seconds(Int64(86_400))
 
     /// A configuration with the tasks placed by the paper's algorithm (`Placement`).
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    public init(
+    package init(
         partition: Partition, tasks: [TaskSpecification], options: SchedulerOptions = SchedulerOptions(),
         batchGroups: [BatchGroup]? = nil
     ) throws(SchedulerError) {
@@ -40,7 +40,7 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     /// Checks every limit.
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    public func validate() throws(SchedulerError) {
+    package func validate() throws(SchedulerError) {
         guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams)
         else {
             throw SchedulerError(
@@ -68,14 +68,14 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
 
     /// The AFET of a stage of a task, alone or together with jobs of others of its group, `jobs` in all; `nil` if no such
     /// batch was measured.
-    public func afet(of task: Int, stage: Int, jobs: Int) -> Nanoseconds? {
+    package func afet(of task: Int, stage: Int, jobs: Int) -> Nanoseconds? {
         if jobs == 1 { return tasks[task].afet[stage] }
         guard let group = tasks[task].batchGroup else { return nil }
         return batchGroups?[group].afet(jobs: jobs, stage: stage)
     }
 
     /// A time held between zero and the longest that sums can take.
-    public static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
+    package static func clamped(_ time: Nanoseconds) -> Nanoseconds { min(max(time, .zero), longestTime) }
 
     private func validateBatching() throws(SchedulerError) {
         if let limit = options.batching, !(2...BatchGroup.jobLimit).contains(limit) {
@@ -135,14 +135,14 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
 }
 
 /// A configuration that cannot be scheduled.
-public struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong and what would be right, in one sentence.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }
 
 extension TaskSpecification {
     /// The AFET of the whole task: the sum over its stages.
-    public var totalAFET: Nanoseconds { afet.reduce(.zero, +) }
+    package var totalAFET: Nanoseconds { afet.reduce(.zero, +) }
 }

@@ -1,5 +1,5 @@
 /// Virtual deadlines: a job's deadline shared out over its stages in proportion to MRET (paper equation 3).
-public enum VirtualDeadlines {
+package enum VirtualDeadlines {
     /// The virtual deadline of a stage: r + D · (Σ_{l≤j} mretᵢₗ) / (Σ_l mretᵢₗ).
     ///
     /// - Parameters:
@@ -8,7 +8,7 @@ public enum VirtualDeadlines {
     ///   - upTo: the sum of MRET over the stages up to this one, itself included.
     ///   - total: the sum of MRET over all stages. Where it is zero nothing is known, and every stage has all of D.
     @inlinable
-    public static func deadline(
+    package static func deadline(
         release: Nanoseconds, relativeDeadline: Nanoseconds, upTo: Nanoseconds, total: Nanoseconds
     ) -> Nanoseconds {
         guard total > .zero else { return release + relativeDeadline }

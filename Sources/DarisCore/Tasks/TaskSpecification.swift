@@ -1,5 +1,5 @@
 /// The importance of a task.
-public enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
+package enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// HP: always admitted, goes before every low-priority stage, must never miss a deadline.
     case high
     /// LP: admitted only where it fits.
@@ -7,7 +7,7 @@ public enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// What becomes of a job that has passed its deadline.
-public enum LatenessRule: UInt8, Hashable, Sendable, Codable {
+package enum LatenessRule: UInt8, Hashable, Sendable, Codable {
     /// It runs on to its end (the paper's rule).
     case run
     /// It is dropped at its deadline, or at the end of the stage that is running then.
@@ -15,45 +15,45 @@ public enum LatenessRule: UInt8, Hashable, Sendable, Codable {
 }
 
 /// What becomes of a release while the task's previous job is still in flight.
-public enum OverrunRule: Hashable, Sendable, Codable {
+package enum OverrunRule: Hashable, Sendable, Codable {
     /// The release is skipped.
     case skip
     /// The release waits for the previous job, at most `limit` of them at a time; one more is skipped.
     case queue(limit: Int)
 
     /// The limit of a queue whose length is not given.
-    public static let defaultQueueLimit = 16
+    package static let defaultQueueLimit = 16
     /// The largest limit a queue may have.
-    public static let largestQueueLimit = 65_536
+    package static let largestQueueLimit = 65_536
 }
 
 /// One task τᵢ as the scheduler knows it: times, importance and rules, but not what its stages compute.
-public struct TaskSpecification: Hashable, Sendable, Codable {
+package struct TaskSpecification: Hashable, Sendable, Codable {
     /// A name for people; unique in a task set.
-    public var name: String
+    package var name: String
     /// Tᵢ: the time between releases, or the least such time for a sporadic task.
-    public var period: Nanoseconds
+    package var period: Nanoseconds
     /// Dᵢ: the time from release to deadline.
-    public var deadline: Nanoseconds
+    package var deadline: Nanoseconds
     /// HP or LP.
-    public var priority: Priority
+    package var priority: Priority
     /// How many inferences one job makes.
-    public var batch: Int
+    package var batch: Int
     /// What becomes of late jobs.
-    public var lateness: LatenessRule
+    package var lateness: LatenessRule
     /// What becomes of releases that come too early.
-    public var overrun: OverrunRule
+    package var overrun: OverrunRule
     /// The average full-load execution time of each stage (AFET), one entry a stage; it stands in for MRET until
     /// there is history.
-    public var afet: [Nanoseconds]
+    package var afet: [Nanoseconds]
     /// The tasks whose jobs its own may run with, as an index into the configuration's `batchGroups`; `nil` if none.
-    public var batchGroup: Int?
+    package var batchGroup: Int?
 
     /// The largest `batch`.
-    public static let batchLimit = 65_536
+    package static let batchLimit = 65_536
 
     /// A task with the given times and rules; the deadline is the period if not given.
-    public init(
+    package init(
         name: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority, batch: Int = 1,
         lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds],
         batchGroup: Int? = nil

@@ -1,6 +1,6 @@
 /// What can go wrong with an ONNX file or with cutting it. Every case says which file, node or tensor it is about, and
 /// ``description`` is one sentence a user can act on.
-public enum ONNXError: Error, Hashable, Sendable {
+package enum ONNXError: Error, Hashable, Sendable {
     /// The file cannot be opened or read.
     case unreadable(path: String, reason: String)
     /// The file cannot be written.
@@ -37,7 +37,7 @@ public enum ONNXError: Error, Hashable, Sendable {
 
 extension ONNXError: CustomStringConvertible {
     /// One sentence that says what is wrong and, where it can be told, what to do about it.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let path, let reason): "cannot read \(path): \(reason)"
         case .unwritable(let path, let reason): "cannot write \(path): \(reason)"

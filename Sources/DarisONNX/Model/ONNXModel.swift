@@ -11,9 +11,9 @@ internal import SwiftProtobuf
 ///
 /// What Daris does not understand in a file (model local functions, training information, fields of later versions) is
 /// kept and written back.
-public struct ONNXModel: Sendable {
+package struct ONNXModel: Sendable {
     /// A protobuf message, and so a model with its weights, must be shorter than this many bytes.
-    public static let byteLimit = 0x7fff_ffff
+    package static let byteLimit = 0x7fff_ffff
 
     var proto: ONNXModelProto
 
@@ -27,7 +27,7 @@ extension ONNXModel {
     ///
     /// - Throws: ``ONNXError`` naming the file if it is missing, damaged, no ONNX model, or 2 GiB or more with its
     ///   weights, or if a weight beside it is missing, too short or outside its folder.
-    public static func read(path: String) throws(ONNXError) -> ONNXModel {
+    package static func read(path: String) throws(ONNXError) -> ONNXModel {
         let data: Data
         do {
             let file = try RegularFile(path: path)
@@ -49,7 +49,7 @@ extension ONNXModel {
     }
 
     /// Reads a model from the bytes of a file; `name` stands for it in errors. Weights in other files are left there.
-    public init(serialized bytes: [UInt8], name: String = "the model") throws(ONNXError) {
+    package init(serialized bytes: [UInt8], name: String = "the model") throws(ONNXError) {
         guard bytes.count < Self.byteLimit else { throw .tooLarge(name: name, byteCount: bytes.count) }
         self = try ONNXModel(decoding: Data(bytes), name: name)
     }
@@ -75,13 +75,13 @@ extension ONNXModel {
     /// The model as the bytes of a file.
     ///
     /// - Throws: ``ONNXError/tooLarge(name:byteCount:)`` if that would be 2 GiB or more.
-    public func serialized() throws(ONNXError) -> [UInt8] { try encoded() }
+    package func serialized() throws(ONNXError) -> [UInt8] { try encoded() }
 
     /// Writes the model to a file, whole or not at all.
     ///
     /// - Throws: ``ONNXError/unwritable(path:reason:)``, or ``ONNXError/tooLarge(name:byteCount:)`` if the file would
     ///   have 2 GiB or more.
-    public func write(path: String) throws(ONNXError) {
+    package func write(path: String) throws(ONNXError) {
         let bytes = try encoded(name: path)
         do {
             try RegularFile.save(bytes, path: path)
@@ -114,25 +114,25 @@ extension ONNXModel {
 
 extension ONNXModel {
     /// The name of the graph.
-    public var name: String { proto.graph.name }
+    package var name: String { proto.graph.name }
 
     /// What the caller must give: the graph's inputs without those that an initializer already fills.
-    public var inputs: [TensorDescription] {
+    package var inputs: [TensorDescription] {
         let filled = proto.graph.initializerNames
         return proto.graph.input.lazy.filter { !filled.contains($0.name) }.map(TensorDescription.init)
     }
 
     /// What the model computes.
-    public var outputs: [TensorDescription] { proto.graph.output.map(TensorDescription.init) }
+    package var outputs: [TensorDescription] { proto.graph.output.map(TensorDescription.init) }
 
     /// The number of nodes, constant ones included and those inside subgraphs not.
-    public var nodeCount: Int { proto.graph.node.count }
+    package var nodeCount: Int { proto.graph.node.count }
 
     /// The same model with more graph outputs, given by name only; names that are outputs already are left out. ONNX
     /// Runtime infers the types of such outputs, which is how ``StageCutter/cut(at:boundaryTypes:)`` gets them.
     ///
     /// - Throws: ``ONNXError/noSuchTensor(tensor:)`` if no node of the graph makes a tensor of that name.
-    public func withExtraOutputs(_ names: [String]) throws(ONNXError) -> ONNXModel {
+    package func withExtraOutputs(_ names: [String]) throws(ONNXError) -> ONNXModel {
         var known = Set(proto.graph.output.map(\.name))
         let produced = Set(proto.graph.node.lazy.flatMap(\.output))
         var copy = self
@@ -149,7 +149,7 @@ extension ONNXModel {
 extension ONNXModel {
     /// The same model with a name for each node that has none, the one that ``ModelGraph/Node/name`` gives it, so that
     /// what ONNX Runtime measures of a node can be told to be of that node.
-    public func withNodeNames() -> ONNXModel {
+    package func withNodeNames() -> ONNXModel {
         var copy = self
         for (index, node) in proto.graph.node.enumerated() where node.name.isEmpty {
             copy.proto.graph.node[index].name = node.defaultName(index: index)

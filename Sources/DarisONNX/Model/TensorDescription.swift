@@ -1,7 +1,7 @@
 /// The name and type of a tensor that goes into or comes out of a model.
-public struct TensorDescription: Hashable, Sendable {
+package struct TensorDescription: Hashable, Sendable {
     /// One length in the shape of a tensor.
-    public enum Dimension: Hashable, Sendable {
+    package enum Dimension: Hashable, Sendable {
         /// A known length.
         case fixed(Int)
         /// A length known by name only, such as `batch`.
@@ -11,24 +11,24 @@ public struct TensorDescription: Hashable, Sendable {
     }
 
     /// The tensor's name in the graph.
-    public var name: String
+    package var name: String
     /// ONNX's number of the element type: 1 is float32, 7 int64, 10 float16; 0 if the type is not given or is not a
     /// dense tensor.
-    public var elementType: Int32
+    package var elementType: Int32
     /// The shape, outermost dimension first; empty for a scalar, `nil` if not even the rank is known.
-    public var dimensions: [Dimension]?
+    package var dimensions: [Dimension]?
 
     /// A description of the tensor `name`.
-    public init(name: String, elementType: Int32, dimensions: [Dimension]?) {
+    package init(name: String, elementType: Int32, dimensions: [Dimension]?) {
         self.name = name
         self.elementType = elementType
         self.dimensions = dimensions
     }
 
     /// ONNX's number for float32.
-    public static let float32: Int32 = 1
+    package static let float32: Int32 = 1
     /// ONNX's number for int64.
-    public static let int64: Int32 = 7
+    package static let int64: Int32 = 7
 }
 
 extension TensorDescription {

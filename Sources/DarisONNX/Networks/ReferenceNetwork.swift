@@ -7,7 +7,7 @@
 /// ```swift
 /// try ReferenceNetwork.resnet18.build(seed: 1).write(path: "resnet18.onnx")
 /// ```
-public enum ReferenceNetwork: String, CaseIterable, Sendable {
+package enum ReferenceNetwork: String, CaseIterable, Sendable {
     /// ResNet18: 18 layers in residual blocks of two 3×3 convolutions.
     case resnet18
     /// ResNet50: 50 layers in residual blocks of 1×1, 3×3 and 1×1 convolutions.
@@ -21,25 +21,25 @@ public enum ReferenceNetwork: String, CaseIterable, Sendable {
     ///
     /// Its input `input` is float32 of batch × 3 × 224 × 224 with a symbolic length `batch`, its output `output` of
     /// batch × classes, for the U-Net batch × classes × 224 × 224.
-    public func build(seed: UInt64) -> ONNXModel { network.model(seed: seed) }
+    package func build(seed: UInt64) -> ONNXModel { network.model(seed: seed) }
 
     /// The number of trained weights; the running statistics of batch normalisations do not count.
-    public var parameterCount: Int { network.parameterCount }
+    package var parameterCount: Int { network.parameterCount }
 
     /// The number of multiply-add operations of one inference at ``inputShape``, as convolutions and fully connected
     /// layers make them.
-    public var multiplyAdds: Int { multiplyAdds(height: inputShape[1], width: inputShape[2]) }
+    package var multiplyAdds: Int { multiplyAdds(height: inputShape[1], width: inputShape[2]) }
 
     /// The number of multiply-add operations of one inference on an image of another size; 0 for one too small.
-    public func multiplyAdds(height: Int, width: Int) -> Int {
+    package func multiplyAdds(height: Int, width: Int) -> Int {
         MultiplyAddCount(network, channels: inputShape[0], height: height, width: width).total
     }
 
     /// Channels, height and width of the input.
-    public var inputShape: [Int] { [3, 224, 224] }
+    package var inputShape: [Int] { [3, 224, 224] }
 
     /// The number of classes, of the image or of each of its pixels.
-    public var classes: Int {
+    package var classes: Int {
         switch self {
         case .resnet18, .resnet50: 1000
         case .unet: 10
@@ -48,7 +48,7 @@ public enum ReferenceNetwork: String, CaseIterable, Sendable {
     }
 
     /// The network's name as its authors write it.
-    public var title: String {
+    package var title: String {
         switch self {
         case .resnet18: "ResNet18"
         case .resnet50: "ResNet50"
@@ -58,7 +58,7 @@ public enum ReferenceNetwork: String, CaseIterable, Sendable {
     }
 
     /// One line about the network: size, work and shape.
-    public var summary: String {
+    package var summary: String {
         let parameters = Self.rounded(parameterCount, unit: 1_000_000)
         let operations = Self.rounded(multiplyAdds, unit: 1_000_000_000)
         let shape = inputShape.map(String.init).joined(separator: "×")

@@ -5,7 +5,7 @@ extension ModelGraph {
     /// A pair counts if the second node directly follows the first in the schedule and is all that reads its result:
     /// a convolution, Gemm or batch normalisation before a batch normalisation or an activation, and before an addition
     /// that a Relu follows in the same way, of which the addition and the Relu are a pair too.
-    public var fusedPositions: Set<Int> {
+    package var fusedPositions: Set<Int> {
         var positions: Set<Int> = []
         for position in nodes.indices.dropFirst() where feeds(position) {
             let (first, second) = (nodes[position - 1].operatorName, nodes[position].operatorName)

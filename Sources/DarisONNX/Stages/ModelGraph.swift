@@ -10,17 +10,17 @@
 ///   they are read again.
 ///
 /// A node with a subgraph (If, Loop, Scan) stays whole; the outer tensors its subgraphs read count among its inputs.
-public struct ModelGraph: Sendable {
+package struct ModelGraph: Sendable {
     /// A node that a stage runs.
-    public struct Node: Hashable, Sendable {
+    package struct Node: Hashable, Sendable {
         /// The node's name; if the file gives none, its operator and place in the file, such as `Conv_12`.
-        public let name: String
+        package let name: String
         /// The operator, such as `Conv`.
-        public let operatorName: String
+        package let operatorName: String
         /// What the node reads, each name once: first its inputs, then what its subgraphs take from outside.
-        public let inputs: [String]
+        package let inputs: [String]
         /// What the node makes.
-        public let outputs: [String]
+        package let outputs: [String]
         /// The node's place in the file.
         let index: Int
     }
@@ -36,15 +36,15 @@ public struct ModelGraph: Sendable {
     }
 
     /// The model as it was given.
-    public let model: ONNXModel
+    package let model: ONNXModel
     /// The nodes that compute something from the model's inputs, each after all it depends on; the file's order is kept
     /// where it allows that.
-    public let nodes: [Node]
+    package let nodes: [Node]
     /// The nodes that depend on weights alone, in order.
-    public let constantNodes: [Node]
+    package let constantNodes: [Node]
     /// The nodes that no output of the model depends on. ONNX Runtime leaves them out, and so do stages; hence every
     /// stage makes something that is read.
-    public let unusedNodes: [Node]
+    package let unusedNodes: [Node]
 
     /// All computed tensors, in the order in which they are made.
     let tensors: [ComputedTensor]
@@ -59,7 +59,7 @@ public struct ModelGraph: Sendable {
     /// - Complexity: linear in nodes and the tensors they read.
     /// - Throws: ``ONNXError`` naming the node at which the graph is cyclic, reads a tensor that nothing makes, or makes
     ///   one a second time.
-    public init(_ model: ONNXModel) throws(ONNXError) {
+    package init(_ model: ONNXModel) throws(ONNXError) {
         let graph = model.proto.graph
         let initializers = graph.initializerNames
         let outputs = Set(graph.output.map(\.name))
@@ -126,12 +126,12 @@ public struct ModelGraph: Sendable {
 extension ModelGraph {
     /// The computed tensors alive before the node at `position`: made by an earlier node and read by it or a later one,
     /// in the order in which they are made. These are what a cut there carries across.
-    public func liveTensors(at position: Int) -> [String] {
+    package func liveTensors(at position: Int) -> [String] {
         tensors.lazy.filter { $0.producer < position && $0.lastReader >= position }.map(\.name)
     }
 
     /// All tensors that cross at least one of the given cuts, in the order in which they are made.
-    public func carriedTensors(at positions: [Int]) -> [String] {
+    package func carriedTensors(at positions: [Int]) -> [String] {
         var cutsUpTo = [Int](repeating: 0, count: nodes.count + 1)
         for position in positions where cutsUpTo.indices.contains(position) { cutsUpTo[position] += 1 }
         for position in cutsUpTo.indices.dropFirst() { cutsUpTo[position] += cutsUpTo[position - 1] }
@@ -142,7 +142,7 @@ extension ModelGraph {
     /// ``liveTensors(at:)`` of `p`.
     ///
     /// - Parameter bytes: The size of each tensor; a tensor that is not in it counts as 0 bytes.
-    public func liveBytes(bytes: [String: Int]) -> [Int] {
+    package func liveBytes(bytes: [String: Int]) -> [Int] {
         // Absurd sizes are cut down to where their sum cannot overflow.
         let largest = Int.max / max(1, tensors.count)
         var change = [Int](repeating: 0, count: nodes.count + 1)

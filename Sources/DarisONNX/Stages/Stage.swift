@@ -1,7 +1,7 @@
 /// One of the consecutive pieces that a model was cut into: a model of its own, and how it fits among the others.
-public struct Stage: Sendable {
+package struct Stage: Sendable {
     /// The stage as a complete model that ONNX Runtime can load.
-    public let model: ONNXModel
+    package let model: ONNXModel
     /// What the stage reads, makes and runs.
-    public let interface: StageInterface
+    package let interface: StageInterface
 }

@@ -6,12 +6,12 @@
 /// let carried = cutter.graph.carriedTensors(at: positions)  // ask ONNX Runtime for their types
 /// let stages = try cutter.cut(at: positions, boundaryTypes: types)
 /// ```
-public struct StageCutter: Sendable {
+package struct StageCutter: Sendable {
     /// The graph of the model to cut.
-    public let graph: ModelGraph
+    package let graph: ModelGraph
 
     /// A cutter of a model's graph.
-    public init(_ graph: ModelGraph) { self.graph = graph }
+    package init(_ graph: ModelGraph) { self.graph = graph }
 
     /// Where to cut so that the longest stage is as short as can be and, among such cuts, the fewest bytes cross.
     ///
@@ -25,7 +25,7 @@ public struct StageCutter: Sendable {
     ///   - tolerance: By what share the longest stage may be longer than it must be, if fewer bytes cross then.
     /// - Returns: `stages - 1` positions: each stage but the first starts with the node at one of them.
     /// - Complexity: O(n · (log C + stages)) for n nodes of total cost C.
-    public func cutPositions(
+    package func cutPositions(
         stages: Int, costs: [Int64], bytes: [String: Int] = [:], tolerance: Double = 0
     ) throws(ONNXError) -> [Int] {
         let count = graph.nodes.count
@@ -54,7 +54,7 @@ public struct StageCutter: Sendable {
     ///     tell the two apart.
     /// - Throws: ``ONNXError/cutPositions(positions:nodes:)``, or ``ONNXError/unknownType(tensor:)`` if the type of a
     ///   carried tensor is known from neither.
-    public func cut(
+    package func cut(
         at positions: [Int], boundaryTypes: [String: TensorDescription] = [:]
     ) throws(ONNXError) -> [Stage] {
         let count = graph.nodes.count

@@ -1,24 +1,24 @@
 /// What a stage reads, makes and runs. The runtime keeps a job's tensors by name: a tensor that a stage does not use
 /// itself is not routed through it.
-public struct StageInterface: Hashable, Sendable {
+package struct StageInterface: Hashable, Sendable {
     /// The stage's place among the stages, from 0 on.
-    public let index: Int
+    package let index: Int
     /// The model's inputs that the stage reads, in the model's order. The first stage also lists those that no stage
     /// reads, so that no input of the model is lost.
-    public let modelInputs: [String]
+    package let modelInputs: [String]
     /// The tensors of earlier stages that the stage reads, in the order in which they are made.
-    public let carriedInputs: [String]
+    package let carriedInputs: [String]
     /// The model's outputs that the stage makes, in the model's order.
-    public let modelOutputs: [String]
+    package let modelOutputs: [String]
     /// The tensors the stage makes that later stages read, in the order in which they are made. One that is also an
     /// output of the model is in both lists.
-    public let carriedOutputs: [String]
+    package let carriedOutputs: [String]
     /// The names of the nodes the stage runs, in order, without copies of constant nodes.
-    public let nodes: [String]
+    package let nodes: [String]
 
     /// All inputs of the stage's graph, in its order: the model's, then the carried ones.
-    public var inputs: [String] { modelInputs + carriedInputs }
+    package var inputs: [String] { modelInputs + carriedInputs }
 
     /// All outputs of the stage's graph, in its order: the model's, then those carried only.
-    public var outputs: [String] { modelOutputs + carriedOutputs.filter { !modelOutputs.contains($0) } }
+    package var outputs: [String] { modelOutputs + carriedOutputs.filter { !modelOutputs.contains($0) } }
 }

@@ -1,24 +1,24 @@
 internal import Foundation
 
 /// The list of a model's stages as it is kept beside their files, in `stages.json`.
-public struct StageManifest: Hashable, Sendable, Codable {
+package struct StageManifest: Hashable, Sendable, Codable {
     /// One stage and its file.
-    public struct Entry: Hashable, Sendable, Codable {
+    package struct Entry: Hashable, Sendable, Codable {
         /// The stage's model, relative to the manifest.
-        public var file: String
+        package var file: String
         /// The names of the tensors the stage reads.
-        public var inputs: [String]
+        package var inputs: [String]
         /// The names of the tensors the stage makes.
-        public var outputs: [String]
+        package var outputs: [String]
         /// How many nodes the stage runs, without copies of constant nodes.
-        public var nodes: Int
+        package var nodes: Int
         /// The stage's execution time in milliseconds when it was cut, if it was measured.
-        public var measuredMilliseconds: Double?
+        package var measuredMilliseconds: Double?
         /// The bytes alive across the cut after the stage; 0 for the last one.
-        public var bytesCarried: Int
+        package var bytesCarried: Int
 
         /// The entry of a stage that is kept in `file`.
-        public init(
+        package init(
             file: String, interface: StageInterface, measuredMilliseconds: Double? = nil, bytesCarried: Int
         ) {
             self.file = file
@@ -37,14 +37,14 @@ public struct StageManifest: Hashable, Sendable, Codable {
     }
 
     /// The name of the model that was cut.
-    public var model: String
+    package var model: String
     /// How many stages there are.
-    public var stageCount: Int
+    package var stageCount: Int
     /// The stages in the order in which they run.
-    public var stages: [Entry]
+    package var stages: [Entry]
 
     /// The manifest of a model and its stages.
-    public init(model: String, stages: [Entry]) {
+    package init(model: String, stages: [Entry]) {
         self.model = model
         stageCount = stages.count
         self.stages = stages
@@ -57,7 +57,7 @@ public struct StageManifest: Hashable, Sendable, Codable {
     }
 
     /// Reads a manifest; fails if it is missing, no manifest, or does not list as many stages as it says.
-    public static func read(path: String) throws(ONNXError) -> StageManifest {
+    package static func read(path: String) throws(ONNXError) -> StageManifest {
         let manifest: StageManifest
         do {
             let file = try RegularFile(path: path)
@@ -78,7 +78,7 @@ public struct StageManifest: Hashable, Sendable, Codable {
     }
 
     /// Writes the manifest as JSON, keys in alphabetical order, so that the same stages give the same file.
-    public func write(path: String) throws(ONNXError) {
+    package func write(path: String) throws(ONNXError) {
         let text = try json
         do {
             try RegularFile.save(Array(text.utf8), path: path)
@@ -88,7 +88,7 @@ public struct StageManifest: Hashable, Sendable, Codable {
     }
 
     /// The manifest as JSON text.
-    public var json: String {
+    package var json: String {
         get throws(ONNXError) {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -13,34 +13,34 @@
 ///
 /// The same chart is the same text, byte for byte. Each panel has its own axis, which begins at zero; each bar says its
 /// value at its end. A value that is missing, infinite or not a number is a – in place of its bar.
-public struct BarChart: Hashable, Sendable {
+package struct BarChart: Hashable, Sendable {
     /// One bar a category, all of one colour.
-    public struct Group: Hashable, Sendable {
+    package struct Group: Hashable, Sendable {
         /// What the legend says; groups of the same name have the same colour in all panels.
-        public let name: String
+        package let name: String
         /// One value a category.
-        public let values: [Double?]
+        package let values: [Double?]
 
         /// A group of bars; it needs no name if it is the only one.
-        public init(name: String = "", values: [Double?]) {
+        package init(name: String = "", values: [Double?]) {
             self.name = name
             self.values = values
         }
     }
 
     /// One measure of all categories.
-    public struct Panel: Hashable, Sendable {
+    package struct Panel: Hashable, Sendable {
         /// What is measured.
-        public let title: String
+        package let title: String
         /// Its unit, which stands behind the title; empty if there is none.
-        public let unit: String
+        package let unit: String
         /// The bars of each category, from top to bottom.
-        public let groups: [Group]
+        package let groups: [Group]
         /// How many decimals the values have; by default what suits them.
-        public let decimals: Int?
+        package let decimals: Int?
 
         /// A panel of one or more groups.
-        public init(title: String, unit: String = "", groups: [Group], decimals: Int? = nil) {
+        package init(title: String, unit: String = "", groups: [Group], decimals: Int? = nil) {
             precondition((decimals ?? 0) >= 0 && (decimals ?? 0) <= 9, "values have 0 to 9 decimals")
             self.title = title
             self.unit = unit
@@ -50,18 +50,18 @@ public struct BarChart: Hashable, Sendable {
     }
 
     /// What the picture shows.
-    public let title: String
+    package let title: String
     /// How it was measured, or what to see in it.
-    public let subtitle: String
+    package let subtitle: String
     /// The names of the rows, from top to bottom.
-    public let categories: [String]
+    package let categories: [String]
     /// The measures, from left to right.
-    public let panels: [Panel]
+    package let panels: [Panel]
     /// The row to compare with, whose values are marked with a line down each panel.
-    public let baseline: Int?
+    package let baseline: Int?
 
     /// A chart of some panels. Each group needs one value a category.
-    public init(
+    package init(
         title: String, subtitle: String = "", categories: [String], panels: [Panel], baseline: Int? = nil
     ) {
         precondition(
@@ -76,7 +76,7 @@ public struct BarChart: Hashable, Sendable {
     }
 
     /// The picture: an SVG document.
-    public func svg() -> String {
+    package func svg() -> String {
         let names = groupNames
         let rows = ChartRows(names: categories, height: rowHeight, width: 760, leastPlotWidth: panelsWidth)
         var canvas = ChartCanvas(width: rows.width)

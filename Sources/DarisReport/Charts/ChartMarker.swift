@@ -1,5 +1,5 @@
 /// The shape of a point, so that series differ by more than their colour.
-public enum ChartMarker: String, CaseIterable, Hashable, Sendable {
+package enum ChartMarker: String, CaseIterable, Hashable, Sendable {
     /// A filled circle.
     case circle
     /// A filled square.

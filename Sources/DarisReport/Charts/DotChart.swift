@@ -9,18 +9,18 @@
 /// ```
 ///
 /// The same chart is the same text, byte for byte. Values that are missing, infinite or not numbers are left out.
-public struct DotChart: Hashable, Sendable {
+package struct DotChart: Hashable, Sendable {
     /// One row.
-    public struct Row: Hashable, Sendable {
+    package struct Row: Hashable, Sendable {
         /// What stands at its left.
-        public let name: String
+        package let name: String
         /// One value a series.
-        public let values: [Double?]
+        package let values: [Double?]
         /// What stands at its right, such as the difference of the values.
-        public let note: String
+        package let note: String
 
         /// A row of values.
-        public init(name: String, values: [Double?], note: String = "") {
+        package init(name: String, values: [Double?], note: String = "") {
             self.name = name
             self.values = values
             self.note = note
@@ -28,20 +28,20 @@ public struct DotChart: Hashable, Sendable {
     }
 
     /// What the picture shows.
-    public let title: String
+    package let title: String
     /// How it was measured, or what to see in it.
-    public let subtitle: String
+    package let subtitle: String
     /// What is measured, with its unit.
-    public let valueTitle: String
+    package let valueTitle: String
     /// The names of the series. The first is drawn as rings, into which the dots of the second fit.
-    public let series: [String]
+    package let series: [String]
     /// The rows, from top to bottom.
-    public let rows: [Row]
+    package let rows: [Row]
     /// What stands above the notes.
-    public let noteTitle: String
+    package let noteTitle: String
 
     /// A chart of some rows. Each row needs one value a series.
-    public init(
+    package init(
         title: String, subtitle: String = "", valueTitle: String, series: [String], rows: [Row], noteTitle: String = ""
     ) {
         precondition(
@@ -56,7 +56,7 @@ public struct DotChart: Hashable, Sendable {
     }
 
     /// The picture: an SVG document.
-    public func svg() -> String {
+    package func svg() -> String {
         let lines = ChartRows(
             names: rows.map(\.name), height: Self.rowHeight, width: 760, leastPlotWidth: 300,
             rightWidth: noteWidth > 0 ? noteWidth + 28 : 20)

@@ -12,18 +12,18 @@
 /// names itself to who points at it. Points that are not finite or lie outside the given ranges are left out, and the
 /// picture says how many; labels that would cover something are left out too, and stay in the tool tip. Time and
 /// length of the text grow with the number of points.
-public struct ScatterChart: Hashable, Sendable {
+package struct ScatterChart: Hashable, Sendable {
     /// One point.
-    public struct Point: Hashable, Sendable {
+    package struct Point: Hashable, Sendable {
         /// Where it lies from left to right.
-        public var x: Double
+        package var x: Double
         /// Where it lies from bottom to top.
-        public var y: Double
+        package var y: Double
         /// What is written beside it, if there is room.
-        public var label: String?
+        package var label: String?
 
         /// A point, with a name if it shall have one.
-        public init(x: Double, y: Double, label: String? = nil) {
+        package init(x: Double, y: Double, label: String? = nil) {
             self.x = x
             self.y = y
             self.label = label
@@ -31,20 +31,20 @@ public struct ScatterChart: Hashable, Sendable {
     }
 
     /// Points that belong together: one colour and one shape.
-    public struct Series: Hashable, Sendable {
+    package struct Series: Hashable, Sendable {
         /// What the legend says; a series without a name is not in it.
-        public var name: String
+        package var name: String
         /// The points, in the order in which a line runs through them.
-        public var points: [Point]
+        package var points: [Point]
         /// Whether a line runs through the points.
-        public var isConnected: Bool
+        package var isConnected: Bool
         /// The shape of the points; by default one that no series before has.
-        public var marker: ChartMarker?
+        package var marker: ChartMarker?
         /// Whether the points are grey and small, for others to stand out from; labels may cover them.
-        public var isBackground: Bool
+        package var isBackground: Bool
 
         /// A series of points.
-        public init(
+        package init(
             name: String, points: [Point], isConnected: Bool = false, marker: ChartMarker? = nil,
             isBackground: Bool = false
         ) {
@@ -57,42 +57,42 @@ public struct ScatterChart: Hashable, Sendable {
     }
 
     /// A dashed line across the plot at one value, such as a limit.
-    public struct ReferenceLine: Hashable, Sendable {
+    package struct ReferenceLine: Hashable, Sendable {
         /// The value on the axis that the line crosses.
-        public var value: Double
+        package var value: Double
         /// What is written on the line.
-        public var label: String
+        package var label: String
 
         /// A line at a value.
-        public init(value: Double, label: String) {
+        package init(value: Double, label: String) {
             self.value = value
             self.label = label
         }
     }
 
     /// What the picture shows.
-    public var title: String
+    package var title: String
     /// How it was measured, or what to see in it.
-    public var subtitle: String
+    package var subtitle: String
     /// What is measured from left to right, with its unit.
-    public var xTitle: String
+    package var xTitle: String
     /// What is measured from bottom to top, with its unit.
-    public var yTitle: String
+    package var yTitle: String
     /// The points; later series are drawn over earlier ones.
-    public var series: [Series]
+    package var series: [Series]
     /// Whether to draw the line on which both values are equal. The axes are then the same, unless ranges are given.
-    public var hasDiagonal: Bool
+    package var hasDiagonal: Bool
     /// Where the axis from left to right begins and ends; by default it has room for all points and lines.
-    public var xRange: ClosedRange<Double>?
+    package var xRange: ClosedRange<Double>?
     /// Where the axis from bottom to top begins and ends; by default it has room for all points and lines.
-    public var yRange: ClosedRange<Double>?
+    package var yRange: ClosedRange<Double>?
     /// Lines from bottom to top, at values of the axis from left to right.
-    public var verticalLines: [ReferenceLine]
+    package var verticalLines: [ReferenceLine]
     /// Lines from left to right, at values of the axis from bottom to top.
-    public var horizontalLines: [ReferenceLine]
+    package var horizontalLines: [ReferenceLine]
 
     /// A chart of some series.
-    public init(
+    package init(
         title: String, subtitle: String = "", xTitle: String, yTitle: String, series: [Series],
         hasDiagonal: Bool = false, xRange: ClosedRange<Double>? = nil, yRange: ClosedRange<Double>? = nil,
         verticalLines: [ReferenceLine] = [], horizontalLines: [ReferenceLine] = []
@@ -110,7 +110,7 @@ public struct ScatterChart: Hashable, Sendable {
     }
 
     /// The picture: an SVG document.
-    public func svg() -> String {
+    package func svg() -> String {
         // Equal axes are only seen to be equal in a square.
         var canvas = ChartCanvas(width: hasDiagonal ? 560 : 760)
         let header = ChartHeader(title: title, subtitle: subtitle, entries: legend)

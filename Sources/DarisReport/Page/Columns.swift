@@ -1,5 +1,5 @@
-internal import DarisCore
-internal import Foundation
+import DarisCore
+import Foundation
 
 /// Whole numbers in few bytes: zigzag, then seven bits a byte, least significant first; as text in Base64.
 ///

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// What the page's script must know beside the columns.
 struct PageFacts: Encodable {

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension RunPage {
     /// The tasks named in the heading of a group.

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension RunPage {
     /// "Simulated run of 48 tasks".

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 extension RunPage {
     /// The most rows of a table.

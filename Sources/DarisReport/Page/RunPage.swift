@@ -1,5 +1,5 @@
-public import DarisCore
-internal import Foundation
+import DarisCore
+import Foundation
 
 /// A recorded run as one HTML page that needs nothing else: its figures, a timeline, and why jobs missed their deadlines
 /// or were turned away. `docs/report.md` explains it.
@@ -8,18 +8,18 @@ internal import Foundation
 /// let page = try RunPage(try RunRecordReader(path: "run.jsonl"), version: "0.1.0")
 /// try Data(page.html.utf8).write(to: …)
 /// ```
-public struct RunPage: Sendable {
+package struct RunPage: Sendable {
     /// The most stage runs, and the most jobs, that the timeline of a page shows.
-    public static let timelineLimit = 200_000
+    package static let timelineLimit = 200_000
 
     /// The figures, as the run itself reported them; decisions and hand-overs are not in a record.
-    public let summary: RunSummary
+    package let summary: RunSummary
     let plan: RunPlan
     let configuration: SchedulerConfiguration
     let version: String
     let wasInterrupted: Bool
     /// What is to be said of a record that stops before its last line; `nil` if it does not.
-    public let cutOff: String?
+    package let cutOff: String?
     let timeline: TimelineHistory
     let ledger: FateLedger
     let statistics: StageStatistics
@@ -32,7 +32,7 @@ public struct RunPage: Sendable {
     ///   - to: where it ends, if the run goes on for longer.
     ///   - limit: the most stage runs and jobs of the timeline; figures and explanations are of the whole run.
     /// - Throws: `RecordError` with the file and line that are wrong.
-    public init(
+    package init(
         _ reader: consuming RunRecordReader, version: String, from: Nanoseconds = .zero,
         to: Nanoseconds = .distantFuture, limit: Int = timelineLimit
     ) throws(RecordError) {
@@ -52,7 +52,7 @@ public struct RunPage: Sendable {
     }
 
     /// The page.
-    public var html: String {
+    package var html: String {
         """
         <!doctype html>
         <html lang="en">

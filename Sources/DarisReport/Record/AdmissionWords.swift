@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// The numbers of an admission test that no context passed: uᵢ + U_k^LP,active < N_s − U_k^HP, with batching the left side
 /// times the context's safety factor.

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// Why jobs did not end in time: all of them counted, the first of every kind and task explained.
 struct FateLedger {

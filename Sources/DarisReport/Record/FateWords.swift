@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// Why a job ended as it did, in words that a reader can check in the timeline.
 struct FateWords {

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// What is known of a job from its release on.
 struct JobTrace: Sendable {

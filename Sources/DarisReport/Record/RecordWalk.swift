@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// A job that is released.
 struct JobRelease: Sendable {

@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// What ran on a lane from one dispatch to its end: a stage of one job, or of several that ran it together.
 struct StageRun: Sendable, Hashable {

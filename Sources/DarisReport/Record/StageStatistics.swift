@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// Measured execution times against MRET, by task and stage, and the response times of all jobs.
 struct StageStatistics {

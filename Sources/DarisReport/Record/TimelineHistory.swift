@@ -1,4 +1,4 @@
-internal import DarisCore
+import DarisCore
 
 /// The part of a run that a timeline shows: every job and stage run of a span of time, as long as there are not too
 /// many.

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// A recorded run as trace events, the JSON that Perfetto (ui.perfetto.dev) and chrome://tracing open: a process a
 /// context, a thread a lane, a slice a stage, arrows from stage to stage of a job, counters of what waits and what is admitted.
@@ -8,13 +8,13 @@ public import DarisCore
 /// ```
 ///
 /// Written while the record is read, so that neither has to fit the memory.
-public enum TraceEvents {
+package enum TraceEvents {
     /// Writes the trace in pieces.
     ///
     /// - Returns: what is to be said of a record that stops before its last line; `nil` if it does not.
     /// - Throws: `RecordError` with the file and line that are wrong, or what `write` throws.
     @discardableResult
-    public static func write(
+    package static func write(
         _ reader: consuming RunRecordReader, version: String, to write: @escaping ([UInt8]) throws -> Void
     ) throws -> String? {
         var writer = TraceWriter(reader.configuration, sink: write)

@@ -8,11 +8,11 @@ import Synchronization
 /// A lane's stage runs on as many threads as its context has cores. With one core a stage runs on the lane's own thread,
 /// and one session a stage serves every lane; with more, each set of cores has sessions of its own, whose pool threads are
 /// tied to those cores and sleep while they have nothing to do.
-public final class CPUDevice: Device {
+package final class CPUDevice: Device {
     /// How many lanes there are: contexts × streams, context by context.
-    public let laneCount: Int
+    package let laneCount: Int
     /// The cores of each context.
-    public let coreSets: [[Int]]
+    package let coreSets: [[Int]]
 
     /// Of each different task.
     let shapes: [DeviceTask: TensorShapes]
@@ -38,7 +38,7 @@ public final class CPUDevice: Device {
     ///   - processors: the cores that may be used.
     ///   - fifoPriority: a SCHED_FIFO priority for the lanes, or 0.
     ///   - seed: of the tensors that periodic jobs run on.
-    public convenience init(
+    package convenience init(
         tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
         fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
     ) throws(PreparationError) {
@@ -118,23 +118,23 @@ public final class CPUDevice: Device {
     }
 
     /// How many threads a stage runs on in each context.
-    public static func threads(_ partition: Partition, processors: Int) -> Int {
+    package static func threads(_ partition: Partition, processors: Int) -> Int {
         partition.quota(units: processors, granularity: 1)
     }
 
     /// What the bytes of each input and output of a task's model must be, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+    package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         tasks[task].sizes
     }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         self.handler.call = handler
         try? runOptions.resume()
     }
 
     /// Wakes an idle lane to run a stage.
-    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, stage, lane, io) = (dispatch.jobs[0], dispatch.stage, dispatch.lane, tensors.first ?? nil)
         guard hosting != nil else { return lanes[lane].launch(.init(job: job, stage: stage, io: io)) }
         let start = daris_monotonic_nanoseconds()
@@ -146,10 +146,10 @@ public final class CPUDevice: Device {
     }
 
     /// Asks ONNX Runtime to end runs between two operators, with an error.
-    public func terminateRunningStages() { try? runOptions.terminate() }
+    package func terminateRunningStages() { try? runOptions.terminate() }
 
     /// Ends the lanes' threads and waits for them; no stage is running.
-    public func shutDown() {
+    package func shutDown() {
         for lane in lanes { lane.stop() }
     }
 

@@ -1,9 +1,9 @@
 import Foundation
 
 /// What the machine's processor is called.
-public enum CPUFacts {
+package enum CPUFacts {
     /// The model name from /proc/cpuinfo, or the architecture where there is none (many ARM boards).
-    public static let name: String = {
+    package static let name: String = {
         let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         for line in text.split(separator: "\n") where line.hasPrefix("model name") {
             if let value = line.split(separator: ":", maxSplits: 1).last {

@@ -9,13 +9,13 @@ import ONNXRuntime
 /// lane's fixed tensors (`TensorLayout`). One thread polls for ends; a stage's execution time is what the device says
 /// between two events. A job may run any of its stages on any lane of its context, and jobs of its task on any context,
 /// since every lane has every stage loaded: migration moves nothing.
-public final class CUDADevice: Device {
+package final class CUDADevice: Device {
     /// How many lanes there are: contexts × streams, context by context.
-    public let laneCount: Int
+    package let laneCount: Int
     /// The SMs of each context.
-    public let units: [[Int]]
+    package let units: [[Int]]
     /// What the user should know: stages that could not be captured, quotas that were rounded.
-    public let notes: [String]
+    package let notes: [String]
 
     /// A task: its memory, and which of a lane's programs it runs.
     struct Task: Sendable {
@@ -75,13 +75,13 @@ public final class CUDADevice: Device {
     }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+    package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         let layout = tasks[task].memory.layout
         return (layout.inputs.map { .bytes($0.bytes) }, layout.outputs.map { .bytes($0.bytes) })
     }
 
     /// Says whom to tell of the ends of stages, while none runs.
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
 
     /// Asks the GPU whether its context is still there, where no stage in flight will tell.
     func checkContext() throws(DeviceError) {
@@ -90,10 +90,10 @@ public final class CUDADevice: Device {
     }
 
     /// How many jobs can run a stage together with one of a task.
-    public func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
+    package func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
 
     /// Puts a stage of one or more jobs on the stream of an idle lane.
-    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs[0].task])
         guard
             let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
@@ -109,10 +109,10 @@ public final class CUDADevice: Device {
     }
 
     /// Work on a GPU's stream runs to its end; nothing can be done.
-    public func terminateRunningStages() {}
+    package func terminateRunningStages() {}
 
     /// Ends all threads and releases what the GPU holds; no stage is running.
-    public func shutDown() {
+    package func shutDown() {
         poller.stop()
         for lane in lanes { lane.stop() }
     }

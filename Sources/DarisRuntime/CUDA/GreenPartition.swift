@@ -1,19 +1,19 @@
-public import CUDADriver
-public import DarisCore
+import CUDADriver
+import DarisCore
 
 /// Green contexts on a GPU: windows of SM groups that overlap where the quotas add up to more than the device has.
 ///
 /// The groups are the smallest that the driver gives, so that quotas are rounded as little as can be.
-public struct GreenPartition: Sendable {
+package struct GreenPartition: Sendable {
     /// Which groups each context has.
-    public let windows: SMWindows
+    package let windows: SMWindows
     /// The contexts, in the order of the windows.
-    public let contexts: [GreenContext]
+    package let contexts: [GreenContext]
     /// All SMs of the device.
-    public let device: SMResource
+    package let device: SMResource
 
     /// Cuts a GPU.
-    public init(_ partition: Partition, on context: CUDAContext) throws(CUDAError) {
+    package init(_ partition: Partition, on context: CUDAContext) throws(CUDAError) {
         device = try SMResource(of: context)
         let groups = try device.split(intoGroupsOf: device.leastPartition).groups
         guard let size = groups.first?.multiprocessorCount else {

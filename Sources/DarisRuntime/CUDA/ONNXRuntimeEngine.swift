@@ -123,7 +123,7 @@ extension CUDAProviderNeeds {
     /// Why the provider cannot work on this machine, with what would be right, or `nil` if it can.
     ///
     /// - Parameter driver: the CUDA of the driver.
-    public func problem(driver: CUDAVersion) -> String? {
+    package func problem(driver: CUDAVersion) -> String? {
         guard driver.major >= majorVersion else {
             return
                 "ONNX Runtime's CUDA provider was built for CUDA \(majorVersion), and the driver is of CUDA \(driver); "

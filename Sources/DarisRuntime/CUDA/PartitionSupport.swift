@@ -2,14 +2,14 @@ import CUDADriver
 import DarisCore
 
 /// Which kinds of partition a GPU's driver and this machine allow.
-public struct PartitionSupport: Hashable, Sendable {
+package struct PartitionSupport: Hashable, Sendable {
     /// A kind, of those that a GPU has.
-    public let kind: PartitionKind
+    package let kind: PartitionKind
     /// Why it cannot be had, or `nil` if it can.
-    public let obstacle: String?
+    package let obstacle: String?
 
     /// All kinds that a GPU has.
-    public static func all(of library: CUDALibrary) -> [PartitionSupport] {
+    package static func all(of library: CUDALibrary) -> [PartitionSupport] {
         var green: String?
         do throws(CUDAError) { try library.require(.greenContexts) } catch { green = error.text }
         let mps = MPSDaemon.findControl() == nil ? "\(MPSDaemon.controlName) is not in PATH" : nil

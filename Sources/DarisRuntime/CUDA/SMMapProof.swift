@@ -3,14 +3,14 @@ import DarisCore
 import Foundation
 
 /// On which SMs the contexts of a GPU really run, beside what their partition promises.
-public struct SMMapProof: Hashable, Sendable {
+package struct SMMapProof: Hashable, Sendable {
     /// The SMs of each context as the partition numbers them, which need not be the hardware's numbers.
-    public var promised: [[Int]]
+    package var promised: [[Int]]
     /// The SMs on which a kernel on the context's first stream ran, by the hardware's numbers.
-    public var found: [[Int]]
+    package var found: [[Int]]
 
     /// What was promised and what was found.
-    public init(promised: [[Int]], found: [[Int]]) {
+    package init(promised: [[Int]], found: [[Int]]) {
         self.promised = promised
         self.found = found
     }
@@ -21,7 +21,7 @@ public struct SMMapProof: Hashable, Sendable {
     ///   - kind: `streams` or `green`.
     ///   - driver: the driver's library; the system's if `nil`.
     ///   - patience: how long to ask again while an MPS server is not ready for this process.
-    public static func measure(
+    package static func measure(
         gpu: Int, partition: Partition, kind: PartitionKind, driver: String? = nil, patience: Duration = .zero
     ) throws(CUDAError) -> SMMapProof {
         let context = try CUDAContext(library: try CUDALibrary.open(path: driver, patience: patience), device: gpu)
@@ -40,7 +40,7 @@ public struct SMMapProof: Hashable, Sendable {
     ///   - control: MPS's control program; the one in `PATH` if `nil`.
     ///   - driver: the driver's library; the system's if `nil`.
     ///   - limit: how long the control program, and each process, may take for anything; one that takes longer is killed.
-    public static func measureUnderMPS(
+    package static func measureUnderMPS(
         gpu: Int, partition: Partition, program: String? = nil, control: String? = nil, driver: String? = nil,
         limit: Nanoseconds = .seconds(Int64(15))
     ) throws -> SMMapProof {
@@ -67,7 +67,7 @@ public struct SMMapProof: Hashable, Sendable {
     }
 
     /// Contexts that ran on more SMs than they were bounded to; two more are MPS's rounding.
-    public var exceeded: [String] {
+    package var exceeded: [String] {
         zip(promised, found).enumerated().compactMap { context, pair in
             pair.1.count <= pair.0.count + 2
                 ? nil : "context \(context) is bounded to \(pair.0.count) SMs, but ran on \(pair.1.count)"
@@ -76,7 +76,7 @@ public struct SMMapProof: Hashable, Sendable {
 
     /// What differs from the promise: contexts that ran on more or fewer SMs, and pairs that share more or fewer. The
     /// hardware's numbers are its own, so that only how many there are can be compared.
-    public var problems: [String] {
+    package var problems: [String] {
         var problems: [String] = []
         for (context, ran) in found.enumerated() {
             if ran.count != promised[context].count {

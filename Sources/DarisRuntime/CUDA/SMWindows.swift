@@ -1,24 +1,24 @@
-public import DarisCore
+import DarisCore
 
 /// Which groups of SMs each green context of a partition gets.
 ///
 /// The driver gives SMs in groups of one size, numbered here from 0; `Partition.windows` is the rule.
-public struct SMWindows: Hashable, Sendable {
+package struct SMWindows: Hashable, Sendable {
     /// The SMs in a group.
-    public let groupSize: Int
+    package let groupSize: Int
     /// The groups that the device has.
-    public let groupCount: Int
+    package let groupCount: Int
     /// The SMs of the device, of which some may be in no group.
-    public let multiprocessorCount: Int
+    package let multiprocessorCount: Int
     /// The groups of each context, ascending; at least one each.
-    public let groups: [[Int]]
+    package let groups: [[Int]]
     /// Whether a context that has all groups also has the SMs that are in none.
-    public var includesRest = true
+    package var includesRest = true
 
     private let partition: Partition
 
     /// The windows of a partition.
-    public init(partition: Partition, multiprocessorCount: Int, groupSize: Int, groupCount: Int) {
+    package init(partition: Partition, multiprocessorCount: Int, groupSize: Int, groupCount: Int) {
         precondition(groupSize >= 1 && groupCount >= 1, "there is at least one group of one SM")
         precondition(groupSize * groupCount <= multiprocessorCount, "the groups are of the device's SMs")
         self.partition = partition
@@ -29,21 +29,21 @@ public struct SMWindows: Hashable, Sendable {
     }
 
     /// Whether a context has all of the device.
-    public func isWhole(_ context: Int) -> Bool { includesRest && groups[context].count == groupCount }
+    package func isWhole(_ context: Int) -> Bool { includesRest && groups[context].count == groupCount }
 
     /// The SMs of a context, numbered by groups, and those in no group behind them.
-    public func multiprocessors(of context: Int) -> [Int] {
+    package func multiprocessors(of context: Int) -> [Int] {
         if isWhole(context) { return Array(0..<multiprocessorCount) }
         return groups[context].flatMap { Array($0 * groupSize..<($0 + 1) * groupSize) }
     }
 
     /// The SMs that two contexts share.
-    public func shared(_ first: Int, _ second: Int) -> Int {
+    package func shared(_ first: Int, _ second: Int) -> Int {
         Set(multiprocessors(of: first)).intersection(multiprocessors(of: second)).count
     }
 
     /// What rounding to groups has changed, in sentences without a full stop; none if nothing.
-    public var notes: [String] {
+    package var notes: [String] {
         var notes: [String] = []
         let exact = partition.quota(units: multiprocessorCount, granularity: 1)
         let sizes = Set(groups.indices.map { multiprocessors(of: $0).count }).sorted()

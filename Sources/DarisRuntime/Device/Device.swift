@@ -5,7 +5,7 @@ import DarisCore
 ///
 /// A device has been given its tasks when it is made; it holds their models, ready to run on every lane. It runs at most
 /// one stage a lane, which its caller sees to.
-public protocol Device: Sendable {
+package protocol Device: Sendable {
     /// How many lanes there are: contexts × streams, context by context.
     var laneCount: Int { get }
 
@@ -44,10 +44,10 @@ public protocol Device: Sendable {
 
 extension Device {
     /// Most devices lose no context without losing all.
-    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {}
+    package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {}
 
     /// Most devices run jobs one by one.
-    public func batchSizes(of task: Int) -> [Int] { [] }
+    package func batchSizes(of task: Int) -> [Int] { [] }
 
     /// Starts a stage of one job.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {
@@ -56,7 +56,7 @@ extension Device {
 }
 
 /// What has become of a context.
-public enum ContextChange: Sendable {
+package enum ContextChange: Sendable {
     /// It runs nothing any more, for this reason.
     case lost(Int, DeviceError)
     /// It is back, with idle lanes.
@@ -66,22 +66,22 @@ public enum ContextChange: Sendable {
 }
 
 /// The end of a stage, as the device saw it.
-public struct StageEnd: Sendable {
+package struct StageEnd: Sendable {
     /// The lane it ran on.
-    public var lane: Int
+    package var lane: Int
     /// The first job of its dispatch.
-    public var job: JobID
+    package var job: JobID
     /// Its number in the job.
-    public var stage: Int
+    package var stage: Int
     /// Its execution time on the device.
-    public var executionTime: Nanoseconds
+    package var executionTime: Nanoseconds
     /// The lane's idle time before it, if it was launched from the end of the lane's stage before; else `nil`.
-    public var handover: Nanoseconds?
+    package var handover: Nanoseconds?
     /// What went wrong, if it failed.
-    public var error: DeviceError?
+    package var error: DeviceError?
 
     /// The end of a stage.
-    public init(
+    package init(
         lane: Int, job: JobID, stage: Int, executionTime: Nanoseconds, handover: Nanoseconds? = nil,
         error: DeviceError? = nil
     ) {
@@ -95,14 +95,14 @@ public struct StageEnd: Sendable {
 }
 
 /// A stage that the device could not run.
-public struct DeviceError: Error, Sendable, CustomStringConvertible {
+package struct DeviceError: Error, Sendable, CustomStringConvertible {
     /// The device's own words.
-    public let description: String
+    package let description: String
     /// Whether everything else in this process fails on the device from now on.
-    public let losesDevice: Bool
+    package let losesDevice: Bool
 
     /// An error in the device's words.
-    public init(_ description: String, losesDevice: Bool = false) {
+    package init(_ description: String, losesDevice: Bool = false) {
         self.description = description
         self.losesDevice = losesDevice
     }

@@ -1,12 +1,12 @@
 /// A task as a device sees it.
-public struct DeviceTask: Sendable, Hashable, Codable {
+package struct DeviceTask: Sendable, Hashable, Codable {
     /// Index of its model.
-    public var model: Int
+    package var model: Int
     /// Inferences a job.
-    public var batch: Int
+    package var batch: Int
 
     /// A task that runs a model.
-    public init(model: Int, batch: Int) {
+    package init(model: Int, batch: Int) {
         self.model = model
         self.batch = batch
     }

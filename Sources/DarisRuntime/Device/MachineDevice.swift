@@ -2,7 +2,7 @@ import DarisCore
 
 /// The devices of this machine that a task set may name, as one type: an executor is made for it once, and a call costs a
 /// switch.
-public enum MachineDevice: Device {
+package enum MachineDevice: Device {
     /// The CPU, in this process.
     case cpu(CPUDevice)
     /// An NVIDIA GPU, in this process.
@@ -11,7 +11,7 @@ public enum MachineDevice: Device {
     case workers(WorkerDevice)
 
     /// How many lanes there are.
-    public var laneCount: Int {
+    package var laneCount: Int {
         switch self {
         case .cpu(let device): device.laneCount
         case .cuda(let device): device.laneCount
@@ -20,7 +20,7 @@ public enum MachineDevice: Device {
     }
 
     /// What the bytes of each input and output of a task's model must be.
-    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+    package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         switch self {
         case .cpu(let device): device.tensorSizes(of: task)
         case .cuda(let device): device.tensorSizes(of: task)
@@ -29,7 +29,7 @@ public enum MachineDevice: Device {
     }
 
     /// Says whom to tell of the ends of stages.
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         switch self {
         case .cpu(let device): device.setHandler(handler)
         case .cuda(let device): device.setHandler(handler)
@@ -38,7 +38,7 @@ public enum MachineDevice: Device {
     }
 
     /// Says whom to tell of contexts that are lost and come back.
-    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+    package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
         switch self {
         case .cpu(let device): device.setContextHandler(handler)
         case .cuda(let device): device.setContextHandler(handler)
@@ -47,7 +47,7 @@ public enum MachineDevice: Device {
     }
 
     /// How many jobs can run a stage together with one of a task.
-    public func batchSizes(of task: Int) -> [Int] {
+    package func batchSizes(of task: Int) -> [Int] {
         switch self {
         case .cpu(let device): device.batchSizes(of: task)
         case .cuda(let device): device.batchSizes(of: task)
@@ -56,7 +56,7 @@ public enum MachineDevice: Device {
     }
 
     /// Starts a stage of one or more jobs on an idle lane.
-    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         switch self {
         case .cpu(let device): device.launch(dispatch, tensors: tensors)
         case .cuda(let device): device.launch(dispatch, tensors: tensors)
@@ -65,7 +65,7 @@ public enum MachineDevice: Device {
     }
 
     /// Makes running stages end early with an error, where the device can.
-    public func terminateRunningStages() {
+    package func terminateRunningStages() {
         switch self {
         case .cpu(let device): device.terminateRunningStages()
         case .cuda(let device): device.terminateRunningStages()
@@ -74,7 +74,7 @@ public enum MachineDevice: Device {
     }
 
     /// Ends all threads; no stage is running.
-    public func shutDown() {
+    package func shutDown() {
         switch self {
         case .cpu(let device): device.shutDown()
         case .cuda(let device): device.shutDown()
@@ -83,7 +83,7 @@ public enum MachineDevice: Device {
     }
 
     /// Whether `shutDown` ends even a stage that hangs: a process can be killed, a thread cannot.
-    public var canShutDownWhileHanging: Bool {
+    package var canShutDownWhileHanging: Bool {
         switch self {
         case .cpu, .cuda: false
         case .workers: true
@@ -91,7 +91,7 @@ public enum MachineDevice: Device {
     }
 
     /// What became of the device on the way, in words, where that is worth a line.
-    public var notes: [String] {
+    package var notes: [String] {
         switch self {
         case .cpu, .cuda: []
         case .workers(let device): device.notes

@@ -1,21 +1,21 @@
 import ONNXRuntime
 
 /// What the bytes of an input or output must be.
-public enum TensorSize: Hashable, Sendable {
+package enum TensorSize: Hashable, Sendable {
     /// Always so many.
     case bytes(Int)
     /// So many strings, as ``EncodedStrings`` has them, of at most `limit` bytes together, their lengths included.
     case strings(count: Int, limit: Int = largestStrings)
 
     /// The most bytes that the strings of one input may have together, their lengths included, where all is one process.
-    public static let largestStrings = 64 << 20
+    package static let largestStrings = 64 << 20
 
     init(_ tensor: Tensor) {
         self = tensor.elementType == .string ? .strings(count: tensor.elementCount) : .bytes(tensor.byteCount)
     }
 
     /// The number of bytes, or `nil` if it is not fixed.
-    public var byteCount: Int? {
+    package var byteCount: Int? {
         if case .bytes(let count) = self { count } else { nil }
     }
 

@@ -8,7 +8,7 @@ extension Executor {
     /// A look copies numbers into room made before. It holds the scheduler's lock once for contexts and lanes, then once for
     /// every 256 tasks, so that no stage waits for all of it. What is counted belongs together; what the scheduler says of
     /// different tasks may be a little apart.
-    public func view() -> SystemView {
+    package func view() -> SystemView {
         views.withLock { kept in
             let now = clock.now
             if let kept, now - kept.time < .milliseconds(100) { return kept }

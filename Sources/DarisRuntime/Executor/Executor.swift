@@ -11,51 +11,51 @@ import Synchronization
 /// let outcome = executor.run()
 /// print(outcome.summary.hp.dmr)
 /// ```
-public final class Executor<D: Device>: Sendable {
+package final class Executor<D: Device>: Sendable {
     /// How a task's jobs come about.
-    public typealias Arrival = JobArrival
+    package typealias Arrival = JobArrival
 
     /// Limits and rights.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// A SCHED_FIFO priority for the release timer, or 0.
-        public var timerFIFOPriority = 0
+        package var timerFIFOPriority = 0
         /// How long jobs in flight may take to end once no more are released; then running stages are terminated.
-        public var drainLimit = Nanoseconds.seconds(Int64(30))
+        package var drainLimit = Nanoseconds.seconds(Int64(30))
         /// How long terminated stages may take to end after that; then they count as in flight.
-        public var terminationLimit = Nanoseconds.seconds(Int64(5))
+        package var terminationLimit = Nanoseconds.seconds(Int64(5))
         /// The most submitted jobs whose submitters have not been told of an outcome.
-        public var submissionLimit = 65_536
+        package var submissionLimit = 65_536
         /// Told of every event with the commands it led to, under the scheduler's lock: it must not wait.
-        public var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
+        package var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
         /// Told before the event of a job's release whose trace it belongs to, likewise.
-        public var traceObserver: (@Sendable (JobID, TraceContext, Nanoseconds) -> Void)?
+        package var traceObserver: (@Sendable (JobID, TraceContext, Nanoseconds) -> Void)?
         /// Told once if the device is lost for good: no more jobs are released then, as after `interrupt()`. It must not wait.
-        public var whenLost: (@Sendable (DeviceError) -> Void)?
+        package var whenLost: (@Sendable (DeviceError) -> Void)?
 
         /// The defaults.
-        public init() {}
+        package init() {}
     }
 
     /// What a run came to.
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// Its figures.
-        public var summary: RunSummary
+        package var summary: RunSummary
         /// Whether it was stopped before its time.
-        public var wasInterrupted: Bool
+        package var wasInterrupted: Bool
         /// What the device said of failed stages: task, its words, and how often.
-        public var errors: [FailureCount]
+        package var errors: [FailureCount]
         /// Why the device runs nothing any more, if it was lost for good.
-        public var loss: DeviceError?
+        package var loss: DeviceError?
     }
 
     /// A message of the device and how often it came.
-    public struct FailureCount: Sendable, Hashable {
+    package struct FailureCount: Sendable, Hashable {
         /// Name of the task.
-        public var task: String
+        package var task: String
         /// The device's words.
-        public var message: String
+        package var message: String
         /// How many jobs it ended.
-        public var count: Int
+        package var count: Int
 
         /// The most messages that are told apart.
         static var limit: Int { 100 }
@@ -64,13 +64,13 @@ public final class Executor<D: Device>: Sendable {
     }
 
     /// A consistent look at a run that is going on.
-    public struct Snapshot: Sendable {
+    package struct Snapshot: Sendable {
         /// Time since the start.
-        public var elapsed: Nanoseconds
+        package var elapsed: Nanoseconds
         /// High-priority jobs.
-        public var hp: JobFigures
+        package var hp: JobFigures
         /// Low-priority jobs.
-        public var lp: JobFigures
+        package var lp: JobFigures
     }
 
     struct State: ~Copyable {
@@ -120,7 +120,7 @@ public final class Executor<D: Device>: Sendable {
     ///   - device: has been given the same tasks.
     ///   - arrivals: one a task.
     ///   - duration: how long jobs are released.
-    public init(
+    package init(
         _ configuration: SchedulerConfiguration, device: D, arrivals: [Arrival], duration: Nanoseconds,
         options: Options = Options()
     ) {
@@ -152,14 +152,14 @@ public final class Executor<D: Device>: Sendable {
     ///
     /// Nothing waits for ever: `interrupt()` ends the releases early, and what has not ended by the drain limit is
     /// terminated and counted as failed, or in flight.
-    public func run() -> Outcome {
+    package func run() -> Outcome {
         start()
         return waitForEnd()
     }
 
     /// Starts the releases and returns. Call it once, and `waitForEnd` after it: until that has returned, the threads
     /// of the run and the device keep the executor alive.
-    public func start() {
+    package func start() {
         state.withLock { state in
             precondition(!state.hasStarted, "an executor makes one run; make another one for the next")
             state.hasStarted = true
@@ -181,7 +181,7 @@ public final class Executor<D: Device>: Sendable {
     }
 
     /// Ends the releases now; jobs in flight run to their end. May be called from any thread, more than once.
-    public func interrupt() {
+    package func interrupt() {
         state.withLock { state in
             if state.drainStart == nil { state.wasInterrupted = true }
         }
@@ -192,7 +192,7 @@ public final class Executor<D: Device>: Sendable {
     /// Waits until the releases are over and every job has ended, or the drain limit has passed; then stops all threads.
     ///
     /// - Parameter drainLimit: in place of the options' own.
-    public func waitForEnd(drainLimit: Nanoseconds? = nil) -> Outcome {
+    package func waitForEnd(drainLimit: Nanoseconds? = nil) -> Outcome {
         let limit = drainLimit ?? options.drainLimit
         while !drained.wait(seconds: min(0.1, max(0.001, limit.inSeconds))) {
             let start = state.withLock { $0.drainStart }
@@ -222,12 +222,12 @@ public final class Executor<D: Device>: Sendable {
     }
 
     /// What has been counted so far: a few numbers, copied under the lock.
-    public func snapshot() -> Snapshot {
+    package func snapshot() -> Snapshot {
         counted { Snapshot(elapsed: clock.now, hp: $0.ledger.figures(.high), lp: $0.ledger.figures(.low)) }
     }
 
     /// Whether any context can run stages now.
-    public var canRun: Bool { hasContext.load(ordering: .relaxed) }
+    package var canRun: Bool { hasContext.load(ordering: .relaxed) }
 
     /// Notes whether any context can run stages.
     func noteContexts(_ state: borrowing State) {

@@ -10,7 +10,7 @@ struct Submission: Sendable {
 /// Jobs from outside.
 extension Executor {
     /// The time since the executor was made, by which deadlines are told.
-    public var now: Nanoseconds { clock.now }
+    package var now: Nanoseconds { clock.now }
 
     /// Releases a job of a sporadic task now and returns without waiting for it.
     ///
@@ -24,7 +24,7 @@ extension Executor {
     ///     belongs to no lane.
     /// - Returns: the job, to cancel it by.
     @discardableResult
-    public func submit(
+    package func submit(
         task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil, trace: TraceContext? = nil,
         completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
     ) throws(SubmissionError) -> JobID {
@@ -61,7 +61,7 @@ extension Executor {
     /// Releases a job of a sporadic task and waits for its outputs. Cancelling the Swift task cancels the job.
     ///
     /// - Returns: the bytes of each output, in the order of the model's graph.
-    public func submit(
+    package func submit(
         task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil
     ) async throws -> [[UInt8]] {
         guard !Task.isCancelled else { throw SubmissionError.notCompleted(.dropped, .cancelled, message: nil) }
@@ -84,13 +84,13 @@ extension Executor {
 
     /// Where in `tasks`, none of which has a job in flight, the last is of which a job is worth submitting now
     /// (`Scheduler.wouldAdmit`).
-    public func lastAdmissible(of tasks: [Int]) -> Int? {
+    package func lastAdmissible(of tasks: [Int]) -> Int? {
         state.withLock { state in tasks.lastIndex { state.scheduler.wouldAdmit($0) } }
     }
 
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.
-    public func cancel(_ job: JobID) {
+    package func cancel(_ job: JobID) {
         state.withLock { state in
             if !state.isOver { handle(.jobCancelled(job), at: clock.now, &state) }
         }

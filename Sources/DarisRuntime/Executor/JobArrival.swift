@@ -1,7 +1,7 @@
 import DarisCore
 
 /// How a task's jobs come about, whatever device they run on.
-public enum JobArrival: Sendable, Hashable {
+package enum JobArrival: Sendable, Hashable {
     /// The executor releases a job at each of these times.
     case clock(ArrivalSequence)
     /// Jobs come from `submit`.

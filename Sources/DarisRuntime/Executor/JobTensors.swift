@@ -2,14 +2,14 @@ import DarisCore
 
 /// The bytes of a job's inputs and outputs, in the order of the model's graph. The device copies inputs in before the
 /// first stage and outputs out after the last, so that nobody else touches the task's own tensors.
-public final class JobTensors: @unchecked Sendable {
+package final class JobTensors: @unchecked Sendable {
     // Unchecked: written by whoever makes it, then by the lane that runs the job, then read by whoever is told of its
     // end; each hands it on through a lock.
 
     /// One array of bytes an input, row-major, little-endian, as the task's `TensorSize` says.
-    public let inputs: [[UInt8]]
+    package let inputs: [[UInt8]]
     /// One array of bytes an output, filled when the job completes.
-    public internal(set) var outputs: [[UInt8]]
+    package internal(set) var outputs: [[UInt8]]
 
     init(inputs: [[UInt8]], outputSizes: [TensorSize]) {
         self.inputs = inputs

@@ -12,15 +12,15 @@ import Synchronization
 /// …
 /// try record.close(at: .seconds(outcome.summary.elapsedS))
 /// ```
-public final class RecordWriter: Sendable {
+package final class RecordWriter: Sendable {
     /// The record is not, or not wholly, in the file.
-    public struct Failure: Error, Sendable, CustomStringConvertible {
+    package struct Failure: Error, Sendable, CustomStringConvertible {
         /// What happened and what would help.
-        public let description: String
+        package let description: String
     }
 
     /// The most entries put aside; when the disk falls behind that far, the record ends there.
-    public static let entryLimit = 1 << 20
+    package static let entryLimit = 1 << 20
 
     private struct State {
         var entries = ContiguousArray<RecordEntry>()
@@ -43,7 +43,7 @@ public final class RecordWriter: Sendable {
     /// Makes the file and writes the header.
     ///
     /// - Parameter onFailure: told at once, on a thread of its own, when the record comes to its end before the run.
-    public init(
+    package init(
         path: String, plan: RunPlan, configuration: SchedulerConfiguration,
         onFailure: @escaping @Sendable (Failure) -> Void = { _ in }
     ) throws(Failure) {
@@ -57,7 +57,7 @@ public final class RecordWriter: Sendable {
     }
 
     /// Finds out early whether a record can be written to `path`; one that is there already stays as it is.
-    public static func check(_ path: String) throws(Failure) {
+    package static func check(_ path: String) throws(Failure) {
         do { try AtomicFile.check(path) } catch { throw unwritable(path, error) }
     }
 
@@ -66,7 +66,7 @@ public final class RecordWriter: Sendable {
     }
 
     /// Puts an event and the commands it led to aside.
-    public func observe(_ event: Event, _ time: Nanoseconds, _ commands: CommandBuffer) {
+    package func observe(_ event: Event, _ time: Nanoseconds, _ commands: CommandBuffer) {
         state.withLock { state in
             guard state.entries.count + commands.count < Self.entryLimit, !state.isFull else {
                 state.isFull = true
@@ -78,7 +78,7 @@ public final class RecordWriter: Sendable {
     }
 
     /// Puts aside whose trace the job belongs to that is released next.
-    public func observe(_ job: JobID, _ trace: TraceContext, _ time: Nanoseconds) {
+    package func observe(_ job: JobID, _ trace: TraceContext, _ time: Nanoseconds) {
         state.withLock { state in
             guard state.entries.count < Self.entryLimit, !state.isFull else {
                 state.isFull = true
@@ -92,7 +92,7 @@ public final class RecordWriter: Sendable {
     ///
     /// - Parameter end: when the run ended.
     /// - Throws: if the disk was full, failed, or was too slow for the run.
-    public func close(at end: Nanoseconds) throws(Failure) {
+    package func close(at end: Nanoseconds) throws(Failure) {
         state.withLock { $0.isClosing = true }
         wake.post()
         thread.withLock { $0 }?.join()

@@ -1,7 +1,7 @@
 import DarisCore
 
 /// Why a submitted job has no outputs.
-public enum SubmissionError: Error, Sendable, CustomStringConvertible {
+package enum SubmissionError: Error, Sendable, CustomStringConvertible {
     /// There is no task of that name or number.
     case unknownTask(String)
     /// The task releases its own jobs.
@@ -18,7 +18,7 @@ public enum SubmissionError: Error, Sendable, CustomStringConvertible {
     case crashed(others: Int, message: String)
 
     /// What happened and what would help.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknownTask(let name): "there is no task '\(name)'"
         case .periodicTask(let name):

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// A running system at one moment, for those who watch it: what every lane runs, how full every context is, and what
 /// has become of every task's jobs.
@@ -7,16 +7,16 @@ public import DarisCore
 /// let view = executor.view()
 /// for context in view.contexts { print(context.headroom.fraction) }
 /// ```
-public struct SystemView: Sendable {
+package struct SystemView: Sendable {
     /// The jobs of a task, or of a priority, so far.
     @dynamicMemberLookup
-    public struct Jobs: Sendable {
+    package struct Jobs: Sendable {
         /// Their fates, and what follows from them; its members are this value's too.
-        public var figures: JobFigures
+        package var figures: JobFigures
         /// Release to end of the completed jobs.
-        public var response = TimeBuckets(unit: .microseconds(100))
+        package var response = TimeBuckets(unit: .microseconds(100))
         /// Execution times of their stages; of tasks only.
-        public var stages = TimeBuckets(unit: .microseconds(100))
+        package var stages = TimeBuckets(unit: .microseconds(100))
 
         init(_ priority: Priority) { figures = JobFigures(priority) }
 
@@ -27,86 +27,86 @@ public struct SystemView: Sendable {
         }
 
         /// A member of the figures.
-        public subscript<Value>(dynamicMember member: KeyPath<JobFigures, Value>) -> Value { figures[keyPath: member] }
+        package subscript<Value>(dynamicMember member: KeyPath<JobFigures, Value>) -> Value { figures[keyPath: member] }
     }
 
     /// A task.
-    public struct Task: Sendable {
+    package struct Task: Sendable {
         /// Its jobs.
-        public var jobs: Jobs
+        package var jobs: Jobs
         /// The context where they start.
-        public var home = 0
+        package var home = 0
         /// Whether the task has been taken out.
-        public var isRemoved = false
+        package var isRemoved = false
         /// MRETᵢ.
-        public var mret = Nanoseconds.zero
+        package var mret = Nanoseconds.zero
         /// uᵢ.
-        public var utilisation = Utilisation.zero
+        package var utilisation = Utilisation.zero
         /// Where the MRET of its first stage is in `stageMRET`, and how many stages there are.
-        public var stages: Range<Int>
+        package var stages: Range<Int>
     }
 
     /// A context.
-    public struct Context: Sendable {
+    package struct Context: Sendable {
         /// What the admission test reads of it.
-        public var admission = Admission.Context()
+        package var admission = Admission.Context()
         /// What its lanes can give.
-        public var capacity: Utilisation
+        package var capacity: Utilisation
         /// Stages that wait for one of its lanes.
-        public var readyStages = 0
+        package var readyStages = 0
         /// How often it was lost.
-        public var losses = 0
+        package var losses = 0
 
         /// What an LP job may still use here: N_s − U_k^HP − U_k^{LP,active}; nothing while it is lost or overfull.
-        public var headroom: Utilisation { admission.headroom(of: capacity) }
+        package var headroom: Utilisation { admission.headroom(of: capacity) }
     }
 
     /// A stage that runs.
-    public struct Stage: Sendable {
+    package struct Stage: Sendable {
         /// Its job.
-        public var job: JobID
+        package var job: JobID
         /// Its number in the job.
-        public var stage: Int
+        package var stage: Int
         /// When it was dispatched.
-        public var start: Nanoseconds
+        package var start: Nanoseconds
         /// Its MRET.
-        public var mret: Nanoseconds
+        package var mret: Nanoseconds
         /// The job's deadline.
-        public var deadline: Nanoseconds
+        package var deadline: Nanoseconds
         /// How many jobs run it together.
-        public var jobs: Int
+        package var jobs: Int
     }
 
     /// A lane.
-    public struct Lane: Sendable {
+    package struct Lane: Sendable {
         /// What runs on it now; `nil` if nothing does.
-        public var stage: Stage?
+        package var stage: Stage?
         /// The execution time of all that ended on it.
-        public var busy = Nanoseconds.zero
+        package var busy = Nanoseconds.zero
     }
 
     /// When it was taken, since the executor was made.
-    public var time = Nanoseconds.zero
+    package var time = Nanoseconds.zero
     /// The contexts, by index.
-    public var contexts: [Context]
+    package var contexts: [Context]
     /// The lanes, context by context.
-    public var lanes: [Lane]
+    package var lanes: [Lane]
     /// The tasks, in the order of the task set.
-    public var tasks: [Task]
+    package var tasks: [Task]
     /// MRETᵢⱼ of all tasks' stages, one task after the other.
-    public var stageMRET: [Nanoseconds]
+    package var stageMRET: [Nanoseconds]
     /// All jobs of high priority.
-    public var high = Jobs(.high)
+    package var high = Jobs(.high)
     /// All jobs of low priority.
-    public var low = Jobs(.low)
+    package var low = Jobs(.low)
     /// How long the scheduler took for an event.
-    public var decisions = TimeBuckets(unit: Nanoseconds(100))
+    package var decisions = TimeBuckets(unit: Nanoseconds(100))
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
-    public var handovers = TimeBuckets(unit: Nanoseconds(100))
+    package var handovers = TimeBuckets(unit: Nanoseconds(100))
     /// The stages that ended last, oldest first.
-    public var recent: [StageRun] = []
+    package var recent: [StageRun] = []
     /// How many stages have ended, the last one of `recent` among them.
-    public var stagesEnded = 0
+    package var stagesEnded = 0
 
     /// Nothing yet, with room for all.
     init(_ configuration: SchedulerConfiguration) {
@@ -124,21 +124,21 @@ public struct SystemView: Sendable {
 }
 
 /// A stage that has run.
-public struct StageRun: Sendable, Hashable {
+package struct StageRun: Sendable, Hashable {
     /// The lane it ran on.
-    public var lane: Int32
+    package var lane: Int32
     /// Its task.
-    public var task: Int32
+    package var task: Int32
     /// Its job's number.
-    public var sequence: Int
+    package var sequence: Int
     /// Its number in the job.
-    public var stage: Int32
+    package var stage: Int32
     /// How many jobs ran it together.
-    public var jobs: Int32
+    package var jobs: Int32
     /// When the device's word of its end came.
-    public var end: Nanoseconds
+    package var end: Nanoseconds
     /// How long it ran on the device.
-    public var executionTime: Nanoseconds
+    package var executionTime: Nanoseconds
 
     init(lane: Int, job: JobID, stage: Int, jobs: Int, end: Nanoseconds, executionTime: Nanoseconds) {
         self.lane = Int32(truncatingIfNeeded: lane)

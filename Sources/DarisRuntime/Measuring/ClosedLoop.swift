@@ -3,16 +3,16 @@ import Synchronization
 
 /// Runs jobs one after another on each of a few lanes, without a scheduler: a stage is launched by the thread that saw
 /// the one before end, as soon as it did. This is how batching alone is measured.
-public final class ClosedLoop<D: Device>: Sendable {
+package final class ClosedLoop<D: Device>: Sendable {
     /// What a closed loop came to.
-    public struct Result: Hashable, Sendable {
+    package struct Result: Hashable, Sendable {
         /// Jobs counted.
-        public var jobs: Int
+        package var jobs: Int
         /// All jobs that ended, those of the warm-up and of the end included.
-        public var allJobs: Int
+        package var allJobs: Int
         /// Jobs a second: the sum over the lanes of jobs from the lane's first end to its last, so that a few long jobs
         /// are not counted over less time than they took.
-        public var jobsPerSecond: Double
+        package var jobsPerSecond: Double
     }
 
     /// What is counted of a lane.
@@ -51,7 +51,7 @@ public final class ClosedLoop<D: Device>: Sendable {
     ///   - stageCounts: the stages of each task; task i runs on lane i.
     ///   - warmUp: jobs that end before are not counted.
     ///   - duration: how long jobs are counted; at least one a lane is, however long it takes.
-    public init(device: D, stageCounts: [Int], warmUp: Nanoseconds, duration: Nanoseconds) {
+    package init(device: D, stageCounts: [Int], warmUp: Nanoseconds, duration: Nanoseconds) {
         precondition(
             (1...device.laneCount).contains(stageCounts.count), "a closed loop has a task for each lane it uses")
         self.device = device
@@ -64,7 +64,7 @@ public final class ClosedLoop<D: Device>: Sendable {
     /// Runs it on the calling thread's time. Call it once.
     ///
     /// - Throws: what the device said, if a stage failed; the loop ends with it.
-    public func run() throws(DeviceError) -> Result {
+    package func run() throws(DeviceError) -> Result {
         device.setHandler { self.ended($0) }
         let lanes = stageCounts.count
         state.withLock { state in

@@ -10,27 +10,27 @@ import ONNXRuntime
 /// defer { bench.shutDown() }
 /// let alone = try bench.stageTimes(busyNeighbours: 0)
 /// ```
-public final class StageBench: Sendable {
+package final class StageBench: Sendable {
     /// The device.
-    public let device: MachineDevice
+    package let device: MachineDevice
     /// What it is called.
-    public let name: String
+    package let name: String
     /// How many SMs or cores it has.
-    public let units: Int
+    package let units: Int
     /// How contexts got their share of them.
-    public let kind: PartitionKind
+    package let kind: PartitionKind
     /// How many SMs or cores a context may use.
-    public let quota: Int
+    package let quota: Int
     /// The models, as they were cut.
-    public let models: [StagedModel]
+    package let models: [StagedModel]
     /// What the user should know, such as stages that could not be captured.
-    public let notes: [String]
+    package let notes: [String]
     private let stageCounts: [Int]
 
     /// Cuts and loads the models of a task set; nothing is measured but what cutting needs.
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
-    public init(
+    package init(
         _ taskSet: TaskSet, cache: CacheFolder, progress: @escaping StepHandler = { _ in }
     ) throws(PreparationError) {
         let environment = try Preparation.openEnvironment()
@@ -62,13 +62,13 @@ public final class StageBench: Sendable {
     }
 
     /// Bytes of the weights of all models, as their stages' files have them.
-    public var weightBytes: Int { models.reduce(0) { $0 + $1.fileBytes } }
+    package var weightBytes: Int { models.reduce(0) { $0 + $1.fileBytes } }
 
     /// The mean time of each stage of the first task, while the lanes of the tasks after it run theirs.
     ///
     /// - Parameter neighbours: how many other lanes are kept busy, each by stages of its own task.
     /// - Throws: what the device said, if a stage failed every time.
-    public func stageTimes(busyNeighbours neighbours: Int) throws(DeviceError) -> [Nanoseconds] {
+    package func stageTimes(busyNeighbours neighbours: Int) throws(DeviceError) -> [Nanoseconds] {
         precondition(
             (0..<device.laneCount).contains(neighbours) && neighbours < stageCounts.count,
             "a lane that is kept busy needs a task")
@@ -78,7 +78,7 @@ public final class StageBench: Sendable {
     }
 
     /// Jobs a second where the first lanes run their tasks one job after another.
-    public func closedLoop(
+    package func closedLoop(
         lanes: Int, warmUp: Nanoseconds, duration: Nanoseconds
     ) throws(DeviceError) -> ClosedLoop<MachineDevice>.Result {
         try ClosedLoop(
@@ -87,10 +87,10 @@ public final class StageBench: Sendable {
     }
 
     /// The outputs of a task's model on these inputs, by one job on the first lane.
-    public func outputs(of task: Int, inputs: [[UInt8]]) throws(DeviceError) -> [[UInt8]] {
+    package func outputs(of task: Int, inputs: [[UInt8]]) throws(DeviceError) -> [[UInt8]] {
         try OneJob(device: device, task: task, stages: stageCounts[task], inputs: inputs).run()
     }
 
     /// Ends the device's threads and releases what it holds.
-    public func shutDown() { device.shutDown() }
+    package func shutDown() { device.shutDown() }
 }

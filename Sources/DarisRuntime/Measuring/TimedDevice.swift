@@ -3,39 +3,39 @@ import Synchronization
 
 /// A device that notes how long the host takes for each launch: what a dispatch costs besides the decision. For
 /// measurements; a launch takes two looks at the clock longer.
-public final class TimedDevice<Base: Device>: Device {
+package final class TimedDevice<Base: Device>: Device {
     /// The device itself.
-    public let base: Base
+    package let base: Base
     private let clock = MonotonicClock()
     private let launches = Mutex(Distribution(resolution: Nanoseconds(1)))
 
     /// The device with its launches timed.
-    public init(_ base: Base) { self.base = base }
+    package init(_ base: Base) { self.base = base }
 
     /// The times of the launches so far.
-    public var launchTimes: Distribution { launches.withLock { $0 } }
+    package var launchTimes: Distribution { launches.withLock { $0 } }
 
     /// How many lanes there are.
-    public var laneCount: Int { base.laneCount }
+    package var laneCount: Int { base.laneCount }
 
     /// The bytes of each input and output of a task's model.
-    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+    package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         base.tensorSizes(of: task)
     }
 
     /// Says whom to tell of the ends of stages.
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
 
     /// Says whom to tell of contexts that are lost and come back.
-    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+    package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
         base.setContextHandler(handler)
     }
 
     /// How many jobs can run a stage together with one of a task.
-    public func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
+    package func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
 
     /// Starts a stage of one or more jobs on an idle lane.
-    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let before = clock.now
         base.launch(dispatch, tensors: tensors)
         let time = clock.now - before
@@ -43,17 +43,17 @@ public final class TimedDevice<Base: Device>: Device {
     }
 
     /// Makes running stages end early with an error, where the device can.
-    public func terminateRunningStages() { base.terminateRunningStages() }
+    package func terminateRunningStages() { base.terminateRunningStages() }
 
     /// Ends all threads; no stage is running.
-    public func shutDown() { base.shutDown() }
+    package func shutDown() { base.shutDown() }
 }
 
 extension Preparation {
     /// The device with its launches timed, and an executor of this task set that runs on it.
     ///
     /// - Parameter drainLimit: how long jobs in flight may take to end once no more are released.
-    public func timedExecutor(
+    package func timedExecutor(
         drainLimit: Nanoseconds
     ) -> (executor: Executor<TimedDevice<MachineDevice>>, device: TimedDevice<MachineDevice>) {
         let timed = TimedDevice(device)

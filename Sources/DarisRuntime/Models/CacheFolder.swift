@@ -7,13 +7,13 @@ import Synchronization
 /// Everything in it can be deleted at any time.
 ///
 /// What others than this process's user own or may write in it is as if it were not there.
-public struct CacheFolder: Sendable {
+package struct CacheFolder: Sendable {
     /// The folder's path.
-    public let path: String
+    package let path: String
     /// Whether what it holds already is passed over, to be made and measured anew.
-    public var isFresh: Bool
+    package var isFresh: Bool
     /// Why nothing is kept between runs, if nothing is.
-    public let notice: String?
+    package let notice: String?
     private let madeHere = Entries()
 
     /// Entries made through this value and its copies, which are fresh.
@@ -25,7 +25,7 @@ public struct CacheFolder: Sendable {
     private static let checksums = "checksums.json"
 
     /// The folder at `path`.
-    public init(path: String, isFresh: Bool = false) { self.init(path: path, isFresh: isFresh, notice: nil) }
+    package init(path: String, isFresh: Bool = false) { self.init(path: path, isFresh: isFresh, notice: nil) }
 
     private init(path: String, isFresh: Bool, notice: String?) {
         self.path = path
@@ -34,7 +34,7 @@ public struct CacheFolder: Sendable {
     }
 
     /// The user's folder; without one that can be trusted, a private one that ends with the process, with a notice.
-    public static func standard(isFresh: Bool = false) -> CacheFolder {
+    package static func standard(isFresh: Bool = false) -> CacheFolder {
         standard(isFresh: isFresh, environment: ProcessInfo.processInfo.environment)
     }
 

@@ -8,7 +8,7 @@ import ONNXRuntime
 ///
 /// An operator's native code may trap (an STFT with a step of 0 divides by it) or take more memory than there is, and its
 /// process ends with it. What has been tried is kept in the cache, by content, so that later starts pay nothing.
-public struct ModelProbe: Sendable {
+package struct ModelProbe: Sendable {
     /// The program that is started: `daris`.
     let program: String
 
@@ -63,7 +63,7 @@ extension ModelProbe {
     /// The process's own side: reads the question, and loads and runs the model as those who start will.
     ///
     /// - Returns: the exit code: 0 if all went well, 1 if the model cannot be loaded or run, 2 if there is no question.
-    public static func answer() -> Int32 {
+    package static func answer() -> Int32 {
         // What this process is for is no reason for a core file, and if memory runs out it is the one to end.
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)

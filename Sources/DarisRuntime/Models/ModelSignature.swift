@@ -1,36 +1,36 @@
-public import ONNXRuntime
+import ONNXRuntime
 
 /// What a model takes and gives, with every shape as it is at a task's batch size.
-public struct ModelSignature: Hashable, Sendable {
+package struct ModelSignature: Hashable, Sendable {
     /// One input or output.
-    public struct Tensor: Hashable, Sendable {
+    package struct Tensor: Hashable, Sendable {
         /// Its name in the model's graph.
-        public var name: String
+        package var name: String
         /// What its elements are.
-        public var elementType: ElementType
+        package var elementType: ElementType
         /// Its extents; empty for a single element.
-        public var shape: [Int]
+        package var shape: [Int]
 
         /// An input or output.
-        public init(name: String, elementType: ElementType, shape: [Int]) {
+        package init(name: String, elementType: ElementType, shape: [Int]) {
             self.name = name
             self.elementType = elementType
             self.shape = shape
         }
 
         /// The number of elements.
-        public var count: Int { shape.reduce(1, *) }
+        package var count: Int { shape.reduce(1, *) }
         /// The bytes of all elements, or `nil` if they have no fixed size.
-        public var byteCount: Int? { elementType.byteSize.map { $0 * count } }
+        package var byteCount: Int? { elementType.byteSize.map { $0 * count } }
     }
 
     /// The inputs, in the order of the model's graph.
-    public var inputs: [Tensor]
+    package var inputs: [Tensor]
     /// The outputs, in the order of the model's graph.
-    public var outputs: [Tensor]
+    package var outputs: [Tensor]
 
     /// A signature.
-    public init(inputs: [Tensor], outputs: [Tensor]) {
+    package init(inputs: [Tensor], outputs: [Tensor]) {
         self.inputs = inputs
         self.outputs = outputs
     }

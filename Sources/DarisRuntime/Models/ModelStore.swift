@@ -5,7 +5,7 @@ import Foundation
 import ONNXRuntime
 
 /// Finds, builds, cuts and caches the models of a task set.
-public struct ModelStore: Sendable {
+package struct ModelStore: Sendable {
     let environment: Environment
     let cache: CacheFolder
     let threads: Int
@@ -15,7 +15,7 @@ public struct ModelStore: Sendable {
     let machine: String
 
     /// A store for stages that run on `threads` threads each.
-    public init(environment: Environment, cache: CacheFolder, threads: Int, probe: ModelProbe? = nil) {
+    package init(environment: Environment, cache: CacheFolder, threads: Int, probe: ModelProbe? = nil) {
         self.environment = environment
         self.cache = cache
         self.threads = threads
@@ -33,15 +33,15 @@ public struct ModelStore: Sendable {
     private static let format = "3"
 
     /// A model as it was read, and the fingerprint of its content.
-    public struct Source: Sendable {
+    package struct Source: Sendable {
         /// The model, weights included.
-        public var model: ONNXModel
+        package var model: ONNXModel
         /// Fingerprint of its content.
-        public var hash: String
+        package var hash: String
     }
 
     /// Reads a model file, or builds a reference network.
-    public func source(_ declaration: ModelDeclaration, progress: StepHandler) throws(PreparationError) -> Source {
+    package func source(_ declaration: ModelDeclaration, progress: StepHandler) throws(PreparationError) -> Source {
         switch declaration.source {
         case .builtin(let name):
             guard let network = ReferenceNetwork(rawValue: name) else {
@@ -79,7 +79,7 @@ public struct ModelStore: Sendable {
     /// A model cut for a goal, from the cache if it has been cut for the same goal on the same machine.
     ///
     /// - Parameter batches: the batch sizes that it will run at.
-    public func staged(
+    package func staged(
         _ declaration: ModelDeclaration, goal: StageDesigner.Goal, batches: [Int] = [1], progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let source = try source(declaration, progress: progress)
@@ -113,7 +113,7 @@ public struct ModelStore: Sendable {
     }
 
     /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.
-    public func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError) {
+    package func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError) {
         let source = try source(declaration, progress: progress)
         try tryOut(declaration, source, batches: batches, progress: progress)
         let name = declaration.name

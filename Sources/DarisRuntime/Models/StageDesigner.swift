@@ -9,9 +9,9 @@ import ONNXRuntime
 /// Every node is timed first, unfused; what is fused into the node before it counts nothing. The cuts that make the
 /// longest stage shortest follow by dynamic programming. Then the stages are loaded as they will run and timed; where a
 /// stage took more or less than its nodes promised, their costs are corrected in proportion and the cuts made again.
-public struct StageDesigner: Sendable {
+package struct StageDesigner: Sendable {
     /// What the cut is for.
-    public enum Goal: Sendable, Hashable {
+    package enum Goal: Sendable, Hashable {
         /// This many stages.
         case count(Int)
         /// As few stages as keep each within this time.
@@ -28,7 +28,7 @@ public struct StageDesigner: Sendable {
     private static let repeats = 5
 
     /// A designer that measures with `threads` threads a stage.
-    public init(environment: Environment, threads: Int) {
+    package init(environment: Environment, threads: Int) {
         self.environment = environment
         self.threads = threads
     }
@@ -274,4 +274,4 @@ func runtime<Result>(_ model: String, _ body: () throws(ONNXRuntimeError) -> Res
 }
 
 /// Told of what start-up is doing.
-public typealias StepHandler = @Sendable (String) -> Void
+package typealias StepHandler = @Sendable (String) -> Void

@@ -9,54 +9,54 @@ import ONNXRuntime
 /// let prepared = try Preparation.prepare(taskSet, options: .init())
 /// let outcome = prepared.run()
 /// ```
-public struct Preparation: Sendable {
+package struct Preparation: Sendable {
     /// How to prepare.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// Measure and build everything anew.
-        public var fresh = false
+        package var fresh = false
         /// Run even if the HP tasks alone do not fit.
-        public var force = false
+        package var force = false
         /// Ask for SCHED_FIFO and locked memory.
-        public var realTime = false
+        package var realTime = false
         /// Where to keep what was built and measured.
-        public var cache: CacheFolder?
+        package var cache: CacheFolder?
         /// The program that worker processes run under `isolation: process`: `daris`. If `nil`, this process's own if it
         /// is that, else the one beside it, else the one in `PATH`.
-        public var workerExecutable: String?
+        package var workerExecutable: String?
         /// How long a worker process may take until it is ready.
-        public var workerStart = WorkerLimits.start
+        package var workerStart = WorkerLimits.start
         /// Whether the run lasts until it is interrupted, as a server's does, and not for the task set's duration.
-        public var runsUntilInterrupted = false
+        package var runsUntilInterrupted = false
         /// Told of each step.
-        public var progress: StepHandler = { _ in }
+        package var progress: StepHandler = { _ in }
 
         /// The defaults.
-        public init() {}
+        package init() {}
     }
 
     /// The task set, overrides applied.
-    public let taskSet: TaskSet
+    package let taskSet: TaskSet
     /// What the scheduler is made from.
-    public let configuration: SchedulerConfiguration
+    package let configuration: SchedulerConfiguration
     /// What will happen.
-    public let plan: RunPlan
+    package let plan: RunPlan
     /// The models, as they were cut.
-    public let models: [StagedModel]
+    package let models: [StagedModel]
     /// The device, loaded.
-    public let device: MachineDevice
+    package let device: MachineDevice
     /// What each task's model takes and gives.
-    public let signatures: [ModelSignature]
+    package let signatures: [ModelSignature]
     /// How each task's jobs arrive.
-    public let arrivals: [JobArrival]
+    package let arrivals: [JobArrival]
     /// How long jobs are released; `.distantFuture` if until the run is interrupted.
     private let duration: Nanoseconds
     /// The SCHED_FIFO priority of the release timer, or 0.
-    public let timerFIFOPriority: Int
+    package let timerFIFOPriority: Int
 
     /// Prepares a task set for the device it names.
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
-    public static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
+    package static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
         guard !TaskSet.isSimulated(device: taskSet.device) else { throw .simulatedDevice(taskSet.device) }
         let environment = try openEnvironment()
         if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
@@ -133,7 +133,7 @@ public struct Preparation: Sendable {
     ///
     /// - Parameter duration: how long it releases and takes jobs, if not as long as the plan says; `.distantFuture` for a
     ///   service that runs until it is interrupted.
-    public func executor(
+    package func executor(
         duration: Nanoseconds? = nil, options: Executor<MachineDevice>.Options = .init()
     ) -> Executor<MachineDevice> {
         var options = options
@@ -144,7 +144,7 @@ public struct Preparation: Sendable {
     }
 
     /// Runs the task set for its duration and ends the device's threads.
-    public func run(options: Executor<MachineDevice>.Options = .init()) -> Executor<MachineDevice>.Outcome {
+    package func run(options: Executor<MachineDevice>.Options = .init()) -> Executor<MachineDevice>.Outcome {
         let outcome = executor(options: options).run()
         if outcome.summary.jobs.inFlight == 0 || device.canShutDownWhileHanging { device.shutDown() }
         return outcome
@@ -251,7 +251,7 @@ public struct Preparation: Sendable {
 /// Parts of the way, for commands that need no more.
 extension Preparation {
     /// Reads the models that tasks of a task set use, and returns their names; nothing is measured.
-    public static func readModels(of taskSet: TaskSet, progress: StepHandler) throws(PreparationError) -> [String] {
+    package static func readModels(of taskSet: TaskSet, progress: StepHandler) throws(PreparationError) -> [String] {
         let store = ModelStore(
             environment: try openEnvironment(), cache: .standard(), threads: 1,
             probe: ModelProbe(workerExecutable: nil))
@@ -264,7 +264,7 @@ extension Preparation {
     }
 
     /// Cuts one model for the whole CPU's cores one by one: for stages that run on one thread.
-    public static func stage(
+    package static func stage(
         _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let cache = CacheFolder.standard(isFresh: fresh)

@@ -4,7 +4,7 @@ import Foundation
 import ONNXRuntime
 
 /// Why a task set cannot be run. Each case is a sentence that says what would help.
-public enum PreparationError: Error, Sendable, CustomStringConvertible {
+package enum PreparationError: Error, Sendable, CustomStringConvertible {
     /// A model cannot be read or cut.
     case model(name: String, ONNXError)
     /// ONNX Runtime refuses a model.
@@ -29,7 +29,7 @@ public enum PreparationError: Error, Sendable, CustomStringConvertible {
     case noLoad(String)
 
     /// What is wrong and what would help.
-    public var description: String {
+    package var description: String {
         switch self {
         case .model(let name, let error): "model '\(name)': \(error)"
         case .runtime(let name, let error): "model '\(name)': \(error)"

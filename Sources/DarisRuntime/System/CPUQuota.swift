@@ -4,11 +4,11 @@ import Foundation
 ///
 /// The least of what its own group and those above it have counts: `cpu.max` in version 2, `cpu.cfs_quota_us` and
 /// `cpu.cfs_period_us` in version 1.
-public enum CPUQuota {
+package enum CPUQuota {
     /// The quota; `nil` where there is none.
     ///
     /// - Parameter root: the folder in which `proc` and `sys` are; another one than `/` for tests.
-    public static func read(root: String = "/") -> Double? {
+    package static func read(root: String = "/") -> Double? {
         let groups = (try? String(contentsOfFile: root + "/proc/self/cgroup", encoding: .utf8)) ?? ""
         var quotas: [Double] = []
         for line in groups.split(separator: "\n") {
@@ -38,7 +38,7 @@ public enum CPUQuota {
     }
 
     /// A quota in words, such as `1.5 CPUs`.
-    public static func text(_ quota: Double) -> String {
+    package static func text(_ quota: Double) -> String {
         quota == 1 ? "1 CPU" : String(format: "%.4g CPUs", quota)
     }
 

@@ -2,16 +2,16 @@ import CDarisSystem
 import DarisCore
 
 /// The monotonic clock, counted from an epoch of its own.
-public struct MonotonicClock: Sendable {
+package struct MonotonicClock: Sendable {
     /// The epoch in the system's monotonic time.
-    public let epochNanoseconds: Int64
+    package let epochNanoseconds: Int64
 
     /// A clock that starts at zero now.
-    public init() { epochNanoseconds = daris_monotonic_nanoseconds() }
+    package init() { epochNanoseconds = daris_monotonic_nanoseconds() }
 
     /// The time since the epoch.
     @inline(__always)
-    public var now: Nanoseconds { Nanoseconds(daris_monotonic_nanoseconds() - epochNanoseconds) }
+    package var now: Nanoseconds { Nanoseconds(daris_monotonic_nanoseconds() - epochNanoseconds) }
 
     /// An instant of this clock in the system's monotonic time.
     func systemNanoseconds(_ time: Nanoseconds) -> Int64 {

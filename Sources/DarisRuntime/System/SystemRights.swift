@@ -1,20 +1,20 @@
 import CDarisSystem
 
 /// What this process may use of the machine.
-public struct SystemRights: Sendable {
+package struct SystemRights: Sendable {
     /// The processors it uses, by number: as many whole ones of those it may run on as its control groups leave it.
-    public let processors: [Int]
+    package let processors: [Int]
     /// How many it may run on.
-    public let affinity: Int
+    package let affinity: Int
     /// How much processor time its control groups leave it, in processors; `nil` for no limit.
-    public let quota: Double?
+    package let quota: Double?
     /// Whether its threads may have SCHED_FIFO.
-    public let fifo: Bool
+    package let fifo: Bool
     /// Whether it may lock enough memory (mlockall).
-    public let memoryLock: Bool
+    package let memoryLock: Bool
 
     /// Finds out, by trying on a thread of its own where that is the only way.
-    public static func probe() -> SystemRights {
+    package static func probe() -> SystemRights {
         let answer = Answer()
         let thread = DedicatedThread.required(.init(name: "daris-probe")) {
             answer.fifo = daris_set_fifo_priority(1) == 0
@@ -27,7 +27,7 @@ public struct SystemRights: Sendable {
     }
 
     /// The processors this thread may run on, as many as the process's control groups leave it.
-    public static func allowedProcessors() -> [Int] { usable(affineProcessors(), quota: CPUQuota.read()) }
+    package static func allowedProcessors() -> [Int] { usable(affineProcessors(), quota: CPUQuota.read()) }
 
     private static func affineProcessors() -> [Int] {
         var processors = [Int32](repeating: 0, count: 1024)

@@ -2,11 +2,11 @@
 ///
 /// Libraries below this one cannot bear to be refused a thread: some trap, others wait for ever. So those that are about to
 /// start theirs ask first.
-public enum ThreadRoom {
+package enum ThreadRoom {
     /// Starts so many threads at once and ends them again.
     ///
     /// - Throws: if the system refuses one.
-    public static func check(_ count: Int) throws(DeviceError) {
+    package static func check(_ count: Int) throws(DeviceError) {
         let start = Semaphore()
         var threads: [DedicatedThread] = []
         defer {

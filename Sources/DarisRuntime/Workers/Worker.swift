@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// It is told all it needs by three open files: 3 is the memory to share, 4 the socket to its parent, 5 its
 /// specification. It lives until the parent hangs up.
-public enum Worker {
+package enum Worker {
     private static let memoryFile: Int32 = 3
     private static let socket: Int32 = 4
     private static let specificationFile: Int32 = 5
@@ -19,7 +19,7 @@ public enum Worker {
     /// Serves until the parent hangs up. Call it in a process that does nothing else.
     ///
     /// - Returns: the exit code, where nobody has started this process as a worker.
-    public static func serve() -> Int32 {
+    package static func serve() -> Int32 {
         var facts = stat()
         let isWorker = fstat(socket, &facts) == 0 && facts.st_mode & S_IFMT == S_IFSOCK
         guard isWorker, fstat(specificationFile, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return 2 }

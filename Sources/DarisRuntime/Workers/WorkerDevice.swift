@@ -5,9 +5,9 @@ import DarisCore
 ///
 /// Stages and their ends go through memory that both sides have mapped, and so do inputs and outputs, which the worker's
 /// tensors lie in. A worker holds a device of its own, with one context: see `WorkerSpecification.Kind`.
-public final class WorkerDevice: Device {
+package final class WorkerDevice: Device {
     /// How many lanes there are: contexts × streams, context by context.
-    public let laneCount: Int
+    package let laneCount: Int
     let contexts: [WorkerContext]
     private let handlers: WorkerHandlers
     private let streams: Int
@@ -69,7 +69,7 @@ public final class WorkerDevice: Device {
     }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
-    public func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
+    package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         contexts[0].tensorSizes(of: task)
     }
 
@@ -80,36 +80,36 @@ public final class WorkerDevice: Device {
     }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
-    public func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         handlers.setStageHandler(handler)
         for context in contexts { context.terminate(false) }
     }
 
     /// Says whom to tell of contexts that are lost and come back; it hears of those that are lost now at once.
-    public func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
+    package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
         handlers.setContextHandler(handler)
     }
 
     /// Has a worker's lane run a stage. All stages of a job must be launched on the same context.
-    public func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         contexts[dispatch.lane / streams].launch(
             dispatch.jobs[0], stage: dispatch.stage, lane: dispatch.lane % streams, io: tensors.first ?? nil)
     }
 
     /// Has the workers end their stages early.
-    public func terminateRunningStages() {
+    package func terminateRunningStages() {
         for context in contexts { context.terminate(true) }
     }
 
     /// Ends the workers, by force if they take long, and all threads.
-    public func shutDown() {
+    package func shutDown() {
         for context in contexts { context.end() }
         for context in contexts { context.join() }
         whenEnded()
     }
 
     /// What has become of the workers, in words, where that is worth a line.
-    public var notes: [String] {
+    package var notes: [String] {
         contexts.enumerated().compactMap { index, context in
             context.state.withLock { $0.record }.note(context: index)
         }

@@ -70,9 +70,9 @@ final class TokenList: Sendable {
 }
 
 /// What keeps a server from serving, in one sentence.
-public struct ServerError: Error, Sendable, CustomStringConvertible {
+package struct ServerError: Error, Sendable, CustomStringConvertible {
     /// The sentence.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

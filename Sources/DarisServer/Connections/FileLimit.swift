@@ -1,9 +1,9 @@
 import Foundation
 
 /// The most files, and so connections, that this process may have open.
-public enum FileLimit {
+package enum FileLimit {
     /// Raises the limit as far as it may be.
-    public static func raise() {
+    package static func raise() {
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
         limit.rlim_cur = limit.rlim_max

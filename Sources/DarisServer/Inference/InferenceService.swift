@@ -2,12 +2,12 @@ import DarisConfiguration
 import DarisCore
 import DarisRuntime
 import Foundation
-public import Logging
+import Logging
 import ONNXRuntime
 import Synchronization
 
 /// Runs requests on the scheduler, whatever protocol they came by.
-public final class InferenceService: Sendable {
+package final class InferenceService: Sendable {
     /// What there is to serve.
     private struct Catalogue {
         /// By name.
@@ -33,7 +33,7 @@ public final class InferenceService: Sendable {
     ///   - limit: the most requests at a time.
     ///   - logger: where to say what becomes of requests; nowhere if `nil`.
     ///   - droppedLogLines: how many lines of it have been lost, for the metrics.
-    public init(limit: Int, logger: Logger? = nil, droppedLogLines: @escaping @Sendable () -> Int = { 0 }) {
+    package init(limit: Int, logger: Logger? = nil, droppedLogLines: @escaping @Sendable () -> Int = { 0 }) {
         self.limit = limit
         self.droppedLogLines = droppedLogLines
         journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -41,7 +41,7 @@ public final class InferenceService: Sendable {
 
     /// Serves the sporadic tasks of a prepared task set from now on, each under the name that it is declared by: copies of a
     /// task are one model.
-    public func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
+    package func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
         let set = prepared.taskSet
         let sink = ExecutorSink(executor: executor)
         var families: [(name: String, tasks: [Int])] = []
@@ -85,7 +85,7 @@ public final class InferenceService: Sendable {
     // MARK: - State
 
     /// Whether requests are taken: there is something to serve, a context that can run it, and no end in sight.
-    public var isReady: Bool { obstacle == nil }
+    package var isReady: Bool { obstacle == nil }
 
     /// Why requests are not taken, in one sentence; `nil` if they are.
     private var obstacle: String? {
@@ -128,23 +128,23 @@ public final class InferenceService: Sendable {
     }
 
     /// Takes no more requests; those that came run to their end.
-    public func drain() { isDraining.store(true, ordering: .relaxed) }
+    package func drain() { isDraining.store(true, ordering: .relaxed) }
 
     /// Requests that have not been answered.
-    public var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
+    package var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
 
     /// What has become of requests so far.
-    public struct Totals: Sendable, Hashable {
+    package struct Totals: Sendable, Hashable {
         /// All that were answered, in whatever way.
-        public var answered = 0
+        package var answered = 0
         /// Turned away, of those.
-        public var refused = 0
+        package var refused = 0
         /// Past their deadlines, of those.
-        public var tooLate = 0
+        package var tooLate = 0
     }
 
     /// What has become of all requests for models.
-    public var totals: Totals {
+    package var totals: Totals {
         let models = catalogue.withLock { Array($0.models.values) }
         return models.reduce(into: Totals()) { totals, model in
             let figures = model.statistics.figures

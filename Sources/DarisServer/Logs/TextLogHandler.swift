@@ -1,32 +1,32 @@
 import Foundation
-public import Logging
+import Logging
 
 /// Writes each line of the log for people: time, level, logger, metadata, where from, message. Whatever is in it, it is one
 /// line, and does nothing to a terminal: control characters are written as `\\n` or `\\u{1b}`.
-public struct TextLogHandler: LogHandler {
+package struct TextLogHandler: LogHandler {
     /// The least level that is written.
-    public var logLevel = Logger.Level.info
+    package var logLevel = Logger.Level.info
     /// What every line has.
-    public var metadata = Logger.Metadata()
+    package var metadata = Logger.Metadata()
     /// What every line has by the time it is written.
-    public var metadataProvider: Logger.MetadataProvider?
+    package var metadataProvider: Logger.MetadataProvider?
     private let label: String
     private let write: @Sendable ([UInt8]) -> Void
 
     /// - Parameter write: takes a line with its line break, and must not wait.
-    public init(label: String, write: @escaping @Sendable ([UInt8]) -> Void) {
+    package init(label: String, write: @escaping @Sendable ([UInt8]) -> Void) {
         self.label = label
         self.write = write
     }
 
     /// A part of `metadata`.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes a line.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let all = event.allMetadata(metadata, metadataProvider)
         var line = "\(Date.now.formatted(Self.time)) \(event.level) \(label):"
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }

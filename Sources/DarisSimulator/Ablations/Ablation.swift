@@ -1,11 +1,11 @@
-public import DarisCore
+import DarisCore
 
 /// A rule of the scheduler switched off or changed, to see what it is worth (paper section VI).
-public struct Ablation: Sendable {
+package struct Ablation: Sendable {
     /// What is changed, in words.
-    public let name: String
+    package let name: String
     /// Whether networks are left in one piece.
-    public let isUnstaged: Bool
+    package let isUnstaged: Bool
     private let change: @Sendable (inout SchedulerOptions) -> Void
 
     init(
@@ -18,14 +18,14 @@ public struct Ablation: Sendable {
     }
 
     /// The options with the change made.
-    public func applied(to options: SchedulerOptions) -> SchedulerOptions {
+    package func applied(to options: SchedulerOptions) -> SchedulerOptions {
         var options = options
         change(&options)
         return options
     }
 
     /// Everything as it is, then one change at a time.
-    public static let all: [Ablation] = [
+    package static let all: [Ablation] = [
         Ablation("as given"),
         Ablation("no staging", isUnstaged: true),
         Ablation("no last-stage level") { $0.lastStageLevel = false },
@@ -42,17 +42,17 @@ public struct Ablation: Sendable {
     ]
 
     /// A change and what came of it.
-    public struct Row: Sendable {
+    package struct Row: Sendable {
         /// What was changed.
-        public var name: String
+        package var name: String
         /// The figures with the change.
-        public var figures: CandidateFigures
+        package var figures: CandidateFigures
     }
 
     /// Simulates all of them on one candidate, on all cores.
     ///
     /// - Parameter runs: how many seeds each is run with.
-    public static func run(
+    package static func run(
         _ problem: PlanningProblem, candidate: Candidate, duration: Nanoseconds, runs: Int
     ) -> [Row] {
         concurrentMap(all) { ablation -> Row? in

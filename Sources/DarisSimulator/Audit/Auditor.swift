@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Checks a scheduler from outside: from the events that go in and the commands that come out it keeps an account of its
 /// own, works out anew what the design demands, and reports the first thing that does not agree.
@@ -16,9 +16,9 @@ public import DarisCore
 /// lost, restored, removed or added things cost O(tasks). Nothing is allocated once lists have reached their length.
 ///
 /// It takes the homes of the configuration as given, and does not mind which of a context's idle lanes a stage goes to.
-public struct Auditor: ~Copyable, Sendable {
+package struct Auditor: ~Copyable, Sendable {
     /// Fates of all jobs as the commands tell them.
-    public private(set) var jobs = JobCounts()
+    package private(set) var jobs = JobCounts()
 
     let options: SchedulerOptions
     let streams: Int
@@ -65,7 +65,7 @@ public struct Auditor: ~Copyable, Sendable {
     /// An auditor of a scheduler that has yet to see its first event.
     ///
     /// - Precondition: `configuration.validate()` passes.
-    public init(_ configuration: SchedulerConfiguration) {
+    package init(_ configuration: SchedulerConfiguration) {
         options = configuration.options
         streams = configuration.partition.streams
         var tasks = ContiguousArray<AuditedTask>()
@@ -96,7 +96,7 @@ public struct Auditor: ~Copyable, Sendable {
     ///   - commands: all that it answered, in order.
     /// - Returns: the first violation of the run; once there is one, the account no longer stands and it is returned
     ///   again.
-    public mutating func observe(_ event: Event, at time: Nanoseconds, commands: CommandBuffer) -> Violation? {
+    package mutating func observe(_ event: Event, at time: Nanoseconds, commands: CommandBuffer) -> Violation? {
         if let found { return found }
         do throws(Violation) {
             try take(event, at: time.rawValue)
@@ -109,7 +109,7 @@ public struct Auditor: ~Copyable, Sendable {
     }
 
     /// Whether the account adds up at the end of a run. Jobs may still be in flight then.
-    public mutating func finish() -> Violation? {
+    package mutating func finish() -> Violation? {
         if let found { return found }
         let inFlight = tasks.reduce(0) { $0 + ($1.phase == .idle ? 0 : 1) } + waiting.reduce(0) { $0 + $1.count }
         let running = tasks.reduce(0) { $0 + ($1.phase == .running ? 1 : 0) }
@@ -129,7 +129,7 @@ public struct Auditor: ~Copyable, Sendable {
     ///   - reported: the MRET of the stage after the latest event.
     ///   - task: which task.
     ///   - stage: which of its stages.
-    public mutating func check(mret reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
+    package mutating func check(mret reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
         if let found { return found }
         let expected = times[tasks[task].firstStage + stage]
         if reported.rawValue != expected {
@@ -142,7 +142,7 @@ public struct Auditor: ~Copyable, Sendable {
     }
 
     /// Compares what a scheduler reports a stage to cost its task with the maximum of the last w_s.
-    public mutating func check(cost reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
+    package mutating func check(cost reported: Nanoseconds, of task: Int, stage: Int) -> Violation? {
         if let found { return found }
         let expected = load(of: tasks[task].firstStage + stage)
         if reported.rawValue != expected {
@@ -155,7 +155,7 @@ public struct Auditor: ~Copyable, Sendable {
 
     /// Compares the time that a scheduler reports for a batch of `jobs` jobs of the task's group with the maximum of the
     /// last w_s.
-    public mutating func check(
+    package mutating func check(
         batchTime reported: Nanoseconds?, of task: Int, jobs: Int, stage: Int
     ) -> Violation? {
         if let found { return found }

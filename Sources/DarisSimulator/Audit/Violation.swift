@@ -1,9 +1,9 @@
-public import DarisCore
+import DarisCore
 
 /// Something a scheduler did that it must never do, found by an `Auditor`.
-public struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
+package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a finished run must always satisfy, numbered as in the design; batching is beyond it.
-    public enum Invariant: Int, Hashable, Sendable, Codable, CaseIterable {
+    package enum Invariant: Int, Hashable, Sendable, Codable, CaseIterable {
         /// Released = rejected + skipped + completed + dropped + failed + in flight: every job gets the one fate that the
         /// rules give it, at once and only once.
         case jobFates = 1
@@ -24,12 +24,12 @@ public struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Which invariant does not hold.
-    public let invariant: Invariant
+    package let invariant: Invariant
     /// The time of the event at which it was broken.
-    public let time: Nanoseconds
+    package let time: Nanoseconds
     /// What happened and what would have been right.
-    public let sentence: String
+    package let sentence: String
 
     /// Invariant, time and sentence.
-    public var description: String { "invariant \(invariant.rawValue), at \(time.rawValue) ns: \(sentence)" }
+    package var description: String { "invariant \(invariant.rawValue), at \(time.rawValue) ns: \(sentence)" }
 }

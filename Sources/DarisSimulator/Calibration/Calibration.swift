@@ -1,29 +1,29 @@
 import Dispatch
 import Synchronization
 
-public import DarisCore
+import DarisCore
 
 /// Fits a device's parameters to the published measurements. The same input gives the same device.
-public struct Calibration: Sendable {
+package struct Calibration: Sendable {
     /// How far the search has come.
-    public struct Progress: Sendable {
+    package struct Progress: Sendable {
         /// Trials done.
-        public var trial: Int
+        package var trial: Int
         /// Trials in all.
-        public var trials: Int
+        package var trials: Int
         /// The least loss so far.
-        public var loss: Double
+        package var loss: Double
     }
 
     /// The rows to fit to.
-    public let rows: [PublishedTable.Row]
+    package let rows: [PublishedTable.Row]
     /// The task sets whose rows and parameters are fitted.
-    public let taskSets: [PaperTaskSet]
+    package let taskSets: [PaperTaskSet]
     /// How long each row is simulated in a trial.
-    public let duration: Nanoseconds
+    package let duration: Nanoseconds
 
     /// A calibration against rows of task sets.
-    public init(
+    package init(
         rows: [PublishedTable.Row], taskSets: [PaperTaskSet] = PaperTaskSet.allCases,
         duration: Nanoseconds = .milliseconds(2500)
     ) {
@@ -35,7 +35,7 @@ public struct Calibration: Sendable {
     /// The device that fits best of those tried, starting at `start`.
     ///
     /// - Parameter report: told after each trial.
-    public func fit(
+    package func fit(
         from start: GPUModel, trials: Int, seed: UInt64 = 1, report: (Progress) -> Void = { _ in }
     ) -> GPUModel {
         ParameterSearch(
@@ -47,7 +47,7 @@ public struct Calibration: Sendable {
     /// How badly a device fits the rows, as calibration weighs it: per task set the mean over its rows of the error of
     /// JPS (logarithmic, at most 0.4), of HP misses where there were none, and a little of LP misses; and the order of the
     /// configurations.
-    public func loss(of gpu: GPUModel) -> Double {
+    package func loss(of gpu: GPUModel) -> Double {
         let results = Self.simulate(rows, on: gpu, duration: duration)
         return taskSets.reduce(0) { sum, taskSet in
             let own = results.filter { $0.published.taskSet == taskSet.network }
@@ -80,7 +80,7 @@ public struct Calibration: Sendable {
     /// Where to start from: what the batching table and data sheets alone suggest, with middling values for the rest.
     ///
     /// The numbers of kernels are those of the networks in PyTorch; 14 µs is what launching one takes there.
-    public static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching)
+    package static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching)
         -> GPUModel
     {
         let processors = 68
@@ -124,7 +124,7 @@ func concurrentMap<Element: Sendable, Result: Sendable>(
 extension PublishedTable.Row {
     /// Whether the row's figures add up for this task set: completed jobs are the HP releases and the LP jobs accepted.
     /// A few rows' do not, as if other numbers of tasks had been run; they weigh less in the fit.
-    public func isConsistent(with taskSet: PaperTaskSet) -> Bool {
+    package func isConsistent(with taskSet: PaperTaskSet) -> Bool {
         if hpMissPercent > 50 { return true }
         let expected = taskSet.highPriorityRate + lpAcceptPercent / 100 * taskSet.lowPriorityRate
         return abs(jps - expected) < 0.05 * jps

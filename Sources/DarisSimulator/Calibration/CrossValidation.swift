@@ -1,28 +1,28 @@
 import DarisCore
 
 /// Fits on a part of the published rows and predicts the rest, so that no row is judged by a fit that has seen it.
-public struct CrossValidation: Sendable {
+package struct CrossValidation: Sendable {
     /// What came of one fold.
-    public struct Fold: Sendable {
+    package struct Fold: Sendable {
         /// The device fitted to the rows outside the fold.
-        public var gpu: GPUModel
+        package var gpu: GPUModel
         /// The rows of the fold, simulated on it.
-        public var heldOut: [Reproduction.Row]
+        package var heldOut: [Reproduction.Row]
     }
 
     /// The number of folds.
-    public let folds: Int
+    package let folds: Int
     /// Trials of each fit.
-    public let trials: Int
+    package let trials: Int
 
     /// A cross-validation.
-    public init(folds: Int, trials: Int) {
+    package init(folds: Int, trials: Int) {
         self.folds = folds
         self.trials = trials
     }
 
     /// The fold of each row: within each task set and policy one after another, so that every fold has some of each.
-    public static func assignment(_ rows: [PublishedTable.Row], folds: Int) -> [Int] {
+    package static func assignment(_ rows: [PublishedTable.Row], folds: Int) -> [Int] {
         var counts: [String: Int] = [:]
         return rows.map { row in
             let group = "\(row.taskSet) \(row.policy)"
@@ -32,7 +32,7 @@ public struct CrossValidation: Sendable {
     }
 
     /// Runs one fold: fits from the first guess on the other folds' rows, then simulates its own.
-    public func run(
+    package func run(
         fold: Int, of table: PublishedTable = .rtx2080ti, seeds: Int, report: (Calibration.Progress) -> Void = { _ in }
     ) -> Fold {
         let assignment = Self.assignment(table.rows, folds: folds)
@@ -42,7 +42,7 @@ public struct CrossValidation: Sendable {
     }
 
     /// The rows of a fold, simulated on a device.
-    public static func heldOut(
+    package static func heldOut(
         fold: Int, of folds: Int, on gpu: GPUModel, table: PublishedTable = .rtx2080ti, seeds: Int
     ) -> [Reproduction.Row] {
         let assignment = assignment(table.rows, folds: folds)

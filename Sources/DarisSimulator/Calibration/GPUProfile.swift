@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -8,39 +8,39 @@ public import DarisCore
 
 /// Stage times measured on a GPU: alone against SM quota, and beside busy neighbours. A file that a run on the card writes
 /// and that `daris calibrate` turns into a device file.
-public struct GPUProfile: Hashable, Sendable, Codable {
+package struct GPUProfile: Hashable, Sendable, Codable {
     /// The version of the form: 1.
-    public var darisProfile: Int
+    package var darisProfile: Int
     /// The card's name, such as `NVIDIA H200`.
-    public var title: String
+    package var title: String
     /// M: the number of SMs.
-    public var processors: Int
+    package var processors: Int
     /// The SMs that are only given together.
-    public var granularity: Int
+    package var granularity: Int
     /// Device memory in MiB.
-    public var memoryMiB: Double
+    package var memoryMiB: Double
     /// Peak single-precision rate in TFLOP/s, from the data sheet.
-    public var peakTFLOPS: Double
+    package var peakTFLOPS: Double
     /// Peak memory bandwidth in GB/s, from the data sheet.
-    public var bandwidthGBs: Double
+    package var bandwidthGBs: Double
     /// The networks measured.
-    public var networks: [Network]
+    package var networks: [Network]
 
     /// The measurements of one network, cut into stages.
-    public struct Network: Hashable, Sendable, Codable {
+    package struct Network: Hashable, Sendable, Codable {
         /// The network's name.
-        public var name: String
+        package var name: String
         /// Memory for weights and working buffers in MiB.
-        public var memoryMiB: Double
+        package var memoryMiB: Double
         /// Times alone, at several quotas.
-        public var alone: [Alone]
+        package var alone: [Alone]
         /// Times under full load, in several partitions.
-        public var loaded: [Loaded]
+        package var loaded: [Loaded]
         /// Throughput alone by batch size; may be empty.
-        public var batches: [Batch]
+        package var batches: [Batch]
 
         /// The measurements of one network.
-        public init(name: String, memoryMiB: Double, alone: [Alone], loaded: [Loaded], batches: [Batch]) {
+        package init(name: String, memoryMiB: Double, alone: [Alone], loaded: [Loaded], batches: [Batch]) {
             self.name = name
             self.memoryMiB = memoryMiB
             self.alone = alone
@@ -50,34 +50,34 @@ public struct GPUProfile: Hashable, Sendable, Codable {
     }
 
     /// Stage times alone in a context of so many SMs.
-    public struct Alone: Hashable, Sendable, Codable {
+    package struct Alone: Hashable, Sendable, Codable {
         /// The quota.
-        public var processors: Int
+        package var processors: Int
         /// Time of each stage in ms.
-        public var stageMs: [Double]
+        package var stageMs: [Double]
 
         /// Stage times at a quota.
-        public init(processors: Int, stageMs: [Double]) {
+        package init(processors: Int, stageMs: [Double]) {
             self.processors = processors
             self.stageMs = stageMs
         }
     }
 
     /// Stage times while every other lane runs stages of the same network.
-    public struct Loaded: Hashable, Sendable, Codable {
+    package struct Loaded: Hashable, Sendable, Codable {
         /// How contexts got their SMs.
-        public var kind: PartitionKind
+        package var kind: PartitionKind
         /// N_c.
-        public var contexts: Int
+        package var contexts: Int
         /// N_s.
-        public var streams: Int
+        package var streams: Int
         /// OS.
-        public var oversubscription: Double
+        package var oversubscription: Double
         /// Time of each stage in ms.
-        public var stageMs: [Double]
+        package var stageMs: [Double]
 
         /// Stage times in a partition.
-        public init(kind: PartitionKind, contexts: Int, streams: Int, oversubscription: Double, stageMs: [Double]) {
+        package init(kind: PartitionKind, contexts: Int, streams: Int, oversubscription: Double, stageMs: [Double]) {
             self.kind = kind
             self.contexts = contexts
             self.streams = streams
@@ -87,21 +87,21 @@ public struct GPUProfile: Hashable, Sendable, Codable {
     }
 
     /// Throughput of whole batches, one after another.
-    public struct Batch: Hashable, Sendable, Codable {
+    package struct Batch: Hashable, Sendable, Codable {
         /// The batch size.
-        public var batch: Int
+        package var batch: Int
         /// Inferences a second.
-        public var jps: Double
+        package var jps: Double
 
         /// Throughput at a batch size.
-        public init(batch: Int, jps: Double) {
+        package init(batch: Int, jps: Double) {
             self.batch = batch
             self.jps = jps
         }
     }
 
     /// A profile of version 1.
-    public init(
+    package init(
         title: String, processors: Int, granularity: Int, memoryMiB: Double, peakTFLOPS: Double, bandwidthGBs: Double,
         networks: [Network]
     ) {
@@ -118,7 +118,7 @@ public struct GPUProfile: Hashable, Sendable, Codable {
     /// Reads a profile file.
     ///
     /// - Throws: `GPUModelError` that names the file, the field, and what would be right.
-    public static func read(path: String) throws(GPUModelError) -> GPUProfile {
+    package static func read(path: String) throws(GPUModelError) -> GPUProfile {
         let bytes: Data
         do { bytes = try Data(contentsOf: URL(filePath: path)) } catch {
             throw GPUModelError("\(path): the profile cannot be read; is it there, and a file?")
@@ -133,7 +133,7 @@ public struct GPUProfile: Hashable, Sendable, Codable {
     }
 
     /// What is wrong with the numbers, if anything.
-    public func problem() -> String? {
+    package func problem() -> String? {
         guard darisProfile == 1 else { return "darisProfile is \(darisProfile); this version reads 1" }
         guard (1...GPUModel.processorLimit).contains(processors) else {
             return "processors is \(processors); it must be from 1 to \(GPUModel.processorLimit)"

@@ -2,17 +2,17 @@ import DarisCore
 
 /// Turns a profile measured on a card into a device: costs of networks by least squares from their times alone, then the
 /// sharing parameters by search from their times under load. Deterministic.
-public struct ProfileCalibration: Sendable {
+package struct ProfileCalibration: Sendable {
     /// What was measured.
-    public let profile: GPUProfile
+    package let profile: GPUProfile
 
     /// A calibration of a profile.
-    public init(_ profile: GPUProfile) { self.profile = profile }
+    package init(_ profile: GPUProfile) { self.profile = profile }
 
     /// The device.
     ///
     /// - Parameter start: what the sharing parameters are searched from.
-    public func fit(
+    package func fit(
         from start: GPUModel, trials: Int, seed: UInt64 = 1, report: (Calibration.Progress) -> Void = { _ in }
     ) -> GPUModel {
         var gpu = start
@@ -38,7 +38,7 @@ public struct ProfileCalibration: Sendable {
     }
 
     /// Mean of |log(simulated / measured)| over all stage times under load.
-    public func loss(of gpu: GPUModel) -> Double {
+    package func loss(of gpu: GPUModel) -> Double {
         let cases = profile.networks.flatMap { network in network.loaded.map { (network.name, $0) } }
         let errors = concurrentMap(cases) { name, loaded -> Double in
             guard let cost = gpu.networks[name] else { return 10 }

@@ -1,5 +1,5 @@
 /// Spearman's rank correlation of two lists of equal length, ties at their mean rank; 0 where one of them is constant.
-public func rankCorrelation(_ a: [Double], _ b: [Double]) -> Double {
+package func rankCorrelation(_ a: [Double], _ b: [Double]) -> Double {
     precondition(a.count == b.count, "two lists of different length have no correlation")
     guard a.count > 1 else { return 0 }
     let (x, y) = (ranks(a), ranks(b))
@@ -28,7 +28,7 @@ private func ranks(_ values: [Double]) -> [Double] {
 }
 
 /// The median; 0 of nothing.
-public func median(_ values: [Double]) -> Double {
+package func median(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return 0 }
     let sorted = values.sorted()
     let half = sorted.count / 2

@@ -1,8 +1,8 @@
-public import DarisCore
+import DarisCore
 import HeapModule
 
 /// A device whose stages take as long as they are told, whatever runs beside them.
-public struct FixedTimes: VirtualDevice {
+package struct FixedTimes: VirtualDevice {
     private struct End: Comparable {
         var time: Nanoseconds
         /// Order of creation, which breaks ties.
@@ -21,7 +21,7 @@ public struct FixedTimes: VirtualDevice {
     private var created = 0
 
     /// A device for the tasks of a configuration.
-    public init(_ times: StageTimes, _ configuration: SchedulerConfiguration) {
+    package init(_ times: StageTimes, _ configuration: SchedulerConfiguration) {
         self.times = times
         self.configuration = configuration
         random = if case .noisy(let seed, _) = times { SplitMix64(seed: seed) } else { SplitMix64(seed: 0) }
@@ -29,7 +29,7 @@ public struct FixedTimes: VirtualDevice {
     }
 
     /// Starts a stage on an idle lane.
-    public mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds) {
+    package mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds) {
         start(lane: lane, time: stageTime(task: task, stage: stage, jobs: jobs, lane: lane), at: now)
     }
 
@@ -41,10 +41,10 @@ public struct FixedTimes: VirtualDevice {
     }
 
     /// Forgets what runs on a lane.
-    public mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
+    package mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
 
     /// When something happens next; `nil` if nothing runs.
-    public mutating func nextHappening() -> Nanoseconds? {
+    package mutating func nextHappening() -> Nanoseconds? {
         while let end = ends.min {
             if current[end.lane]?.number == end.number { return end.time }
             ends.removeMin()
@@ -53,7 +53,7 @@ public struct FixedTimes: VirtualDevice {
     }
 
     /// Moves to the next happening; tells the lane whose stage has ended, if one has.
-    public mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+    package mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
         guard nextHappening() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
             return nil
         }

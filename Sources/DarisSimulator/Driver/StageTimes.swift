@@ -1,7 +1,7 @@
-public import DarisCore
+import DarisCore
 
 /// How long stages take on the simulated device.
-public enum StageTimes: Sendable {
+package enum StageTimes: Sendable {
     /// Always their AFET.
     case constant
     /// Their AFET times a factor drawn evenly from a range, from a seed.

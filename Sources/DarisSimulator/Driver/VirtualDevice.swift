@@ -1,10 +1,10 @@
-public import DarisCore
+import DarisCore
 
 /// A device in virtual time: it knows when what runs on its lanes will be over, and nothing of why it runs.
 ///
 /// The driver asks for the time of the next happening on the device and moves the device there; it starts or abandons
 /// stages only when all happenings before that time have been gone through. A happening may be the end of a stage or a change that only the device sees.
-public protocol VirtualDevice {
+package protocol VirtualDevice {
     /// Starts a stage on an idle lane, of one job of the task or of `jobs` jobs of its batch group together.
     mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds)
 

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Drives a scheduler in virtual time: releases tasks, lets a device say how long stages take, and hands every event to
 /// the scheduler in order of time. The same input gives the same trace.
@@ -10,54 +10,54 @@ public import DarisCore
 ///
 /// At one instant stages end first, then the timer fires, then other events come, then jobs are released: a job that
 /// ends just when its task's next one is released is not in its way.
-public struct VirtualTimeDriver: Sendable {
+package struct VirtualTimeDriver: Sendable {
     /// What came of a run.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// What was counted.
-        public let ledger: RunLedger
+        package let ledger: RunLedger
         /// The figures.
-        public let summary: RunSummary
+        package let summary: RunSummary
         /// When the last event happened.
-        public let end: Nanoseconds
+        package let end: Nanoseconds
         /// Events handed to the scheduler.
-        public let events: Int
+        package let events: Int
         /// Inferences of the jobs that were admitted before the releases ended, whenever they completed.
-        public let inferencesStartedInTime: Int
+        package let inferencesStartedInTime: Int
         /// What of the design's invariants did not hold, and when: a defect of Daris. The run ended there.
-        public let violation: String?
+        package let violation: String?
         /// Every event and command, if asked for.
-        public let entries: ContiguousArray<RecordEntry>
+        package let entries: ContiguousArray<RecordEntry>
     }
 
     /// Told of every event with its commands, in order.
-    public typealias Observer = (_ event: Event, _ time: Nanoseconds, _ commands: CommandBuffer) -> Void
+    package typealias Observer = (_ event: Event, _ time: Nanoseconds, _ commands: CommandBuffer) -> Void
 
     /// What the scheduler is made from.
-    public var configuration: SchedulerConfiguration
+    package var configuration: SchedulerConfiguration
     /// When the jobs of each task are released; `nil` for tasks whose jobs come as `otherEvents` alone.
-    public var arrivals: [ArrivalSequence?]
+    package var arrivals: [ArrivalSequence?]
     /// How long jobs are released; the run ends when the last of them has.
-    public var duration: Nanoseconds
+    package var duration: Nanoseconds
     /// How long stages take on the device of `run()`.
-    public var stageTimes: StageTimes
+    package var stageTimes: StageTimes
     /// Whether a stage fails instead of completing.
-    public var fails: (@Sendable (_ job: JobID, _ stage: Int, _ lane: Int) -> Bool)?
+    package var fails: (@Sendable (_ job: JobID, _ stage: Int, _ lane: Int) -> Bool)?
     /// Events from outside: contexts lost and restored, jobs cancelled, sporadic releases.
-    public var otherEvents: [(time: Nanoseconds, event: Event)] = []
+    package var otherEvents: [(time: Nanoseconds, event: Event)] = []
     /// What the scheduler's clock is told differs from virtual time by `offset` from `time` on: steps of a clock, forwards or
     /// backwards. In order of time.
-    public var clockSteps: [(time: Nanoseconds, offset: Nanoseconds)] = []
+    package var clockSteps: [(time: Nanoseconds, offset: Nanoseconds)] = []
     /// Whether to keep every event and command.
-    public var keepsEntries = false
+    package var keepsEntries = false
     /// The most events; a run that has more ends with a violation. Unlimited if 0.
-    public var eventLimit = 0
+    package var eventLimit = 0
     /// After how many events the scheduler's whole state is checked anew, which takes O(tasks); nothing is if 0.
-    public var checkInterval: Int
+    package var checkInterval: Int
 
     /// A driver of periodic releases.
     ///
     /// - Parameter phases: when each task is first released; zero where the list ends.
-    public init(
+    package init(
         _ configuration: SchedulerConfiguration, phases: [Nanoseconds] = [], duration: Nanoseconds,
         stageTimes: StageTimes = .constant, keepsEntries: Bool = false
     ) {
@@ -73,12 +73,12 @@ public struct VirtualTimeDriver: Sendable {
     }
 
     /// Runs to the end on a device whose stages take `stageTimes`.
-    public func run(observer: Observer? = nil) -> Result {
+    package func run(observer: Observer? = nil) -> Result {
         run(on: FixedTimes(stageTimes, configuration), observer: observer)
     }
 
     /// Runs to the end on a device at rest.
-    public func run<Device: VirtualDevice>(on device: Device, observer: Observer? = nil) -> Result {
+    package func run<Device: VirtualDevice>(on device: Device, observer: Observer? = nil) -> Result {
         var run = VirtualTimeRun(self, device: device, observer: observer)
         return run.run()
     }

@@ -1,7 +1,7 @@
-public import DarisCore
+import DarisCore
 
 /// Something that goes wrong, or is changed, while a system runs. Times are of the virtual run.
-public enum Fault: Hashable, Sendable, Codable {
+package enum Fault: Hashable, Sendable, Codable {
     /// Stages of a task that start from `from` until `until` take `factor` times as long.
     case slow(task: Int, from: Nanoseconds, until: Nanoseconds, factor: Double)
     /// Every `every`-th stage of a task fails.

@@ -1,20 +1,20 @@
-public import DarisCore
+import DarisCore
 
 /// A whole system with everything that will happen to it: tasks, partition, arrivals and faults. Made from a seed.
-public struct FuzzScenario: Hashable, Sendable {
+package struct FuzzScenario: Hashable, Sendable {
     /// The seed it was made from, which also decides how long stages take.
-    public let seed: UInt64
+    package let seed: UInt64
     /// Tasks, partition and options.
-    public internal(set) var configuration: SchedulerConfiguration
+    package internal(set) var configuration: SchedulerConfiguration
     /// When the jobs of each task come.
-    public internal(set) var arrivals: [ArrivalSequence?]
+    package internal(set) var arrivals: [ArrivalSequence?]
     /// What goes wrong.
-    public internal(set) var faults: [Fault]
+    package internal(set) var faults: [Fault]
     /// How long jobs are released.
-    public internal(set) var duration: Nanoseconds
+    package internal(set) var duration: Nanoseconds
 
     /// The scenario of a seed.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix64(seed: seed)
         func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
@@ -132,7 +132,7 @@ public struct FuzzScenario: Hashable, Sendable {
     }
 
     /// The scenario in words, to be put into a report.
-    public var summary: String {
+    package var summary: String {
         let partition = configuration.partition
         let tasks = configuration.tasks.enumerated().map { index, task in
             "  task \(index): \(task.priority.name) period \(task.period.rawValue) deadline \(task.deadline.rawValue) "

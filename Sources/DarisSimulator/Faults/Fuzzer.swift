@@ -5,16 +5,16 @@ import DarisCore
 /// ```swift
 /// if let failure = Fuzzer.run(seed: 7) { print(failure) }
 /// ```
-public enum Fuzzer {
+package enum Fuzzer {
     /// A scenario in which something did not hold.
-    public struct Failure: Error, Sendable, CustomStringConvertible {
+    package struct Failure: Error, Sendable, CustomStringConvertible {
         /// The scenario, made as small as it stays broken.
-        public var scenario: FuzzScenario
+        package var scenario: FuzzScenario
         /// What did not hold.
-        public var violation: String
+        package var violation: String
 
         /// Seed, violation and scenario.
-        public var description: String {
+        package var description: String {
             "seed \(scenario.seed): \(violation)\nin the smallest scenario found:\n\(scenario.summary)"
         }
     }
@@ -23,7 +23,7 @@ public enum Fuzzer {
     static let eventLimit = 2_000_000
 
     /// Runs the scenario of a seed; on a failure, looks for a smaller one that fails as well.
-    public static func run(seed: UInt64) -> Failure? {
+    package static func run(seed: UInt64) -> Failure? {
         let scenario = FuzzScenario(seed: seed)
         guard let violation = violation(in: scenario) else { return nil }
         return minimised(Failure(scenario: scenario, violation: violation))

@@ -1,19 +1,19 @@
-public import DarisCore
+import DarisCore
 
 /// Measures AFET on a simulated device by the rules of `FullLoad`.
-public struct FullLoadProfiler {
+package struct FullLoadProfiler {
     private let stageCounts: [Int]
     private let lanes: Int
 
     /// A profiler of tasks with these numbers of stages on a device of `lanes` lanes.
-    public init(stageCounts: [Int], lanes: Int) {
+    package init(stageCounts: [Int], lanes: Int) {
         self.stageCounts = stageCounts
         self.lanes = lanes
     }
 
     /// The AFET of each stage of a task, or of a batch of `jobs` jobs of its group, measured on an idle device, which is
     /// left with stages running.
-    public func afet<Device: VirtualDevice>(
+    package func afet<Device: VirtualDevice>(
         of task: Int, jobs: Int = 1, on device: inout Device, seed: UInt64
     ) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)

@@ -5,14 +5,14 @@
 #endif
 
 /// The GPUs that Daris comes with, and those in files of the same form.
-public enum GPUCatalogue {
+package enum GPUCatalogue {
     /// The names of the built-in ones.
-    public static let names = ["rtx2080ti", "h200", "a100", "orin"]
+    package static let names = ["rtx2080ti", "h200", "a100", "orin"]
 
     /// A built-in device, or the one in a file if `name` ends in `.json`.
     ///
     /// - Throws: `GPUModelError` that names the device or file and what would be right.
-    public static func device(_ name: String) throws(GPUModelError) -> GPUModel {
+    package static func device(_ name: String) throws(GPUModelError) -> GPUModel {
         if name.hasSuffix(".json") {
             let bytes: Data
             do { bytes = try Data(contentsOf: URL(filePath: name)) } catch {
@@ -32,7 +32,7 @@ public enum GPUCatalogue {
     }
 
     /// The largest device file in bytes.
-    public static let sizeLimit = 4 << 20
+    package static let sizeLimit = 4 << 20
 
     private static func builtin(_ name: String) -> [UInt8]? {
         switch name {
@@ -45,7 +45,7 @@ public enum GPUCatalogue {
     }
 
     /// The text of a device file.
-    public static func encoded(_ gpu: GPUModel) -> Data {
+    package static func encoded(_ gpu: GPUModel) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do { return try encoder.encode(gpu) + Data("\n".utf8) } catch {
@@ -95,9 +95,9 @@ public enum GPUCatalogue {
 }
 
 /// A device that cannot be simulated.
-public struct GPUModelError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct GPUModelError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, and what would be right.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

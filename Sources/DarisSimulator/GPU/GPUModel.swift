@@ -1,54 +1,54 @@
 /// A GPU as the simulator knows it: what a data sheet says, how stages share it, and what networks cost on it. This is
 /// what a device file holds; `docs/gpu-model.md` has the equations.
-public struct GPUModel: Hashable, Sendable, Codable {
+package struct GPUModel: Hashable, Sendable, Codable {
     /// A name in words, such as `NVIDIA GeForce RTX 2080 Ti`.
-    public var title: String
+    package var title: String
     /// Where its numbers come from, in a sentence.
-    public var source: String
+    package var source: String
     /// Whether its numbers were fitted to measurements; otherwise it is a prediction, and every output says so.
-    public var isMeasured: Bool
+    package var isMeasured: Bool
     /// M: the number of SMs.
-    public var processors: Int
+    package var processors: Int
     /// The SMs that are only given together.
-    public var granularity: Int
+    package var granularity: Int
     /// Device memory in MiB.
-    public var memoryMiB: Double
+    package var memoryMiB: Double
     /// Peak single-precision rate in TFLOP/s, from the data sheet.
-    public var peakTFLOPS: Double
+    package var peakTFLOPS: Double
     /// Peak memory bandwidth in GB/s, from the data sheet.
-    public var bandwidthGBs: Double
+    package var bandwidthGBs: Double
     /// How stages share it.
-    public var sharing: Sharing
+    package var sharing: Sharing
     /// What networks cost on it, by the name of the built-in network or of the model in the task set.
-    public var networks: [String: NetworkCost]
+    package var networks: [String: NetworkCost]
 
     /// How what runs at once shares the device and the host that launches for it.
-    public struct Sharing: Hashable, Sendable, Codable {
+    package struct Sharing: Hashable, Sendable, Codable {
         /// σ: the standard deviation of the logarithm of execution times.
-        public var noise: Double
+        package var noise: Double
         /// o: host time per stage that nothing else is kept waiting for (wake-up, synchronisation), in ms.
-        public var stageOverheadMs: Double
+        package var stageOverheadMs: Double
         /// θ: how far the SM windows of MPS contexts fall on one another by chance: 0 never, 1 as if drawn at random.
-        public var windowOverlap: Double
+        package var windowOverlap: Double
         /// δ: the share of the device that the kernels of a single context leave unused between them.
-        public var kernelGap: Double
+        package var kernelGap: Double
         /// ε: how much longer stages take whose context computes others at the same time: 1 + ε (1 − 1/n) with n in all.
-        public var streamInterference: Double
+        package var streamInterference: Double
         /// b₀: with several streams in several contexts, lanes up to which a launch costs no more than alone.
-        public var launchLanes: Double
+        package var launchLanes: Double
         /// κ: by how much each busy lane beyond `launchLanes` lengthens launches then.
-        public var launchCrowding: Double
+        package var launchCrowding: Double
         /// H: lanes that the hardware queues serve.
-        public var queueLanes: Double
+        package var queueLanes: Double
         /// λ: by how much each busy lane beyond `queueLanes` lengthens everything.
-        public var queueCrowding: Double
+        package var queueCrowding: Double
     }
 
     /// The largest number of SMs a device file may name.
-    public static let processorLimit = 4096
+    package static let processorLimit = 4096
 
     /// What is wrong with the numbers, if anything: the field and what would be right.
-    public func problem() -> String? {
+    package func problem() -> String? {
         guard (1...Self.processorLimit).contains(processors) else {
             return "processors is \(processors); it must be from 1 to \(Self.processorLimit)"
         }

@@ -1,20 +1,20 @@
 /// What one inference of a network asks of a GPU. Times are in milliseconds, as in device files.
-public struct NetworkCost: Hashable, Sendable, Codable {
+package struct NetworkCost: Hashable, Sendable, Codable {
     /// Host time to launch all its kernels, in ms, when nothing else launches in the context.
-    public var launchMs: Double
+    package var launchMs: Double
     /// Work in SM·ms: the time its kernels would take on one SM.
-    public var workSMms: Double
+    package var workSMms: Double
     /// The SMs it keeps busy at batch 1.
-    public var parallelism: Double
+    package var parallelism: Double
     /// The SMs it keeps busy at a large batch.
-    public var batchedParallelism: Double
+    package var batchedParallelism: Double
     /// The share of all SMs it can use before memory bandwidth is used up: 1 if bandwidth never is.
-    public var bandwidthShare: Double
+    package var bandwidthShare: Double
     /// Memory for its weights and working buffers, in MiB.
-    public var memoryMiB: Double
+    package var memoryMiB: Double
 
     /// The cost of a network.
-    public init(
+    package init(
         launchMs: Double, workSMms: Double, parallelism: Double, batchedParallelism: Double, bandwidthShare: Double,
         memoryMiB: Double
     ) {
@@ -28,7 +28,7 @@ public struct NetworkCost: Hashable, Sendable, Codable {
 
     /// The SMs that a batch keeps busy: `parallelism` at batch 1, proportional to the batch at first, levelling off at
     /// `batchedParallelism` (docs/gpu-model.md, equation 7).
-    public func parallelism(batch: Int) -> Double {
+    package func parallelism(batch: Int) -> Double {
         func fourth(_ x: Double) -> Double { x * x * x * x }
         guard parallelism < batchedParallelism * 0.999 else { return parallelism }
         let limit = 1 / fourth(batchedParallelism)
@@ -37,7 +37,7 @@ public struct NetworkCost: Hashable, Sendable, Codable {
     }
 
     /// The costs of the stages when it is cut into `stages` of equal work, as Daris cuts.
-    public func stages(_ stages: Int, batch: Int) -> [StageCost] {
+    package func stages(_ stages: Int, batch: Int) -> [StageCost] {
         let cost = StageCost(
             launch: launchMs * 1e6 / Double(stages), work: workSMms * 1e6 * Double(batch) / Double(stages),
             parallelism: parallelism(batch: batch), bandwidthShare: bandwidthShare)

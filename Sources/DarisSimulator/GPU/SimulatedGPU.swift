@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// A GPU in virtual time: stages share its SMs by generalised processor sharing, and launching shares the host.
 ///
@@ -7,7 +7,7 @@ public import DarisCore
 /// off its SM·ns at the rate of the SMs it has, bounded by its parallelism, by its context's quota, which the streams of
 /// the context share, and by the SMs and the memory bandwidth there are, which all share. `docs/gpu-model.md` has the
 /// equations.
-public struct SimulatedGPU: VirtualDevice, Sendable {
+package struct SimulatedGPU: VirtualDevice, Sendable {
     /// What a lane is at.
     private enum Phase: UInt8 { case idle, wake, launch, compute }
 
@@ -58,7 +58,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     ///   - costs: what each stage of each task asks for.
     ///   - batched: what it asks for when several jobs run together, by task and number of jobs; empty if none ever do.
     ///   - seed: of the variation of execution times.
-    public init(
+    package init(
         _ gpu: GPUModel, partition: Partition, kind: PartitionKind = .mps, costs: [[StageCost]],
         batched: [[Int: [StageCost]]] = [], seed: UInt64
     ) {
@@ -91,7 +91,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     }
 
     /// Starts a stage on an idle lane.
-    public mutating func start(task: Int, stage: Int, jobs: Int = 1, lane: Int, at time: Nanoseconds) {
+    package mutating func start(task: Int, stage: Int, jobs: Int = 1, lane: Int, at time: Nanoseconds) {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
         advance(to: time)
         let cost = cost(of: task, stage: stage, jobs: jobs)
@@ -116,7 +116,7 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     }
 
     /// Forgets what runs on a lane.
-    public mutating func abandon(lane: Int, at time: Nanoseconds) {
+    package mutating func abandon(lane: Int, at time: Nanoseconds) {
         guard lanes[lane].phase != .idle else { return }
         advance(to: time)
         leavePhase(lane)
@@ -126,13 +126,13 @@ public struct SimulatedGPU: VirtualDevice, Sendable {
     }
 
     /// When something happens next; `nil` if nothing runs.
-    public mutating func nextHappening() -> Nanoseconds? {
+    package mutating func nextHappening() -> Nanoseconds? {
         if isStale { share() }
         return next?.time
     }
 
     /// Moves to the next happening; tells the lane whose stage has ended, if one has.
-    public mutating func happen(at time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+    package mutating func happen(at time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
         if isStale { share() }
         guard let (due, lane) = next, due <= time else { return nil }
         advance(to: due)

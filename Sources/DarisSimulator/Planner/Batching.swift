@@ -2,29 +2,29 @@ import DarisCore
 
 /// Batching without a scheduler: one batch after another on the whole device, the upper baseline of the paper. Deadlines
 /// play no part in it.
-public struct Batching: Sendable {
+package struct Batching: Sendable {
     /// The best batch of a network and what it gives.
-    public struct Row: Hashable, Sendable, Codable {
+    package struct Row: Hashable, Sendable, Codable {
         /// The network.
-        public var network: String
+        package var network: String
         /// The batch with the highest throughput.
-        public var batch: Int
+        package var batch: Int
         /// Inferences a second at that batch.
-        public var jps: Double
+        package var jps: Double
     }
 
     /// The largest batch tried.
-    public static let largestBatch = 64
+    package static let largestBatch = 64
 
     /// Inferences a second of one network alone, closed loop: launching a batch overlaps the one before
     /// (docs/gpu-model.md, equation 8).
-    public static func throughput(of cost: NetworkCost, on gpu: GPUModel, batch: Int) -> Double {
+    package static func throughput(of cost: NetworkCost, on gpu: GPUModel, batch: Int) -> Double {
         let usable = min(cost.parallelism(batch: batch), Double(gpu.processors) * cost.bandwidthShare)
         return Double(batch) / max(cost.launchMs, Double(batch) * cost.workSMms / usable) * 1e3
     }
 
     /// The best batch of a network: the smallest whose throughput is within 0.5 % of the highest.
-    public static func best(_ network: String, on gpu: GPUModel) -> Row? {
+    package static func best(_ network: String, on gpu: GPUModel) -> Row? {
         guard let cost = gpu.networks[network] else { return nil }
         let rates = (1...largestBatch).map { throughput(of: cost, on: gpu, batch: $0) }
         let highest = rates.max() ?? 0
@@ -34,7 +34,7 @@ public struct Batching: Sendable {
 
     /// Inferences a second if all that tasks ask for is batched: at most what they ask for, else as much as fits when
     /// every network gets its share of the demand.
-    public static func throughput(of tasks: [SimulatedTask], on gpu: GPUModel) -> Double {
+    package static func throughput(of tasks: [SimulatedTask], on gpu: GPUModel) -> Double {
         var demand: [String: Double] = [:]
         for task in tasks {
             demand[task.network, default: 0] += Double(task.specification.batch) / task.specification.period.inSeconds

@@ -1,35 +1,35 @@
-public import DarisCore
+import DarisCore
 
 /// How far a plan can be pushed before it breaks its constraints.
-public struct Headroom: Hashable, Sendable, Codable {
+package struct Headroom: Hashable, Sendable, Codable {
     /// LP tasks of one kind and how many of them could be HP, each kind alone.
-    public struct Promotion: Hashable, Sendable, Codable {
+    package struct Promotion: Hashable, Sendable, Codable {
         /// The name of the first task of the kind.
-        public var task: String
+        package var task: String
         /// The network they run.
-        public var network: String
+        package var network: String
         /// How many tasks of the kind there are.
-        public var tasks: Int
+        package var tasks: Int
         /// How many could be HP with all constraints kept.
-        public var promotable: Int
+        package var promotable: Int
     }
 
     /// All rates can be multiplied by this with the constraints kept, to about 2 %; `nil` if they are broken as it is.
-    public var rateScale: Double?
+    package var rateScale: Double?
     /// Whether the rate limit was not found below `rateLimit` times the rates.
-    public var isRateUnlimited: Bool
+    package var isRateUnlimited: Bool
     /// What could be raised to HP.
-    public var promotions: [Promotion]
+    package var promotions: [Promotion]
 
     /// The highest multiple of the rates that is tried.
-    public static let rateLimit = 16.0
+    package static let rateLimit = 16.0
 }
 
 extension PlanningProblem {
     /// How far a plan can be pushed: a bisection on the load, and one for each kind of LP tasks on how many are HP.
     ///
     /// - Parameter duration: how long each trial is simulated.
-    public func headroom(of candidate: Candidate, duration: Nanoseconds = .seconds(Int64(5))) -> Headroom {
+    package func headroom(of candidate: Candidate, duration: Nanoseconds = .seconds(Int64(5))) -> Headroom {
         func isFeasible(rateScale: Double = 1, promoted: Set<Int> = []) -> Bool {
             figures(
                 candidate, duration: duration, runs: 1, rateScale: rateScale, promoted: promoted

@@ -1,58 +1,58 @@
-public import DarisCore
+import DarisCore
 
 /// Searches for the partition that completes most inferences under the constraints, by simulation.
 ///
 /// The search prunes: for each kind and number of contexts it adds streams, and for each kind contexts, only while that
 /// helps, tries oversubscriptions from both ends, and simulates only the best few for long.
-public struct Planner: Sendable {
+package struct Planner: Sendable {
     /// How far the search has come.
-    public struct Progress: Sendable {
+    package struct Progress: Sendable {
         /// What it is at, in words.
-        public var activity: String
+        package var activity: String
         /// Candidates simulated so far.
-        public var simulated: Int
+        package var simulated: Int
         /// The best feasible JPS so far.
-        public var bestJPS: Double
+        package var bestJPS: Double
     }
 
     /// A finished search.
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// The finalists, best first; feasible ones before others.
-        public var finalists: [CandidateFigures]
+        package var finalists: [CandidateFigures]
         /// Every candidate that was simulated, by short runs but for the finalists.
-        public var all: [CandidateFigures]
+        package var all: [CandidateFigures]
 
         /// The plan to use; `nil` if no candidate keeps the constraints.
-        public var best: CandidateFigures?
+        package var best: CandidateFigures?
     }
 
     /// The problem.
-    public let problem: PlanningProblem
+    package let problem: PlanningProblem
     /// The kinds of partition to look at.
-    public var kinds: [PartitionKind] = [.streams, .mps, .green]
+    package var kinds: [PartitionKind] = [.streams, .mps, .green]
     /// The most contexts looked at.
-    public var contextLimit = 16
+    package var contextLimit = 16
     /// The most streams a context looked at.
-    public var streamLimit = 12
+    package var streamLimit = 12
     /// How many candidates are simulated for long.
-    public var finalistCount = 8
+    package var finalistCount = 8
     /// Whether to try more and fewer stages on the best candidates.
-    public var searchesStages = false
+    package var searchesStages = false
 
     /// How long a candidate is simulated in the first round.
-    public var shortRun = Nanoseconds.seconds(Int64(2))
+    package var shortRun = Nanoseconds.seconds(Int64(2))
     /// How long a finalist is simulated, by each of `longRuns` seeds.
-    public var longRun = Nanoseconds.seconds(Int64(5))
+    package var longRun = Nanoseconds.seconds(Int64(5))
     /// The number of seeds of the long runs.
-    public var longRuns = 3
+    package var longRuns = 3
     /// JPS within this share of the highest are not told apart, since the model is not exacter than that: fewer lanes win.
     static let tolerance = 0.03
 
     /// A planner.
-    public init(_ problem: PlanningProblem) { self.problem = problem }
+    package init(_ problem: PlanningProblem) { self.problem = problem }
 
     /// Searches. Deterministic.
-    public func search(report: @escaping (Progress) -> Void = { _ in }) -> Outcome {
+    package func search(report: @escaping (Progress) -> Void = { _ in }) -> Outcome {
         var search = Search(planner: self, report: report)
         for kind in kinds {
             switch kind {

@@ -1,23 +1,23 @@
-public import DarisCore
+import DarisCore
 
 /// Tasks and a device for which a partition is wanted.
-public struct PlanningProblem: Sendable {
+package struct PlanningProblem: Sendable {
     /// The tasks if every network is cut into `stageScale` times the stages that the task set says.
-    public let tasks: @Sendable (_ stageScale: Double) -> [SimulatedTask]
+    package let tasks: @Sendable (_ stageScale: Double) -> [SimulatedTask]
     /// The device.
-    public let gpu: GPUModel
+    package let gpu: GPUModel
     /// Policy and ablations.
-    public var options: SchedulerOptions
+    package var options: SchedulerOptions
     /// What must be kept.
-    public var constraints: PlanningConstraints
+    package var constraints: PlanningConstraints
     /// Seed of the shortest run; longer ones use those after it.
-    public var seed: UInt64
+    package var seed: UInt64
 
     /// Memory that a process takes for its CUDA context, in MiB.
-    public static let contextMemoryMiB = 350.0
+    package static let contextMemoryMiB = 350.0
 
     /// A problem.
-    public init(
+    package init(
         gpu: GPUModel, options: SchedulerOptions, constraints: PlanningConstraints, seed: UInt64,
         tasks: @escaping @Sendable (_ stageScale: Double) -> [SimulatedTask]
     ) {
@@ -30,7 +30,7 @@ public struct PlanningProblem: Sendable {
 
     /// Device memory of a candidate in MiB: under MPS every context is a process with the weights of all networks; in one
     /// process weights are counted once a lane, which is the most they can take.
-    public func memoryMiB(of candidate: Candidate) -> Double {
+    package func memoryMiB(of candidate: Candidate) -> Double {
         let networks = Set(tasks(1).map(\.network)).reduce(0) { $0 + (gpu.networks[$1]?.memoryMiB ?? 0) }
         let contexts = Double(candidate.partition.contexts)
         return candidate.kind == .mps
@@ -44,7 +44,7 @@ public struct PlanningProblem: Sendable {
     ///   - rateScale: all rates are multiplied by this.
     ///   - promoted: indices of LP tasks that are run as HP.
     /// - Returns: `nil` if the scheduler cannot take the tasks so scaled.
-    public func figures(
+    package func figures(
         _ candidate: Candidate, duration: Nanoseconds, runs: Int, rateScale: Double = 1, promoted: Set<Int> = []
     ) -> CandidateFigures? {
         var tasks = tasks(candidate.stageScale)

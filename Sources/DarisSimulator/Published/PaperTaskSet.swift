@@ -1,33 +1,33 @@
 import DarisCore
 
 /// The task sets whose measurements were published.
-public struct PaperTaskSet: Hashable, Sendable, CaseIterable {
+package struct PaperTaskSet: Hashable, Sendable, CaseIterable {
     /// The network they run, which names them.
-    public let network: String
+    package let network: String
     /// The number of HP tasks.
-    public let highPriority: Int
+    package let highPriority: Int
     /// The number of LP tasks.
-    public let lowPriority: Int
+    package let lowPriority: Int
     /// Releases a second of each task.
-    public let rate: Double
+    package let rate: Double
     /// The stages their network is cut into.
-    public let stages: Int
+    package let stages: Int
 
     /// ResNet18, U-Net and Inception v3.
-    public static let allCases = [
+    package static let allCases = [
         PaperTaskSet(network: "resnet18", highPriority: 16, lowPriority: 32, rate: 30, stages: 4),
         PaperTaskSet(network: "unet", highPriority: 5, lowPriority: 10, rate: 24, stages: 14),
         PaperTaskSet(network: "inception_v3", highPriority: 8, lowPriority: 16, rate: 24, stages: 13),
     ]
 
     /// HP jobs released a second.
-    public var highPriorityRate: Double { Double(highPriority) * rate }
+    package var highPriorityRate: Double { Double(highPriority) * rate }
     /// LP jobs released a second.
-    public var lowPriorityRate: Double { Double(lowPriority) * rate }
+    package var lowPriorityRate: Double { Double(lowPriority) * rate }
 
     /// The tasks as they were run: deadlines equal to periods, and a release that comes while its task's job is in flight
     /// waits for it.
-    public func tasks(on gpu: GPUModel) -> [SimulatedTask] {
+    package func tasks(on gpu: GPUModel) -> [SimulatedTask] {
         guard let cost = gpu.networks[network] else { preconditionFailure("the device has no cost of \(network)") }
         let period = Nanoseconds.seconds(1 / rate)
         return (0..<highPriority + lowPriority).map { index in

@@ -1,64 +1,64 @@
-public import DarisCore
+import DarisCore
 
 /// Measurements that the authors of the paper published with their implementation: medians over their runs of a
 /// configuration on an RTX 2080 Ti (github.com/AmirFB/DARIS, folder results).
-public struct PublishedTable: Sendable {
+package struct PublishedTable: Sendable {
     /// One configuration of a task set under the scheduler.
-    public struct Row: Hashable, Sendable, Codable {
+    package struct Row: Hashable, Sendable, Codable {
         /// Which task set: the name of its network.
-        public var taskSet: String
+        package var taskSet: String
         /// N_c.
-        public var contexts: Int
+        package var contexts: Int
         /// N_s.
-        public var streams: Int
+        package var streams: Int
         /// OS.
-        public var oversubscription: Double
+        package var oversubscription: Double
         /// How many runs the medians are of.
-        public var runs: Int
+        package var runs: Int
         /// Completed jobs a second.
-        public var jps: Double
+        package var jps: Double
         /// HP deadline miss rate in percent.
-        public var hpMissPercent: Double
+        package var hpMissPercent: Double
         /// LP deadline miss rate in percent; `nil` if no LP job was accepted.
-        public var lpMissPercent: Double?
+        package var lpMissPercent: Double?
         /// LP acceptance in percent.
-        public var lpAcceptPercent: Double
+        package var lpAcceptPercent: Double
 
         /// `6×1 OS 6`.
-        public var label: String {
+        package var label: String {
             let os = oversubscription
             let whole = os == os.rounded() ? "\(Int(os))" : "\(os)"
             return "\(contexts)×\(streams) OS \(whole)"
         }
 
         /// STR, MPS or MPS+STR.
-        public var policy: String {
+        package var policy: String {
             Partition(contexts: contexts, streams: streams, oversubscription: oversubscription).policyName
         }
 
         /// Its partition.
-        public var partition: Partition {
+        package var partition: Partition {
             Partition(contexts: contexts, streams: streams, oversubscription: oversubscription)
         }
     }
 
     /// One network alone at a batch size, without a scheduler.
-    public struct BatchingRow: Hashable, Sendable {
+    package struct BatchingRow: Hashable, Sendable {
         /// The network.
-        public var network: String
+        package var network: String
         /// The batch size.
-        public var batch: Int
+        package var batch: Int
         /// Completed inferences a second, the median of the runs.
-        public var jps: Double
+        package var jps: Double
     }
 
     /// The task sets' rows.
-    public let rows: [Row]
+    package let rows: [Row]
     /// The batching rows.
-    public let batching: [BatchingRow]
+    package let batching: [BatchingRow]
 
     /// The published measurements.
-    public static let rtx2080ti = PublishedTable(
+    package static let rtx2080ti = PublishedTable(
         rows: lines(of: PackageResources.rtx2080ti_tasksets_csv).map { field in
             Row(
                 taskSet: field[0], contexts: number(field[1]), streams: number(field[2]),

@@ -1,33 +1,33 @@
-public import DarisCore
+import DarisCore
 
 /// The published configurations run again in the simulator.
-public struct Reproduction: Sendable {
+package struct Reproduction: Sendable {
     /// A published row and what the simulator says of it.
-    public struct Row: Hashable, Sendable, Codable {
+    package struct Row: Hashable, Sendable, Codable {
         /// What was measured.
-        public var published: PublishedTable.Row
+        package var published: PublishedTable.Row
         /// Completed jobs a second.
-        public var jps: Double
+        package var jps: Double
         /// HP deadline miss rate in percent.
-        public var hpMissPercent: Double
+        package var hpMissPercent: Double
         /// LP deadline miss rate in percent; `nil` if no LP job was accepted.
-        public var lpMissPercent: Double?
+        package var lpMissPercent: Double?
         /// LP acceptance in percent.
-        public var lpAcceptPercent: Double
+        package var lpAcceptPercent: Double
         /// Mean response times in ms.
-        public var hpResponseMs: Double
+        package var hpResponseMs: Double
         /// Mean response times in ms.
-        public var lpResponseMs: Double
+        package var lpResponseMs: Double
 
         /// (simulated − published) / published.
-        public var relativeError: Double { (jps - published.jps) / published.jps }
+        package var relativeError: Double { (jps - published.jps) / published.jps }
     }
 
     /// How long each configuration is run.
-    public static let duration = Nanoseconds.seconds(Int64(5))
+    package static let duration = Nanoseconds.seconds(Int64(5))
 
     /// The scheduler of the paper: as Daris', but a task that has become too slow to fit anywhere never comes back.
-    public static var options: SchedulerOptions {
+    package static var options: SchedulerOptions {
         var options = SchedulerOptions()
         options.forgetting = false
         return options
@@ -36,7 +36,7 @@ public struct Reproduction: Sendable {
     /// Runs one configuration of a task set as it was run for the paper: for 5 s, with random phases.
     ///
     /// Jobs count if they were admitted within the 5 s.
-    public static func run(
+    package static func run(
         _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, duration: Nanoseconds = duration,
         seed: UInt64 = 1
     ) -> Row {
@@ -57,7 +57,7 @@ public struct Reproduction: Sendable {
 
     /// Runs one configuration with each of `seeds` seeds and takes the medians, as the published figures are medians over
     /// runs.
-    public static func median(
+    package static func median(
         _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int,
         duration: Nanoseconds = duration
     ) -> Row {
@@ -72,7 +72,7 @@ public struct Reproduction: Sendable {
     }
 
     /// Runs every published configuration, on all cores.
-    public static func all(
+    package static func all(
         of table: PublishedTable = .rtx2080ti, on gpu: GPUModel, seeds: Int, duration: Nanoseconds = duration
     ) -> [Row] {
         concurrentMap(table.rows) { row in
@@ -83,7 +83,7 @@ public struct Reproduction: Sendable {
 
 extension PublishedTable.Row {
     /// The task set it was measured with.
-    public var paperTaskSet: PaperTaskSet {
+    package var paperTaskSet: PaperTaskSet {
         guard let found = PaperTaskSet.allCases.first(where: { $0.network == taskSet }) else {
             preconditionFailure("there is no task set \(taskSet)")
         }

@@ -1,24 +1,24 @@
 /// How well simulated rows of one task set agree with the published ones.
-public struct ReproductionSummary: Hashable, Sendable, Codable {
+package struct ReproductionSummary: Hashable, Sendable, Codable {
     /// The task set: the name of its network.
-    public var taskSet: String
+    package var taskSet: String
     /// Rows compared.
-    public var rows: Int
+    package var rows: Int
     /// Median of |simulated − published| / published of JPS over STR and MPS rows.
-    public var medianErrorSTRAndMPS: Double
+    package var medianErrorSTRAndMPS: Double
     /// The same over MPS+STR rows.
-    public var medianErrorMixed: Double
+    package var medianErrorMixed: Double
     /// Rows whose published HP DMR is 0.
-    public var rowsWithoutHPMisses: Int
+    package var rowsWithoutHPMisses: Int
     /// Those of them whose simulated HP DMR is at most 1 %.
-    public var rowsWithoutHPMissesSimulated: Int
+    package var rowsWithoutHPMissesSimulated: Int
     /// Spearman's rank correlation of JPS over the rows.
-    public var rankCorrelation: Double
+    package var rankCorrelation: Double
     /// Rows whose published figures do not add up for the task set.
-    public var inconsistentRows: Int
+    package var inconsistentRows: Int
 
     /// A summary of rows of one task set.
-    public init(_ rows: [Reproduction.Row], of taskSet: PaperTaskSet) {
+    package init(_ rows: [Reproduction.Row], of taskSet: PaperTaskSet) {
         func error(_ isMixed: Bool) -> Double {
             median(rows.filter { ($0.published.policy == "MPS+STR") == isMixed }.map { abs($0.relativeError) })
         }

@@ -1,18 +1,18 @@
-public import DarisCore
+import DarisCore
 
 /// A task as the simulator takes it: what the scheduler needs to know but for its execution times, and what it costs.
-public struct SimulatedTask: Hashable, Sendable {
+package struct SimulatedTask: Hashable, Sendable {
     /// The task; its AFET is ignored.
-    public var specification: TaskSpecification
+    package var specification: TaskSpecification
     /// The name of its network.
-    public var network: String
+    package var network: String
     /// What its stages cost.
-    public var stages: [StageCost]
+    package var stages: [StageCost]
     /// What its stages cost when several jobs run together, by number of jobs; none if that is not known.
-    public var batched: [Int: [StageCost]]
+    package var batched: [Int: [StageCost]]
 
     /// A task that runs stages of these costs.
-    public init(
+    package init(
         _ specification: TaskSpecification, network: String, stages: [StageCost], batched: [Int: [StageCost]] = [:]
     ) {
         self.specification = specification
@@ -22,7 +22,7 @@ public struct SimulatedTask: Hashable, Sendable {
     }
 
     /// A task that runs a network cut into `stages`, alone or in a batch of any size that is measured.
-    public init(_ specification: TaskSpecification, network: String, cost: NetworkCost, stages: Int) {
+    package init(_ specification: TaskSpecification, network: String, cost: NetworkCost, stages: Int) {
         let batch = specification.batch
         self.init(
             specification, network: network, stages: cost.stages(stages, batch: batch),

@@ -1,4 +1,4 @@
-public import DarisCore
+import DarisCore
 
 /// Tasks on a simulated GPU: measures them under full load, places them, and runs the scheduler in virtual time.
 ///
@@ -8,24 +8,24 @@ public import DarisCore
 /// ```
 ///
 /// The same input gives the same result, byte for byte.
-public struct Simulation: Sendable {
+package struct Simulation: Sendable {
     /// The device.
-    public let gpu: GPUModel
+    package let gpu: GPUModel
     /// How its contexts get their SMs.
-    public let kind: PartitionKind
+    package let kind: PartitionKind
     /// What the scheduler is made from, AFETs measured.
-    public private(set) var configuration: SchedulerConfiguration
+    package private(set) var configuration: SchedulerConfiguration
     /// What the stages of each task cost.
-    public let costs: [[StageCost]]
+    package let costs: [[StageCost]]
     /// What they cost in batches, by number of jobs; empty while batching is off.
-    public let batchedCosts: [[Int: [StageCost]]]
+    package let batchedCosts: [[Int: [StageCost]]]
     /// The seed of execution times.
-    public let seed: UInt64
+    package let seed: UInt64
 
     /// Measures and places tasks.
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    public init(
+    package init(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind,
         options: SchedulerOptions, seed: UInt64
     ) throws(SchedulerError) {
@@ -45,7 +45,7 @@ public struct Simulation: Sendable {
     ///   - specifications: the tasks with their AFETs.
     ///   - tasks: what each of them costs.
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    public init(
+    package init(
         _ specifications: [TaskSpecification], of tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition,
         kind: PartitionKind, options: SchedulerOptions, seed: UInt64
     ) throws(SchedulerError) {
@@ -67,7 +67,7 @@ public struct Simulation: Sendable {
     }
 
     /// The AFET of each stage of each task. Tasks with equal stages share a measurement.
-    public static func afets(
+    package static func afets(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind, seed: UInt64
     ) -> [[Nanoseconds]] {
         let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), lanes: partition.lanes)
@@ -83,7 +83,7 @@ public struct Simulation: Sendable {
     }
 
     /// The device at rest.
-    public var device: SimulatedGPU {
+    package var device: SimulatedGPU {
         SimulatedGPU(
             gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
     }
@@ -91,14 +91,14 @@ public struct Simulation: Sendable {
     /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.
     ///
     /// Traps if something that must always hold did not: no figure of such a run is worth anything.
-    public func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
+    package func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
         let result = VirtualTimeDriver(configuration, phases: phases, duration: duration).run(on: device)
         if let violation = result.violation { preconditionFailure("a defect of Daris: \(violation)") }
         return result
     }
 
     /// Seeded random phases, one a task, each within its period.
-    public func randomPhases(seed: UInt64) -> [Nanoseconds] {
+    package func randomPhases(seed: UInt64) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)
         return configuration.tasks.map { Nanoseconds(Int64(random.next() % UInt64($0.period.rawValue))) }
     }

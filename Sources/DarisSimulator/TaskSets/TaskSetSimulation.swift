@@ -1,5 +1,5 @@
-public import DarisConfiguration
-public import DarisCore
+import DarisConfiguration
+import DarisCore
 
 /// A task set made ready to run on a simulated device: networks looked up, execution times measured there, tasks placed.
 ///
@@ -7,23 +7,23 @@ public import DarisCore
 /// let simulation = try TaskSetSimulation(taskSet)
 /// let result = simulation.run()
 /// ```
-public struct TaskSetSimulation: Sendable {
+package struct TaskSetSimulation: Sendable {
     /// The task set, overrides applied.
-    public let taskSet: TaskSet
+    package let taskSet: TaskSet
     /// The device.
-    public let gpu: GPUModel
+    package let gpu: GPUModel
     /// What will happen.
-    public let plan: RunPlan
+    package let plan: RunPlan
     private let simulation: Simulation
     private let arrivals: [ArrivalSequence?]
 
     /// What the scheduler is made from.
-    public var configuration: SchedulerConfiguration { simulation.configuration }
+    package var configuration: SchedulerConfiguration { simulation.configuration }
 
     /// Prepares a task set for the device it names.
     ///
     /// - Throws: `SimulationError`, a sentence that says what would help.
-    public init(_ taskSet: TaskSet) throws(SimulationError) {
+    package init(_ taskSet: TaskSet) throws(SimulationError) {
         let gpu = try Self.device(of: taskSet)
         let kind = taskSet.partitionKind ?? .standard(contexts: taskSet.partition.contexts)
         let tasks = try Self.tasks(of: taskSet, on: gpu)
@@ -59,7 +59,7 @@ public struct TaskSetSimulation: Sendable {
     /// Runs the task set for its duration, until the last job has ended.
     ///
     /// - Parameter observer: told of every event with its commands.
-    public func run(observer: VirtualTimeDriver.Observer? = nil) -> VirtualTimeDriver.Result {
+    package func run(observer: VirtualTimeDriver.Observer? = nil) -> VirtualTimeDriver.Result {
         var driver = VirtualTimeDriver(simulation.configuration, duration: taskSet.run.duration)
         driver.arrivals = arrivals
         return driver.run(on: simulation.device, observer: observer)
@@ -68,7 +68,7 @@ public struct TaskSetSimulation: Sendable {
     /// The simulated device that a task set names.
     ///
     /// - Throws: `SimulationError` if it names a device that is real, or none that is known.
-    public static func device(of taskSet: TaskSet) throws(SimulationError) -> GPUModel {
+    package static func device(of taskSet: TaskSet) throws(SimulationError) -> GPUModel {
         guard TaskSet.isSimulated(device: taskSet.device) else {
             throw SimulationError(
                 "device \(taskSet.device) is not simulated; choose a simulated one with "
@@ -81,7 +81,7 @@ public struct TaskSetSimulation: Sendable {
     ///
     /// - Parameter stageScale: the stages relative to what the task set says; 0 leaves every network uncut.
     /// - Throws: `SimulationError` naming a model whose cost is not known.
-    public static func tasks(
+    package static func tasks(
         of taskSet: TaskSet, on gpu: GPUModel, stageScale: Double = 1
     ) throws(SimulationError) -> [SimulatedTask] {
         guard !taskSet.tasks.isEmpty else {
@@ -143,9 +143,9 @@ public struct TaskSetSimulation: Sendable {
 }
 
 /// A task set that cannot be simulated.
-public struct SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, and what would help.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }
