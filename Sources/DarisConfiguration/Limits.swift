@@ -32,6 +32,8 @@ package enum Limits {
     package static let stages = 1...64
     /// Inferences a job.
     package static let batch = 1...256
+    /// The jobs of a task that may be in flight at a time.
+    package static let instances = 1...TaskSpecification.instanceLimit
     /// The copies of a task.
     package static let count = 1...tasks
     /// The releases that can wait under `overrun: queue`.

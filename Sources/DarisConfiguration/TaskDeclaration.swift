@@ -23,6 +23,8 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
     package var priority: Priority
     /// How many inferences one job makes.
     package var batch: Int
+    /// How many jobs of it may be in flight at a time.
+    package var instances: Int
     /// The time from the start of the run to the first release; `nil` means a seeded random time within the period.
     package var phase: Nanoseconds?
     /// What becomes of late jobs.
@@ -36,7 +38,8 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
     /// A task with the given times and rules.
     package init(
         name: String, model: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority,
-        batch: Int = 1, phase: Nanoseconds? = nil, lateness: LatenessRule = .run, overrun: OverrunRule = .skip,
+        batch: Int = 1, instances: Int = 1, phase: Nanoseconds? = nil, lateness: LatenessRule = .run,
+        overrun: OverrunRule = .skip,
         arrival: ArrivalPattern = .periodic, line: Int = 0
     ) {
         self.name = name
@@ -45,11 +48,12 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
         self.deadline = deadline
         self.priority = priority
         self.batch = batch
+        self.instances = instances
         self.phase = phase
         self.lateness = lateness
         self.overrun = overrun
         self.arrival = arrival
-        source = Source(line: line, name: name)
+        source = Source(line: line)
     }
 
     /// The line of the file it stands in, for messages; 0 if it comes from no file.
@@ -57,9 +61,6 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
         get { source.line }
         set { source.line = newValue }
     }
-
-    /// The name as it is written there, without the number of a copy.
-    package var declaredName: String { source.name }
 
     /// Dᵢ in full: the deadline if given, else the period.
     package var relativeDeadline: Nanoseconds { deadline ?? period }
@@ -75,14 +76,13 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case name, model, period, deadline, priority, batch, phase, lateness, overrun, arrival, source
+        case name, model, period, deadline, priority, batch, instances, phase, lateness, overrun, arrival, source
     }
 }
 
 /// Where a declaration stands, which is no part of what it says: all are equal.
 private struct Source: Hashable, Sendable, Codable {
     var line: Int
-    var name: String
 
     static func == (_: Source, _: Source) -> Bool { true }
 

@@ -13,7 +13,7 @@ struct TaskEntry {
 
     private static let keys = [
         "name", "model", "rate", "period", "deadline", "priority", "batch", "phase", "late", "overrun", "arrival",
-        "count",
+        "count", "instances",
     ]
 
     init(_ field: Field, traces: inout TraceFiles) throws(ConfigurationError) {
@@ -29,6 +29,7 @@ struct TaskEntry {
             line: field.line)
         if let deadline = section["deadline"] { task.deadline = try deadline.duration(in: Limits.deadline) }
         if let batch = section["batch"] { task.batch = try batch.integer(in: Limits.batch) }
+        if let instances = section["instances"] { task.instances = try instances.integer(in: Limits.instances) }
         if let late = section["late"] { task.lateness = try late.choice([("run", .run), ("drop", .drop)]) }
         if let overrun = section["overrun"] { task.overrun = try TaskEntry.overrun(overrun) }
         if let arrival = section["arrival"] {

@@ -62,28 +62,31 @@ extension TaskSet {
         return YAMLText.mapping(entries)
     }
 
-    /// How many tasks from the one at `index` on are the copies of one declaration; 1 if it stands for itself.
+    /// How many tasks from the one at `index` on differ in nothing but their numbers, from 1; 1 if it stands for itself.
     private func copies(at index: Int) -> Int {
         var task = tasks[index]
-        var count = 0
-        for copy in tasks[index...] {
-            task.name = "\(task.declaredName)-\(count + 1)"
-            guard copy == task, copy.declaredName == task.declaredName else { break }
+        guard task.name.hasSuffix("-1") else { return 1 }
+        let name = task.name.dropLast(2)
+        var count = 1
+        for copy in tasks[index...].dropFirst() {
+            task.name = "\(name)-\(count + 1)"
+            guard copy == task else { break }
             count += 1
         }
-        return max(1, count)
+        return count
     }
 
     /// - Parameter count: how many copies it is the first of.
     private func rendered(_ task: TaskDeclaration, count: Int) -> String {
         var entries = [
-            ("name", YAMLText.scalar(count > 1 ? task.declaredName : task.name)),
+            ("name", YAMLText.scalar(count > 1 ? String(task.name.dropLast(2)) : task.name)),
             ("model", YAMLText.scalar(task.model)),
             ("period", Quantity.format(task.period)),
         ]
         if let deadline = task.deadline { entries.append(("deadline", Quantity.format(deadline))) }
         entries.append(("priority", task.priority == .high ? "high" : "low"))
         if task.batch != 1 { entries.append(("batch", "\(task.batch)")) }
+        if task.instances != 1 { entries.append(("instances", "\(task.instances)")) }
         if let phase = task.phase { entries.append(("phase", Quantity.format(phase))) }
         if task.lateness == .drop { entries.append(("late", "drop")) }
         if case .queue(let limit) = task.overrun { entries.append(("overrun", "{queue: \(limit)}")) }

@@ -10,10 +10,13 @@ extension TaskSet {
         var specifications = zip(tasks, afets).map { task, afet in
             TaskSpecification(
                 name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
-                batch: task.batch, lateness: task.lateness, overrun: task.overrun, afet: afet)
+                batch: task.batch, instances: task.instances, lateness: task.lateness, overrun: task.overrun, afet: afet
+            )
         }
         guard let load else { return specifications }
-        let total = specifications.reduce(0) { $0 + $1.totalAFET.inSeconds / $1.period.inSeconds }
+        let total = specifications.reduce(0) {
+            $0 + Double($1.instances) * $1.totalAFET.inSeconds / $1.period.inSeconds
+        }
         let factor = total / (load * Double(partition.lanes))
         guard factor > 0, factor.isFinite else {
             throw ConfigurationError(
@@ -45,34 +48,28 @@ extension TaskSet {
     private func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
         guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
         let scheduler = Scheduler(configuration)
-        // Copies of a task are told of together.
-        var found: [(name: String, count: Int, share: Double)] = []
+        var found: [(name: String, share: Double)] = []
         for (index, task) in configuration.tasks.enumerated() where task.priority == .low {
             let utilisation = scheduler.utilisation(of: index)
             let contexts =
                 configuration.options.migration
-                ? Array(0..<configuration.partition.contexts) : [configuration.homes[index]]
+                ? Array(0..<configuration.partition.contexts) : scheduler.homes(of: index)
             let fits = contexts.contains {
                 scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
             }
             guard !fits else { continue }
-            let name = tasks.indices.contains(index) ? tasks[index].declaredName : task.name
-            if let last = found.indices.last, found[last].name == name {
-                found[last].count += 1
-            } else {
-                found.append((name, 1, (utilisation.fraction * 100).rounded() / 100))
-            }
+            found.append((task.name, (utilisation.fraction * 100).rounded() / 100))
         }
-        return found.map { name, count, share in
-            let (subject, needs, rate) =
-                count == 1
-                ? ("task '\(name)'", "needs", "its rate") : ("\(count) tasks of '\(name)'", "each need", "their rate")
-            let outlook =
-                configuration.options.batching == nil
-                ? "all jobs will be rejected; lower \(rate)"
-                : "jobs will be rejected until batches have made them cheaper"
-            return "\(subject) \(needs) \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave "
-                + "of any context: \(outlook)"
+        // Tasks of one share are told of together, such as copies.
+        let outlook =
+            configuration.options.batching == nil
+            ? "all jobs will be rejected; lower the rate"
+            : "jobs will be rejected until batches have made them cheaper"
+        return Dictionary(grouping: found, by: \.share).sorted { $0.key > $1.key }.map { share, tasks in
+            let names = tasks.prefix(3).map { "'\($0.name)'" }.joined(separator: ", ")
+            let more = tasks.count > 3 ? " and \(tasks.count - 3) more" : ""
+            return "\(tasks.count == 1 ? "task" : "tasks") \(names)\(more) \(tasks.count == 1 ? "needs" : "each need") "
+                + "\(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave of any context: \(outlook)"
         }
     }
 
@@ -89,9 +86,15 @@ extension TaskSet {
 extension SchedulerConfiguration {
     /// Contexts whose HP tasks alone need more lanes than there are, by AFET.
     package var overloadedContexts: [(context: Int, utilisation: Double, tasks: [String])] {
-        (0..<partition.contexts).compactMap { context in
-            let high = tasks.indices.filter { homes[$0] == context && tasks[$0].priority == .high }
-            let utilisation = high.reduce(0) { $0 + tasks[$1].totalAFET.inSeconds / tasks[$1].period.inSeconds }
+        let instances = instances
+        return (0..<partition.contexts).compactMap { context in
+            let high = tasks.indices.filter { index in
+                tasks[index].priority == .high && homes[instances[index]].contains(context)
+            }
+            let utilisation = high.reduce(0) { sum, index in
+                let here = homes[instances[index]].count { $0 == context }
+                return sum + Double(here) * tasks[index].totalAFET.inSeconds / tasks[index].period.inSeconds
+            }
             // Periods are whole nanoseconds and may be as short as 10 µs, so a load of 100 % may come out a hair above.
             guard utilisation > Double(partition.streams) * (1 + 1e-4) else { return nil }
             return (context, utilisation, high.map { tasks[$0].name })

@@ -65,7 +65,7 @@ struct MalformedFileTests {
         (
             head + "- {name: a, piority: high}",
             "t.yaml:3:13: tasks[0]: unknown key 'piority'; did you mean 'priority'? allowed are name, model, rate, "
-                + "period, deadline, priority, batch, phase, late, overrun, arrival, count"
+                + "period, deadline, priority, batch, phase, late, overrun, arrival, count, instances"
         ),
         (
             "partition: {quota: 3}",

@@ -7,7 +7,7 @@ import Testing
 struct AuditorTests {
     /// The walk of a seed, decided by the scheduler itself; every MRET it reports is checked too.
     private func auditScheduler(seed: UInt64, events: Int) throws -> Violation? {
-        var walk = try RandomWalk(seed: seed)
+        var walk = try RandomWalk(seed: seed, instances: !seed.isMultiple(of: 3))
         var auditor = Auditor(walk.configuration)
         var scheduler = Scheduler(walk.configuration)
         var commands = CommandBuffer()

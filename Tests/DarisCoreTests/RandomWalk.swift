@@ -13,10 +13,12 @@ struct RandomWalk {
     private var released: [Int]
     private var random: SplitMix64
 
-    init(seed: UInt64) throws {
+    /// - Parameter instances: whether tasks may have several.
+    init(seed: UInt64, instances: Bool = false) throws {
         var random = SplitMix64(seed: seed)
         unit = [Int64(1), 1000, 1_000_003].randomElement(using: &random)!
-        configuration = try Self.configuration(unit: unit, using: &random)
+        let drawn = try Self.configuration(unit: unit, using: &random)
+        configuration = instances ? try Self.withInstances(drawn, using: &random) : drawn
         laneJobs = Array(repeating: nil, count: configuration.partition.lanes)
         companions = Array(repeating: [], count: configuration.partition.lanes)
         released = Array(repeating: 0, count: configuration.tasks.count)
@@ -95,6 +97,15 @@ struct RandomWalk {
         }
         return try SchedulerConfiguration(
             partition: partition, tasks: tasks, options: options, batchGroups: groups.map(\.group))
+    }
+
+    private static func withInstances(
+        _ drawn: SchedulerConfiguration, using random: inout SplitMix64
+    ) throws -> SchedulerConfiguration {
+        var tasks = drawn.tasks
+        for index in tasks.indices { tasks[index].instances = [1, 2, 2, 3, 5].randomElement(using: &random)! }
+        return try SchedulerConfiguration(
+            partition: drawn.partition, tasks: tasks, options: drawn.options, batchGroups: drawn.batchGroups)
     }
 
     // MARK: - Events

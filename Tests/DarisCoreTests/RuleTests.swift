@@ -293,12 +293,12 @@ struct StageQueueTests {
     @Test("level before virtual deadline before release before task")
     func ties() {
         func entry(_ level: UInt8, _ due: Int64, _ release: Int64, _ task: Int) -> ReadyQueue.Entry {
-            ReadyQueue.Entry(level: level, virtualDeadline: Nanoseconds(due), release: Nanoseconds(release), task: task)
+            ReadyQueue.Entry(level: level, virtualDeadline: Nanoseconds(due), release: Nanoseconds(release), job: task)
         }
         let sorted = [entry(0, 9, 9, 9), entry(1, 1, 9, 9), entry(1, 2, 1, 9), entry(1, 2, 2, 1), entry(1, 2, 2, 2)]
         var queue = ReadyQueue(capacity: 1)
         for entry in sorted.reversed() { queue.insert(entry) }
-        queue.remove(task: 77)
+        queue.remove(job: 77)
         var out: [ReadyQueue.Entry] = []
         while let next = queue.popFirst() { out.append(next) }
         #expect(out == sorted)

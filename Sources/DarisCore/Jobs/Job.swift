@@ -22,7 +22,8 @@ struct Release: Sendable {
     var deadline: Nanoseconds { time + relativeDeadline }
 }
 
-/// A job from its admission to its end. A task has at most one; before the first admission and after the end it is `over`.
+/// A job from its admission to its end. An instance of a task has one at a time; before the first admission and after the end
+/// it is `over`.
 ///
 /// `move` is the one way in which its phase changes:
 ///

@@ -1,4 +1,4 @@
-/// The jobs of all tasks, and when each of their stages is due. The owner of both.
+/// One job for each instance of each task, and when each of its stages is due. The owner of both.
 struct JobTable: Sendable {
     private var jobs: ContiguousArray<Job>
     /// By stage of all tasks.
@@ -7,10 +7,18 @@ struct JobTable: Sendable {
     private let firstStages: ContiguousArray<Int>
     private let stageCounts: ContiguousArray<Int>
 
-    /// A table with one job a task, none of them in flight.
-    init(_ tasks: [TaskSpecification]) {
-        jobs = ContiguousArray(tasks.indices.map { Job(task: $0) })
-        stageCounts = ContiguousArray(tasks.map(\.afet.count))
+    /// By task: its instances, and how many of them have a job in flight.
+    private let instances: ContiguousArray<Range<Int>>
+    private var inFlight: ContiguousArray<Int>
+
+    /// A table of jobs, none of them in flight.
+    init(_ configuration: SchedulerConfiguration) {
+        let tasks = configuration.tasks
+        instances = ContiguousArray(configuration.instances)
+        inFlight = ContiguousArray(repeating: 0, count: tasks.count)
+        jobs = ContiguousArray(
+            zip(tasks.indices, instances).flatMap { task, range in range.map { _ in Job(task: task) } })
+        stageCounts = ContiguousArray(jobs.map { tasks[$0.task].afet.count })
         var count = 0
         var firsts = ContiguousArray<Int>()
         for stages in stageCounts {
@@ -26,13 +34,22 @@ struct JobTable: Sendable {
         @inline(__always) _read { yield jobs[job] }
     }
 
-    /// The index of a job that is in flight.
+    /// The index of a job that is in flight. O(instances).
     func index(of id: JobID) -> Int? {
-        guard jobs.indices.contains(id.task), jobs[id.task].isInFlight, jobs[id.task].sequence == id.sequence else {
-            return nil
-        }
-        return id.task
+        guard instances.indices.contains(id.task) else { return nil }
+        return instances[id.task].first { jobs[$0].isInFlight && jobs[$0].sequence == id.sequence }
     }
+
+    /// A job as a member of a dispatch.
+    @inline(__always)
+    func member(_ job: Int) -> Dispatch.Member { Dispatch.Member(jobs[job].id, instance: job) }
+
+    /// How many jobs of a task are in flight.
+    @inline(__always)
+    func inFlight(of task: Int) -> Int { inFlight[task] }
+    /// Whether a task may have another job in flight.
+    @inline(__always)
+    func hasRoom(for task: Int) -> Bool { inFlight[task] < instances[task].count }
 
     @inline(__always)
     func isAtLastStage(_ job: Int) -> Bool { jobs[job].stage == stageCounts[job] - 1 }
@@ -49,13 +66,17 @@ struct JobTable: Sendable {
     func virtualDeadline(_ job: Int, stage: Int) -> Nanoseconds { virtualDeadlines[firstStages[job] + stage] }
 
     @inline(__always)
-    mutating func move(_ job: Int, _ move: Job.Move) { jobs[job].move(move) }
+    mutating func move(_ job: Int, _ move: Job.Move) {
+        jobs[job].move(move)
+        if case .ended = move { inFlight[jobs[job].task] -= 1 }
+    }
     mutating func cancel(_ job: Int) { jobs[job].cancel() }
 
     /// Admits a job and shares its deadline out over its stages (paper equation 3).
     @inline(__always)
     mutating func admit(_ job: Int, _ release: Release, context: Int, _ times: borrowing ExecutionTimes) {
         jobs[job].move(.admitted(release, context: context))
+        inFlight[jobs[job].task] += 1
         let (task, first) = (jobs[job].task, firstStages[job])
         let total = times.mret(task)
         var upTo = Nanoseconds.zero
@@ -64,5 +85,14 @@ struct JobTable: Sendable {
             virtualDeadlines[first + stage] = VirtualDeadlines.deadline(
                 release: release.time, relativeDeadline: release.relativeDeadline, upTo: upTo, total: total)
         }
+    }
+
+    /// Whether the jobs in flight are counted right, in words if not.
+    func violation() -> String? {
+        for task in instances.indices {
+            let found = instances[task].count { jobs[$0].isInFlight }
+            if found != inFlight[task] { return "task \(task) has \(found) jobs in flight, not \(inFlight[task])" }
+        }
+        return nil
     }
 }

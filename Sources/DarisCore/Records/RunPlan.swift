@@ -24,8 +24,12 @@ package struct RunPlan: Codable, Sendable, Hashable {
         package var model: String
         /// `HP` or `LP`.
         package var priority: String
-        /// The context it is placed on.
+        /// The context that its first instance is placed on.
         package var context: Int
+        /// How many jobs of it may be in flight at a time; `nil` stands for one.
+        package var instances: Int?
+        /// The context of each instance, if there are several.
+        package var instanceContexts: [Int]?
         /// Tᵢ after scaling to the load.
         package var periodMs: Double
         /// Dᵢ.
@@ -34,8 +38,11 @@ package struct RunPlan: Codable, Sendable, Hashable {
         package var batch: Int
         /// AFET of each stage.
         package var stageAfetMs: [Double]
-        /// AFETᵢ / Tᵢ.
+        /// AFETᵢ / Tᵢ, of each job in flight.
         package var utilisation: Double
+
+        /// The context of each instance.
+        package var contexts: [Int] { instanceContexts ?? [context] }
     }
 
     /// The device in words.
@@ -94,25 +101,31 @@ package struct RunPlan: Codable, Sendable, Hashable {
         partitionKind = kind
         scheduler = configuration.options
         durationS = duration?.inSeconds
+        let instances = configuration.instances
         tasks = configuration.tasks.indices.map { index in
             let task = configuration.tasks[index]
+            let homes = Array(configuration.homes[instances[index]])
             return Task(
                 name: task.name, model: models[index], priority: task.priority.name,
-                context: configuration.homes[index],
+                context: homes[0], instances: homes.count > 1 ? homes.count : nil,
+                instanceContexts: homes.count > 1 ? homes : nil,
                 periodMs: task.period.inMilliseconds, deadlineMs: task.deadline.inMilliseconds, batch: task.batch,
                 stageAfetMs: task.afet.map(\.inMilliseconds),
                 utilisation: Utilisation(executionTime: task.totalAFET, period: task.period).fraction)
         }
         let tasks = tasks
-        totalUtilisation = tasks.reduce(0) { $0 + $1.utilisation } / Double(configuration.partition.lanes)
+        totalUtilisation =
+            tasks.reduce(0) { $0 + $1.utilisation * Double($1.contexts.count) } / Double(configuration.partition.lanes)
         contexts = contextUnits.indices.map { index in
-            let placed = tasks.filter { $0.context == index }
+            func utilisation(_ tasks: [Task]) -> Double {
+                tasks.reduce(0) { $0 + $1.utilisation * Double($1.contexts.count { $0 == index }) }
+            }
+            let placed = tasks.filter { $0.contexts.contains(index) }
             let high = placed.filter { $0.priority == Priority.high.name }
             let low = placed.filter { $0.priority == Priority.low.name }
             return Context(
                 context: index, units: contextUnits[index], quota: quota ?? contextUnits[index].count,
-                tasks: (high + low).map(\.name), hpUtilisation: high.reduce(0) { $0 + $1.utilisation },
-                utilisation: placed.reduce(0) { $0 + $1.utilisation })
+                tasks: (high + low).map(\.name), hpUtilisation: utilisation(high), utilisation: utilisation(placed))
         }
     }
 }

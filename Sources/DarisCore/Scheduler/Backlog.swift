@@ -1,6 +1,6 @@
 import DequeModule
 
-/// Releases that wait for their task's previous job (overrun rule `queue`), by task. The owner of these queues.
+/// Releases that wait for a job of their task to end (overrun rule `queue`), by task. The owner of these queues.
 struct Backlog: Sendable {
     private var queues: ContiguousArray<Deque<Release>>
 
@@ -20,7 +20,7 @@ struct Backlog: Sendable {
     /// Whether all that waits has something to wait for, in words if not.
     func violation(_ tasks: TaskTable, _ jobs: JobTable) -> String? {
         for task in queues.indices where !queues[task].isEmpty {
-            if !jobs[task].isInFlight { return "task \(task) has no job in flight though releases wait" }
+            if jobs.hasRoom(for: task) { return "releases of task \(task) wait though it has room for a job" }
             if !tasks[task].isEnabled { return "releases of task \(task) wait though it was removed" }
         }
         return nil

@@ -47,11 +47,11 @@ struct BatchTimes: Sendable {
         self.slots = slots
         largest = sizes.reduce(1) { max($0, $1.first?.jobs ?? 1) }
         lists = configuration.partition.contexts * slots
-        let members = tasks.reduce(into: [:]) { counts, task in counts[task.batchGroup, default: 0] += 1 }
+        let members = tasks.reduce(into: [:]) { counts, task in counts[task.batchGroup, default: 0] += task.instances }
         fullSizes = ContiguousArray(
             sizes.enumerated().map { group, sizes in
                 let inContext = (members[group] ?? 0) / configuration.partition.contexts
-                let most = min((sizes.first?.jobs ?? 0) / Self.fullShare, inContext / Self.tasksPerJob)
+                let most = min((sizes.first?.jobs ?? 0) / Self.fullShare, inContext / Self.instancesPerJob)
                 return sizes.filter { $0.jobs <= most }
             })
         groups = ContiguousArray(tasks.map { task in task.batchGroup.flatMap { sizes[$0].isEmpty ? nil : $0 } ?? -1 })
@@ -85,9 +85,9 @@ struct BatchTimes: Sendable {
 
     /// The largest size is so many times what batches surely have when the device is full: a third of it was seen on a GPU.
     private static let fullShare = 4
-    /// Of so many tasks of a group on a context one has a job in a batch, at most, when the device is full: the others' are
+    /// Of so many instances of a group on a context one has a job in a batch, at most, when the device is full: the others' are
     /// at other stages, or between two jobs.
-    private static let tasksPerJob = 4
+    private static let instancesPerJob = 4
 
     /// What a stage costs each of the jobs that kept a lane for `time` together: its share, or what it would be if the device
     /// were full, which is less where a batch was small because little was ready. Lanes are never left idle for the sake of

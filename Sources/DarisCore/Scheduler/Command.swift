@@ -14,23 +14,44 @@ package enum Command: Hashable, Sendable {
 
 /// One stage of one or more jobs that runs on a lane as one.
 package struct Dispatch: Hashable, Sendable {
+    /// A job and the instance of its task that it is.
+    package struct Member: Hashable, Sendable {
+        /// The job.
+        package var job: JobID
+        /// Its place among the instances of all tasks, by which devices know its tensors. It follows from the job, so that
+        /// members are equal if their jobs are.
+        package var instance: Int
+
+        /// A job in an instance of its task.
+        package init(_ job: JobID, instance: Int) {
+            self.job = job
+            self.instance = instance
+        }
+
+        package static func == (a: Member, b: Member) -> Bool { a.job == b.job }
+        package func hash(into hasher: inout Hasher) { hasher.combine(job) }
+    }
+
     /// The jobs of a dispatch: first the one whose turn it was, then those that run with it in a batch, if any. One job alone
     /// takes no memory of its own.
     package struct Jobs: RandomAccessCollection, Hashable, Sendable {
-        var leader: JobID
-        var others: [JobID]
+        private var leader: Member
+        private var others: [Member]
 
-        init(_ leader: JobID, with others: [JobID]) {
+        init(_ leader: Member, with others: [Member]) {
             self.leader = leader
             self.others = others
         }
+
+        /// Which of the instances of all tasks the job at a place is.
+        package func instance(at place: Int) -> Int { place == 0 ? leader.instance : others[place - 1].instance }
 
         /// 0.
         @inlinable package var startIndex: Int { 0 }
         /// How many there are: at least 1.
         package var endIndex: Int { others.count + 1 }
         /// The job at a place.
-        package subscript(place: Int) -> JobID { place == 0 ? leader : others[place - 1] }
+        package subscript(place: Int) -> JobID { place == 0 ? leader.job : others[place - 1].job }
     }
 
     /// The stage, the same of all jobs.
@@ -41,10 +62,17 @@ package struct Dispatch: Hashable, Sendable {
     package var jobs: Jobs
 
     /// A stage of a job on a lane, and of others that run it with the job.
-    package init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
+    package init(stage: Int, lane: Int, job: Member, with others: [Member] = []) {
         self.stage = stage
         self.lane = lane
         jobs = Jobs(job, with: others)
+    }
+
+    /// A stage of jobs of tasks that have one instance each, as all tasks do.
+    package init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
+        self.init(
+            stage: stage, lane: lane, job: Member(job, instance: job.task),
+            with: others.map { Member($0, instance: $0.task) })
     }
 }
 

@@ -18,17 +18,17 @@ struct ContextLedger: Sendable {
 
     /// Where an LP job goes: its home if that admits it, else, with migration, the one that will have finished it first.
     @inline(__always)
-    func target(_ task: TaskState, executionTime: Nanoseconds, migration: Bool) -> Int? {
-        if contexts[task.home].admits(task.utilisation, streams: streams) { return task.home }
+    func target(_ task: TaskState, home: Int, executionTime: Nanoseconds, migration: Bool) -> Int? {
+        if contexts[home].admits(task.utilisation, streams: streams) { return home }
         guard migration else { return nil }
         return Admission.migrationTarget(
-            from: task.home, utilisation: task.utilisation, executionTime: executionTime, streams: streams,
+            from: home, utilisation: task.utilisation, executionTime: executionTime, streams: streams,
             contexts: contexts)
     }
 
     /// Whether a job of an LP task would be admitted if no other LP job were in flight.
-    func couldAdmit(_ task: TaskState, migration: Bool) -> Bool {
-        for context in contexts.indices where migration || context == task.home {
+    func couldAdmit(_ task: TaskState, home: Int, migration: Bool) -> Bool {
+        for context in contexts.indices where migration || context == home {
             var empty = contexts[context]
             empty.activeLowPriority = .zero
             if empty.admits(task.utilisation, streams: streams) { return true }
@@ -38,24 +38,40 @@ struct ContextLedger: Sendable {
 
     // MARK: - Tasks
 
-    /// Counts the utilisation of a task that is placed on its home, which matters for HP.
+    /// Counts the utilisation of an instance of a task that is placed on its home, which matters for HP.
     @inline(__always)
-    mutating func reserve(_ task: TaskState) {
-        if task.priority == .high { contexts[task.home].highPriority += task.utilisation }
+    mutating func reserve(_ task: TaskState, on home: Int) {
+        if task.priority == .high { contexts[home].highPriority += task.utilisation }
     }
 
-    /// Counts a task as placed on its home no more.
+    /// Counts an instance of a task as placed on its home no more.
     @inline(__always)
-    mutating func unreserve(_ task: TaskState) {
-        if task.priority == .high { contexts[task.home].highPriority -= task.utilisation }
+    mutating func unreserve(_ task: TaskState, from home: Int) {
+        if task.priority == .high { contexts[home].highPriority -= task.utilisation }
     }
 
-    /// Takes in that the utilisation of a task changed, one of whose jobs is in flight on `active`, if any.
+    /// Takes in that the utilisation of a task changed: HP counts on the home of every instance, LP where jobs are in flight.
     @inline(__always)
-    mutating func change(_ task: TaskState, by change: Utilisation, active: Int?) {
-        switch task.priority {
-        case .high: if task.isEnabled { contexts[task.home].highPriority += change }
-        case .low: if let active { contexts[active].activeLowPriority += change }
+    mutating func change(_ task: Int, by change: Utilisation, _ tasks: borrowing TaskTable, _ jobs: borrowing JobTable)
+    {
+        switch tasks[task].priority {
+        case .high:
+            guard tasks[task].isEnabled else { return }
+            for instance in tasks.instances(of: task) { contexts[tasks.home(instance)].highPriority += change }
+        case .low:
+            for job in tasks.instances(of: task) where jobs[job].isInFlight {
+                contexts[jobs[job].context].activeLowPriority += change
+            }
+        }
+    }
+
+    /// Takes in that a stage costs the jobs of a task more, or less: those in flight that have it before them.
+    @inline(__always)
+    mutating func reprice(
+        _ stage: Int, of task: Int, by change: Nanoseconds, _ tasks: borrowing TaskTable, _ jobs: borrowing JobTable
+    ) {
+        for job in tasks.instances(of: task) where jobs[job].isInFlight && jobs[job].stage <= stage {
+            contexts[jobs[job].context].work += change
         }
     }
 
@@ -115,7 +131,9 @@ struct ContextLedger: Sendable {
             expected.contexts[context].isAlive = contexts[context].isAlive
             expected.contexts[context].caution = contexts[context].caution
         }
-        for task in tasks.indices where tasks[task].isEnabled { expected.reserve(tasks[task]) }
+        for task in tasks.indices where tasks[task].isEnabled {
+            for instance in tasks.instances(of: task) { expected.reserve(tasks[task], on: tasks.home(instance)) }
+        }
         for job in jobs.indices where jobs[job].isInFlight {
             let task = jobs[job].task
             let work = jobs.stagesLeft(job).reduce(Nanoseconds.zero) { $0 + times.cost(task, $1) }
@@ -124,8 +142,10 @@ struct ContextLedger: Sendable {
         for index in contexts.indices where contexts[index] != expected[index] {
             return "context \(index) is \(contexts[index]), but its tasks add up to \(expected[index])"
         }
-        for task in tasks.indices where hasContext && tasks[task].isEnabled && !contexts[tasks[task].home].isAlive {
-            return "task \(task) has its home on a lost context, though others are left"
+        for task in tasks.indices where hasContext && tasks[task].isEnabled {
+            for instance in tasks.instances(of: task) where !contexts[tasks.home(instance)].isAlive {
+                return "task \(task) has a home on a lost context, though others are left"
+            }
         }
         return nil
     }

@@ -13,14 +13,14 @@ struct DropTimers: Sendable {
     }
 
     private var timers = Heap<Timer>()
-    private let tasks: Int
+    private let jobs: Int
     /// As many timers as there may be before those of jobs that have ended are cleared out.
     private var limit: Int
     private var requested = Nanoseconds.distantFuture
 
-    init(tasks: Int) {
-        self.tasks = tasks
-        limit = 2 * tasks + 64
+    init(jobs: Int) {
+        self.jobs = jobs
+        limit = 2 * jobs + 64
         timers.reserveCapacity(min(limit, 4096))
     }
 
@@ -30,7 +30,7 @@ struct DropTimers: Sendable {
     mutating func add(_ job: JobID, deadline: Nanoseconds, isPending: (JobID) -> Bool) {
         if timers.count >= limit {
             timers.removeAll { !isPending($0.job) }
-            limit = 2 * max(timers.count, tasks) + 64
+            limit = 2 * max(timers.count, jobs) + 64
         }
         timers.insert(Timer(deadline: deadline, job: job))
     }

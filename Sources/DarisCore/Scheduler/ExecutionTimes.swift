@@ -45,28 +45,31 @@ struct ExecutionTimes: Sendable {
         sharesLanes ? costs[stages[task].lowerBound + stage] : mret(task, stage)
     }
 
-    /// Takes in the execution time of a stage that ran by itself; returns whether MRET changed.
+    /// Takes in the execution time of a stage that ran by itself; returns by how much MRET changed.
     @inline(__always)
-    mutating func record(_ time: Nanoseconds, of task: Int, stage: Int) -> Bool {
+    mutating func record(_ time: Nanoseconds, of task: Int, stage: Int) -> Nanoseconds {
         let change = times.record(time, stage: stages[task].lowerBound + stage)
         totals[task] += change
-        return change != .zero
+        return change
     }
 
-    /// Takes in what a stage cost; returns whether that changed. Not called where jobs run alone.
+    /// Takes in what a stage cost; returns by how much its cost changed. Not called where jobs run alone.
     @inline(__always)
-    mutating func recordCost(_ cost: Nanoseconds, of task: Int, stage: Int) -> Bool {
+    mutating func recordCost(_ cost: Nanoseconds, of task: Int, stage: Int) -> Nanoseconds {
         let change = costs.record(cost, stage: stages[task].lowerBound + stage)
         totalCosts[task] += change
-        return change != .zero
+        return change
     }
 
-    /// Forgets the oldest sample of every stage of a task.
-    mutating func expireOldest(of task: Int) {
-        for stage in stages[task] {
-            totals[task] += times.expireOldest(stage: stage)
-            if sharesLanes { totalCosts[task] += costs.expireOldest(stage: stage) }
-        }
+    /// Forgets the oldest sample of a stage; returns by how much its cost changed.
+    mutating func expireOldest(of task: Int, stage: Int) -> Nanoseconds {
+        let place = stages[task].lowerBound + stage
+        let change = times.expireOldest(stage: place)
+        totals[task] += change
+        guard sharesLanes else { return change }
+        let changeOfCost = costs.expireOldest(stage: place)
+        totalCosts[task] += changeOfCost
+        return changeOfCost
     }
 
     /// Whether every MRET is the maximum of its samples, in words if not.

@@ -1,23 +1,23 @@
 /// What runs on each lane: one stage of one or more jobs. The owner of the lanes.
 struct Lanes: Sendable {
     let streams: Int
-    private var running: ContiguousArray<(leader: JobID, stage: Int, start: Nanoseconds)>
+    private var running: ContiguousArray<(leader: Dispatch.Member, stage: Int, start: Nanoseconds)>
     /// By lane: the jobs that run with the leader. Empty where batches are never run.
-    private var others: ContiguousArray<[JobID]>
+    private var others: ContiguousArray<[Dispatch.Member]>
     /// By context.
     private var idle: ContiguousArray<Int>
     /// What ran on the lane that has become idle last. Its storage and the lanes' change places, so that none is allocated
     /// unless a record still holds it.
-    private var ended: (leader: JobID, others: [JobID], stage: Int)
+    private var ended: (leader: Dispatch.Member, others: [Dispatch.Member], stage: Int)
 
-    private static let none = JobID(task: -1, sequence: -1)
+    private static let none = Dispatch.Member(JobID(task: -1, sequence: -1), instance: -1)
 
     /// Idle lanes, with room for dispatches of so many jobs.
     init(_ partition: Partition, jobs: Int) {
         streams = partition.streams
         running = ContiguousArray(repeating: (Self.none, 0, .zero), count: partition.lanes)
-        func empty() -> [JobID] {
-            var room: [JobID] = []
+        func empty() -> [Dispatch.Member] {
+            var room: [Dispatch.Member] = []
             room.reserveCapacity(jobs)
             return room
         }
@@ -35,14 +35,14 @@ struct Lanes: Sendable {
     @inline(__always)
     func lanes(of context: Int) -> Range<Int> { context * streams..<(context + 1) * streams }
     @inline(__always)
-    func isIdle(_ lane: Int) -> Bool { running[lane].leader.task < 0 }
+    func isIdle(_ lane: Int) -> Bool { running[lane].leader.job.task < 0 }
     @inline(__always)
     func start(_ lane: Int) -> Nanoseconds { running[lane].start }
 
     /// Whether the stage that runs on a lane was dispatched for this job.
     @inline(__always)
     func runs(_ job: JobID, on lane: Int) -> Bool {
-        running.indices.contains(lane) && running[lane].leader == job && job.task >= 0
+        running.indices.contains(lane) && running[lane].leader.job == job && job.task >= 0
     }
 
     /// An idle lane of a context: the preferred one if it is that, else the first.
@@ -57,19 +57,19 @@ struct Lanes: Sendable {
 
     /// Gives an idle lane a stage of a job.
     @inline(__always)
-    mutating func begin(_ job: JobID, stage: Int, lane: Int, at now: Nanoseconds) {
+    mutating func begin(_ job: Dispatch.Member, stage: Int, lane: Int, at now: Nanoseconds) {
         running[lane] = (job, stage, now)
         idle[lane / streams] -= 1
     }
 
     /// Has another job run the stage that has just been given to a lane.
-    mutating func add(_ job: JobID, lane: Int) { others[lane].append(job) }
+    mutating func add(_ job: Dispatch.Member, lane: Int) { others[lane].append(job) }
 
     /// The stage that ran on the lane that has become idle last, how many jobs ran it, and which.
     var endedStage: Int { ended.stage }
     var endedCount: Int { ended.others.count + 1 }
     @inline(__always)
-    func endedJob(_ place: Int) -> JobID { place == 0 ? ended.leader : ended.others[place - 1] }
+    func endedJob(_ place: Int) -> Dispatch.Member { place == 0 ? ended.leader : ended.others[place - 1] }
 
     /// Makes a busy lane idle.
     @inline(__always)
@@ -87,8 +87,11 @@ struct Lanes: Sendable {
     func violation(_ jobs: JobTable) -> String? {
         var onLanes = 0
         for lane in running.indices {
-            for id in isIdle(lane) ? [] : Array(self[lane].jobs) {
-                guard let index = jobs.index(of: id), jobs[index].phase == .running, jobs[index].lane == lane,
+            guard !isIdle(lane) else { continue }
+            let members = [running[lane].leader] + (others.isEmpty ? [] : others[lane])
+            for member in members {
+                let (id, index) = (member.job, member.instance)
+                guard jobs[index].id == id, jobs[index].phase == .running, jobs[index].lane == lane,
                     jobs[index].context == lane / streams, jobs[index].stage == running[lane].stage
                 else { return "lane \(lane) runs \(id), which does not know of it" }
                 onLanes += 1

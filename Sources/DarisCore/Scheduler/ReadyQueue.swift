@@ -3,10 +3,10 @@ import HeapModule
 /// The ready stages of one context in the order in which they go to its lanes (paper section IV-B3).
 ///
 /// Eight fixed levels from (HP before LP) × (last stage of its job) × (the stage before missed its virtual deadline);
-/// within a level earliest virtual deadline first; ties by release time, then task index. Insertion and removal of the
+/// within a level earliest virtual deadline first; ties by release time, then task, then instance. Insertion and removal of the
 /// first stage cost O(log n) and allocate nothing once the queue has reached its greatest length.
 package struct ReadyQueue: Sendable {
-    /// A stage that waits for a lane. At most one stage of a task is ready at any time, so the task names it.
+    /// A stage that waits for a lane. At most one stage of a job is ready at any time, so the job names it.
     package struct Entry: Comparable, Hashable, Sendable {
         /// 0 (goes first) to 7.
         package let level: UInt8
@@ -14,16 +14,16 @@ package struct ReadyQueue: Sendable {
         package let virtualDeadline: Nanoseconds
         /// When its job was released.
         package let release: Nanoseconds
-        /// Which task it belongs to.
-        package let task: Int
+        /// The index of its job: that of an instance among those of all tasks.
+        package let job: Int
 
         /// An entry with its place in the order.
         @inlinable
-        package init(level: UInt8, virtualDeadline: Nanoseconds, release: Nanoseconds, task: Int) {
+        package init(level: UInt8, virtualDeadline: Nanoseconds, release: Nanoseconds, job: Int) {
             self.level = level
             self.virtualDeadline = virtualDeadline
             self.release = release
-            self.task = task
+            self.job = job
         }
 
         /// Whether `a` goes to a lane before `b`.
@@ -32,7 +32,7 @@ package struct ReadyQueue: Sendable {
             if a.level != b.level { return a.level < b.level }
             if a.virtualDeadline != b.virtualDeadline { return a.virtualDeadline < b.virtualDeadline }
             if a.release != b.release { return a.release < b.release }
-            return a.task < b.task
+            return a.job < b.job
         }
     }
 
@@ -57,10 +57,10 @@ package struct ReadyQueue: Sendable {
     package mutating func popFirst() -> Entry? { heap.popMin() }
 
     /// Takes out the stage of a job that has been dropped or cancelled. O(n).
-    package mutating func remove(task: Int) { heap.removeAll { $0.task == task } }
+    package mutating func remove(job: Int) { heap.removeAll { $0.job == job } }
 
-    /// Takes out the stages of the tasks that a condition holds of. O(n).
-    mutating func removeAll(where condition: (Int) -> Bool) { heap.removeAll { condition($0.task) } }
+    /// Takes out the stages of the jobs that a condition holds of. O(n).
+    mutating func removeAll(where condition: (Int) -> Bool) { heap.removeAll { condition($0.job) } }
 
     /// The level of a stage: HP: last and late 0, last 1, late 2, other 3; LP likewise 4 to 7.
     @inlinable

@@ -41,7 +41,7 @@ struct ReadyQueues: Sendable {
     mutating func popFirst(on context: Int) -> ReadyQueue.Entry? { queues[context].popFirst() }
 
     /// Takes out the stage of a job. O(n).
-    mutating func remove(_ job: Int, on context: Int) { queues[context].remove(task: job) }
+    mutating func remove(_ job: Int, on context: Int) { queues[context].remove(job: job) }
 
     // MARK: - Jobs that could run together
 
@@ -58,19 +58,19 @@ struct ReadyQueues: Sendable {
     /// Takes a job off its list, of a stage that is ready no more. O(k).
     @discardableResult
     mutating func unlist(_ job: Int, from list: Int) -> Candidate? {
-        candidates[list].firstIndex { $0.entry.task == job }.map { candidates[list].remove(at: $0) }
+        candidates[list].firstIndex { $0.entry.job == job }.map { candidates[list].remove(at: $0) }
     }
 
     /// Takes out the stages that run together with a leader's: the largest measured size at which the leader and as many
     /// others as that takes end within their bounds, the first in order; none if there is no such size. They are in
     /// `companions` then. O(k · sizes), and O(stages of the context) if there are any.
     mutating func takeCompanions(
-        of leader: Candidate, in list: Int, on context: Int, stage: Int, at now: Nanoseconds,
+        of leader: Candidate, task: Int, stage: Int, in list: Int, on context: Int, at now: Nanoseconds,
         _ times: borrowing BatchTimes
     ) {
         companions.removeAll(keepingCapacity: true)
         let bound = leader.bound(at: now)
-        for size in times.sizes(of: leader.entry.task) where candidates[list].count >= size.jobs - 1 {
+        for size in times.sizes(of: task) where candidates[list].count >= size.jobs - 1 {
             let end = now + times[size, stage]
             if end > bound { continue }
             var others = 0
@@ -87,7 +87,7 @@ struct ReadyQueues: Sendable {
         while companions.count < count,
             let place = candidates[list].firstIndex(where: { $0.bound(at: now) >= end })
         {
-            let job = candidates[list].remove(at: place).entry.task
+            let job = candidates[list].remove(at: place).entry.job
             companions.append(job)
             isTaken[job] = true
         }
@@ -114,9 +114,9 @@ struct ReadyQueues: Sendable {
                 }
             }
             for waiting in entries {
-                let job = jobs[waiting.task]
-                if job.phase != .ready || job.context != context || entry(waiting.task) != waiting {
-                    return "task \(waiting.task) waits on context \(context) out of place"
+                let job = jobs[waiting.job]
+                if job.phase != .ready || job.context != context || entry(waiting.job) != waiting {
+                    return "a stage of \(job.id) waits on context \(context) out of place"
                 }
             }
         }
@@ -125,8 +125,8 @@ struct ReadyQueues: Sendable {
             ready += 1
             guard let list = times.list(for: jobs[index]) else { continue }
             listed += 1
-            if !candidates[list].contains(where: { $0.entry.task == index }) {
-                return "task \(index), which is ready, is not listed for batching"
+            if !candidates[list].contains(where: { $0.entry.job == index }) {
+                return "\(jobs[index].id), which is ready, is not listed for batching"
             }
         }
         if listed != candidates.reduce(0, { $0 + $1.count }) {

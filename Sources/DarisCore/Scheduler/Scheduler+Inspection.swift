@@ -3,8 +3,14 @@ extension Scheduler {
     /// Indices and number of the tasks.
     package var taskCount: Int { tasks.indices.count }
 
-    /// The context on which the jobs of a task start.
-    package func home(of task: Int) -> Int { tasks[task].home }
+    /// The context on which the next job of a task starts: that of a free instance, or the first instance's if none is free.
+    package func home(of task: Int) -> Int { tasks.home(freeInstance(of: task)) }
+
+    /// The context on which the jobs of each instance of a task start.
+    package func homes(of task: Int) -> [Int] { tasks.instances(of: task).map { tasks.home($0) } }
+
+    /// How many jobs of a task are in flight, at most its `instances`.
+    package func jobsInFlight(of task: Int) -> Int { jobs.inFlight(of: task) }
 
     /// Whether the task has been removed and not been added again.
     package func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
@@ -44,10 +50,8 @@ extension Scheduler {
         lanes.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
     }
 
-    /// When the job of a task that is in flight must be done; `nil` if there is none.
-    package func currentDeadline(of task: Int) -> Nanoseconds? {
-        jobs[task].isInFlight ? jobs[task].deadline : nil
-    }
+    /// When a job that is in flight must be done; `nil` if it is not.
+    package func deadline(of job: JobID) -> Nanoseconds? { jobs.index(of: job).map { jobs[$0].deadline } }
 
     /// How many jobs of a task have been released: the sequence number of the next.
     package func releasedJobs(of task: Int) -> Int { tasks[task].released }
@@ -56,14 +60,15 @@ extension Scheduler {
     /// by times that only a release has the scheduler forget (`SchedulerOptions.forgetting`).
     package func wouldAdmit(_ task: Int) -> Bool {
         guard tasks[task].isEnabled else { return false }
-        return admissibleContext(for: task) != nil
-            || options.forgetting && !ledger.couldAdmit(tasks[task], migration: options.migration)
+        let home = home(of: task)
+        return admissibleContext(for: task, home: home) != nil
+            || options.forgetting && !ledger.couldAdmit(tasks[task], home: home, migration: options.migration)
     }
 
     /// Jobs of a task that are in flight or wait though their deadline has passed.
     package func overdueJobs(of task: Int) -> Int {
-        let running = jobs[task].isInFlight && jobs[task].deadline < now ? 1 : 0
         let now = now
+        let running = tasks.instances(of: task).count { jobs[$0].isInFlight && jobs[$0].deadline < now }
         return running + backlog[task].lazy.filter { $0.deadline < now }.count
     }
 
@@ -72,7 +77,7 @@ extension Scheduler {
         if !counts.isBalanced { return "jobs do not add up: \(counts)" }
         let inFlight = jobs.indices.count { jobs[$0].isInFlight } + backlog.count
         if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }
-        return backlog.violation(tasks, jobs) ?? lanes.violation(jobs)
+        return jobs.violation() ?? backlog.violation(tasks, jobs) ?? lanes.violation(jobs)
             ?? readyViolation() ?? ledger.violation(tasks, jobs, times) ?? times.violation() ?? tasks.violation(times)
     }
 

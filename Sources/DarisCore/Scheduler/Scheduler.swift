@@ -46,16 +46,16 @@ package struct Scheduler: ~Copyable, Sendable {
         self.configuration = configuration
         options = configuration.options
         tasks = TaskTable(configuration)
-        jobs = JobTable(configuration.tasks)
+        jobs = JobTable(configuration)
         batches = BatchTimes(configuration)
         times = ExecutionTimes(configuration, sharesLanes: batches.isOn)
         ledger = ContextLedger(configuration.partition)
-        for task in tasks.indices { ledger.reserve(tasks[task]) }
+        tasks.reserve(in: &ledger)
         lanes = Lanes(configuration.partition, jobs: batches.largest)
         ready = ReadyQueues(
-            contexts: configuration.partition.contexts, jobs: configuration.tasks.count, lists: batches.lists)
+            contexts: configuration.partition.contexts, jobs: jobs.indices.count, lists: batches.lists)
         backlog = Backlog(tasks: configuration.tasks.count)
-        timers = DropTimers(tasks: configuration.tasks.count)
+        timers = DropTimers(jobs: jobs.indices.count)
     }
 
     /// Takes in an event and decides.
@@ -95,9 +95,8 @@ package struct Scheduler: ~Copyable, Sendable {
         let release = tasks.release(task, at: time, relativeDeadline: relativeDeadline)
         let id = JobID(task: task, sequence: release.sequence)
         guard tasks[task].isEnabled else { return end(task, release, .rejected, .taskRemoved) }
-        if !jobs[task].isInFlight {
-            start(task, release, preferring: nil)
-            if !jobs[task].isInFlight { return }
+        if jobs.hasRoom(for: task) {
+            guard start(task, release, preferring: nil) else { return }
         } else if backlog[task].count < tasks[task].queueLimit {
             backlog.append(release, of: task)
             commands.append(.queued(id))
@@ -108,44 +107,71 @@ package struct Scheduler: ~Copyable, Sendable {
         if tasks[task].dropsLateJobs { addDropTimer(id, release.deadline) }
     }
 
-    /// Admits a release and makes its first stage ready, or turns it away.
-    private mutating func start(_ task: Int, _ release: Release, preferring lane: Int?) {
+    /// Admits a release and makes its first stage ready, or ends it; returns whether it was admitted.
+    ///
+    /// - Precondition: the task has room for a job.
+    @discardableResult
+    private mutating func start(_ task: Int, _ release: Release, preferring lane: Int?) -> Bool {
         if tasks[task].dropsLateJobs && release.deadline <= now {
-            return end(task, release, .dropped, .deadlinePassed)
+            end(task, release, .dropped, .deadlinePassed)
+            return false
         }
-        guard let context = admissibleContext(for: task) else {
-            let isHigh = tasks[task].priority == .high
-            guard ledger.hasContext else {
-                return end(task, release, isHigh ? .failed : .rejected, .noContextAlive)
-            }
-            if options.forgetting && !ledger.couldAdmit(tasks[task], migration: options.migration) { forget(task) }
-            if batches.isOn { ledger.loosen(tasks[task].home) }
-            return end(task, release, .rejected, .noContextFits)
+        let job = freeInstance(of: task)
+        guard let context = admissibleContext(for: task, home: tasks.home(job)) else {
+            turnAway(task, release, home: tasks.home(job))
+            return false
         }
-        let migrated = context != tasks[task].home
+        let migrated = context != tasks.home(job)
         if migrated { migrations += 1 }
         let id = JobID(task: task, sequence: release.sequence)
         commands.append(.admitted(id, context: context, migrated: migrated))
-        jobs.admit(task, release, context: context, times)
+        jobs.admit(job, release, context: context, times)
         ledger.admit(tasks[task], to: context, work: times.cost(task))
-        makeReady(task)
+        makeReady(job)
         fill(context, preferring: lane)
+        return true
+    }
+
+    /// The instance that takes the next job of a task: of those that are free the one whose home has the least work, the first
+    /// of equals; the first of all if none is free.
+    func freeInstance(of task: Int) -> Int {
+        let instances = tasks.instances(of: task)
+        var (best, least) = (instances.lowerBound, Nanoseconds.distantFuture)
+        for job in instances where !jobs[job].isInFlight && ledger[tasks.home(job)].work < least {
+            (best, least) = (job, ledger[tasks.home(job)].work)
+        }
+        return best
     }
 
     /// The context that a job of the task may run on now, or `nil` if there is none (equations 4 and 5): HP jobs go home, LP
     /// jobs where they fit.
-    func admissibleContext(for task: Int) -> Int? {
+    func admissibleContext(for task: Int, home: Int) -> Int? {
         if tasks[task].priority == .low && options.policy == .daris && options.admission {
-            return ledger.target(tasks[task], executionTime: times.mret(task), migration: options.migration)
+            return ledger.target(
+                tasks[task], home: home, executionTime: times.mret(task), migration: options.migration)
         }
-        return ledger[tasks[task].home].isAlive ? tasks[task].home : nil
+        return ledger[home].isAlive ? home : nil
+    }
+
+    private mutating func turnAway(_ task: Int, _ release: Release, home: Int) {
+        guard ledger.hasContext else {
+            return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
+        }
+        if options.forgetting && !ledger.couldAdmit(tasks[task], home: home, migration: options.migration) {
+            forget(task)
+        }
+        if batches.isOn { ledger.loosen(home) }
+        end(task, release, .rejected, .noContextFits)
     }
 
     /// A task that no context would admit however idle would never run again, and so never be measured again, though its MRET
     /// may come from a bad moment long past. Each release that is rejected for that forgets the oldest sample of every stage,
     /// until the task fits or its AFET stands in again. Not in the paper; docs/decisions/0002.
     private mutating func forget(_ task: Int) {
-        times.expireOldest(of: task)
+        for stage in configuration.tasks[task].afet.indices {
+            let change = times.expireOldest(of: task, stage: stage)
+            ledger.reprice(stage, of: task, by: change, tasks, jobs)
+        }
         updateUtilisation(task)
     }
 
@@ -175,7 +201,7 @@ package struct Scheduler: ~Copyable, Sendable {
             case .edf: (0, job.deadline)
             case .fifo: (0, job.release)
             }
-        return ReadyQueue.Entry(level: level, virtualDeadline: due, release: job.release, task: index)
+        return ReadyQueue.Entry(level: level, virtualDeadline: due, release: job.release, job: index)
     }
 
     /// A ready stage as one that could run with others.
@@ -191,10 +217,11 @@ package struct Scheduler: ~Copyable, Sendable {
     private mutating func fill(_ context: Int, preferring lane: Int?) {
         guard ledger[context].isAlive else { return }
         while let lane = lanes.idleLane(of: context, preferring: lane), let next = ready.popFirst(on: context) {
-            begin(next.task, on: lane)
-            if let list = batches.list(for: jobs[next.task]), let leader = ready.unlist(next.task, from: list) {
+            begin(next.job, on: lane)
+            if let list = batches.list(for: jobs[next.job]), let leader = ready.unlist(next.job, from: list) {
                 ready.takeCompanions(
-                    of: leader, in: list, on: context, stage: jobs[next.task].stage, at: now, batches)
+                    of: leader, task: jobs[next.job].task, stage: jobs[next.job].stage, in: list, on: context,
+                    at: now, batches)
                 for place in ready.companions.indices { begin(ready.companions[place], on: lane) }
             }
             commands.append(.dispatch(lanes[lane]))
@@ -206,9 +233,9 @@ package struct Scheduler: ~Copyable, Sendable {
     private mutating func begin(_ job: Int, on lane: Int) {
         jobs.move(job, .started(lane: lane))
         if lanes.isIdle(lane) {
-            lanes.begin(jobs[job].id, stage: jobs[job].stage, lane: lane, at: now)
+            lanes.begin(jobs.member(job), stage: jobs[job].stage, lane: lane, at: now)
         } else {
-            lanes.add(jobs[job].id, lane: lane)
+            lanes.add(jobs.member(job), lane: lane)
         }
     }
 
@@ -220,24 +247,35 @@ package struct Scheduler: ~Copyable, Sendable {
         // Another job's end is a message from before the context of the lane was lost.
         guard lanes.runs(id, on: lane) else { return }
         lanes.end(lane)
-        if let executionTime { learn(executionTime, since: lanes.start(lane)) }
         let count = lanes.endedCount
+        for place in 0..<count {
+            let job = endedJob(place)
+            if executionTime == nil {
+                jobs.move(job, .stageFailed)
+            } else {
+                ledger.settle(times.cost(jobs[job].task, jobs[job].stage), of: jobs[job].context)
+                jobs.move(job, .stageEnded(isLate: now > jobs.virtualDeadline(job)))
+            }
+        }
+        if let executionTime { learn(executionTime, since: lanes.start(lane)) }
         let failsAlone = executionTime == nil && count == 1
         for place in 0..<count {
-            let job = lanes.endedJob(place).task
-            let isLate = now > jobs.virtualDeadline(job)
-            jobs.move(job, executionTime == nil ? .stageFailed : .stageEnded(isLate: isLate))
+            let job = endedJob(place)
             if !failsAlone && endAfterStage(job) == nil { makeReady(job) }
         }
         for place in 0..<count {
-            let job = lanes.endedJob(place).task
+            let job = endedJob(place)
             guard jobs[job].phase == .between else { continue }
             let (fate, reason) = failsAlone ? (.failed, .stageFailed) : endAfterStage(job)!
             conclude(job, fate, reason)
         }
-        for place in 0..<count { startWaiting(lanes.endedJob(place).task, preferring: lane) }
+        for place in 0..<count { startWaiting(lanes.endedJob(place).job.task, preferring: lane) }
         fill(lane / lanes.streams, preferring: lane)
     }
+
+    /// The index of a job of the dispatch that has ended last.
+    @inline(__always)
+    private func endedJob(_ place: Int) -> Int { lanes.endedJob(place).instance }
 
     /// How a job ends now that a stage of it is over, `nil` if it goes on.
     @inline(__always)
@@ -247,10 +285,10 @@ package struct Scheduler: ~Copyable, Sendable {
         return tasks[jobs[job].task].dropsLateJobs && now >= jobs[job].deadline ? (.dropped, .deadlinePassed) : nil
     }
 
-    /// Takes in how long the stage took that has just ended (equations 1 and 2). What it adds to the work of its context is
-    /// what it added when its job was admitted: only the job itself could have brought new samples since.
+    /// Takes in how long the stage took that has just ended (equations 1 and 2). What it changes in the work of a context is of
+    /// other jobs of the same task.
     private mutating func learn(_ executionTime: Nanoseconds, since start: Nanoseconds) {
-        let (stage, count, leader) = (lanes.endedStage, lanes.endedCount, lanes.endedJob(0).task)
+        let (stage, count, leader) = (lanes.endedStage, lanes.endedCount, lanes.endedJob(0).job.task)
         var cost = Nanoseconds.zero
         if batches.isOn {
             // The lane was kept from the dispatch until the end was seen.
@@ -259,21 +297,21 @@ package struct Scheduler: ~Copyable, Sendable {
             cost = batches.cost(time, of: leader, jobs: count, stage: stage)
         }
         for place in 0..<count {
-            let job = lanes.endedJob(place)
-            ledger.settle(times.cost(job.task, stage), of: jobs[job.task].context)
-            var hasChanged = false
+            let task = lanes.endedJob(place).job.task
+            var change = Nanoseconds.zero
             if count == 1 {
-                hasChanged = times.record(SchedulerConfiguration.clamped(executionTime), of: job.task, stage: stage)
+                change = times.record(SchedulerConfiguration.clamped(executionTime), of: task, stage: stage)
             }
-            if batches.isOn { hasChanged = times.recordCost(cost, of: job.task, stage: stage) }
-            if hasChanged { updateUtilisation(job.task) }
+            if batches.isOn { change = times.recordCost(cost, of: task, stage: stage) }
+            guard change != .zero else { continue }
+            ledger.reprice(stage, of: task, by: change, tasks, jobs)
+            updateUtilisation(task)
         }
     }
 
     @inline(__always)
     private mutating func updateUtilisation(_ task: Int) {
-        let change = tasks.update(task, executionTime: times.cost(task))
-        ledger.change(tasks[task], by: change, active: jobs[task].isInFlight ? jobs[task].context : nil)
+        ledger.change(task, by: tasks.update(task, executionTime: times.cost(task)), tasks, jobs)
     }
 
     // MARK: - Ends
@@ -281,7 +319,7 @@ package struct Scheduler: ~Copyable, Sendable {
     /// Ends a job in flight, then starts the release that waits behind it, if any. Its lane is idle and it is in no queue.
     private mutating func finish(_ job: Int, _ fate: JobFate, _ reason: FateReason) {
         conclude(job, fate, reason)
-        startWaiting(job, preferring: nil)
+        startWaiting(jobs[job].task, preferring: nil)
     }
 
     private mutating func conclude(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
@@ -316,7 +354,7 @@ package struct Scheduler: ~Copyable, Sendable {
 
     @inline(__always)
     private mutating func startWaiting(_ task: Int, preferring lane: Int?) {
-        while !jobs[task].isInFlight, let next = backlog.popFirst(of: task) {
+        while jobs.hasRoom(for: task), let next = backlog.popFirst(of: task) {
             start(task, next, preferring: lane)
         }
     }
@@ -364,11 +402,11 @@ package struct Scheduler: ~Copyable, Sendable {
         tasks.rehome(&ledger)
         for lane in lanes.lanes(of: context) where !lanes.isIdle(lane) {
             lanes.end(lane)
-            for place in 0..<lanes.endedCount { finish(lanes.endedJob(place).task, .failed, .contextLost) }
+            for place in 0..<lanes.endedCount { finish(endedJob(place), .failed, .contextLost) }
         }
         while let next = ready.popFirst(on: context) {
-            if let list = batches.list(for: jobs[next.task]) { ready.unlist(next.task, from: list) }
-            finish(next.task, .failed, .contextLost)
+            if let list = batches.list(for: jobs[next.job]) { ready.unlist(next.job, from: list) }
+            finish(next.job, .failed, .contextLost)
         }
     }
 

@@ -4,14 +4,14 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
     package var partition: Partition
     /// The tasks; their place in this array is their index everywhere.
     package var tasks: [TaskSpecification]
-    /// The context of each task.
+    /// The context on which the jobs of each instance of each task start, in the order of the tasks.
     package var homes: [Int]
     /// Policy and ablations.
     package var options: SchedulerOptions
     /// Which tasks may be batched together, and what batches take; `nil` where nothing is batched.
     package var batchGroups: [BatchGroup]?
 
-    /// The most tasks a scheduler takes.
+    /// The most tasks a scheduler takes, and the most instances of all of them together.
     package static let taskLimit = 65_536
     /// The most stages of one task.
     package static let stageLimit = 256
@@ -29,12 +29,26 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
         self.tasks = tasks
         self.options = options
         self.batchGroups = batchGroups
-        homes = [Int](repeating: 0, count: tasks.count)
+        for task in tasks { try Self.validateInstances(task) }
+        homes = [Int](repeating: 0, count: tasks.reduce(0) { $0 + $1.instances })
         try validate()
         homes = Placement.place(
-            tasks.map { ($0.priority, Utilisation(executionTime: $0.totalAFET, period: $0.period)) },
+            tasks.flatMap { task in
+                repeatElement(
+                    (task.priority, Utilisation(executionTime: task.totalAFET, period: task.period)),
+                    count: task.instances)
+            },
             on: Array(0..<partition.contexts),
             load: [Utilisation](repeating: .zero, count: partition.contexts))
+    }
+
+    /// Where the instances of each task stand in `homes`. O(tasks).
+    package var instances: [Range<Int>] {
+        var next = 0
+        return tasks.map { task in
+            defer { next += task.instances }
+            return next..<next + task.instances
+        }
     }
 
     /// Checks every limit.
@@ -59,8 +73,14 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
         guard tasks.count <= Self.taskLimit else {
             throw SchedulerError("at most \(Self.taskLimit) tasks can be scheduled, not \(tasks.count)")
         }
-        guard homes.count == tasks.count, homes.allSatisfy({ (0..<partition.contexts).contains($0) }) else {
-            throw SchedulerError("each task needs a context from 0 to \(partition.contexts - 1)")
+        for task in tasks { try Self.validateInstances(task) }
+        let instances = tasks.reduce(0) { $0 + $1.instances }
+        guard instances <= Self.taskLimit else {
+            throw SchedulerError(
+                "the tasks may have at most \(Self.taskLimit) instances together, not \(instances)")
+        }
+        guard homes.count == instances, homes.allSatisfy({ (0..<partition.contexts).contains($0) }) else {
+            throw SchedulerError("each instance of a task needs a context from 0 to \(partition.contexts - 1)")
         }
         for task in tasks { try validate(task) }
         try validateBatching()
@@ -106,6 +126,14 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
                 throw SchedulerError("task '\(task.name)': its batch group has tasks of another batch")
             }
             batches[index] = task.batch
+        }
+    }
+
+    private static func validateInstances(_ task: TaskSpecification) throws(SchedulerError) {
+        guard (1...TaskSpecification.instanceLimit).contains(task.instances) else {
+            throw SchedulerError(
+                "task '\(task.name)': a task has 1 to \(TaskSpecification.instanceLimit) instances, not \(task.instances)"
+            )
         }
     }
 

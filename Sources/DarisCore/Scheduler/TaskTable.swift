@@ -6,10 +6,6 @@ struct TaskState: Sendable {
     let dropsLateJobs: Bool
     let queueLimit: Int
 
-    /// Where the task was placed, at the start or when it was added; it returns there after a loss.
-    fileprivate(set) var originalHome: Int
-    /// Where its jobs start now; means nothing while the task is removed.
-    fileprivate(set) var home: Int
     /// Whether its jobs are taken: releases of a removed task are rejected.
     fileprivate(set) var isEnabled = true
     /// uᵢ.
@@ -17,30 +13,49 @@ struct TaskState: Sendable {
     /// The sequence number of the next job.
     fileprivate(set) var released = 0
 
-    fileprivate init(_ task: TaskSpecification, home: Int) {
+    fileprivate init(_ task: TaskSpecification) {
         period = task.period
         relativeDeadline = task.deadline
         priority = task.priority
         dropsLateJobs = task.lateness == .drop
         queueLimit = if case .queue(let limit) = task.overrun { limit } else { 0 }
-        originalHome = home
-        self.home = home
         utilisation = Utilisation(executionTime: task.totalAFET, period: task.period)
     }
 }
 
-/// All tasks. The owner of their homes and utilisations.
+/// All tasks and where their jobs start. The owner of homes and utilisations.
 struct TaskTable: Sendable {
+    /// Where the jobs of an instance of a task start.
+    private struct Home: Sendable {
+        /// Now; means nothing while the task is removed.
+        var context: Int
+        /// Where the instance was placed, at the start or when its task was added; it returns there after a loss.
+        var original: Int
+    }
+
     private var tasks: ContiguousArray<TaskState>
+    /// By instance of all tasks.
+    private var homes: ContiguousArray<Home>
+    /// By task: its instances among those of all tasks.
+    private let ranges: ContiguousArray<Range<Int>>
 
     init(_ configuration: SchedulerConfiguration) {
-        tasks = ContiguousArray(zip(configuration.tasks, configuration.homes).map { TaskState($0, home: $1) })
+        tasks = ContiguousArray(configuration.tasks.map { TaskState($0) })
+        homes = ContiguousArray(configuration.homes.map { Home(context: $0, original: $0) })
+        ranges = ContiguousArray(configuration.instances)
     }
 
     var indices: Range<Int> { tasks.indices }
     subscript(task: Int) -> TaskState {
         @inline(__always) _read { yield tasks[task] }
     }
+
+    /// The instances of a task among those of all tasks.
+    @inline(__always)
+    func instances(of task: Int) -> Range<Int> { ranges[task] }
+    /// Where the jobs of an instance start.
+    @inline(__always)
+    func home(_ instance: Int) -> Int { homes[instance].context }
 
     /// Gives a release of a task its number.
     @inline(__always)
@@ -61,11 +76,18 @@ struct TaskTable: Sendable {
 
     // MARK: - Homes
 
+    /// Counts the utilisation of all tasks on their homes.
+    func reserve(in ledger: inout ContextLedger) { for task in tasks.indices { reserve(task, in: &ledger) } }
+
+    private func reserve(_ task: Int, in ledger: inout ContextLedger) {
+        for instance in ranges[task] { ledger.reserve(tasks[task], on: homes[instance].context) }
+    }
+
     /// Takes a task out; `false` if it is out, or does not exist.
     mutating func remove(_ task: Int, _ ledger: inout ContextLedger) -> Bool {
         guard tasks.indices.contains(task), tasks[task].isEnabled else { return false }
         tasks[task].isEnabled = false
-        ledger.unreserve(tasks[task])
+        for instance in ranges[task] { ledger.unreserve(tasks[task], from: homes[instance].context) }
         return true
     }
 
@@ -73,42 +95,52 @@ struct TaskTable: Sendable {
     /// context lost it waits for the first to come back.
     mutating func add(_ task: Int, _ ledger: inout ContextLedger) {
         guard tasks.indices.contains(task), !tasks[task].isEnabled else { return }
-        if let home = place([task], on: ledger)?[0] {
-            tasks[task].home = home
-            tasks[task].originalHome = home
+        if let contexts = place(ranges[task].map { (task, $0) }, on: ledger) {
+            for (instance, context) in zip(ranges[task], contexts) {
+                homes[instance] = Home(context: context, original: context)
+            }
         }
         tasks[task].isEnabled = true
-        ledger.reserve(tasks[task])
+        reserve(task, in: &ledger)
     }
 
-    /// Moves the tasks of lost contexts to those that are left, by the off-line algorithm.
+    /// Moves the instances of lost contexts to those that are left, by the off-line algorithm.
     mutating func rehome(_ ledger: inout ContextLedger) {
-        let homeless = tasks.indices.filter { tasks[$0].isEnabled && !ledger[tasks[$0].home].isAlive }
-        guard !homeless.isEmpty, let homes = place(homeless, on: ledger) else { return }
-        for (task, home) in zip(homeless, homes) { move(task, to: home, &ledger) }
+        let homeless = enabledInstances { !ledger[homes[$0].context].isAlive }
+        guard !homeless.isEmpty, let contexts = place(homeless, on: ledger) else { return }
+        for ((task, instance), context) in zip(homeless, contexts) { move(instance, of: task, to: context, &ledger) }
     }
 
-    /// Moves the tasks of a context that is back to it, and those of lost contexts that have found none.
+    /// Moves the instances of a context that is back to it, and those of lost contexts that have found none.
     mutating func restore(_ context: Int, _ ledger: inout ContextLedger) {
-        for task in tasks.indices where tasks[task].isEnabled && tasks[task].originalHome == context {
-            move(task, to: context, &ledger)
+        for (task, instance) in enabledInstances(where: { homes[$0].original == context }) {
+            move(instance, of: task, to: context, &ledger)
         }
         rehome(&ledger)
     }
 
-    private mutating func move(_ task: Int, to home: Int, _ ledger: inout ContextLedger) {
-        ledger.unreserve(tasks[task])
-        tasks[task].home = home
-        ledger.reserve(tasks[task])
+    private func enabledInstances(where condition: (Int) -> Bool) -> [(task: Int, instance: Int)] {
+        tasks.indices.filter { tasks[$0].isEnabled }.flatMap { task in
+            ranges[task].lazy.filter(condition).map { (task, $0) }
+        }
     }
 
-    /// The home of each of some tasks by the off-line algorithm, among the contexts that are alive; `nil` if none is.
-    private func place(_ some: [Int], on ledger: ContextLedger) -> [Int]? {
+    private mutating func move(_ instance: Int, of task: Int, to context: Int, _ ledger: inout ContextLedger) {
+        ledger.unreserve(tasks[task], from: homes[instance].context)
+        homes[instance].context = context
+        ledger.reserve(tasks[task], on: context)
+    }
+
+    /// The home of each of some instances by the off-line algorithm, among the contexts that are alive; `nil` if none is.
+    private func place(_ some: [(task: Int, instance: Int)], on ledger: ContextLedger) -> [Int]? {
         let alive = ledger.indices.filter { ledger[$0].isAlive }
         guard !alive.isEmpty else { return nil }
         var load = [Utilisation](repeating: .zero, count: ledger.indices.count)
-        for task in tasks where task.isEnabled { load[task.home] += task.utilisation }
-        return Placement.place(some.map { (tasks[$0].priority, tasks[$0].utilisation) }, on: alive, load: load)
+        for (task, instance) in enabledInstances(where: { _ in true }) {
+            load[homes[instance].context] += tasks[task].utilisation
+        }
+        return Placement.place(
+            some.map { (tasks[$0.task].priority, tasks[$0.task].utilisation) }, on: alive, load: load)
     }
 
     /// Whether utilisations follow execution times, in words if not.

@@ -39,6 +39,8 @@ package struct TaskSpecification: Hashable, Sendable, Codable {
     package var priority: Priority
     /// How many inferences one job makes.
     package var batch: Int
+    /// How many jobs of it may be in flight at a time. They share its execution times; each has a home of its own.
+    package var instances: Int
     /// What becomes of late jobs.
     package var lateness: LatenessRule
     /// What becomes of releases that come too early.
@@ -51,11 +53,13 @@ package struct TaskSpecification: Hashable, Sendable, Codable {
 
     /// The largest `batch`.
     package static let batchLimit = 65_536
+    /// The most `instances`.
+    package static let instanceLimit = 256
 
     /// A task with the given times and rules; the deadline is the period if not given.
     package init(
         name: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority, batch: Int = 1,
-        lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds],
+        instances: Int = 1, lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds],
         batchGroup: Int? = nil
     ) {
         self.name = name
@@ -63,9 +67,28 @@ package struct TaskSpecification: Hashable, Sendable, Codable {
         self.deadline = deadline ?? period
         self.priority = priority
         self.batch = batch
+        self.instances = instances
         self.lateness = lateness
         self.overrun = overrun
         self.afet = afet
         self.batchGroup = batchGroup
+    }
+}
+
+extension TaskSpecification {
+    /// Reads a task; one from before there were `instances` has one.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try values.decode(String.self, forKey: .name),
+            period: try values.decode(Nanoseconds.self, forKey: .period),
+            deadline: try values.decode(Nanoseconds.self, forKey: .deadline),
+            priority: try values.decode(Priority.self, forKey: .priority),
+            batch: try values.decode(Int.self, forKey: .batch),
+            instances: try values.decodeIfPresent(Int.self, forKey: .instances) ?? 1,
+            lateness: try values.decode(LatenessRule.self, forKey: .lateness),
+            overrun: try values.decode(OverrunRule.self, forKey: .overrun),
+            afet: try values.decode([Nanoseconds].self, forKey: .afet),
+            batchGroup: try values.decodeIfPresent(Int.self, forKey: .batchGroup))
     }
 }

@@ -107,7 +107,7 @@ package final class CPUDevice: Device {
                         name: "daris-\(index / streams).\(index % streams)", processors: coreSets[index / streams],
                         fifoPriority: fifoPriority),
                     run: { work, lane in
-                        prepared[work.job.task].run(
+                        prepared[work.instance].run(
                             stage: work.stage, context: lane / streams, io: work.io, options: options)
                     },
                     ended: { handler.call($0) })
@@ -135,10 +135,13 @@ package final class CPUDevice: Device {
 
     /// Wakes an idle lane to run a stage.
     package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
-        let (job, stage, lane, io) = (dispatch.jobs[0], dispatch.stage, dispatch.lane, tensors.first ?? nil)
-        guard hosting != nil else { return lanes[lane].launch(.init(job: job, stage: stage, io: io)) }
+        let (job, instance) = (dispatch.jobs[0], dispatch.jobs.instance(at: 0))
+        let (stage, lane, io) = (dispatch.stage, dispatch.lane, tensors.first ?? nil)
+        guard hosting != nil else {
+            return lanes[lane].launch(.init(job: job, instance: instance, stage: stage, io: io))
+        }
         let start = daris_monotonic_nanoseconds()
-        let error = tasks[job.task].run(stage: stage, context: lane / streams, io: io, options: runOptions)
+        let error = tasks[instance].run(stage: stage, context: lane / streams, io: io, options: runOptions)
         handler.call(
             StageEnd(
                 lane: lane, job: job, stage: stage,

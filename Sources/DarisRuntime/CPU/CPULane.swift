@@ -9,6 +9,7 @@ final class CPULane: @unchecked Sendable {
     /// A stage to run.
     struct Work: Sendable {
         var job: JobID
+        var instance: Int
         var stage: Int
         var io: JobTensors?
     }

@@ -94,7 +94,7 @@ package final class CUDADevice: Device {
 
     /// Puts a stage of one or more jobs on the stream of an idle lane.
     package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
-        let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs[0].task])
+        let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs.instance(at: 0)])
         guard
             let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
         else { preconditionFailure("\(jobs.count) jobs are not a size of batch of task \(jobs[0].task)") }
@@ -104,7 +104,7 @@ package final class CUDADevice: Device {
                 job: jobs[0], stage: dispatch.stage, io: tensors.first ?? nil, isHighPriority: task.isHighPriority,
                 program: programs[dispatch.lane][program][dispatch.stage], memory: task.memory,
                 others: jobs.indices.dropFirst().map { place in
-                    .init(io: tensors.isEmpty ? nil : tensors[place], memory: tasks[jobs[place].task].memory)
+                    .init(io: tensors.isEmpty ? nil : tensors[place], memory: tasks[jobs.instance(at: place)].memory)
                 }, followsAtOnce: poller.isTelling(ofLane: dispatch.lane)))
     }
 

@@ -46,7 +46,7 @@ extension LoadedDevice {
         let kind = gpuKind(taskSet)
         let setup = GPUSetup(
             index: index, name: taskSet.device, partition: taskSet.partition, kind: kind, options: taskSet.gpu,
-            priorities: taskSet.tasks.map(\.priority), largestBatch: taskSet.scheduler.largestBatch,
+            priorities: taskSet.instancePriorities, largestBatch: taskSet.scheduler.largestBatch,
             seed: taskSet.run.seed, fifoPriority: fifoPriority)
         let shapes = try GPUSetup.shapes(of: tasks, models: models, environment: environment, progress: progress)
         var notes: [String] = []

@@ -3,7 +3,8 @@ import DarisCore
 /// What runs stages: a CPU, a GPU. The executor asks no more of an accelerator than this; what else names and loads one is in
 /// docs/architecture.md.
 ///
-/// A device has been given its tasks when it is made; it holds their models, ready to run on every lane. It runs at most
+/// A device has been given its tasks when it is made, one for each job that may be in flight (for each instance of each task
+/// of a task set, in their order); it holds their models, ready to run on every lane, and tensors for each. It runs at most
 /// one stage a lane, which its caller sees to.
 package protocol Device: Sendable {
     /// How many lanes there are: contexts × streams, context by context.

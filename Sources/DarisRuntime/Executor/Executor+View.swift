@@ -73,6 +73,6 @@ extension Executor {
             job: job, stage: stage, start: state.laneStarts[lane],
             mret: state.scheduler.batchTime(of: job.task, jobs: jobs, stage: stage)
                 ?? state.scheduler.mret(of: job.task, stage: stage),
-            deadline: state.scheduler.currentDeadline(of: job.task) ?? .zero, jobs: jobs)
+            deadline: state.scheduler.deadline(of: job) ?? .zero, jobs: jobs)
     }
 }

@@ -98,6 +98,8 @@ package final class Executor<D: Device>: Sendable {
     let device: D
     let configuration: SchedulerConfiguration
     let arrivals: [Arrival]
+    /// By task: its instances among those of all tasks, as the device knows them.
+    let instances: [Range<Int>]
     let options: Options
     let clock: MonotonicClock
     let state: Mutex<State>
@@ -117,7 +119,7 @@ package final class Executor<D: Device>: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: tasks, partition, policy.
-    ///   - device: has been given the same tasks.
+    ///   - device: has been given the same tasks, each as often as it has instances.
     ///   - arrivals: one a task.
     ///   - duration: how long jobs are released.
     package init(
@@ -129,6 +131,7 @@ package final class Executor<D: Device>: Sendable {
         self.device = device
         self.configuration = configuration
         self.arrivals = arrivals
+        instances = configuration.instances
         self.options = options
         self.duration = duration
         clock = MonotonicClock()

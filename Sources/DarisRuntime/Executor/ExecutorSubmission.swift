@@ -31,7 +31,7 @@ extension Executor {
         guard arrivals.indices.contains(task) else { throw .unknownTask("\(task)") }
         let name = configuration.tasks[task].name
         guard arrivals[task] == .sporadic else { throw .periodicTask(name) }
-        let sizes = device.tensorSizes(of: task)
+        let sizes = device.tensorSizes(of: instances[task].lowerBound)
         guard inputs.count == sizes.inputs.count else {
             throw .wrongInput("task '\(name)' takes \(sizes.inputs.count) inputs, not \(inputs.count)")
         }

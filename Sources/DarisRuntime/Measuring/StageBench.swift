@@ -43,9 +43,7 @@ package final class StageBench: Sendable {
             models.append(
                 try store.staged(model, goal: Preparation.goal(model, in: taskSet), progress: progress))
         }
-        let tasks = taskSet.tasks.map { task in
-            DeviceTask(model: taskSet.models.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
-        }
+        let tasks = taskSet.deviceTasks(taskSet.models)
         var options = Preparation.Options()
         options.progress = progress
         let loaded = try LoadedDevice.load(

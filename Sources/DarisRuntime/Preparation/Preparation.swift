@@ -92,9 +92,7 @@ package struct Preparation: Sendable {
                 "models are not tried in a process of their own first, since the program 'daris' was not found: one that "
                     + "crashes takes this process with it")
         }
-        let deviceTasks = taskSet.tasks.map { task in
-            DeviceTask(model: used.firstIndex { $0.name == task.model } ?? 0, batch: task.batch)
-        }
+        let deviceTasks = taskSet.deviceTasks(used)
         let loaded = try LoadedDevice.load(
             taskSet, tasks: deviceTasks, models: models, environment: environment, processors: rights.processors,
             fifoPriority: fifo ? 20 : 0, options: options)
@@ -103,7 +101,9 @@ package struct Preparation: Sendable {
             let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
             let batches = try BatchMeasurement.measure(
                 deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
-            let specifications = try specifications(taskSet, afets: afets).grouped(batches.groupOfTask)
+            let firsts = taskSet.firstInstances
+            let specifications = try specifications(taskSet, afets: firsts.map { afets[$0] })
+                .grouped(firsts.map { batches.groupOfTask[$0] })
             let configuration = try configuration(
                 taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
@@ -117,7 +117,8 @@ package struct Preparation: Sendable {
                 notes: notes)
             return Preparation(
                 taskSet: taskSet, configuration: configuration, plan: plan, models: models, device: loaded.device,
-                signatures: deviceTasks.map { task in
+                signatures: firsts.map { first in
+                    let task = deviceTasks[first]
                     guard let shapes = loaded.shapes[task] else { return ModelSignature(inputs: [], outputs: []) }
                     return ModelSignature(models[task.model], shapes: shapes)
                 }, arrivals: arrivals,
@@ -283,6 +284,29 @@ extension Preparation {
             return try Environment(library: try ONNXRuntimeLibrary.open(), severity: .fatal)
         } catch {
             throw .noRuntime(error)
+        }
+    }
+}
+
+extension TaskSet {
+    /// The tasks as a device has them: one for each instance.
+    func deviceTasks(_ models: [ModelDeclaration]) -> [DeviceTask] {
+        tasks.flatMap { task in
+            repeatElement(
+                DeviceTask(model: models.firstIndex { $0.name == task.model } ?? 0, batch: task.batch),
+                count: task.instances)
+        }
+    }
+
+    /// The priorities of these.
+    var instancePriorities: [Priority] { tasks.flatMap { repeatElement($0.priority, count: $0.instances) } }
+
+    /// The place of each task's first instance among them.
+    var firstInstances: [Int] {
+        var next = 0
+        return tasks.map { task in
+            defer { next += task.instances }
+            return next
         }
     }
 }

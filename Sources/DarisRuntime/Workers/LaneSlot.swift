@@ -9,6 +9,7 @@ struct LaneSlot {
     /// A stage to run.
     struct Command: Hashable {
         var job: JobID
+        var instance: Int
         var stage: Int
         /// Launched from the end of the lane's stage before, so that the time between is a hand-over.
         var followsEnd: Bool
@@ -26,6 +27,7 @@ struct LaneSlot {
     private static let jobOffset = 16
     private static let stageOffset = 24
     private static let followsOffset = 32
+    private static let instanceOffset = 40
     private static let statusOffset = 132
     private static let timeOffset = 136
     private static let handoverOffset = 144
@@ -45,6 +47,7 @@ struct LaneSlot {
     func write(_ command: Command, sequence: UInt32) {
         base.storeBytes(of: Int64(command.job.task), toByteOffset: Self.taskOffset, as: Int64.self)
         base.storeBytes(of: Int64(command.job.sequence), toByteOffset: Self.jobOffset, as: Int64.self)
+        base.storeBytes(of: Int64(command.instance), toByteOffset: Self.instanceOffset, as: Int64.self)
         base.storeBytes(of: Int64(command.stage), toByteOffset: Self.stageOffset, as: Int64.self)
         base.storeBytes(of: command.followsEnd ? 1 : 0, toByteOffset: Self.followsOffset, as: UInt32.self)
         daris_store(commanded, sequence)
@@ -59,10 +62,12 @@ struct LaneSlot {
     var command: Command {
         let task = base.load(fromByteOffset: Self.taskOffset, as: Int64.self)
         let job = base.load(fromByteOffset: Self.jobOffset, as: Int64.self)
+        let instance = base.load(fromByteOffset: Self.instanceOffset, as: Int64.self)
         let stage = base.load(fromByteOffset: Self.stageOffset, as: Int64.self)
         let follows = base.load(fromByteOffset: Self.followsOffset, as: UInt32.self)
         return Command(
-            job: JobID(task: Int(task), sequence: Int(job)), stage: Int(stage), followsEnd: follows == 1)
+            job: JobID(task: Int(task), sequence: Int(job)), instance: Int(instance), stage: Int(stage),
+            followsEnd: follows == 1)
     }
 
     /// Writes a completion; the worker's side.

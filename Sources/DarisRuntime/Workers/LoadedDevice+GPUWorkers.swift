@@ -37,7 +37,7 @@ extension LoadedDevice {
         let setup = GPUSetup(
             index: daemon?.clientGPU ?? index, name: taskSet.device,
             partition: Partition(contexts: 1, streams: partition.streams, oversubscription: 1), kind: .streams,
-            options: taskSet.gpu, priorities: taskSet.tasks.map(\.priority), seed: taskSet.run.seed,
+            options: taskSet.gpu, priorities: taskSet.instancePriorities, seed: taskSet.run.seed,
             fifoPriority: fifoPriority, isUnderMPS: daemon != nil)
         let plans = (0..<partition.contexts).map { context in
             WorkerDevice.ContextPlan(

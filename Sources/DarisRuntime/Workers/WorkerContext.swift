@@ -30,6 +30,7 @@ final class WorkerContext: Sendable {
     /// What has been launched on a lane.
     struct Lane {
         var job = JobID(task: 0, sequence: 0)
+        var instance = 0
         var stage = 0
         var io: JobTensors?
         /// Of the last command to the present worker.
@@ -88,7 +89,7 @@ final class WorkerContext: Sendable {
 
     /// Starts a stage on an idle lane, counted within the context, and returns at once: writes a command and wakes the
     /// worker. A job's inputs are copied by the watching thread.
-    func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors?) {
+    func launch(_ job: JobID, instance: Int, stage: Int, lane: Int, io: JobTensors?) {
         let followsEnd = watcher.isCurrent && handled.lane == lane
         enum Next {
             case wake(WorkerAttachment)
@@ -97,6 +98,7 @@ final class WorkerContext: Sendable {
         }
         let next: Next = state.withLock { state in
             state.lanes[lane].job = job
+            state.lanes[lane].instance = instance
             state.lanes[lane].stage = stage
             state.lanes[lane].io = io
             state.lanes[lane].isBusy = true
@@ -152,6 +154,6 @@ extension WorkerContext.Lane {
     mutating func command(_ slot: LaneSlot, followsEnd: Bool) {
         sequence &+= 1
         waitsForInputs = false
-        slot.write(.init(job: job, stage: stage, followsEnd: followsEnd), sequence: sequence)
+        slot.write(.init(job: job, instance: instance, stage: stage, followsEnd: followsEnd), sequence: sequence)
     }
 }

@@ -93,7 +93,8 @@ package final class WorkerDevice: Device {
     /// Has a worker's lane run a stage. All stages of a job must be launched on the same context.
     package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         contexts[dispatch.lane / streams].launch(
-            dispatch.jobs[0], stage: dispatch.stage, lane: dispatch.lane % streams, io: tensors.first ?? nil)
+            dispatch.jobs[0], instance: dispatch.jobs.instance(at: 0), stage: dispatch.stage,
+            lane: dispatch.lane % streams, io: tensors.first ?? nil)
     }
 
     /// Has the workers end their stages early.

@@ -66,7 +66,8 @@ final class WorkerServer<D: Device>: Sendable {
             let command = slot.command
             lanes[lane].sequence = sequence
             lanes[lane].followsEnd = command.followsEnd
-            device.launch(command.job, stage: command.stage, lane: lane)
+            let job = Dispatch.Member(command.job, instance: command.instance)
+            device.launch(Dispatch(stage: command.stage, lane: lane, job: job), tensors: [])
         }
     }
 

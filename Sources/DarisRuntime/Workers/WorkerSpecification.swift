@@ -11,7 +11,7 @@ struct WorkerSpecification: Codable, Sendable {
     }
 
     /// Goes up whenever the two sides would not understand each other.
-    static let currentVersion = 3
+    static let currentVersion = 4
 
     var version = currentVersion
     /// Which context it is, for names of threads.

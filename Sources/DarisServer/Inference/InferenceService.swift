@@ -46,10 +46,10 @@ package final class InferenceService: Sendable {
         let sink = ExecutorSink(executor: executor)
         var families: [(name: String, tasks: [Int])] = []
         for (index, task) in set.tasks.enumerated() where prepared.arrivals[index] == .sporadic {
-            if let place = families.firstIndex(where: { $0.name == task.declaredName }) {
+            if let place = families.firstIndex(where: { $0.name == task.name }) {
                 families[place].tasks.append(index)
             } else {
-                families.append((task.declaredName, [index]))
+                families.append((task.name, [index]))
             }
         }
         let pools = families.map { family in

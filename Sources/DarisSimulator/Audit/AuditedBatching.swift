@@ -13,9 +13,9 @@ struct AuditedBatching: Sendable {
     var costs: AuditedTimes
     /// By lane: when its stage was dispatched.
     var dispatchTimes: [Int64]
-    /// By group: its tasks, shared out to the contexts.
-    private let tasksForEach: [Int]
-    /// By lane: the tasks that run there with the first of the dispatch.
+    /// By group: the instances of its tasks, shared out to the contexts.
+    private let instancesForEach: [Int]
+    /// By lane: the jobs that run there with the first of the dispatch.
     var followers: [[Int]]
 
     init(_ configuration: SchedulerConfiguration) {
@@ -27,8 +27,9 @@ struct AuditedBatching: Sendable {
         times = groups.map { group in group.sizes.map { AuditedTimes($0.afet, options) } }
         costs = AuditedTimes(isOn ? configuration.tasks.flatMap(\.afet) : [], options, statistic: .meanWithMargin)
         dispatchTimes = Array(repeating: 0, count: isOn ? configuration.partition.lanes : 0)
-        tasksForEach = groups.indices.map { group in
-            configuration.tasks.count { $0.batchGroup == group } / configuration.partition.contexts
+        instancesForEach = groups.indices.map { group in
+            configuration.tasks.reduce(0) { $0 + ($1.batchGroup == group ? $1.instances : 0) }
+                / configuration.partition.contexts
         }
         followers = Array(repeating: [], count: isOn ? configuration.partition.lanes : 0)
     }
@@ -59,11 +60,11 @@ struct AuditedBatching: Sendable {
     }
 
     /// What a stage costs each of some jobs that kept a lane for a time together: a share of it, or of the time of a batch of
-    /// another size, up to a quarter of the largest and to a quarter of the group's tasks for each context, if that is less.
+    /// another size, up to a quarter of the largest and to a quarter of the group's instances for each context, if that is less.
     func cost(_ time: Int64, of task: Int, jobs: Int, stage: Int) -> Int64 {
         var least = time / Int64(jobs)
         guard let group = group(of: task), let largestSize = sizes(of: task).first else { return least }
-        for size in sizes(of: task) where size <= min(largestSize / 4, tasksForEach[group] / 4) {
+        for size in sizes(of: task) where size <= min(largestSize / 4, instancesForEach[group] / 4) {
             if let time = self.time(of: task, jobs: size, stage: stage) { least = min(least, time / Int64(size)) }
         }
         return least

@@ -1,13 +1,7 @@
 import DarisCore
 
-/// What an auditor knows of one task and of its job in flight.
+/// What an auditor knows of one task.
 struct AuditedTask: Sendable {
-    enum Phase: UInt8, Sendable {
-        case idle, ready, running
-        /// The job's end is due in the commands of the present event.
-        case ending
-    }
-
     // Fixed. Times are nanoseconds, utilisations billionths of a lane.
     let period: Int64
     let relativeDeadline: Int64
@@ -16,21 +10,63 @@ struct AuditedTask: Sendable {
     let queueLimit: Int
     let firstStage: Int
     let stageCount: Int
+    /// Its jobs among those of all tasks, one for each instance.
+    let jobs: Range<Int>
 
-    var isIn = true
-    /// Where the task was placed, at the start or when it was added.
-    var place: Int
-    /// Where its jobs start now.
-    var home: Int
+    var isEnabled = true
     var mret: Int64
     /// What its stages cost: MRET, or with batching the most time of a lane that their last w_s runs took.
     var cost: Int64
     var utilisation: Int64
     var released = 0
+    /// How many of its jobs are in flight.
+    var inFlight = 0
+
+    init(_ task: TaskSpecification, jobs: Range<Int>, firstStage: Int) {
+        period = task.period.rawValue
+        relativeDeadline = task.deadline.rawValue
+        isHigh = task.priority == .high
+        dropsLateJobs = task.lateness == .drop
+        queueLimit = if case .queue(let limit) = task.overrun { limit } else { 0 }
+        self.firstStage = firstStage
+        stageCount = task.afet.count
+        self.jobs = jobs
+        mret = task.afet.reduce(0) { $0 + $1.rawValue }
+        cost = mret
+        utilisation = 0
+        updateUtilisation()
+    }
+
+    /// Whether another job of it may start.
+    var hasRoom: Bool { inFlight < jobs.count }
+
+    /// uᵢ: cost over Tᵢ in billionths, rounded down, at most 1000 lanes.
+    mutating func updateUtilisation() {
+        let most: Int64 = 1_000_000_000_000
+        let (product, overflow) = cost.multipliedReportingOverflow(by: 1_000_000_000)
+        utilisation =
+            overflow
+            ? Int64(min(Int128(cost) * 1_000_000_000 / Int128(period), Int128(most))) : min(product / period, most)
+    }
+}
+
+/// What an auditor knows of an instance of a task and of its job in flight.
+struct AuditedJob: Sendable {
+    enum Phase: UInt8, Sendable {
+        case idle, ready, running
+        /// The job's end is due in the commands of the present event.
+        case ending
+    }
+
+    let task: Int
+    /// Where the instance was placed, at the start or when its task was added.
+    var place: Int
+    /// Where its jobs start now.
+    var home: Int
 
     // The job in flight; meaningless while idle.
     var phase = Phase.idle
-    var job = AuditedRelease()
+    var release = AuditedRelease()
     var context = 0
     var stage = 0
     var isCancelled = false
@@ -42,44 +78,25 @@ struct AuditedTask: Sendable {
     var due: Int64 = 0
     /// Where the current stage stands among the ready ones of its context.
     var readyIndex = 0
+    /// Sum of MRET up to each stage, as it was at the release.
+    var sums: ContiguousArray<Int64> = []
     // What the end of the job must be while it is `ending`.
     var owedFate = JobFate.completed
     var owedReason = FateReason.onTime
 
-    init(_ task: TaskSpecification, home: Int, firstStage: Int) {
-        period = task.period.rawValue
-        relativeDeadline = task.deadline.rawValue
-        isHigh = task.priority == .high
-        dropsLateJobs = task.lateness == .drop
-        queueLimit = if case .queue(let limit) = task.overrun { limit } else { 0 }
-        self.firstStage = firstStage
-        stageCount = task.afet.count
+    init(task: Int, home: Int) {
+        self.task = task
         place = home
         self.home = home
-        mret = task.afet.reduce(0) { $0 + $1.rawValue }
-        cost = mret
-        utilisation = 0
-        updateUtilisation()
     }
 
-    /// Whether the job with this sequence number is the one in flight.
-    func isInFlight(_ sequence: Int) -> Bool { phase != .idle && job.sequence == sequence }
-
-    /// uᵢ: cost over Tᵢ in billionths, rounded down, at most 1000 lanes.
-    mutating func updateUtilisation() {
-        let most: Int64 = 1_000_000_000_000
-        let (product, overflow) = cost.multipliedReportingOverflow(by: 1_000_000_000)
-        utilisation =
-            overflow
-            ? Int64(min(Int128(cost) * 1_000_000_000 / Int128(period), Int128(most))) : min(product / period, most)
-    }
-
-    /// r + D · `upTo` / `total`, rounded down; the deadline itself where nothing is known of execution times.
-    func virtualDeadline(upTo: Int64, total: Int64) -> Int64 {
-        let span = job.deadline - job.release
-        guard total > 0 else { return job.deadline }
+    /// r + D · (sum up to the current stage) / (sum over all), rounded down; the deadline itself where nothing is known of
+    /// execution times.
+    var virtualDeadline: Int64 {
+        let (span, upTo, total) = (release.deadline - release.release, sums[stage], sums[sums.count - 1])
+        guard total > 0 else { return release.deadline }
         let (product, overflow) = span.multipliedReportingOverflow(by: upTo)
-        return job.release + (overflow ? Int64(Int128(span) * Int128(upTo) / Int128(total)) : product / total)
+        return release.release + (overflow ? Int64(Int128(span) * Int128(upTo) / Int128(total)) : product / total)
     }
 }
 
@@ -97,9 +114,9 @@ struct AuditedContext: Sendable {
     var highPriority: Int64 = 0
     /// U_k^{LP,active} in billionths.
     var activeLowPriority: Int64 = 0
-    /// How much more than they are LP jobs count, in 65,536ths, and since when.
-    var caution: Int64 = 65_536
-    var cautionRaised: Int64 = 0
+    /// The safety factor of LP jobs, in 65,536ths, and when it was raised last.
+    var safetyFactor: Int64 = 65_536
+    var safetyFactorRaised: Int64 = 0
     /// MRET of all stages queued and running.
     var work: Int64 = 0
     var idleLanes: Int
@@ -114,13 +131,13 @@ struct AuditedRank: Sendable {
     let level: Int
     let due: Int64
     let release: Int64
-    let task: Int
+    let job: Int
 
-    /// Whether this stage goes first: by level, then virtual deadline, then release, then task.
+    /// Whether this stage goes first: by level, then virtual deadline, then release, then task and instance.
     func outranks(_ other: AuditedRank) -> Bool {
         if level != other.level { return level < other.level }
         if due != other.due { return due < other.due }
         if release != other.release { return release < other.release }
-        return task < other.task
+        return job < other.job
     }
 }

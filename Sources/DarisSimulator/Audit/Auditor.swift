@@ -23,13 +23,13 @@ package struct Auditor: ~Copyable, Sendable {
     let options: SchedulerOptions
     let streams: Int
     var tasks: ContiguousArray<AuditedTask>
+    /// One for each instance of each task.
+    var instances: ContiguousArray<AuditedJob>
     var contexts: ContiguousArray<AuditedContext>
-    /// The task whose stage runs on each lane, or -1.
+    /// The job whose stage runs on each lane, or -1.
     var lanes: ContiguousArray<Int>
     var times: AuditedTimes
     var batching: AuditedBatching
-    /// Sum of MRET up to each stage of the job in flight, as it was at its release.
-    var sums: ContiguousArray<Int64>
     var waiting: ContiguousArray<ContiguousArray<AuditedRelease>>
     /// The tasks under `late: drop`.
     let dropping: ContiguousArray<Int>
@@ -56,7 +56,7 @@ package struct Auditor: ~Copyable, Sendable {
     var owed = 0
     /// Contexts in which a lane idles beside a ready stage.
     var stalledContexts = 0
-    /// Tasks with no job in flight though releases wait.
+    /// Tasks with room for a job though releases wait.
     var stalledTasks = 0
     /// Tasks under `late: drop` that may need another wake, and whether that goes for all.
     var needingWake: ContiguousArray<Int> = []
@@ -69,21 +69,28 @@ package struct Auditor: ~Copyable, Sendable {
         options = configuration.options
         streams = configuration.partition.streams
         var tasks = ContiguousArray<AuditedTask>()
+        var instances = ContiguousArray<AuditedJob>()
         var contexts = ContiguousArray(
             repeating: AuditedContext(idleLanes: streams), count: configuration.partition.contexts)
         var stages = 0
-        for (task, home) in zip(configuration.tasks, configuration.homes) {
-            let audited = AuditedTask(task, home: home, firstStage: stages)
-            if audited.isHigh { contexts[home].highPriority += audited.utilisation }
+        for task in configuration.tasks {
+            let jobs = instances.count..<instances.count + task.instances
+            let audited = AuditedTask(task, jobs: jobs, firstStage: stages)
+            for home in configuration.homes[jobs] {
+                if audited.isHigh { contexts[home].highPriority += audited.utilisation }
+                var job = AuditedJob(task: tasks.count, home: home)
+                job.sums = ContiguousArray(repeating: 0, count: audited.stageCount)
+                instances.append(job)
+            }
             tasks.append(audited)
             stages += task.afet.count
         }
         self.tasks = tasks
+        self.instances = instances
         self.contexts = contexts
         lanes = ContiguousArray(repeating: -1, count: configuration.partition.lanes)
         times = AuditedTimes(configuration.tasks.lazy.flatMap(\.afet), options)
         batching = AuditedBatching(configuration)
-        sums = ContiguousArray(repeating: 0, count: stages)
         waiting = ContiguousArray(repeating: [], count: tasks.count)
         dropping = ContiguousArray(tasks.indices.filter { tasks[$0].dropsLateJobs })
     }
@@ -111,13 +118,17 @@ package struct Auditor: ~Copyable, Sendable {
     /// Whether the account adds up at the end of a run. Jobs may still be in flight then.
     package mutating func finish() -> Violation? {
         if let found { return found }
-        let inFlight = tasks.reduce(0) { $0 + ($1.phase == .idle ? 0 : 1) } + waiting.reduce(0) { $0 + $1.count }
-        let running = tasks.reduce(0) { $0 + ($1.phase == .running ? 1 : 0) }
+        let inFlight = instances.reduce(0) { $0 + ($1.phase == .idle ? 0 : 1) } + waiting.reduce(0) { $0 + $1.count }
+        let running = instances.reduce(0) { $0 + ($1.phase == .running ? 1 : 0) }
         let onLanes = lanes.reduce(0) { $0 + ($1 < 0 ? 0 : 1) } + batching.followers.reduce(0) { $0 + $1.count }
         if !jobs.isBalanced || jobs.inFlight != inFlight || jobs.released != tasks.reduce(0, { $0 + $1.released }) {
             found = violation(.jobFates, "the jobs do not add up: \(jobs), and \(inFlight) are in flight")
         } else if running != onLanes {
             found = violation(.stageOrder, "\(running) jobs run, but \(onLanes) are on lanes")
+        } else if let task = tasks.indices.first(where: { task in
+            tasks[task].inFlight != tasks[task].jobs.count { instances[$0].phase != .idle }
+        }) {
+            found = violation(.jobFates, "\(tasks[task].inFlight) jobs of task \(task) are not in flight")
         }
         return found
     }
@@ -173,9 +184,9 @@ package struct Auditor: ~Copyable, Sendable {
 
     private mutating func settle() throws(Violation) {
         try require(releasedTask < 0, .jobFates, "nothing was said of \(name(releasedTask, pending))")
-        if owed > 0 { throw unpaid(tasks.firstIndex { $0.phase == .ending } ?? 0) }
+        if owed > 0 { throw unpaid(instances.firstIndex { $0.phase == .ending } ?? 0) }
         if stalledTasks > 0 {
-            let task = tasks.indices.first { tasks[$0].phase == .idle && !waiting[$0].isEmpty } ?? -1
+            let task = tasks.indices.first { tasks[$0].hasRoom && !waiting[$0].isEmpty } ?? -1
             throw violation(.jobFates, "a release of task \(task) waits for no job")
         }
         if stalledContexts > 0 {
@@ -193,12 +204,12 @@ package struct Auditor: ~Copyable, Sendable {
         }
     }
 
-    /// What is wrong where a job of the task should have ended and was not told of.
-    func unpaid(_ index: Int) -> Violation {
-        let task = tasks[index]
+    /// What is wrong where a job should have ended and nothing was said of it.
+    func unpaid(_ job: Int) -> Violation {
+        let owed = instances[job]
         return violation(
-            task.owedFate == .failed ? .containment : .jobFates,
-            "\(name(index, task.job)) should have ended as \(task.owedFate), but nothing was said of it")
+            owed.owedFate == .failed ? .containment : .jobFates,
+            "\(name(of: job)) should have ended as \(owed.owedFate), but nothing was said of it")
     }
 
     /// Whether everything that had to end for a cause has ended.
@@ -207,16 +218,16 @@ package struct Auditor: ~Copyable, Sendable {
         case .none: return
         case .timer: allNeedWake = true
         case .cancellation(let job):
-            let isReady = tasks[job.task].isInFlight(job.sequence) && tasks[job.task].phase == .ready
+            let isReady = inFlight(job).map { instances[$0].phase == .ready } ?? false
             let isThere = isReady || waiting[job.task].contains { $0.sequence == job.sequence }
             try require(
                 !isThere, .jobFates,
                 "job \(job.sequence) of task \(job.task) was cancelled and should have been dropped")
         case .contextLost(let context):
-            for index in tasks.indices where tasks[index].phase != .idle && tasks[index].context == context {
+            for job in instances.indices where instances[job].phase != .idle && instances[job].context == context {
                 throw violation(
                     .containment,
-                    "\(name(index, tasks[index].job)) should have failed with its context \(context), but nothing was said"
+                    "\(name(of: job)) should have failed with its context \(context), but nothing was said"
                 )
             }
         case .taskRemoved(let task):
@@ -228,7 +239,9 @@ package struct Auditor: ~Copyable, Sendable {
     /// Whether jobs under `late: drop` that wait for a lane or for their predecessor are given up at their deadline: when
     /// a timer fires no overdue one may be left, and the next wake must come in time.
     private func checkWake(_ index: Int) throws(Violation) {
-        if tasks[index].phase == .ready { try checkWake(index, tasks[index].job) }
+        for job in tasks[index].jobs where instances[job].phase == .ready {
+            try checkWake(index, instances[job].release)
+        }
         for place in waiting[index].indices { try checkWake(index, waiting[index][place]) }
     }
 
@@ -240,6 +253,27 @@ package struct Auditor: ~Copyable, Sendable {
         try require(
             wake <= job.deadline, .jobFates,
             "no wake was asked for by \(job.deadline) ns, when \(name(index, job)) is due")
+    }
+
+    // MARK: - Instances
+
+    /// The index of a job that is in flight.
+    func inFlight(_ job: JobID) -> Int? {
+        guard tasks.indices.contains(job.task) else { return nil }
+        return tasks[job.task].jobs.first {
+            instances[$0].phase != .idle && instances[$0].release.sequence == job.sequence
+        }
+    }
+
+    /// The idle instance whose next job must start: the one on whose home the least work is queued and running, then the
+    /// first.
+    func nextInstance(of task: Int) -> Int? {
+        var best: (work: Int64, job: Int)?
+        for job in tasks[task].jobs where instances[job].phase == .idle {
+            let candidate = (contexts[instances[job].home].work, job)
+            if best.map({ candidate < $0 }) ?? true { best = candidate }
+        }
+        return best?.job
     }
 
     // MARK: - Counting and telling
@@ -260,5 +294,11 @@ package struct Auditor: ~Copyable, Sendable {
     }
 
     func name(_ task: Int, _ job: AuditedRelease) -> String { "job \(job.sequence) of task \(task)" }
+    func name(of job: Int) -> String { name(instances[job].task, instances[job].release) }
+    func names(_ jobs: [Int]) -> String {
+        var names: [String] = []
+        for job in jobs { names.append(name(of: job)) }
+        return "\(names)"
+    }
     func name(_ job: JobID) -> String { "job \(job.sequence) of task \(job.task)" }
 }

@@ -2,34 +2,35 @@ import DarisCore
 
 /// The admission test and migration, from the design's words.
 extension Auditor {
-    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side counts caution/65536 times.
+    /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side is
+    /// multiplied by the safety factor.
     private func fits(_ index: Int, _ context: Int) -> Bool {
         contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
     }
 
     private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
-        let counted = Int128(lowPriority) * Int128(contexts[context].caution) / 65_536
+        let counted = Int128(lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
         return counted < Int128(streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
     }
 
-    /// With batching, LP jobs that end in time or late teach a context its caution.
-    mutating func learnCaution(_ index: Int, _ job: AuditedRelease, _ reason: FateReason) {
-        let context = tasks[index].context
-        guard batching.isOn, !tasks[index].isHigh else { return }
-        let caution = contexts[context].caution
-        if reason == .onTime { contexts[context].caution = max(65_536, caution - caution / 4096) }
-        guard reason == .late || reason == .deadlinePassed, job.release >= contexts[context].cautionRaised else {
+    /// With batching, LP jobs that end in time or late teach a context its safety factor.
+    mutating func learnSafetyFactor(_ job: Int, _ reason: FateReason) {
+        let (context, release) = (instances[job].context, instances[job].release.release)
+        guard batching.isOn, !tasks[instances[job].task].isHigh else { return }
+        let factor = contexts[context].safetyFactor
+        if reason == .onTime { contexts[context].safetyFactor = max(65_536, factor - factor / 4096) }
+        guard reason == .late || reason == .deadlinePassed, release >= contexts[context].safetyFactorRaised else {
             return
         }
-        contexts[context].caution = min(16 * 65_536, caution + caution / 4)
-        contexts[context].cautionRaised = now
+        contexts[context].safetyFactor = min(16 * 65_536, factor + factor / 4)
+        contexts[context].safetyFactorRaised = now
     }
 
-    /// A job that is turned away where no LP job is in flight takes an eighth of the caution away.
-    mutating func loosenCaution(_ index: Int) {
-        let home = tasks[index].home
+    /// A job that is rejected where no LP job is in flight takes an eighth of the safety factor away.
+    mutating func lowerSafetyFactor(of home: Int) {
         guard batching.isOn, contexts[home].activeLowPriority == 0 else { return }
-        contexts[home].caution = max(65_536, contexts[home].caution - contexts[home].caution / 8)
+        let factor = contexts[home].safetyFactor
+        contexts[home].safetyFactor = max(65_536, factor - factor / 8)
     }
 
     /// Whether jobs of the task are admitted by the test alone.
@@ -37,8 +38,7 @@ extension Auditor {
         !tasks[index].isHigh && options.policy == .daris && options.admission
     }
 
-    func checkAdmission(_ index: Int, to context: Int, migrated: Bool) throws(Violation) {
-        let home = tasks[index].home
+    func checkAdmission(_ index: Int, home: Int, to context: Int, migrated: Bool) throws(Violation) {
         try require(
             contexts.indices.contains(context) && contexts[context].isAlive, .admission,
             "a job of task \(index) was admitted on context \(context), which is not there")
@@ -57,7 +57,7 @@ extension Auditor {
         try require(options.migration, .admission, "a job of task \(index) migrated, though migration is off")
         try require(
             !fits(index, home), .admission, "a job of task \(index) migrated, though \(comparison(index, home))")
-        if let best = target(index), best != context {
+        if let best = target(index, home: home), best != context {
             throw violation(
                 .admission,
                 """
@@ -68,10 +68,10 @@ extension Auditor {
     }
 
     /// Whether a job that was turned away fitted nowhere.
-    func checkRejection(_ index: Int, _ release: AuditedRelease) throws(Violation) {
+    func checkRejection(_ index: Int, home: Int, _ release: AuditedRelease) throws(Violation) {
         try require(
             isTested(index), .admission, "\(name(index, release)) was rejected, though its task needs no admission")
-        for context in contexts.indices where context == tasks[index].home || options.migration {
+        for context in contexts.indices where context == home || options.migration {
             try require(
                 !fits(index, context), .admission,
                 "\(name(index, release)) was rejected, though \(comparison(index, context))")
@@ -79,9 +79,9 @@ extension Auditor {
     }
 
     /// The context to migrate to: the earliest predicted finish, then the least active utilisation, then the lowest.
-    private func target(_ index: Int) -> Int? {
+    private func target(_ index: Int, home: Int) -> Int? {
         var best: (finish: Int64, active: Int64, context: Int)?
-        for context in contexts.indices where context != tasks[index].home && fits(index, context) {
+        for context in contexts.indices where context != home && fits(index, context) {
             let candidate = (predictedFinish(index, context), contexts[context].activeLowPriority, context)
             if best.map({ candidate < $0 }) ?? true { best = candidate }
         }
@@ -95,21 +95,22 @@ extension Auditor {
     // MARK: - Tasks that could never be admitted again
 
     /// Whether the task would be admitted somewhere with no other LP job in flight.
-    func fitsSomewhereAlone(_ index: Int) -> Bool {
+    func fitsSomewhereAlone(_ index: Int, home: Int) -> Bool {
         contexts.indices.contains { context in
-            (options.migration || context == tasks[index].home) && contexts[context].isAlive
+            (options.migration || context == home) && contexts[context].isAlive
                 && admits(tasks[index].utilisation, on: context)
         }
     }
 
     /// Forgets the oldest sample of every stage: the rule that lets such a task come back.
     mutating func forget(_ index: Int) {
-        for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
-            tasks[index].mret += times.forgetOldest(stage: stage)
-            if batching.isOn { tasks[index].cost += batching.costs.forgetOldest(stage: stage) }
+        for stage in 0..<tasks[index].stageCount {
+            let place = tasks[index].firstStage + stage
+            let change = times.forgetOldest(stage: place)
+            tasks[index].mret += change
+            changeCost(
+                of: stage, index, by: batching.isOn ? batching.costs.forgetOldest(stage: place) : change, except: -1)
         }
-        if !batching.isOn { tasks[index].cost = tasks[index].mret }
-        tasks[index].updateUtilisation()
     }
 
     /// The inequality as it stands, in lanes.

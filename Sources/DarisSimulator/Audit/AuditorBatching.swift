@@ -4,21 +4,22 @@ import DarisCore
 extension Auditor {
     // MARK: - Commands
 
-    /// Starts the stages of the jobs that are dispatched with the one of task `leader`.
+    /// Starts the stages of the jobs that are dispatched with job `leader`.
     mutating func startBatch(_ leader: Int, _ joined: [Int], lane: Int) throws(Violation) {
         try require(
-            Set(joined).count == joined.count, .batching, "a job runs in the batch on lane \(lane) twice: \(joined)")
+            Set(joined).count == joined.count, .batching,
+            "a job runs in the batch on lane \(lane) twice: \(names(joined))")
         try checkMembers(leader, joined)
         let expected = members(with: leader)
         if joined != expected {
             throw violation(
                 .batching,
-                "tasks \(joined) run with task \(leader), though by the rule \(expected) should, which is due at "
-                    + "\(tasks[leader].due) ns")
+                "\(names(joined)) run with \(name(of: leader)), though by the rule \(names(expected)) should, which "
+                    + "is due at \(instances[leader].due) ns")
         }
         for member in joined {
             takeFromReady(member)
-            tasks[member].phase = .running
+            instances[member].phase = .running
         }
         batching.followers[lane] = joined
     }
@@ -26,86 +27,88 @@ extension Auditor {
     /// What must hold of every batch, however it was put together.
     private func checkMembers(_ leader: Int, _ joined: [Int]) throws(Violation) {
         guard !joined.isEmpty else { return }
-        let (stage, jobs) = (tasks[leader].stage, joined.count + 1)
+        let (stage, jobs, task) = (instances[leader].stage, joined.count + 1, instances[leader].task)
         for member in joined {
             try require(
-                member != leader && batching.group(of: member) != nil
-                    && batching.group(of: member) == batching.group(of: leader), .batching,
-                "tasks \(leader) and \(member) run together, which are not of one group")
+                member != leader && group(of: member) != nil && group(of: member) == group(of: leader), .batching,
+                "\(name(of: leader)) and \(name(of: member)) run together, which are not of one group")
             try require(
-                tasks[member].stage == stage, .batching,
-                "stage \(tasks[member].stage) of task \(member) runs with stage \(stage) of task \(leader)")
+                instances[member].stage == stage, .batching,
+                "stage \(instances[member].stage) of \(name(of: member)) runs with stage \(stage) of \(name(of: leader))"
+            )
         }
-        guard let time = batching.time(of: leader, jobs: jobs, stage: stage) else {
+        guard let time = batching.time(of: task, jobs: jobs, stage: stage) else {
             throw violation(
-                .batching, "\(jobs) jobs of task \(leader) and others run together, which is no size measured")
+                .batching, "\(jobs) jobs of task \(task) and others run together, which is no size measured")
         }
         for member in [leader] + joined {
             try require(
-                !tasks[member].runsAlone, .batching, "task \(member) runs with others, though a batch with it failed")
+                !instances[member].runsAlone, .batching,
+                "\(name(of: member)) runs with others, though a batch with it failed")
             try require(
                 now + time <= bound(member), .batching,
                 """
-                \(name(member, tasks[member].job)) runs in a batch of \(jobs) until \(now + time) ns, though it must \
-                end by \(bound(member)) ns
+                \(name(of: member)) runs in a batch of \(jobs) until \(now + time) ns, though it must end by \
+                \(bound(member)) ns
                 """)
         }
     }
 
-    /// The tasks that must run with the one that goes first: of the largest size at which all end within their bounds,
-    /// the first in order.
+    private func group(of job: Int) -> Int? { batching.group(of: instances[job].task) }
+
+    /// The jobs that must run with the one that goes first: of the largest size at which all end within their bounds, the
+    /// first in order.
     private func members(with leader: Int) -> [Int] {
-        guard batching.group(of: leader) != nil, !tasks[leader].runsAlone else { return [] }
-        let (stage, group) = (tasks[leader].stage, batching.group(of: leader))
-        let others = contexts[tasks[leader].context].ready.filter { other in
-            other.task != leader && batching.group(of: other.task) == group && tasks[other.task].stage == stage
-                && !tasks[other.task].runsAlone
+        guard group(of: leader) != nil, !instances[leader].runsAlone else { return [] }
+        let (stage, group, task) = (instances[leader].stage, group(of: leader), instances[leader].task)
+        let others = contexts[instances[leader].context].ready.filter { other in
+            other.job != leader && self.group(of: other.job) == group && instances[other.job].stage == stage
+                && !instances[other.job].runsAlone
         }.sorted { $0.outranks($1) }
-        for jobs in batching.sizes(of: leader) {
-            guard let time = batching.time(of: leader, jobs: jobs, stage: stage), now + time <= bound(leader) else {
+        for jobs in batching.sizes(of: task) {
+            guard let time = batching.time(of: task, jobs: jobs, stage: stage), now + time <= bound(leader) else {
                 continue
             }
             var able: [Int] = []
-            for other in others where able.count < jobs - 1 && now + time <= bound(other.task) {
-                able.append(other.task)
+            for other in others where able.count < jobs - 1 && now + time <= bound(other.job) {
+                able.append(other.job)
             }
             if able.count == jobs - 1 { return able }
         }
         return []
     }
 
-    /// Until when a batch with a task's stage may last: its virtual deadline if it can meet that by itself, else the last
-    /// moment at which its job can be in time, and for ever if that is lost too.
+    /// Until when a batch with a job's stage may last: its virtual deadline if it can meet that by itself, else the last
+    /// moment at which it can be in time, and without limit if that is lost too.
     private func bound(_ index: Int) -> Int64 {
-        let task = tasks[index]
-        let current = task.firstStage + task.stage
+        let (job, task) = (instances[index], tasks[instances[index].task])
+        let current = task.firstStage + job.stage
         let alone = now + times[current]
-        if alone <= task.due { return task.due }
-        var latest = task.job.deadline
+        if alone <= job.due { return job.due }
+        var latest = job.release.deadline
         for stage in current + 1..<task.firstStage + task.stageCount { latest -= times[stage] }
         return alone <= latest ? latest : .max
     }
 
     // MARK: - Events
 
-    /// The stage of a lane has ended, for all who ran it there.
+    /// The stage of a lane has ended, for all jobs that ran it there.
     mutating func completeTogether(_ leader: Int, lane: Int, executionTime: Int64) {
         let members = [leader] + batching.followers[lane]
+        let (first, stage) = (instances[leader].task, instances[leader].stage)
         batching.followers[lane].removeAll(keepingCapacity: true)
         // The lane was kept from the dispatch on.
         let longest = SchedulerConfiguration.longestTime.rawValue
         let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), longest)
-        if members.count > 1 {
-            batching.record(kept, of: leader, jobs: members.count, stage: tasks[leader].stage)
-        }
-        let cost = batching.cost(kept, of: leader, jobs: members.count, stage: tasks[leader].stage)
+        if members.count > 1 { batching.record(kept, of: first, jobs: members.count, stage: stage) }
+        let cost = batching.cost(kept, of: first, jobs: members.count, stage: stage)
         for member in members {
-            let stage = tasks[member].firstStage + tasks[member].stage
-            contexts[tasks[member].context].work -= batching.costs[stage]
-            if members.count == 1 { tasks[member].mret += times.record(executionTime, stage: stage) }
-            let change = batching.costs.record(cost, stage: stage)
-            if change != 0 { changeCost(member, by: change) }
-            tasks[member].runsAlone = false
+            let task = instances[member].task
+            let place = tasks[task].firstStage + stage
+            contexts[instances[member].context].work -= batching.costs[place]
+            if members.count == 1 { tasks[task].mret += times.record(executionTime, stage: place) }
+            changeCost(of: stage, task, by: batching.costs.record(cost, stage: place), except: member)
+            instances[member].runsAlone = false
             passStage(member)
         }
     }
@@ -116,13 +119,14 @@ extension Auditor {
         let members = [leader] + batching.followers[lane]
         batching.followers[lane].removeAll(keepingCapacity: true)
         for member in members {
-            tasks[member].runsAlone = true
-            if tasks[member].isCancelled {
+            let (job, task) = (instances[member], tasks[instances[member].task])
+            instances[member].runsAlone = true
+            if job.isCancelled {
                 owe(member, .dropped, .cancelled)
-            } else if tasks[member].dropsLateJobs && tasks[member].job.deadline <= now {
+            } else if task.dropsLateJobs && job.release.deadline <= now {
                 owe(member, .dropped, .deadlinePassed)
             } else {
-                makeReady(member, predecessorWasLate: tasks[member].predecessorWasLate)
+                makeReady(member, predecessorWasLate: job.predecessorWasLate)
             }
         }
     }

@@ -18,21 +18,21 @@ extension Auditor {
 
     /// Whether a stage may start on a lane, whoever goes first.
     func checkStart(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
-        let index = job.task
-        guard tasks.indices.contains(index), tasks[index].isInFlight(job.sequence) else {
+        guard let index = inFlight(job) else {
             throw violation(.stageOrder, "a stage of \(name(job)) was started, which is not in flight")
         }
         try require(
             lanes.indices.contains(lane), .stageOrder, "\(name(job)) was started on lane \(lane), which does not exist")
         try require(
-            lanes[lane] < 0, .stageOrder, "\(name(job)) was started on lane \(lane), where task \(lanes[lane]) runs")
-        if tasks[index].phase == .ending { throw unpaid(index) }
+            lanes[lane] < 0, .stageOrder,
+            "\(name(job)) was started on lane \(lane), where \(name(of: lanes[lane])) runs")
+        if instances[index].phase == .ending { throw unpaid(index) }
         try require(
-            tasks[index].phase == .ready, .stageOrder, "a stage of \(name(job)) was started, which is not ready")
+            instances[index].phase == .ready, .stageOrder, "a stage of \(name(job)) was started, which is not ready")
         try require(
-            tasks[index].stage == stage, .stageOrder,
-            "stage \(stage) of \(name(job)) was started, but stage \(tasks[index].stage) is next")
-        let context = tasks[index].context
+            instances[index].stage == stage, .stageOrder,
+            "stage \(stage) of \(name(job)) was started, but stage \(instances[index].stage) is next")
+        let context = instances[index].context
         try require(
             context * streams <= lane && lane < (context + 1) * streams, .stageOrder,
             "\(name(job)) is on context \(context), but was started on lane \(lane)")
@@ -42,35 +42,47 @@ extension Auditor {
 
     private mutating func start(_ dispatch: Dispatch) throws(Violation) {
         let lane = dispatch.lane
-        guard let job = dispatch.jobs.first else {
+        for job in dispatch.jobs { try checkStart(job, stage: dispatch.stage, lane: lane) }
+        try checkInstances(dispatch)
+        let jobs = dispatch.jobs.compactMap { inFlight($0) }
+        guard let index = jobs.first else {
             throw violation(.stageOrder, "a stage of no job was started on lane \(lane)")
         }
-        for job in dispatch.jobs { try checkStart(job, stage: dispatch.stage, lane: lane) }
-        let (index, context) = (job.task, tasks[job.task].context)
+        let (context, others) = (instances[index].context, Array(jobs.dropFirst()))
         try checkOrder(index, context)
-        let others = dispatch.jobs.dropFirst().map(\.task)
         if batching.isOn {
             batching.dispatchTimes[lane] = now
             try startBatch(index, others, lane: lane)
         } else {
-            try require(others.isEmpty, .batching, "tasks \(others) run with task \(index), though batching is off")
+            try require(
+                others.isEmpty, .batching, "\(names(others)) run with \(name(of: index)), though batching is off")
         }
 
         takeFromReady(index)
-        tasks[index].phase = .running
+        instances[index].phase = .running
         lanes[lane] = index
         change(context) { $0.idleLanes -= 1 }
     }
 
+    /// Whether the jobs that share a lane, or a device, are told apart.
+    private func checkInstances(_ dispatch: Dispatch) throws(Violation) {
+        for (place, job) in dispatch.jobs.enumerated() {
+            let instance = dispatch.jobs.instance(at: place)
+            try require(
+                inFlight(job) == instance, .stageOrder,
+                "\(name(job)) was started as instance \(instance), which it is not")
+        }
+    }
+
     private func checkOrder(_ index: Int, _ context: Int) throws(Violation) {
-        let chosen = contexts[context].ready[tasks[index].readyIndex]
+        let chosen = contexts[context].ready[instances[index].readyIndex]
         for place in contexts[context].ready.indices {
             let other = contexts[context].ready[place]
             try require(
                 !other.outranks(chosen), .dispatchOrder,
                 """
-                a stage of task \(index) (level \(chosen.level), due at \(chosen.due) ns) was started on context \(context) \
-                before one of task \(other.task) (level \(other.level), due at \(other.due) ns)
+                a stage of \(name(of: index)) (level \(chosen.level), due at \(chosen.due) ns) was started on context \(context) \
+                before one of \(name(of: other.job)) (level \(other.level), due at \(other.due) ns)
                 """)
         }
     }
@@ -83,8 +95,8 @@ extension Auditor {
             throw violation(.jobFates, "\(name(job)) was queued, which was not released just now")
         }
         let task = tasks[index]
-        try require(task.isIn, .jobFates, "\(name(job)) was queued, though its task was removed")
-        try require(task.phase != .idle, .jobFates, "\(name(job)) was queued behind no job")
+        try require(task.isEnabled, .jobFates, "\(name(job)) was queued, though its task was removed")
+        try require(!task.hasRoom, .jobFates, "\(name(job)) was queued, though its task has room for it")
         try require(
             waiting[index].count < task.queueLimit, .jobFates,
             "\(name(job)) was queued, though \(waiting[index].count) wait and the limit is \(task.queueLimit)")
@@ -93,44 +105,50 @@ extension Auditor {
         if task.dropsLateJobs { needingWake.append(index) }
     }
 
-    private mutating func admit(_ job: JobID, to context: Int, migrated: Bool) throws(Violation) {
-        let index = job.task
-        guard tasks.indices.contains(index), tasks[index].phase == .idle else {
-            throw violation(.jobFates, "\(name(job)) was admitted, though its task's previous job is in flight")
+    private mutating func admit(_ id: JobID, to context: Int, migrated: Bool) throws(Violation) {
+        let index = id.task
+        guard tasks.indices.contains(index), let job = nextInstance(of: index) else {
+            throw violation(.jobFates, "\(name(id)) was admitted, though its task has as many jobs in flight as it may")
         }
-        let isReleased = index == releasedTask && job.sequence == pending.sequence
+        let isReleased = index == releasedTask && id.sequence == pending.sequence
         let release: AuditedRelease
         if isReleased {
             release = pending
-        } else if let first = waiting[index].first, first.sequence == job.sequence {
+        } else if let first = waiting[index].first, first.sequence == id.sequence {
             release = first
         } else {
-            throw violation(.jobFates, "\(name(job)) was admitted, whose turn it is not")
+            throw violation(.jobFates, "\(name(id)) was admitted, whose turn it is not")
         }
-        try require(tasks[index].isIn, .jobFates, "\(name(job)) was admitted, though its task was removed")
+        try require(tasks[index].isEnabled, .jobFates, "\(name(id)) was admitted, though its task was removed")
         try require(
             !tasks[index].dropsLateJobs || release.deadline > now, .jobFates,
-            "\(name(job)) was admitted, though it should have been dropped at \(release.deadline) ns")
-        try checkAdmission(index, to: context, migrated: migrated)
+            "\(name(id)) was admitted, though it should have been dropped at \(release.deadline) ns")
+        try checkAdmission(index, home: instances[job].home, to: context, migrated: migrated)
 
-        if isReleased {
-            releasedTask = -1
-        } else {
-            waiting[index].remove(at: 0)
-            stalledTasks -= 1
+        changeWaiting(of: index) {
+            if isReleased { $0.releasedTask = -1 } else { $0.waiting[index].remove(at: 0) }
+            $0.tasks[index].inFlight += 1
         }
-        tasks[index].job = release
-        tasks[index].context = context
-        tasks[index].stage = 0
-        tasks[index].isCancelled = false
+        instances[job].release = release
+        instances[job].context = context
+        instances[job].stage = 0
+        instances[job].isCancelled = false
         if !tasks[index].isHigh { contexts[context].activeLowPriority += tasks[index].utilisation }
         contexts[context].work += tasks[index].cost
-        tasks[index].runsAlone = false
+        instances[job].runsAlone = false
         var sum: Int64 = 0
-        for stage in tasks[index].firstStage..<tasks[index].firstStage + tasks[index].stageCount {
-            sum += times[stage]
-            sums[stage] = sum
+        for stage in 0..<tasks[index].stageCount {
+            sum += times[tasks[index].firstStage + stage]
+            instances[job].sums[stage] = sum
         }
-        makeReady(index, predecessorWasLate: false)
+        makeReady(job, predecessorWasLate: false)
+    }
+
+    /// Changes what waits behind a task, or how many jobs it has, and keeps count of the tasks that have room for what waits.
+    mutating func changeWaiting(of index: Int, _ change: (inout Auditor) -> Void) {
+        let before = tasks[index].hasRoom && !waiting[index].isEmpty
+        change(&self)
+        let after = tasks[index].hasRoom && !waiting[index].isEmpty
+        stalledTasks += (after ? 1 : 0) - (before ? 1 : 0)
     }
 }

@@ -10,8 +10,8 @@ extension Auditor {
         try require(
             outcome.fate != .rejected || outcome.reason == .taskRemoved || !tasks[index].isHigh, .admission,
             "\(name(job)) was rejected, and it is HP")
-        if tasks[index].isInFlight(job.sequence) {
-            try endInFlight(index, outcome)
+        if let found = inFlight(job) {
+            try endInFlight(found, outcome)
         } else if index == releasedTask && job.sequence == pending.sequence {
             try endReleased(index, outcome)
         } else if let place = waiting[index].firstIndex(where: { $0.sequence == job.sequence }) {
@@ -24,37 +24,37 @@ extension Auditor {
 
     /// A job in flight ends when the present event says so, and as it says.
     private mutating func endInFlight(_ index: Int, _ outcome: JobOutcome) throws(Violation) {
-        let task = tasks[index]
-        try checkFacts(index, task.job, outcome)
-        if task.phase == .ending {
-            try check(index, task.job, outcome, must: task.owedFate, task.owedReason)
+        let job = instances[index]
+        let task = tasks[job.task]
+        try checkFacts(job.task, job.release, outcome)
+        if job.phase == .ending {
+            try check(job.task, job.release, outcome, must: job.owedFate, job.owedReason)
             owed -= 1
         } else {
-            guard let (fate, reason) = earlyEnd(index) else {
+            guard let (fate, reason) = earlyEnd(job) else {
                 throw violation(
                     outcome.fate == .failed ? .containment : .jobFates,
-                    "\(name(index, task.job)) ended as \(outcome.fate), and nothing had happened to it")
+                    "\(name(of: index)) ended as \(outcome.fate), and nothing had happened to it")
             }
-            try check(index, task.job, outcome, must: fate, reason)
-            if task.phase == .ready { takeFromReady(index) }
+            try check(job.task, job.release, outcome, must: fate, reason)
+            if job.phase == .ready { takeFromReady(index) }
         }
-        for stage in task.stage..<task.stageCount { contexts[task.context].work -= load(of: task.firstStage + stage) }
-        if !task.isHigh { contexts[task.context].activeLowPriority -= task.utilisation }
-        learnCaution(index, task.job, outcome.reason)
-        tasks[index].phase = .idle
-        if !waiting[index].isEmpty { stalledTasks += 1 }
+        for stage in job.stage..<task.stageCount { contexts[job.context].work -= load(of: task.firstStage + stage) }
+        if !task.isHigh { contexts[job.context].activeLowPriority -= task.utilisation }
+        learnSafetyFactor(index, outcome.reason)
+        instances[index].phase = .idle
+        changeWaiting(of: job.task) { $0.tasks[job.task].inFlight -= 1 }
     }
 
     /// How a job in flight ends that is neither complete nor its stage's failure.
-    private func earlyEnd(_ index: Int) -> (JobFate, FateReason)? {
-        let task = tasks[index]
+    private func earlyEnd(_ job: AuditedJob) -> (JobFate, FateReason)? {
         switch cause {
-        case .cancellation(let job):
-            return job.task == index && task.isInFlight(job.sequence) ? (.dropped, .cancelled) : nil
+        case .cancellation(let id):
+            return id.task == job.task && id.sequence == job.release.sequence ? (.dropped, .cancelled) : nil
         case .timer:
-            let isOverdue = task.phase == .ready && task.dropsLateJobs && task.job.deadline <= now
+            let isOverdue = job.phase == .ready && tasks[job.task].dropsLateJobs && job.release.deadline <= now
             return isOverdue ? (.dropped, .deadlinePassed) : nil
-        case .contextLost(let context): return task.context == context ? (.failed, .contextLost) : nil
+        case .contextLost(let context): return job.context == context ? (.failed, .contextLost) : nil
         case .none, .taskRemoved: return nil
         }
     }
@@ -63,10 +63,10 @@ extension Auditor {
     private mutating func endReleased(_ index: Int, _ outcome: JobOutcome) throws(Violation) {
         let task = tasks[index]
         try checkFacts(index, pending, outcome)
-        if !task.isIn {
+        if !task.isEnabled {
             try check(index, pending, outcome, must: .rejected, .taskRemoved)
-        } else if task.phase == .idle {
-            try checkStart(index, pending, outcome)
+        } else if let job = nextInstance(of: index) {
+            try checkStart(index, home: instances[job].home, pending, outcome)
         } else {
             try check(
                 index, pending, outcome, must: .skipped, task.queueLimit == 0 ? .previousJobInFlight : .queueFull)
@@ -82,11 +82,9 @@ extension Auditor {
     private mutating func endWaiting(_ index: Int, at place: Int, _ outcome: JobOutcome) throws(Violation) {
         let release = waiting[index][place]
         try checkFacts(index, release, outcome)
-        if tasks[index].phase == .idle && place == 0 {
-            try checkStart(index, release, outcome)
-            waiting[index].remove(at: place)
-            if waiting[index].isEmpty { stalledTasks -= 1 }
-            return
+        if place == 0, let job = nextInstance(of: index) {
+            try checkStart(index, home: instances[job].home, release, outcome)
+            return changeWaiting(of: index) { $0.waiting[index].remove(at: place) }
         }
         switch cause {
         case .cancellation(outcome.job): try check(index, release, outcome, must: .dropped, .cancelled)
@@ -98,12 +96,12 @@ extension Auditor {
                 outcome.fate == .failed ? .containment : .jobFates,
                 "\(name(index, release)) ended as \(outcome.fate), though it waits for its task's previous job")
         }
-        waiting[index].remove(at: place)
+        changeWaiting(of: index) { $0.waiting[index].remove(at: place) }
     }
 
     /// A release whose turn it is ends: overdue, with no context left, or turned away by the admission test.
     private mutating func checkStart(
-        _ index: Int, _ release: AuditedRelease, _ outcome: JobOutcome
+        _ index: Int, home: Int, _ release: AuditedRelease, _ outcome: JobOutcome
     ) throws(Violation) {
         if tasks[index].dropsLateJobs && release.deadline <= now {
             try check(index, release, outcome, must: .dropped, .deadlinePassed)
@@ -111,9 +109,9 @@ extension Auditor {
             try check(index, release, outcome, must: tasks[index].isHigh ? .failed : .rejected, .noContextAlive)
         } else if outcome.fate == .rejected {
             try check(index, release, outcome, must: .rejected, .noContextFits)
-            try checkRejection(index, release)
-            if options.forgetting && !fitsSomewhereAlone(index) { forget(index) }
-            loosenCaution(index)
+            try checkRejection(index, home: home, release)
+            if options.forgetting && !fitsSomewhereAlone(index, home: home) { forget(index) }
+            lowerSafetyFactor(of: home)
         } else {
             throw violation(
                 outcome.fate == .failed ? .containment : .jobFates,

@@ -15,15 +15,15 @@ extension Auditor {
             tasks[task].released += 1
             countRelease()
         case .stageCompleted(let lane, let job, let executionTime):
-            if free(lane, of: job) {
-                complete(job.task, lane: lane, executionTime: Self.clamped(executionTime.rawValue))
+            if let index = free(lane, of: job) {
+                complete(index, lane: lane, executionTime: Self.clamped(executionTime.rawValue))
             }
         case .stageFailed(let lane, let job):
-            if free(lane, of: job) { fail(job.task, lane: lane) }
+            if let index = free(lane, of: job) { fail(index, lane: lane) }
         case .jobCancelled(let job):
             guard tasks.indices.contains(job.task) else { return }
-            if tasks[job.task].isInFlight(job.sequence) && tasks[job.task].phase == .running {
-                tasks[job.task].isCancelled = true
+            if let index = inFlight(job), instances[index].phase == .running {
+                instances[index].isCancelled = true
             } else {
                 cause = .cancellation(job)
             }
@@ -33,9 +33,11 @@ extension Auditor {
         case .contextLost(let context): lose(context)
         case .contextRestored(let context): restore(context)
         case .taskRemoved(let task):
-            guard tasks.indices.contains(task), tasks[task].isIn else { return }
-            if tasks[task].isHigh { contexts[tasks[task].home].highPriority -= tasks[task].utilisation }
-            tasks[task].isIn = false
+            guard tasks.indices.contains(task), tasks[task].isEnabled else { return }
+            if tasks[task].isHigh {
+                for job in tasks[task].jobs { contexts[instances[job].home].highPriority -= tasks[task].utilisation }
+            }
+            tasks[task].isEnabled = false
             cause = .taskRemoved(task)
         case .taskAdded(let task): add(task)
         }
@@ -46,23 +48,22 @@ extension Auditor {
 
     // MARK: - Stages
 
-    /// Makes a lane idle if it runs a stage of this job; news of any other is stale.
-    private mutating func free(_ lane: Int, of job: JobID) -> Bool {
-        guard lanes.indices.contains(lane), job.task >= 0, lanes[lane] == job.task,
-            tasks[job.task].isInFlight(job.sequence)
-        else { return false }
+    /// Makes a lane idle if it runs a stage of this job, and returns the job's index; news of any other is stale.
+    private mutating func free(_ lane: Int, of job: JobID) -> Int? {
+        guard lanes.indices.contains(lane), let index = inFlight(job), lanes[lane] == index else { return nil }
         lanes[lane] = -1
-        change(tasks[job.task].context) { $0.idleLanes += 1 }
-        return true
+        change(instances[index].context) { $0.idleLanes += 1 }
+        return index
     }
 
     private mutating func complete(_ index: Int, lane: Int, executionTime: Int64) {
         if batching.isOn { return completeTogether(index, lane: lane, executionTime: executionTime) }
-        let stage = tasks[index].firstStage + tasks[index].stage
-        contexts[tasks[index].context].work -= times[stage]
-        let change = times.record(executionTime, stage: stage)
-        tasks[index].mret += change
-        if change != 0 { changeCost(index, by: change) }
+        let (task, stage) = (instances[index].task, instances[index].stage)
+        let place = tasks[task].firstStage + stage
+        contexts[instances[index].context].work -= times[place]
+        let change = times.record(executionTime, stage: place)
+        tasks[task].mret += change
+        changeCost(of: stage, task, by: change, except: index)
         passStage(index)
     }
 
@@ -71,35 +72,45 @@ extension Auditor {
 
     /// A job has a stage behind it.
     mutating func passStage(_ index: Int) {
-        let wasLate = now > tasks[index].due
-        tasks[index].stage += 1
-        if tasks[index].stage == tasks[index].stageCount {
-            owe(index, .completed, now > tasks[index].job.deadline ? .late : .onTime)
-        } else if tasks[index].isCancelled {
+        let wasLate = now > instances[index].due
+        instances[index].stage += 1
+        let (job, task) = (instances[index], tasks[instances[index].task])
+        if job.stage == task.stageCount {
+            owe(index, .completed, now > job.release.deadline ? .late : .onTime)
+        } else if job.isCancelled {
             owe(index, .dropped, .cancelled)
-        } else if tasks[index].dropsLateJobs && tasks[index].job.deadline <= now {
+        } else if task.dropsLateJobs && job.release.deadline <= now {
             owe(index, .dropped, .deadlinePassed)
         } else {
             makeReady(index, predecessorWasLate: wasLate)
         }
     }
 
-    mutating func changeCost(_ index: Int, by change: Int64) {
+    /// A stage of a task costs more, or less: in its utilisation, and in the work of its jobs in flight that have the stage
+    /// before them, except one.
+    mutating func changeCost(of stage: Int, _ index: Int, by change: Int64, except job: Int) {
+        guard change != 0 else { return }
         let before = tasks[index].utilisation
         tasks[index].cost += change
         tasks[index].updateUtilisation()
-        let gained = tasks[index].utilisation - before
-        if !tasks[index].isHigh {
-            contexts[tasks[index].context].activeLowPriority += gained
-        } else if tasks[index].isIn {
-            contexts[tasks[index].home].highPriority += gained
+        let (task, gained) = (tasks[index], tasks[index].utilisation - before)
+        for other in task.jobs {
+            let isInFlight = instances[other].phase != .idle
+            if isInFlight && other != job && instances[other].stage <= stage {
+                contexts[instances[other].context].work += change
+            }
+            if !task.isHigh {
+                if isInFlight { contexts[instances[other].context].activeLowPriority += gained }
+            } else if task.isEnabled {
+                contexts[instances[other].home].highPriority += gained
+            }
         }
     }
 
     mutating func owe(_ index: Int, _ fate: JobFate, _ reason: FateReason) {
-        tasks[index].phase = .ending
-        tasks[index].owedFate = fate
-        tasks[index].owedReason = reason
+        instances[index].phase = .ending
+        instances[index].owedFate = fate
+        instances[index].owedReason = reason
         owed += 1
     }
 
@@ -123,56 +134,65 @@ extension Auditor {
     private mutating func restore(_ context: Int) {
         guard contexts.indices.contains(context), !contexts[context].isAlive else { return }
         change(context) { $0.isAlive = true }
-        for index in tasks.indices where tasks[index].isIn && tasks[index].place == context { move(index, to: context) }
+        for job in instances.indices where isEnabled(job) && instances[job].place == context { move(job, to: context) }
         placeHomeless()
     }
 
     /// HP before LP, each by descending utilisation, each to the live context with the least utilisation.
     private mutating func placeHomeless() {
+        place(instances.indices.filter { isEnabled($0) && !contexts[instances[$0].home].isAlive }) {
+            auditor, job, context in
+            auditor.move(job, to: context)
+        }
+    }
+
+    private mutating func place(_ jobs: [Int], _ take: (inout Auditor, Int, Int) -> Void) {
         guard contexts.contains(where: \.isAlive) else { return }
-        let homeless = tasks.indices.filter { tasks[$0].isIn && !contexts[tasks[$0].home].isAlive }
-        guard !homeless.isEmpty else { return }
         var loads = loads()
-        for index in homeless.sorted(by: { isPlacedBefore($0, $1) }) {
-            let context = lightest(loads)
-            loads[context] += tasks[index].utilisation
-            move(index, to: context)
+        for job in jobs.sorted(by: { isPlacedBefore($0, $1) }) {
+            let context =
+                contexts.indices.filter { contexts[$0].isAlive }.min { (loads[$0], $0) < (loads[$1], $1) } ?? 0
+            loads[context] += tasks[instances[job].task].utilisation
+            take(&self, job, context)
         }
     }
 
     private func isPlacedBefore(_ a: Int, _ b: Int) -> Bool {
-        if tasks[a].isHigh != tasks[b].isHigh { return tasks[a].isHigh }
-        if tasks[a].utilisation != tasks[b].utilisation { return tasks[a].utilisation > tasks[b].utilisation }
+        let (first, second) = (tasks[instances[a].task], tasks[instances[b].task])
+        if first.isHigh != second.isHigh { return first.isHigh }
+        if first.utilisation != second.utilisation { return first.utilisation > second.utilisation }
         return a < b
     }
 
     private mutating func add(_ index: Int) {
-        guard tasks.indices.contains(index), !tasks[index].isIn else { return }
-        if contexts.contains(where: \.isAlive) {
-            tasks[index].place = lightest(loads())
-            tasks[index].home = tasks[index].place
+        guard tasks.indices.contains(index), !tasks[index].isEnabled else { return }
+        place(Array(tasks[index].jobs)) { auditor, job, context in
+            auditor.instances[job].place = context
+            auditor.instances[job].home = context
         }
-        tasks[index].isIn = true
-        if tasks[index].isHigh { contexts[tasks[index].home].highPriority += tasks[index].utilisation }
+        tasks[index].isEnabled = true
+        guard tasks[index].isHigh else { return }
+        for job in tasks[index].jobs { contexts[instances[job].home].highPriority += tasks[index].utilisation }
     }
 
-    /// Utilisation of the tasks that are in, by context.
+    private func isEnabled(_ job: Int) -> Bool { tasks[instances[job].task].isEnabled }
+
+    /// Utilisation of the tasks that are enabled, by context.
     private func loads() -> [Int64] {
         var loads = [Int64](repeating: 0, count: contexts.count)
-        for task in tasks where task.isIn { loads[task.home] += task.utilisation }
+        for job in instances.indices where isEnabled(job) {
+            loads[instances[job].home] += tasks[instances[job].task].utilisation
+        }
         return loads
     }
 
-    private func lightest(_ loads: [Int64]) -> Int {
-        contexts.indices.filter { contexts[$0].isAlive }.min { (loads[$0], $0) < (loads[$1], $1) } ?? 0
-    }
-
-    private mutating func move(_ index: Int, to home: Int) {
-        if tasks[index].isHigh {
-            contexts[tasks[index].home].highPriority -= tasks[index].utilisation
-            contexts[home].highPriority += tasks[index].utilisation
+    private mutating func move(_ job: Int, to home: Int) {
+        let task = tasks[instances[job].task]
+        if task.isHigh {
+            contexts[instances[job].home].highPriority -= task.utilisation
+            contexts[home].highPriority += task.utilisation
         }
-        tasks[index].home = home
+        instances[job].home = home
     }
 
     // MARK: - Ready stages
@@ -186,36 +206,36 @@ extension Auditor {
     }
 
     mutating func makeReady(_ index: Int, predecessorWasLate: Bool) {
-        tasks[index].predecessorWasLate = predecessorWasLate
-        let task = tasks[index]
-        if task.dropsLateJobs { needingWake.append(index) }
-        var (level, due) = (0, task.job.deadline)
+        instances[index].predecessorWasLate = predecessorWasLate
+        let job = instances[index]
+        let task = tasks[job.task]
+        if task.dropsLateJobs { needingWake.append(job.task) }
+        var (level, due) = (0, job.release.deadline)
         switch options.policy {
         case .daris:
-            due = task.virtualDeadline(
-                upTo: sums[task.firstStage + task.stage], total: sums[task.firstStage + task.stageCount - 1])
+            due = job.virtualDeadline
             if options.fixedPriority {
-                let isLast = options.lastStageLevel && task.stage == task.stageCount - 1
+                let isLast = options.lastStageLevel && job.stage == task.stageCount - 1
                 let isLate = options.lateLevel && predecessorWasLate
                 level = (task.isHigh ? 0 : 4) + (isLast ? 0 : 2) + (isLate ? 0 : 1)
             }
         case .edf: break
-        case .fifo: due = task.job.release
+        case .fifo: due = job.release.release
         }
-        tasks[index].due = due
-        tasks[index].phase = .ready
-        tasks[index].readyIndex = contexts[task.context].ready.count
-        change(task.context) {
-            $0.ready.append(AuditedRank(level: level, due: due, release: task.job.release, task: index))
+        instances[index].due = due
+        instances[index].phase = .ready
+        instances[index].readyIndex = contexts[job.context].ready.count
+        change(job.context) {
+            $0.ready.append(AuditedRank(level: level, due: due, release: job.release.release, job: index))
         }
     }
 
     mutating func takeFromReady(_ index: Int) {
-        let (context, place) = (tasks[index].context, tasks[index].readyIndex)
+        let (context, place) = (instances[index].context, instances[index].readyIndex)
         change(context) {
             let last = $0.ready.removeLast()
             if place < $0.ready.count { $0.ready[place] = last }
         }
-        if place < contexts[context].ready.count { tasks[contexts[context].ready[place].task].readyIndex = place }
+        if place < contexts[context].ready.count { instances[contexts[context].ready[place].job].readyIndex = place }
     }
 }

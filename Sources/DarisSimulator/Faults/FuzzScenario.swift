@@ -66,6 +66,9 @@ package struct FuzzScenario: Hashable, Sendable {
             partition.contexts = min(contexts, 2)
             partition.streams = min(partition.streams, 2)
         }
+        if seed % 5 < 2 {
+            for index in tasks.indices { tasks[index].instances = Int.random(in: 1...4, using: &drawn) }
+        }
         do {
             configuration = try SchedulerConfiguration(
                 partition: partition, tasks: tasks, options: options, batchGroups: groups)
@@ -134,9 +137,10 @@ package struct FuzzScenario: Hashable, Sendable {
     /// The scenario in words, to be put into a report.
     package var summary: String {
         let partition = configuration.partition
+        let instances = configuration.instances
         let tasks = configuration.tasks.enumerated().map { index, task in
             "  task \(index): \(task.priority.name) period \(task.period.rawValue) deadline \(task.deadline.rawValue) "
-                + "\(task.lateness) \(task.overrun) AFET \(task.afet.map(\.rawValue)) on context \(configuration.homes[index])"
+                + "×\(task.instances) \(task.lateness) \(task.overrun) AFET \(task.afet.map(\.rawValue)) on contexts \(Array(configuration.homes[instances[index]]))"
         }
         let lines =
             [

@@ -47,7 +47,8 @@ final class ThreadedDevice: Device {
     func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
         onLaunch(job, stage, lane)
-        lanes[lane].launch(.init(job: job, stage: stage, io: tensors.first ?? nil))
+        lanes[lane].launch(
+            .init(job: job, instance: dispatch.jobs.instance(at: 0), stage: stage, io: tensors.first ?? nil))
     }
     func terminateRunningStages() {}
     func shutDown() {

@@ -22,7 +22,7 @@ struct WorkerProtocolTests {
         for lane in 0..<3 {
             let slot = memory.slot(lane)
             let command = LaneSlot.Command(
-                job: JobID(task: 7 + lane, sequence: 1 << 40), stage: 3, followsEnd: lane == 1)
+                job: JobID(task: 7 + lane, sequence: 1 << 40), instance: 7, stage: 3, followsEnd: lane == 1)
             slot.write(command, sequence: 5)
             #expect(slot.command == command && daris_load(slot.commanded) == 5)
         }
@@ -59,7 +59,9 @@ struct WorkerProtocolTests {
                     startLimit: .zero, budget: RestartBudget(), handlers: handlers, progress: { _ in }))
             let attachment = WorkerAttachment(memory: memory, process: 0, tasks: [])
             context.state.withLock { $0.attachment = attachment }
-            for lane in 0..<lanes { context.launch(JobID(task: lane, sequence: 3), stage: lane, lane: lane, io: nil) }
+            for lane in 0..<lanes {
+                context.launch(JobID(task: lane, sequence: 3), instance: lane, stage: lane, lane: lane, io: nil)
+            }
             let watching = DedicatedThread.required(.init(name: "test")) { context.watch(attachment) }
             for _ in 0..<20 {
                 let slot = memory.slot(Int(generator.next() % UInt64(lanes)))
@@ -111,7 +113,7 @@ struct WorkerProtocolTests {
         for sequence in 0..<2 {
             let slot = memory.slot(0)
             let job = JobID(task: 0, sequence: sequence)
-            slot.write(.init(job: job, stage: 0, followsEnd: false), sequence: UInt32(sequence + 1))
+            slot.write(.init(job: job, instance: 3, stage: 0, followsEnd: false), sequence: UInt32(sequence + 1))
             slot.wakeWorker()
             while daris_load(slot.completed) != UInt32(sequence + 1) { await Task.yield() }
         }
