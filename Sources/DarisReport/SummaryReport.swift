@@ -42,7 +42,8 @@ package struct SummaryReport: Sendable {
     /// The report in lines of at most `TextTable.pageWidth` columns, without a line break at the end.
     package func text(styling: Styling) -> String {
         let sections = [
-            heading(styling: styling), priorities(styling: styling), rates(styling: styling), tasks(styling: styling),
+            heading(styling: styling), priorities(styling: styling) + requests, rates(styling: styling),
+            tasks(styling: styling),
             contexts(styling: styling), scheduling(styling: styling), errors(styling: styling),
             notes.flatMap { "note: \($0.printable)".wrapped(indent: 2) }, balance,
             verdict(styling: styling),
@@ -85,6 +86,16 @@ package struct SummaryReport: Sendable {
             table.append([name] + counts.map { Figure.count($0) })
         }
         return groups.isEmpty ? ["no tasks"] : table.lines(styling: styling)
+    }
+
+    /// "HP 2 refused; LP 812 refused, 3 expired": requests that never became jobs, where there are any.
+    private var requests: [String] {
+        let parts = groups.compactMap { name, figures -> String? in
+            let counts = [(figures.refusedRequests, "refused"), (figures.expiredRequests, "expired")]
+                .filter { $0.0 > 0 }.map { "\(Figure.count($0.0)) \($0.1)" }
+            return counts.isEmpty ? nil : "\(name) \(counts.joined(separator: ", "))"
+        }
+        return parts.isEmpty ? [] : (parts.joined(separator: "; ") + " before they became jobs").labelled("Requests")
     }
 
     private func rates(styling: Styling) -> [String] {
@@ -197,7 +208,7 @@ package struct SummaryReport: Sendable {
     }
 
     private static func acceptance(_ figures: RunSummary.Group) -> String {
-        figures.released > 0 ? Figure.percent(figures.acceptance) : Figure.none
+        figures.offered > 0 ? Figure.percent(figures.acceptance) : Figure.none
     }
 
     private static func time(_ milliseconds: Double, of times: RunSummary.Times) -> String {

@@ -25,7 +25,7 @@ func milliseconds(_ count: Int64) -> Nanoseconds { .milliseconds(count) }
 struct Bench: ~Copyable {
     var scheduler: Scheduler
     /// What was counted.
-    private(set) var ledger: RunLedger
+    var ledger: RunLedger
     var wake: Nanoseconds?
     private var buffer = CommandBuffer()
 

@@ -75,6 +75,26 @@ struct MetricsTests {
         #expect(lp.acceptance == 0.8)
     }
 
+    @Test("a refused request lowers acceptance alone; an expired one is a miss, and no release")
+    func requests() throws {
+        var bench = try Bench([task("camera", .high, afet: [10]), task("log", deadline: 30, .low, afet: [10])])
+        bench.release(1, at: 0)
+        bench.complete(took: 10, at: 10)
+        for (end, task) in [(.refused, 1), (.refused, 1), (.refused, 1), (.expired, 1), (.expired, 0)]
+            as [(RequestEnd, Int)]
+        {
+            bench.ledger.take(.request(end, task: task))
+        }
+        let summary = RunSummary(
+            bench.ledger, scheduler: bench.scheduler, duration: milliseconds(20), elapsed: milliseconds(20))
+        let lp = summary.lp
+        #expect(lp.released == 1 && lp.accepted == 1 && lp.refused == 3 && lp.expired == 1)
+        #expect(lp.offered == 4 && lp.acceptance == 0.25)
+        #expect(lp.missed == 1 && lp.judged(.low) == 2 && lp.dmr == 0.5)
+        #expect(summary.hp.released == 0 && summary.hp.missed == 1 && summary.hp.dmr == 1 && summary.hp.acceptance == 0)
+        #expect(summary.tasks[1].figures == lp && summary.jobs.isBalanced && summary.jobs.released == 1)
+    }
+
     @Test("JPS counts inferences: batch times completed jobs over the elapsed time")
     func rates() throws {
         let summary = try summary()

@@ -90,6 +90,15 @@ struct RunReportTests {
         #expect(throws: ReportError.notFinite(key: "tasks[2].figures.response_ms.p99")) { try report.json() }
     }
 
+    @Test("a report of a time when requests were not counted can be read")
+    func older() throws {
+        let text = String(decoding: try Self.report().json(), as: UTF8.self)
+        let older = text.split(separator: "\n").filter { !$0.contains("\"refused\"") && !$0.contains("\"expired\"") }
+        #expect(older.count == text.split(separator: "\n").count - 2 * 7)
+        let report = try RunReport(json: Data(older.joined(separator: "\n").utf8))
+        #expect(report.summary.lp.refused == nil && report.summary.lp.offered == report.summary.lp.released)
+    }
+
     @Test("what is not a report is refused with the reason")
     func refusals() throws {
         #expect(throws: ReportError.notAReport(reason: "it is not JSON")) { try RunReport(json: Data("hello".utf8)) }

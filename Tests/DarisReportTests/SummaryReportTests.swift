@@ -51,6 +51,19 @@ struct SummaryReportTests {
                 """)
     }
 
+    @Test("requests that never became jobs have a line where there are any")
+    func requests() throws {
+        var summary = try Fixtures.cameraSummary()
+        summary.lp.refused = 812
+        summary.lp.expired = 3
+        let text = SummaryReport(summary, plan: try Fixtures.cameraPlan()).text(styling: .plain)
+        #expect(text.contains("0          0\nRequests    LP 812 refused, 3 expired before they became jobs\n\nrates"))
+        summary.hp.refused = 2
+        #expect(
+            SummaryReport(summary, plan: try Fixtures.cameraPlan()).text(styling: .plain)
+                .contains("Requests    HP 2 refused; LP 812 refused, 3 expired before they became jobs\n"))
+    }
+
     @Test("a simulated run says so in its heading and in its verdict")
     func simulated() throws {
         let plan = try Fixtures.cameraPlan(simulated: true)

@@ -58,7 +58,26 @@ struct VerdictTests {
             text == "None of 5 high-priority jobs was accepted; every accepted low-priority job was cancelled (4).")
     }
 
-    @Test("HP jobs that were turned away are told")
+    @Test("requests that were refused are told, and that none of a priority became an accepted job")
+    func refused() throws {
+        #expect(
+            try verdict {
+                $0.hp = Fixtures.group($0.hp, released: 10, rejected: 4)
+                $0.hp.refused = 2
+            }.hasPrefix(
+                "No high-priority job missed its deadline (of 6), 4 more were rejected, 2 requests were refused; "))
+        #expect(
+            try verdict {
+                $0.lp = Fixtures.group($0.lp, released: 0)
+                $0.lp.refused = 7
+            }.hasSuffix("; none of 7 low-priority jobs and requests was accepted."))
+        var summary = try Fixtures.cameraSummary()
+        #expect(Verdict(summary: summary, simulated: false, interrupted: false).isGood)
+        summary.hp.refused = 1
+        #expect(!Verdict(summary: summary, simulated: false, interrupted: false).isGood)
+    }
+
+    @Test("HP jobs that were rejected are told")
     func rejected() throws {
         #expect(
             try verdict { $0.hp = Fixtures.group($0.hp, released: 10, rejected: 4) }

@@ -2,7 +2,7 @@
 package struct JobCounts: Hashable, Sendable, Codable {
     /// Jobs released so far.
     package var released = 0
-    /// Turned away by the admission test, or because their task was removed.
+    /// Not admitted, or released though their task was removed.
     package var rejected = 0
     /// Not started, since the previous job was in flight.
     package var skipped = 0

@@ -1,5 +1,8 @@
-/// What became of a group of jobs, of a priority or of a task, and the one place where misses, DMR and acceptance are worked
-/// out (docs/decisions/0005).
+/// What became of a group of jobs, of a priority or of a task, and of the requests for them, and the one place where misses,
+/// DMR and acceptance are worked out (docs/decisions/0005).
+///
+/// A server's request becomes a job when it is handed to the scheduler. A job is rejected, by admission; a request is refused,
+/// by the server.
 package struct JobFigures: Hashable, Sendable {
     /// HP or LP.
     package let priority: Priority
@@ -15,6 +18,10 @@ package struct JobFigures: Hashable, Sendable {
     package var migrated = 0
     /// Inferences completed: jobs × batch.
     package var inferences = 0
+    /// Requests that the server refused before they became jobs.
+    package var refused = 0
+    /// Requests whose deadline passed while they waited to become jobs: misses, as of jobs that are dropped at their deadline.
+    package var expired = 0
     /// In flight, or waiting, though their deadline has passed: misses that are not counted anywhere else. Only the figures of
     /// a run that is over have them.
     package var overdue = 0
@@ -25,26 +32,34 @@ package struct JobFigures: Hashable, Sendable {
     /// Neither rejected nor skipped.
     package var accepted: Int { counts.released - counts.rejected - counts.skipped }
 
-    /// Deadlines missed: late, dropped at the deadline, failed, overdue, and skipped HP releases.
+    /// Deadlines missed: late, dropped at the deadline, failed, overdue, expired, and skipped HP releases.
     package var missed: Int {
-        late + counts.dropped - cancelled + counts.failed + overdue + (priority == .high ? counts.skipped : 0)
+        late + counts.dropped - cancelled + counts.failed + overdue + expired
+            + (priority == .high ? counts.skipped : 0)
     }
 
-    /// The jobs that could have missed.
+    /// The jobs, and the expired requests, that could have missed.
     package var judged: Int {
-        Self.judged(priority, accepted: accepted, cancelled: cancelled, skipped: counts.skipped)
+        Self.judged(priority, accepted: accepted, cancelled: cancelled, skipped: counts.skipped, expired: expired)
     }
 
     /// Deadline miss rate: `missed` / `judged`, from 0 to 1; 0 if none is judged.
     package var dmr: Double { Self.rate(missed, of: judged) }
 
-    /// Accepted / released, from 0 to 1; releases of removed tasks are not counted.
-    package var acceptance: Double { Self.rate(accepted, of: counts.released - removed) }
+    /// What was accepted or not: releases, but those of removed tasks, and refused requests.
+    package var offered: Int { Self.offered(released: counts.released, removed: removed, refused: refused) }
 
-    /// The jobs that could have missed. Skipped HP releases are misses, and so are judged though they were not accepted.
-    static func judged(_ priority: Priority, accepted: Int, cancelled: Int, skipped: Int) -> Int {
-        accepted - cancelled + (priority == .high ? skipped : 0)
+    /// `accepted` / `offered`, from 0 to 1; 0 if nothing was offered.
+    package var acceptance: Double { Self.rate(accepted, of: offered) }
+
+    /// The jobs and requests that could have missed. Skipped HP releases and expired requests are misses, and so are judged
+    /// though they were not accepted.
+    static func judged(_ priority: Priority, accepted: Int, cancelled: Int, skipped: Int, expired: Int) -> Int {
+        accepted - cancelled + expired + (priority == .high ? skipped : 0)
     }
+
+    /// What was accepted or not.
+    static func offered(released: Int, removed: Int, refused: Int) -> Int { released - removed + refused }
 
     /// A part of a whole, from 0 to 1; 0 if there is no whole.
     package static func rate(_ part: Int, of whole: Int) -> Double { whole <= 0 ? 0 : Double(part) / Double(whole) }

@@ -1,3 +1,11 @@
+/// How a request ended that never became a job.
+package enum RequestEnd: Hashable, Sendable {
+    /// The server refused it.
+    case refused
+    /// Its deadline passed while it waited.
+    case expired
+}
+
 /// What is counted of a run, from its events and commands alone: by real runs, simulated ones, and replays of records.
 ///
 /// ```swift
@@ -39,6 +47,8 @@ package struct RunLedger: Sendable {
         case migration(task: Int)
         /// A job ended.
         case end(JobOutcome)
+        /// A request for a job of a task ended before it was one.
+        case request(RequestEnd, task: Int)
         /// How long the scheduler took for an event.
         case decision(Nanoseconds)
         /// How long a lane was idle between two stages though the second was ready.
@@ -119,6 +129,8 @@ package struct RunLedger: Sendable {
         case .end(let outcome):
             let batch = batch[outcome.job.task]
             count(outcome.job.task) { $0.recordEnd(outcome, batch: batch) }
+        case .request(.refused, let task): count(task) { $0.figures.refused += 1 }
+        case .request(.expired, let task): count(task) { $0.figures.expired += 1 }
         case .decision(let time): decisions.record(time)
         case .handover(let time): handovers.record(time)
         }

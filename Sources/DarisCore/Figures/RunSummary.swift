@@ -31,20 +31,20 @@ package struct RunSummary: Codable, Sendable, Hashable {
 
     /// The figures of a group of jobs: of a priority, or of a task.
     package struct Group: Codable, Sendable, Hashable {
-        /// Deadline miss rate. LP: (late + dropped at the deadline + failed + overdue in flight) / accepted. HP: skipped
-        /// releases are misses too, and so count as accepted here. Cancelled jobs are neither.
+        /// Deadline miss rate. LP: (late + dropped at the deadline + failed + overdue in flight + expired) / (accepted +
+        /// expired). HP: skipped releases are misses too, and so count as accepted here. Cancelled jobs are neither.
         package var dmr: Double
         /// The misses of `dmr`, counted.
         package var missed: Int
-        /// Accepted / released; releases of removed tasks are not counted.
+        /// Accepted / (released + refused); releases of removed tasks are not counted.
         package var acceptance: Double
         /// Jobs released.
         package var released: Int
         /// Neither rejected nor skipped.
         package var accepted: Int
-        /// Turned away by the admission test, because no context was left, or because the task was removed.
+        /// Not admitted, because of the admission test, no context that was left, or a removed task.
         package var rejected: Int
-        /// Turned away because the task was removed, which is no miss; counted in `rejected` too.
+        /// Rejected because the task was removed, which is no miss; counted in `rejected` too.
         package var removed: Int
         /// Not started, since the task's previous job was in flight.
         package var skipped: Int
@@ -62,6 +62,10 @@ package struct RunSummary: Codable, Sendable, Hashable {
         package var inFlight: Int
         /// Admitted by another context than their task's own.
         package var migrated: Int
+        /// Requests that a server refused before they became jobs; `nil` in reports that do not tell.
+        package var refused: Int?
+        /// Requests whose deadline passed while they waited to become jobs; `nil` in reports that do not tell.
+        package var expired: Int?
         /// Completed inferences a second.
         package var jps: Double
         /// Release to end of the completed jobs.
@@ -203,6 +207,8 @@ extension RunSummary.Group {
         failed = jobs.failed
         inFlight = jobs.inFlight
         migrated = figures.migrated
+        refused = figures.refused
+        expired = figures.expired
         jps = Double(figures.inferences) / seconds
         responseMs = RunSummary.Times(group.response)
         latenessMs = RunSummary.Times(group.lateness)
@@ -210,10 +216,14 @@ extension RunSummary.Group {
 }
 
 extension RunSummary.Group {
-    /// The jobs that could have missed, of a group of this priority.
+    /// The jobs and requests that could have missed, of a group of this priority.
     package func judged(_ priority: Priority) -> Int {
-        JobFigures.judged(priority, accepted: accepted, cancelled: cancelled, skipped: skipped)
+        JobFigures.judged(
+            priority, accepted: accepted, cancelled: cancelled, skipped: skipped, expired: expired ?? 0)
     }
+
+    /// What was accepted or not: releases, but those of removed tasks, and refused requests.
+    package var offered: Int { JobFigures.offered(released: released, removed: removed, refused: refused ?? 0) }
 }
 
 extension RunSummary.Batching {

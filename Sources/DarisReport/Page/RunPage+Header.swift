@@ -38,7 +38,7 @@ extension RunPage {
         if summary.hasTasks(.low) {
             tiles.append(
                 tile(
-                    "LP acceptance", summary.lp.released > 0 ? Figure.percent(summary.lp.acceptance) : Figure.none, "%",
+                    "LP acceptance", summary.lp.offered > 0 ? Figure.percent(summary.lp.acceptance) : Figure.none, "%",
                     "\(summary.lp.accepted) of \(summary.lp.released) jobs"))
         }
         for (priority, group) in [(Priority.high, summary.hp), (.low, summary.lp)] where group.responseMs.count > 0 {

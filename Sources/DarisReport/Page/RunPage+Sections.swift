@@ -129,7 +129,7 @@ extension RunPage {
             return [
                 task.name, task.priority, "\(task.figures.released)", "\(task.figures.missed)",
                 judged > 0 ? Figure.percent(task.figures.dmr) : Figure.none,
-                task.figures.released > 0 ? Figure.percent(task.figures.acceptance) : Figure.none,
+                task.figures.offered > 0 ? Figure.percent(task.figures.acceptance) : Figure.none,
                 "\(task.figures.migrated)", Figure.rate(task.figures.jps), ms(times.mean), ms(times.p99),
                 Figure.milliseconds(task.mretMs),
             ]

@@ -34,6 +34,9 @@ struct Measurements: Sendable {
         }
         notes.removeAll(keepingCapacity: true)
     }
+
+    /// Counts something that the scheduler has no part in.
+    mutating func count(_ note: RunLedger.Note) { ledger.take(note) }
 }
 
 extension Executor {
@@ -53,6 +56,11 @@ extension Executor {
             measurements.count()
             return look(measurements)
         }
+    }
+
+    /// Counts a request for a job of a task that ended before it was one. Takes no lock that lanes need.
+    package func count(_ end: RequestEnd, of task: Int) {
+        measurements.withLock { $0.count(.request(end, task: task)) }
     }
 
     /// Counts what was put aside if that is much, unless another thread is at it, which waits for the lock that is held here.
