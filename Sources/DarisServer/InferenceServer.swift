@@ -147,7 +147,7 @@ package final class InferenceServer: Sendable {
         }
         await wait(until: limit) { service.requestsInFlight > 0 }
         feed.end()
-        let ending = InferenceError(.refused, "the server is ending", retryAfter: .seconds(Int64(1)))
+        let ending = InferenceError(.ending, retryAfter: .seconds(Int64(1)))
         connections.end(telling: .finish(ending))
         await group.triggerGracefulShutdown()
         await wait(until: limit) { connections.open > 0 }

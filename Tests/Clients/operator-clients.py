@@ -4,8 +4,8 @@
     python3 Tests/Clients/operator-clients.py [--daris .build/release/daris]
 
 Checked are a standard error and a standard output that nobody reads, SIGHUP, records to devices, pipes and links, logs that
-clients write to, answers that must not tell of the server's files, servers with impossible models for `daris load`, and what
-that counts of requests that it sends late or not at all.
+clients write to, answers that must not tell of the server's files, figures of an overload, which must all agree, servers with
+impossible models for `daris load`, and what that counts of requests that it sends late or not at all.
 
 It needs the package onnx, and a built daris with its ONNX Runtime. Without the package it says so and succeeds.
 """
@@ -47,6 +47,14 @@ tasks:
   - {{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}
   - {{name: pick, model: pick, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic}}
 serve: {{http: "127.0.0.1:0", grpc: off, limits: {{drain: 5 s}}}}
+run: {{seed: 1}}
+"""
+BUSY = """
+models: {{sums: {{file: {folder}/sums.onnx}}}}
+tasks:
+  - {{name: first, model: sums, rate: 10 Hz, deadline: 2 s, priority: high, arrival: sporadic}}
+  - {{name: later, model: sums, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 2}}
+serve: {{http: "127.0.0.1:0", grpc: off, limits: {{waiting: 2}}}}
 run: {{seed: 1}}
 """
 RUN = """
@@ -234,6 +242,44 @@ def serving(checks, daris, folder):
                 "the log has the reason of a failure")
 
 
+def overload(checks, daris, folder):
+    """What clients are refused is what metrics and the report say."""
+    server = Server([daris, "serve", folder / "busy.yaml", "--json"])
+
+    def burst(number):
+        model = "first" if number % 4 == 0 else "later"
+        return [ask(server.http, "POST", f"/v2/models/{model}/infer", BODY)[0] for _ in range(25)]
+
+    def total(name, label=""):
+        return sum(float(line.rsplit(" ", 1)[1]) for line in ask(server.http, "GET", "/metrics")[1].splitlines()
+                   if line.startswith(name + "{") and label in line)
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            statuses = [status for client in pool.map(burst, range(16)) for status in client]
+        ask(server.http, "POST", "/v2/repository/models/later/unload")
+        statuses.append(ask(server.http, "POST", "/v2/models/later/infer", BODY)[0])
+        statuses.append(ask(server.http, "POST", "/v2/models/later/infer", "{")[0])
+        refused = statuses.count(503)
+        checks.that(set(statuses) <= {200, 400, 503, 504} and statuses.count(400) == 1 and refused > 0,
+                    f"an overload: { {status: statuses.count(status) for status in set(statuses)} }")
+        # Looks are a tenth of a second old at most.
+        time.sleep(0.2)
+        counted = total("daris_requests_total", 'fate="refused"')
+        before, rejected = total("daris_requests_refused_total"), total("daris_jobs_total", 'fate="rejected"')
+        checks.that(counted == before + rejected == refused, f"{refused} refused: {counted} = {before} + {rejected}")
+    finally:
+        code, _, _ = server.end()
+    server.log.seek(0)
+    report = json.load(server.log)
+    groups = [report["hp"], report["lp"]]
+    checks.that(code == 0 and sum(group["refused"] + group["rejected"] for group in groups) == refused,
+                f"{refused} refused, the report says {[(group['refused'], group['rejected']) for group in groups]}")
+    low = report["lp"]
+    checks.that(abs(low["acceptance"] - low["accepted"] / (low["released"] + low["refused"])) < 1e-9,
+                f"acceptance counts those refused: {low['acceptance']}")
+
+
 def recording(checks, daris, folder):
     def run(name, limit=60):
         return subprocess.run([daris, "run", folder / "run.yaml", "--json", "--record", name],
@@ -390,12 +436,14 @@ def main():
         save_pick(folder)
         (folder / "serve.yaml").write_text(SERVE.format(folder=folder))
         (folder / "workers.yaml").write_text("isolation: process\n" + SERVE.format(folder=folder))
+        (folder / "busy.yaml").write_text(BUSY.format(folder=folder))
         (folder / "run.yaml").write_text(RUN.format(folder=folder))
         impostors(checks, daris)
         due_times(checks, daris)
         recording(checks, daris, folder)
         hang_up(checks, daris, folder)
         serving(checks, daris, folder)
+        overload(checks, daris, folder)
         unread_errors(checks, daris, folder)
         crashing_worker(checks, daris, folder)
         unread_output(checks, daris, folder)

@@ -9,13 +9,13 @@ struct AvailabilityTests {
     private let sink = ManualSink()
     private let service = InferenceService(limit: 100)
 
-    /// Serves models with so many tasks each, without inputs and outputs.
-    private func serve(_ names: [String], tasks: Int = 1) -> [ServedModel] {
+    /// Serves models without inputs and outputs.
+    private func serve(_ names: [String]) -> [ServedModel] {
         let models = names.map { name in
             ServedModel(
                 name: name, signature: ModelSignature(inputs: [], outputs: []),
-                own: InstancePool(
-                    name: name, tasks: Array(0..<tasks), priority: .high, deadline: .seconds(Int64(100)), limit: 10,
+                own: RequestQueue(
+                    name: name, task: 0, instances: 1, priority: .high, deadline: .seconds(Int64(100)), limit: 10,
                     sink: sink), other: nil)
         }
         service.serve(models, on: sink)
@@ -50,21 +50,21 @@ struct AvailabilityTests {
 
     @Test("a server all of whose contexts are lost is not ready, nor are its models, until one is back")
     func contexts() async throws {
-        #expect(!service.isReady && service.notReady.message.contains("loading"))
+        #expect(!service.isReady && service.obstacle == .loading)
         let model = serve(["net"])[0]
         #expect(service.isReady && service.unavailability(of: model) == nil)
         sink.state.withLock { $0.canRun = false }
-        #expect(!service.isReady && service.notReady.message.contains("every context is lost"))
+        #expect(!service.isReady && service.obstacle == .everyContextLost)
         #expect(service.unavailability(of: model)?.contains("every context is lost") == true)
         let entry = try #require(service.index(isReadyOnly: false).first)
         #expect(entry.state == "UNAVAILABLE" && entry.reason.contains("every context is lost"))
         #expect(service.index(isReadyOnly: true).isEmpty)
         let refusal = await ask("a").value
-        #expect(refusal?.kind == .refused && refusal?.retryAfter != nil)
+        #expect(refusal?.refusal == .everyContextLost && refusal?.retryAfter != nil)
         sink.state.withLock { $0.canRun = true }
         #expect(service.isReady && service.index(isReadyOnly: true).map(\.state) == ["READY"])
         service.drain()
-        #expect(!service.isReady && service.notReady.message.contains("ending"))
+        #expect(!service.isReady && service.obstacle == .ending)
     }
 
     @Test("a client that crashes workers three times is forbidden the model; other clients and models go on")
@@ -91,7 +91,7 @@ struct AvailabilityTests {
         let model = serve(["net", "other"])[0]
         for client in ["a", "b", "c"] { #expect(await crash(client)?.kind == .failed) }
         let refusal = try #require(await ask("d").value)
-        #expect(refusal.kind == .refused && refusal.message.contains("requests of several clients"))
+        #expect(refusal.refusal != nil && refusal.message.contains("requests of several clients"))
         #expect(service.unavailability(of: model)?.contains("60 s more") == true)
         #expect(service.index(isReadyOnly: false).map(\.state) == ["UNAVAILABLE", "READY"])
         #expect(service.isReady)

@@ -44,10 +44,10 @@ struct LiveTests {
         #expect((view["contexts"] as? [[Double]])?.first == [1, 0.5, 0.25, 1.25, 0, 0])
         #expect((view["contexts"] as? [[Double]])?.last == [0, 0, 0, 0, 0, 1])
         let task = try #require((view["tasks"] as? [[Any]])?.first)
-        #expect(task.count == 19 && task[4] as? Int == 5 && task[6] as? Int == 1 && task[13] as? Int == 1)
+        #expect(task.count == 21 && task[4] as? Int == 5 && task[6] as? Int == 1 && task[13] as? Int == 1)
         // The deadline miss rate, and the buckets with the whole count at the end.
-        #expect(task[16] as? Double == 0.2 && (task[18] as? [Int])?.count == TimeBuckets.boundCount + 1)
-        #expect((task[18] as? [Int])?.last == 4)
+        #expect(task[18] as? Double == 0.2 && (task[20] as? [Int])?.count == TimeBuckets.boundCount + 1)
+        #expect((task[20] as? [Int])?.last == 4)
         #expect(view["requests"] as? Int == 2 && view["ready"] as? Bool == true)
     }
 
@@ -131,7 +131,7 @@ struct LiveTests {
         let first = try feed.join {}
         _ = try feed.join {}
         let error = try #require(throws: InferenceError.self) { try feed.join {} }
-        #expect(error.kind == .refused && error.message.contains("2 watch already") && error.retryAfter != nil)
+        #expect(error.refusal != nil && error.message.contains("2 watch already") && error.retryAfter != nil)
         feed.leave(first)
         #expect(throws: Never.self) { try feed.join {} }
     }

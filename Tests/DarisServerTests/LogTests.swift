@@ -121,7 +121,7 @@ struct LogTests {
         let lines = Lines()
         let second = Atomic<Int64>(0)
         let journal = RequestJournal(lines.logger(.notice)) { second.load(ordering: .relaxed) }
-        let error = InferenceError(.refused, "it is busy")
+        let error = InferenceError(.ending)
         for _ in 0..<25 { journal.ended("net", .low, error, after: .milliseconds(1)) }
         #expect(try lines.all.count == RequestJournal.linesASecond)
         second.store(1, ordering: .relaxed)
@@ -130,7 +130,7 @@ struct LogTests {
         let all = try lines.all
         #expect(all.count == RequestJournal.linesASecond + 1)
         #expect(all.last?["lines_left_out"] as? String == "15" && all.last?["fate"] as? String == "failed")
-        #expect(all.first?["reason"] as? String == "it is busy" && all.first?["level"] as? String == "notice")
+        #expect(all.first?["reason"] as? String == "the server is ending" && all.first?["level"] as? String == "notice")
     }
 
     @Test("an id that is no plain text is replaced")

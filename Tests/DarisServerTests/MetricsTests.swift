@@ -169,11 +169,13 @@ struct MetricsTests {
         let model = system.model("net")
         let before = try read(system, models: [model]).samples.count
         model.statistics.succeeded(.high, queue: .milliseconds(1), compute: .milliseconds(2), at: 0)
-        model.statistics.failed(.high, InferenceError(.refused, "full"), after: .zero, at: 0)
+        model.statistics.failed(.high, InferenceError(.queueFull(model: "net", limit: 4)), after: .zero, at: 0)
         model.statistics.failed(.high, InferenceError(.notFound, "no such output 'x'"), after: .zero, at: 0)
+        model.statistics.failed(.high, InferenceError(.forbidden, "it crashed workers"), after: .zero, at: 0)
         let text = try read(system, models: [model])
         #expect(text.samples.count == before)
-        for (fate, count) in ["answered": 1, "refused": 1, "invalid": 1, "too_late": 0] as [String: Double] {
+        let counts: [String: Double] = ["answered": 1, "refused": 1, "invalid": 1, "forbidden": 1, "too_late": 0]
+        for (fate, count) in counts {
             let labels = ["model": "net", "priority": "high", "fate": fate]
             #expect(text.value("daris_requests_total", labels) == count, "\(fate)")
         }

@@ -59,9 +59,10 @@ final class WatchedSystem: Sendable {
     }
 
     func model(_ name: String) -> ServedModel {
-        let pool = InstancePool(
-            name: name, tasks: [0], priority: .high, deadline: .milliseconds(100), limit: 1, sink: ManualSink())
+        let queue = RequestQueue(
+            name: name, task: 0, instances: 1, priority: .high, deadline: .milliseconds(100), limit: 1,
+            sink: ManualSink())
         return ServedModel(
-            name: name, signature: ModelSignature(inputs: [], outputs: []), own: pool, other: nil)
+            name: name, signature: ModelSignature(inputs: [], outputs: []), own: queue, other: nil)
     }
 }

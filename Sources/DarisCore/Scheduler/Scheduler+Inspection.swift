@@ -56,15 +56,6 @@ extension Scheduler {
     /// How many jobs of a task have been released: the sequence number of the next.
     package func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
-    /// Whether a job of a task is worth releasing now, if the task has no other in flight: it would be admitted, or is not
-    /// by times that only a release has the scheduler forget (`SchedulerOptions.forgetting`).
-    package func wouldAdmit(_ task: Int) -> Bool {
-        guard tasks[task].isEnabled else { return false }
-        let home = home(of: task)
-        return admissibleContext(for: task, home: home) != nil
-            || options.forgetting && !ledger.couldAdmit(tasks[task], home: home, migration: options.migration)
-    }
-
     /// Jobs of a task that are in flight or wait though their deadline has passed.
     package func overdueJobs(of task: Int) -> Int {
         let now = now

@@ -82,12 +82,6 @@ extension Executor {
         }
     }
 
-    /// Where in `tasks`, none of which has a job in flight, the last is of which a job is worth submitting now
-    /// (`Scheduler.wouldAdmit`).
-    package func lastAdmissible(of tasks: [Int]) -> Int? {
-        state.withLock { state in tasks.lastIndex { state.scheduler.wouldAdmit($0) } }
-    }
-
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.
     package func cancel(_ job: JobID) {

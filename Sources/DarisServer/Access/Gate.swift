@@ -68,8 +68,7 @@ struct GateMiddleware: RouterMiddleware {
         return try await next(request, context)
     }
 
-    private static let full = InferenceError(
-        .refused, "the server has as many connections as it may, and all are busy", retryAfter: .seconds(Int64(1)))
+    private static let full = InferenceError(.connectionsFull, retryAfter: .seconds(Int64(1)))
 }
 
 /// Asks for tokens over gRPC.

@@ -58,9 +58,7 @@ final class ByteBudget: Sendable {
     }
 
     var refusal: InferenceError {
-        InferenceError(
-            .refused, "the server holds \(limit) bytes of requests, its limit, already",
-            retryAfter: .milliseconds(Int64(100)))
+        InferenceError(.memoryFull(limit: limit), retryAfter: .milliseconds(Int64(100)))
     }
 
     /// What one request holds, until it is released or goes away.
@@ -74,6 +72,9 @@ final class ByteBudget: Sendable {
         }
 
         deinit { release() }
+
+        /// Whether it is held: not released, and has not given way.
+        var isHeld: Bool { budget.state.withLock { $0.holdings[number] != nil } }
 
         /// Takes bytes more.
         ///

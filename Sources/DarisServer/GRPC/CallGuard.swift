@@ -109,7 +109,7 @@ final class CallGuard: ChannelDuplexHandler {
         guard let path = headers.first(name: ":path") else { return headers }
         let method = path.split(separator: "/").last.map(String.init) ?? ""
         if isHealthOnly, Gate.Purpose(method: method) != .health {
-            throw InferenceError(.refused, "the server is ending, or has as many connections as it may, all busy")
+            throw InferenceError(.healthOnly)
         }
         isStream = method == "ModelStreamInfer"
         // The library's own decompression does not end for a message that is cut off, nor is what it makes counted.

@@ -149,7 +149,7 @@ extension InferenceService {
                 request.timeout = max(Nanoseconds(1), Nanoseconds(ContinuousClock.now.duration(to: end)))
             }
         } catch {
-            unreadable(error, model: call.message.modelName, version: call.message.modelVersion)
+            unread(error, model: call.message.modelName, version: call.message.modelVersion)
             throw error
         }
         let cancellation = Cancellation()

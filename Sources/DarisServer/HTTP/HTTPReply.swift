@@ -45,7 +45,7 @@ enum HTTPReply {
         var head = HTTPResponse(
             status: error.status,
             headerFields: [.contentType: "application/json", .contentLength: "\(body.readableBytes)"])
-        if error.kind == .refused || error.retryAfter != nil {
+        if error.refusal != nil || error.retryAfter != nil {
             // Whole seconds, as the header has them.
             let seconds = max(1, Int((error.retryAfter ?? .zero).inSeconds.rounded(.up)))
             head.headerFields[.retryAfter] = "\(seconds)"

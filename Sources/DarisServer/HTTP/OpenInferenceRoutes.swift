@@ -16,7 +16,7 @@ struct OpenInferenceRoutes: Sendable {
         let health = routes.health.group("v2/health")
         health.get("live") { _, _ in HTTPReply.empty }
         health.get("ready") { _, _ in
-            service.isReady ? HTTPReply.empty : HTTPReply.error(service.notReady)
+            service.obstacle.map { HTTPReply.error(InferenceService.notReady($0)) } ?? HTTPReply.empty
         }
         let v2 = routes.inference.group("v2")
         v2.get("") { _, _ in HTTPReply.json(ServerMetadata(version: version)) }
@@ -33,8 +33,7 @@ struct OpenInferenceRoutes: Sendable {
             model.get("ready") { _, context in
                 try reply(context) { model in
                     guard let reason = service.unavailability(of: model) else { return HTTPReply.empty }
-                    return HTTPReply.error(
-                        InferenceError(.refused, "model '\(model.name)' takes no requests now: \(reason)"))
+                    return HTTPReply.error(InferenceError(.modelNotReady(model: model.name, reason: reason)))
                 }
             }
             model.post("infer") { request, context in await infer(request, context) }
@@ -83,7 +82,7 @@ struct OpenInferenceRoutes: Sendable {
             do throws(InferenceError) {
                 decoded = try await read(request, context, share, model: name, version: version)
             } catch {
-                service.unreadable(error, model: name, version: version)
+                service.unread(error, model: name, version: version)
                 throw error
             }
             let inference = Task { try await service.infer(decoded) }
@@ -102,7 +101,7 @@ struct OpenInferenceRoutes: Sendable {
         }
     }
 
-    /// Receives a request. What is wrong with it, or turns it away, is thrown as soon as that is known: before the body if
+    /// Receives a request. What is wrong with it, or why it is refused, is thrown as soon as that is known: before the body if
     /// the head tells, before the tensors if the JSON in front of them does.
     private func read(
         _ request: Request, _ context: ServerContext, _ share: ByteBudget.Share, model: String, version: String?
@@ -126,7 +125,7 @@ struct OpenInferenceRoutes: Sendable {
                 }
             }
         } catch let error as InferenceError { throw error } catch {
-            throw InferenceError(.cancelled, "the body ended early: \(error)")
+            throw share.isHeld ? InferenceError(.cancelled, "the body ended early: \(error)") : budget.refusal
         }
         if let problem { throw problem }
         return try reception.end()

@@ -90,7 +90,7 @@ struct ModelConfiguration: Encodable {
         name = model.name
         input = model.signature.inputs.map(Tensor.init)
         output = model.signature.outputs.map(Tensor.init)
-        instanceGroup = [InstanceGroup(name: model.name, count: model.own.tasks.count)]
+        instanceGroup = [InstanceGroup(name: model.name, count: model.own.instances)]
         parameters = [
             "priority": Parameter(text: model.own.priority.word),
             "deadline_us": Parameter(text: "\(model.own.deadline.rawValue / 1_000)"),

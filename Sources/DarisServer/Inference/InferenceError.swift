@@ -13,8 +13,8 @@ struct InferenceError: Error, Sendable, Hashable {
         case forbidden
         /// There is no such model or version.
         case notFound
-        /// Turned away for now; it may fit later.
-        case refused
+        /// Refused for now; it may fit later.
+        case refused(Refusal)
         /// Its deadline passed.
         case tooLate
         /// The client gave it up.
@@ -23,13 +23,13 @@ struct InferenceError: Error, Sendable, Hashable {
         case failed
     }
 
-    var kind: Kind
+    let kind: Kind
     /// A sentence without a full stop, for clients.
-    var message: String
+    let message: String
     /// What the device or its worker said, for the log alone: it may name files of the server.
-    var detail: String?
+    private(set) var detail: String?
     /// When it makes sense to ask again, for `refused` and `forbidden`.
-    var retryAfter: Nanoseconds?
+    let retryAfter: Nanoseconds?
 
     init(_ kind: Kind, _ message: String, retryAfter: Nanoseconds? = nil) {
         self.kind = kind
@@ -37,29 +37,33 @@ struct InferenceError: Error, Sendable, Hashable {
         self.retryAfter = retryAfter
     }
 
+    /// A refusal, in its own words.
+    init(_ refusal: Refusal, retryAfter: Nanoseconds? = nil) {
+        self.init(.refused(refusal), refusal.description, retryAfter: retryAfter)
+    }
+
     /// What the executor says of a job.
     init(_ error: SubmissionError, model: String) {
         switch error {
-        case .unknownTask, .periodicTask, .wrongInput:
-            self.init(.invalid, error.description)
-        case .tooManySubmissions(let limit):
-            self.init(.refused, "\(limit) requests are in flight already")
-        case .stopped:
-            self.init(.refused, "the server is ending")
+        case .unknownTask, .periodicTask, .wrongInput: self.init(.invalid, error.description)
+        case .tooManySubmissions(let limit): self.init(.tooManyInFlight(limit: limit))
+        case .stopped: self.init(.ending)
         case .notCompleted(_, let reason, let message):
-            let kind: Kind =
-                switch reason {
-                case .noContextFits, .previousJobInFlight, .queueFull, .noContextAlive, .taskRemoved: .refused
-                case .deadlinePassed: .tooLate
-                case .cancelled: .cancelled
-                case .stageFailed, .contextLost, .onTime, .late: .failed
-                }
-            let text = reason == .deadlinePassed ? "its deadline passed before it was done" : reason.text
-            self.init(kind, "model '\(model)': \(text)")
+            switch reason {
+            case .noContextFits, .previousJobInFlight, .queueFull, .noContextAlive, .taskRemoved:
+                self.init(.rejected(model: model, reason))
+            case .deadlinePassed: self.init(.tooLate, "model '\(model)': its deadline passed before it was done")
+            case .cancelled: self.init(.cancelled, "model '\(model)': \(reason.text)")
+            case .stageFailed, .contextLost, .onTime, .late: self.init(.failed, "model '\(model)': \(reason.text)")
+            }
             detail = message
-        case .crashed(_, let message):
-            self.init(.failed, "model '\(model)': \(message)")
+        case .crashed(_, let message): self.init(.failed, "model '\(model)': \(message)")
         }
+    }
+
+    /// Why it was refused; `nil` if it was not.
+    var refusal: Refusal? {
+        if case .refused(let refusal) = kind { refusal } else { nil }
     }
 
     /// The error as a client is told it, with the id under which the log has the rest.
@@ -67,5 +71,54 @@ struct InferenceError: Error, Sendable, Hashable {
         guard detail != nil else { return self }
         let place = requestID.map { "; the server's log has the reason (request id \($0))" } ?? ""
         return InferenceError(kind, message + place, retryAfter: retryAfter)
+    }
+}
+
+/// Why the server refuses a request for now.
+enum Refusal: Hashable, Sendable, CustomStringConvertible {
+    // All requests.
+    case loading
+    case ending
+    case everyContextLost
+    /// As many requests as may be are in flight.
+    case tooManyInFlight(limit: Int)
+
+    // Those for a model.
+    case unloaded(model: String)
+    /// Requests of several clients ended the worker processes that ran them.
+    case unavailable(model: String, for: Nanoseconds)
+    case queueFull(model: String, limit: Int)
+    case wouldBeLate(model: String, waiting: Int)
+    /// The scheduler did not take the request's job.
+    case rejected(model: String, FateReason)
+    /// Asked whether it takes requests, a model says why not.
+    case modelNotReady(model: String, reason: String)
+
+    // What limits on memory and connections refuse.
+    case memoryFull(limit: Int)
+    case connectionsFull
+    /// The same over gRPC, where connections of a server that ends are as good as too many.
+    case healthOnly
+    case tooManyWatchers(limit: Int)
+
+    /// A sentence without a full stop, for clients.
+    var description: String {
+        switch self {
+        case .loading: "the server is loading its models"
+        case .ending: "the server is ending"
+        case .everyContextLost: "every context is lost; they are being started again"
+        case .tooManyInFlight(let limit): "\(limit) requests are in flight already"
+        case .unloaded(let model): "model '\(model)' is not loaded; load it first"
+        case .unavailable(let model, let left): "model '\(model)' \(RequestAccount.words(left))"
+        case .queueFull(let model, let limit): "model '\(model)': \(limit) requests wait for it already"
+        case .wouldBeLate(let model, let count):
+            "model '\(model)': it is busy\(count > 0 ? ", and \(count) requests wait for it" : ""): this one would be late"
+        case .rejected(let model, let reason): "model '\(model)': \(reason.text)"
+        case .modelNotReady(let model, let reason): "model '\(model)' takes no requests now: \(reason)"
+        case .memoryFull(let limit): "the server holds \(limit) bytes of requests, its limit, already"
+        case .connectionsFull: "the server has as many connections as it may, and all are busy"
+        case .healthOnly: "the server is ending, or has as many connections as it may, all busy"
+        case .tooManyWatchers(let limit): "\(limit) watch already, which is the limit; close one of the pages"
+        }
     }
 }

@@ -52,25 +52,25 @@ package final class InferenceService: Sendable {
                 families.append((task.name, [index]))
             }
         }
-        let pools = families.map { family in
+        let queues = families.map { family in
             let first = set.tasks[family.tasks[0]]
             return (
                 model: first.model, batch: first.batch,
-                pool: InstancePool(
-                    name: family.name, tasks: family.tasks, priority: first.priority,
+                queue: RequestQueue(
+                    name: family.name, task: family.tasks[0], instances: family.tasks.count, priority: first.priority,
                     deadline: prepared.configuration.tasks[family.tasks[0]].deadline, limit: set.serve.bounds.waiting,
-                    sink: sink)
+                    sink: CopiedTasks(family.tasks, on: sink))
             )
         }
         serve(
-            pools.map { entry in
-                // A request may ask for another priority than its model's, where the same network has tasks of that too.
-                let other = pools.first {
-                    $0.model == entry.model && $0.batch == entry.batch && $0.pool.priority != entry.pool.priority
+            queues.map { entry in
+                // A request may ask for another priority than its model's, where the same network has a task of that too.
+                let other = queues.first {
+                    $0.model == entry.model && $0.batch == entry.batch && $0.queue.priority != entry.queue.priority
                 }
                 return ServedModel(
-                    name: entry.pool.name, signature: prepared.signatures[entry.pool.tasks[0]], own: entry.pool,
-                    other: other?.pool)
+                    name: entry.queue.name, signature: prepared.signatures[entry.queue.task], own: entry.queue,
+                    other: other?.queue)
             }, on: sink, watching: LiveSubject(plan: prepared.plan) { executor.view() })
     }
 
@@ -87,11 +87,11 @@ package final class InferenceService: Sendable {
     /// Whether requests are taken: there is something to serve, a context that can run it, and no end in sight.
     package var isReady: Bool { obstacle == nil }
 
-    /// Why requests are not taken, in one sentence; `nil` if they are.
-    private var obstacle: String? {
-        guard let sink = catalogue.withLock({ $0.sink }) else { return "the server is loading its models" }
-        if isDraining.load(ordering: .relaxed) { return "the server is ending" }
-        return sink.canRun ? nil : "every context is lost; they are being started again"
+    /// Why requests are not taken; `nil` if they are.
+    var obstacle: Refusal? {
+        guard let sink = catalogue.withLock({ $0.sink }) else { return .loading }
+        if isDraining.load(ordering: .relaxed) { return .ending }
+        return sink.canRun ? nil : .everyContextLost
     }
 
     /// What clients hold open, for those who watch; `nil` until the server runs.
@@ -99,14 +99,14 @@ package final class InferenceService: Sendable {
 
     func watch(_ connections: Connections) { catalogue.withLock { $0.connections = connections } }
 
-    /// Why requests are not taken.
-    var notReady: InferenceError {
-        InferenceError(.refused, obstacle ?? "the server was not ready", retryAfter: .seconds(Int64(1)))
+    /// The error of a request that comes meanwhile.
+    static func notReady(_ obstacle: Refusal) -> InferenceError {
+        InferenceError(obstacle, retryAfter: .seconds(Int64(1)))
     }
 
     /// Why a model takes no requests; `nil` if it does.
     func unavailability(of model: ServedModel) -> String? {
-        if let obstacle { return obstacle }
+        if let obstacle { return obstacle.description }
         guard model.isReady else { return "unloaded" }
         return blame.unavailability(of: model.name, at: now).map { "it \(RequestAccount.words($0))" }
     }
@@ -137,7 +137,7 @@ package final class InferenceService: Sendable {
     package struct Totals: Sendable, Hashable {
         /// All that were answered, in whatever way.
         package var answered = 0
-        /// Turned away, of those.
+        /// Refused, of those: before they became jobs, or since their jobs were rejected.
         package var refused = 0
         /// Past their deadlines, of those.
         package var tooLate = 0
@@ -161,7 +161,7 @@ package final class InferenceService: Sendable {
     func model(_ name: String, version: String?) throws(InferenceError) -> ServedModel {
         let (found, isLoaded) = catalogue.withLock { ($0.models[name], $0.sink != nil) }
         guard let model = found else {
-            throw isLoaded ? InferenceError(.notFound, "there is no model '\(name)'") : notReady
+            throw isLoaded ? InferenceError(.notFound, "there is no model '\(name)'") : Self.notReady(.loading)
         }
         guard version == nil || version == "" || version == model.version else {
             throw InferenceError(
@@ -195,7 +195,7 @@ package final class InferenceService: Sendable {
         }
     }
 
-    /// Turns a request away that would be turned away, before the rest of it has come.
+    /// Refuses a request that would be refused, before the rest of it has come.
     ///
     /// - Parameters:
     ///   - priority: as the request says.
@@ -204,39 +204,46 @@ package final class InferenceService: Sendable {
         model name: String, version: String?, priority: Int?, timeout: Nanoseconds?
     ) throws(InferenceError) {
         let model = try model(name, version: version)
-        let pool = model.pool(priority: priority)
+        let queue = model.queue(priority: priority)
         do throws(InferenceError) {
             try check(model)
             guard inFlight.load(ordering: .relaxed) < limit else { throw tooMany }
-            if let refusal = pool.refusal(left: timeout ?? pool.deadline) { throw refusal }
+            if let refusal = queue.refusal(left: timeout ?? queue.deadline) { throw refusal }
         } catch {
-            note(error, of: model, pool, after: .zero)
+            note(error, of: model, queue, after: .zero, isJob: false)
             throw error
         }
     }
 
-    /// Notes a request that could not be read, and so came to no inference.
-    func unreadable(_ error: InferenceError, model name: String, version: String?) {
-        guard error.kind == .invalid, let model = try? model(name, version: version) else { return }
-        note(error, of: model, model.pool(priority: nil), after: .zero)
+    /// Notes a request that could not be read, or for which there is no memory, and so came to no inference.
+    func unread(_ error: InferenceError, model name: String, version: String?) {
+        switch error.kind {
+        case .invalid, .refused(.memoryFull):
+            guard let model = try? model(name, version: version) else { return }
+            note(error, of: model, model.queue(priority: nil), after: .zero, isJob: false)
+        default: break
+        }
     }
 
     private func check(_ model: ServedModel) throws(InferenceError) {
-        guard isReady else { throw notReady }
-        guard model.isReady else {
-            throw InferenceError(.refused, "model '\(model.name)' is not loaded; load it first")
-        }
+        if let obstacle { throw Self.notReady(obstacle) }
+        guard model.isReady else { throw InferenceError(.unloaded(model: model.name)) }
         if let refusal = account(model).refusal(at: now) { throw refusal }
     }
 
     private var tooMany: InferenceError {
-        InferenceError(
-            .refused, "\(limit) requests are in flight already", retryAfter: .milliseconds(Int64(100)))
+        InferenceError(.tooManyInFlight(limit: limit), retryAfter: .milliseconds(Int64(100)))
     }
 
-    private func note(_ error: InferenceError, of model: ServedModel, _ pool: InstancePool, after time: Nanoseconds) {
-        model.statistics.failed(pool.priority, error, after: time, at: Self.wallClock)
-        journal.ended(model.name, pool.priority, error, after: time)
+    /// Counts a request that was not answered with outputs, and writes it down.
+    ///
+    /// - Parameter isJob: whether it became a job, which the run's figures have counted then.
+    private func note(
+        _ error: InferenceError, of model: ServedModel, _ queue: RequestQueue, after time: Nanoseconds, isJob: Bool
+    ) {
+        if !isJob, let end = RequestEnd(error) { catalogue.withLock { $0.sink }?.count(end, of: queue.task) }
+        model.statistics.failed(queue.priority, error, after: time, at: Self.wallClock)
+        journal.ended(model.name, queue.priority, error, after: time)
     }
 
     /// Runs a request. Cancelling the Swift task gives it up, too.
@@ -244,9 +251,10 @@ package final class InferenceService: Sendable {
         _ request: InferenceRequest, cancellation: Cancellation = Cancellation()
     ) async throws(InferenceError) -> InferenceResponse {
         let model = try model(request.model, version: request.version)
-        guard let sink = catalogue.withLock({ $0.sink }) else { throw notReady }
+        guard let sink = catalogue.withLock({ $0.sink }) else { throw Self.notReady(.loading) }
         let arrival = sink.now
-        let pool = model.pool(priority: request.priority)
+        let queue = model.queue(priority: request.priority)
+        var isJob = false
         do throws(InferenceError) {
             try check(model)
             guard inFlight.add(1, ordering: .relaxed).newValue <= limit else {
@@ -255,10 +263,11 @@ package final class InferenceService: Sendable {
             }
             defer { inFlight.subtract(1, ordering: .relaxed) }
             let inputs = try arranged(request, model)
-            let deadline = arrival + (request.timeout ?? pool.deadline)
+            let deadline = arrival + (request.timeout ?? queue.deadline)
             let (result, started) = await run(
-                inputs, in: pool, account: account(model), arrival: arrival, deadline: deadline,
+                inputs, in: queue, account: account(model), arrival: arrival, deadline: deadline,
                 cancellation: cancellation)
+            isJob = started != nil
             let end = sink.now
             // A call that its protocol gave up at its deadline was not given up by its client.
             if case .failure(let error) = result, error.kind == .cancelled, request.timeout != nil, end >= deadline {
@@ -271,11 +280,11 @@ package final class InferenceService: Sendable {
             let start = started ?? arrival
             let answer = try response(request, model, outputs)
             model.statistics.succeeded(
-                pool.priority, queue: start - arrival, compute: end - start, at: Self.wallClock)
-            journal.answered(model.name, pool.priority, queue: start - arrival, compute: end - start)
+                queue.priority, queue: start - arrival, compute: end - start, at: Self.wallClock)
+            journal.answered(model.name, queue.priority, queue: start - arrival, compute: end - start)
             return answer
         } catch {
-            note(error, of: model, pool, after: sink.now - arrival)
+            note(error, of: model, queue, after: sink.now - arrival, isJob: isJob)
             throw error.forClient(requestID: RequestTag.current?.id)
         }
     }
@@ -283,19 +292,19 @@ package final class InferenceService: Sendable {
     private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
     private func run(
-        _ inputs: [[UInt8]], in pool: InstancePool, account: RequestAccount, arrival: Nanoseconds,
+        _ inputs: [[UInt8]], in queue: RequestQueue, account: RequestAccount, arrival: Nanoseconds,
         deadline: Nanoseconds, cancellation: Cancellation
     ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let entry = InstancePool.Entry(
+                let entry = RequestQueue.Entry(
                     inputs: inputs, arrival: arrival, deadline: deadline, trace: RequestTag.current?.trace,
                     account: account
                 ) { result, started in
                     continuation.resume(returning: (result, started))
                 }
-                pool.enter(entry)
-                cancellation.set { pool.cancel(entry) }
+                queue.enter(entry)
+                cancellation.set { queue.cancel(entry) }
             }
         } onCancel: {
             cancellation.cancel()
@@ -372,25 +381,4 @@ package final class InferenceService: Sendable {
             }
         return InferenceResponse(model: model.name, version: model.version, id: request.id, outputs: chosen)
     }
-}
-
-/// An executor as the pools see it.
-private struct ExecutorSink: JobSink {
-    let executor: Executor<MachineDevice>
-
-    func submit(
-        task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds?, trace: TraceContext?,
-        completion: @escaping @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
-    ) throws(SubmissionError) -> JobID {
-        try executor.submit(
-            task: task, inputs: inputs, relativeDeadline: relativeDeadline, trace: trace, completion: completion)
-    }
-
-    func lastAdmissible(of tasks: [Int]) -> Int? { executor.lastAdmissible(of: tasks) }
-
-    func cancel(_ job: JobID) { executor.cancel(job) }
-
-    var canRun: Bool { executor.canRun }
-
-    var now: Nanoseconds { executor.now }
 }

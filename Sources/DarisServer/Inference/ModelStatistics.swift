@@ -20,7 +20,7 @@ final class ModelStatistics: Sendable {
         var success = Part()
         /// Answered with an error; from arrival to answer.
         var fail = Part()
-        /// Turned away, of those that failed.
+        /// Refused, of those that failed: before they became jobs, or since their jobs were rejected.
         var refused = 0
         /// Past their deadlines, of those that failed.
         var tooLate = 0
@@ -77,7 +77,7 @@ final class ModelStatistics: Sendable {
     func failed(_ priority: Priority, _ error: InferenceError, after time: Nanoseconds, at now: Int64) {
         state.withLock {
             $0.figures.fail.add(time)
-            if error.kind == .refused || error.kind == .forbidden { $0.figures.refused += 1 }
+            if error.refusal != nil { $0.figures.refused += 1 }
             if error.kind == .tooLate { $0.figures.tooLate += 1 }
             $0.figures.last = now
             $0.monitoring.count(priority, RequestFate(error))
@@ -89,7 +89,7 @@ final class ModelStatistics: Sendable {
 enum RequestFate: String, CaseIterable, Sendable {
     /// It got its outputs.
     case answered
-    /// Turned away.
+    /// Refused, or its job was rejected.
     case refused
     /// Its deadline passed.
     case tooLate = "too_late"
@@ -97,14 +97,17 @@ enum RequestFate: String, CaseIterable, Sendable {
     case cancelled
     /// It was wrong.
     case invalid
+    /// Its client may not ask.
+    case forbidden
     /// The device could not run it.
     case failed
 
     init(_ error: InferenceError) {
         self =
             switch error.kind {
-            case .invalid, .unauthorised, .notFound: .invalid
-            case .refused, .forbidden: .refused
+            case .invalid, .notFound: .invalid
+            case .unauthorised, .forbidden: .forbidden
+            case .refused: .refused
             case .tooLate: .tooLate
             case .cancelled: .cancelled
             case .failed: .failed
@@ -112,4 +115,15 @@ enum RequestFate: String, CaseIterable, Sendable {
     }
 
     fileprivate var place: Int { Self.allCases.firstIndex(of: self)! }
+}
+
+extension RequestEnd {
+    /// What the run's figures count of a request that never became a job; `nil` if that is nothing.
+    init?(_ error: InferenceError) {
+        switch error.kind {
+        case .refused: self = .refused
+        case .tooLate: self = .expired
+        case .invalid, .unauthorised, .forbidden, .notFound, .cancelled, .failed: return nil
+        }
+    }
 }

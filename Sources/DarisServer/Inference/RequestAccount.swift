@@ -17,7 +17,7 @@ struct RequestAccount: Sendable {
                     + "again; it is refused for \(Self.seconds(left)) s more", retryAfter: left)
         }
         return blame.unavailability(of: model, at: now).map { left in
-            InferenceError(.refused, "model '\(model)' \(Self.words(left))", retryAfter: left)
+            InferenceError(.unavailable(model: model, for: left), retryAfter: left)
         }
     }
 

@@ -3,22 +3,22 @@ import DarisCore
 import DarisRuntime
 import Synchronization
 
-/// A model as clients see it: its tensors, and the tasks behind it.
+/// A model as clients see it: its tensors, and the requests for it.
 final class ServedModel: Sendable {
     /// What a client asks for.
     let name: String
     /// Its one version.
     let version = "1"
     let signature: ModelSignature
-    /// Its tasks.
-    let own: InstancePool
-    /// Tasks of the same network with the other priority, if there are any.
-    let other: InstancePool?
+    /// The requests for its task.
+    let own: RequestQueue
+    /// Those for a task of the same network with the other priority, if there is one.
+    let other: RequestQueue?
     let statistics = ModelStatistics()
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
-    init(name: String, signature: ModelSignature, own: InstancePool, other: InstancePool?) {
+    init(name: String, signature: ModelSignature, own: RequestQueue, other: RequestQueue?) {
         self.name = name
         self.signature = signature
         self.own = own
@@ -30,10 +30,10 @@ final class ServedModel: Sendable {
         set { isLoaded.withLock { $0 = newValue } }
     }
 
-    /// The tasks for a request's priority: those asked for if there are any, else its own.
+    /// The queue for a request's priority: the one asked for if there is one, else its own.
     ///
     /// - Parameter priority: 1 for high, anything larger for low; `nil` and 0 are no wish.
-    func pool(priority: Int?) -> InstancePool {
+    func queue(priority: Int?) -> RequestQueue {
         guard let priority, priority > 0 else { return own }
         let wanted: Priority = priority == 1 ? .high : .low
         return wanted == own.priority ? own : other ?? own

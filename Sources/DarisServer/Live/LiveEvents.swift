@@ -107,7 +107,7 @@ enum LiveEvents {
         let counts = jobs.counts
         json.raw("\(counts.released),\(counts.rejected),\(counts.skipped),\(counts.completed),\(counts.dropped)")
         json.raw(",\(counts.failed),\(counts.inFlight),\(jobs.late),\(jobs.cancelled),\(jobs.missed),\(jobs.migrated)")
-        json.raw(",\(jobs.inferences),\(number(jobs.dmr)),\(number(jobs.acceptance)),[")
+        json.raw(",\(jobs.inferences),\(jobs.refused),\(jobs.expired),\(number(jobs.dmr)),\(number(jobs.acceptance)),[")
         buckets(jobs.response, &json)
         json.raw("]")
     }

@@ -53,12 +53,10 @@ final class LiveFeed: Sendable {
         let (events, stream) = AsyncStream.makeStream(
             of: ByteBuffer.self, bufferingPolicy: .bufferingOldest(Self.backlog))
         let result: Result<(number: Int, starts: Int?), InferenceError> = state.withLock { state in
-            guard !state.isOver else { return .failure(InferenceError(.refused, "the server is ending")) }
+            guard !state.isOver else { return .failure(InferenceError(.ending)) }
             guard state.watchers.count < limit else {
                 return .failure(
-                    InferenceError(
-                        .refused, "\(limit) watch already, which is the limit; close one of the pages",
-                        retryAfter: .seconds(Int64(10))))
+                    InferenceError(.tooManyWatchers(limit: limit), retryAfter: .seconds(Int64(10))))
             }
             state.last += 1
             let isFirst = state.watchers.isEmpty

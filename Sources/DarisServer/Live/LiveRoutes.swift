@@ -28,7 +28,7 @@ struct LiveRoutes: Sendable {
     }
 
     private func live(_ context: ServerContext) -> Response {
-        guard let subject = service.subject else { return HTTPReply.error(service.notReady) }
+        guard let subject = service.subject else { return HTTPReply.error(InferenceService.notReady(.loading)) }
         let channel = context.channel
         let seat: LiveFeed.Seat
         do throws(InferenceError) {

@@ -2,7 +2,7 @@ import DarisCore
 import Logging
 import Synchronization
 
-/// Writes down what becomes of requests: each at debug level, and those that were turned away, too late or failed at
+/// Writes down what becomes of requests: each at debug level, and those that were refused, too late or failed at
 /// notice level too, but at most `linesASecond` of these, so that an overload does not fill the disk. The next line
 /// says how many were left out.
 final class RequestJournal: Sendable {
@@ -54,7 +54,7 @@ final class RequestJournal: Sendable {
         }
         switch fate {
         case .answered, .invalid, .cancelled: break
-        case .refused, .tooLate, .failed:
+        case .refused, .forbidden, .tooLate, .failed:
             guard logger.logLevel <= .notice, let suppressed = admit() else { break }
             logger.notice(
                 "request not answered",

@@ -65,7 +65,7 @@ struct MetricsPage {
                 }
             }
         }
-        text.family("daris_requests_waiting", .gauge, "Requests that wait for one of the model's tasks to be free.")
+        text.family("daris_requests_waiting", .gauge, "Requests that wait for one of the model's instances to be free.")
         for (model, _) in models { text.sample(model.own.load.waiting, ["model": model.name]) }
         text.family("daris_request_seconds", .histogram, "From a request's arrival to its answer, of those answered.")
         for (model, figures) in models { text.buckets(figures.total, ["model": model.name]) }
@@ -95,10 +95,15 @@ struct MetricsPage {
         counter("daris_jobs_released_total", "Jobs released.") { $0.counts.released }
         counter(
             "daris_deadline_misses_total",
-            "Deadlines missed: late, dropped at the deadline, failed, and skipped releases of high priority.",
+            "Deadlines missed: late, dropped at the deadline, failed, expired, and skipped releases of high priority.",
             \.missed)
         counter(
-            "daris_jobs_cancelled_total", "Dropped jobs that nobody wanted any more, which are no misses.", \.cancelled)
+            "daris_requests_refused_total", "Requests that were refused before they became jobs of a task.", \.refused)
+        counter(
+            "daris_requests_expired_total",
+            "Requests whose deadline passed while they waited to become jobs of a task.", \.expired)
+        counter(
+            "daris_jobs_cancelled_total", "Dropped jobs that were cancelled, which are no misses.", \.cancelled)
         counter("daris_job_migrations_total", "Jobs admitted by another context than their task's own.", \.migrated)
         counter("daris_inferences_total", "Inferences completed: jobs times batch.", \.inferences)
         text.family("daris_response_seconds", .histogram, "From a job's release to its end, of those completed.")

@@ -171,10 +171,10 @@ class TaskRow {
       + format.time(now[TASK.mret]) + (now[TASK.removed] ? " · taken out" : ""));
 
     say(this.dmr.figure, format.share(recent.dmr));
-    say(this.dmr.more, format.share(jobs[JOBS.released] ? jobs[JOBS.dmr] : null));
+    say(this.dmr.more, format.share(sinceStart(jobs, JOBS.dmr)));
     this.dmr.line.classList.toggle("bad", recent.missed > 0);
     say(this.acceptance.figure, format.share(recent.acceptance));
-    say(this.acceptance.more, format.share(jobs[JOBS.released] ? jobs[JOBS.acceptance] : null));
+    say(this.acceptance.more, format.share(sinceStart(jobs, JOBS.acceptance)));
 
     const [half, most] = [0.5, 0.99].map((share) => {
       const time = quantile(recent.response, plan.bounds, share);
@@ -194,8 +194,9 @@ class TaskRow {
     say(this.jobs.figure, format.count(part(JOBS.completed)) + " done");
     say(this.jobs.more, part(JOBS.inFlight) ? part(JOBS.inFlight) + " in flight" : "");
     say(this.jobs.other, [
-      [part(JOBS.missed), "missed"], [part(JOBS.rejected), "rejected"], [part(JOBS.skipped), "skipped"],
-      [part(JOBS.dropped), "dropped"], [part(JOBS.failed), "failed"], [part(JOBS.migrated), "migrated"],
+      [part(JOBS.missed), "missed"], [part(JOBS.refused), "refused"], [part(JOBS.rejected), "rejected"],
+      [part(JOBS.skipped), "skipped"], [part(JOBS.expired), "expired"], [part(JOBS.dropped), "dropped"],
+      [part(JOBS.failed), "failed"], [part(JOBS.migrated), "migrated"],
     ].filter(([count]) => count > 0).map(([count, word]) => format.count(count) + " " + word).join(" · "));
   }
 
@@ -275,11 +276,11 @@ class Page {
       format.count(view.hp[JOBS.inferences] + view.lp[JOBS.inferences]) + " since the start");
     tiles.requests.set(String(view.requests),
       format.count(view.refused) + " of " + format.count(view.answered) + " refused");
-    const start = (jobs) => format.share(jobs[JOBS.released] ? jobs[JOBS.dmr] : null) + " since the start";
+    const start = (jobs) => format.share(sinceStart(jobs, JOBS.dmr)) + " since the start";
     tiles.hp.set(format.share(hp.dmr), start(view.hp), hp.missed > 0);
     tiles.lp.set(format.share(lp.dmr), start(view.lp));
     tiles.acceptance.set(format.share(lp.acceptance),
-      format.share(view.lp[JOBS.released] ? view.lp[JOBS.acceptance] : null) + " since the start");
+      format.share(sinceStart(view.lp, JOBS.acceptance)) + " since the start");
     const responses = now.map((jobs) => [0.5, 0.99].map((share) => quantile(jobs.response, plan.bounds, share)));
     tiles.hpResponse.set(format.time(responses[0][1]), "p50 " + format.time(responses[0][0]));
     tiles.lpResponse.set(format.time(responses[1][1]), "p50 " + format.time(responses[1][0]));

@@ -98,7 +98,7 @@ class Connection {
 // Where the fields of the arrays are that the server sends.
 const JOBS = {
   released: 0, rejected: 1, skipped: 2, completed: 3, dropped: 4, failed: 5, inFlight: 6, late: 7, cancelled: 8,
-  missed: 9, migrated: 10, inferences: 11, dmr: 12, acceptance: 13, response: 14,
+  missed: 9, migrated: 10, inferences: 11, refused: 12, expired: 13, dmr: 14, acceptance: 15, response: 16,
 };
 const TASK = { home: 0, removed: 1, mret: 2, utilisation: 3, jobs: 4 };
 const CONTEXT = { alive: 0, hp: 1, lp: 2, headroom: 3, ready: 4, losses: 5 };
@@ -110,13 +110,19 @@ function difference(now, before, isHP) {
   const part = (field) => now[field] - (before ? before[field] : 0);
   const released = part(JOBS.released);
   const accepted = released - part(JOBS.rejected) - part(JOBS.skipped);
-  const due = accepted - part(JOBS.cancelled) + (isHP ? part(JOBS.skipped) : 0);
+  const offered = released + part(JOBS.refused);
+  const due = accepted - part(JOBS.cancelled) + part(JOBS.expired) + (isHP ? part(JOBS.skipped) : 0);
   const missed = part(JOBS.missed);
   return {
     released, accepted, missed, due, late: part(JOBS.late), inferences: part(JOBS.inferences),
-    dmr: due > 0 ? missed / due : null, acceptance: released > 0 ? accepted / released : null,
+    dmr: due > 0 ? missed / due : null, acceptance: offered > 0 ? accepted / offered : null,
     response: now[JOBS.response].map((count, index) => count - (before ? before[JOBS.response][index] : 0)),
   };
+}
+
+// A rate since the start; null where nothing was released or asked for.
+function sinceStart(jobs, field) {
+  return jobs[JOBS.released] + jobs[JOBS.refused] + jobs[JOBS.expired] > 0 ? jobs[field] : null;
 }
 
 // The time that a share of cumulative counts does not exceed, taken as evenly spread within a bucket; null of none.
