@@ -8,7 +8,7 @@ package struct LoadFigures: Sendable {
     package internal(set) var inTime = 0
     /// Answered with outputs after the deadline.
     package internal(set) var late = 0
-    /// Turned away: 503.
+    /// Refused: 503.
     package internal(set) var refused = 0
     /// Given up by the server since the deadline passed: 504.
     package internal(set) var tooLate = 0
@@ -18,7 +18,7 @@ package struct LoadFigures: Sendable {
     package internal(set) var unsent = 0
     /// From when a request was due to the answer, for answers with outputs; in a closed loop it is due when it is sent.
     package internal(set) var response = Distribution()
-    /// The same for those turned away.
+    /// The same for those refused.
     package internal(set) var refusal = Distribution()
     /// From when a request was due to when it was sent: how far the client itself was behind.
     package internal(set) var sendingDelay = Distribution()
@@ -33,7 +33,7 @@ package struct LoadFigures: Sendable {
     package var failed: Int { errors.values.reduce(0, +) }
     /// Requests with an answer of any kind.
     package var answered: Int { inTime + late + refused + tooLate + failed }
-    /// The share that missed the deadline: answered after it, given up, or not sent at all. Those turned away are not counted.
+    /// The share that missed the deadline: answered after it, given up, or not sent at all. Those refused are not counted.
     package var dmr: Double {
         let missed = late + tooLate + (hasDeadline ? unsent : 0)
         return missed == 0 ? 0 : Double(missed) / Double(inTime + missed)

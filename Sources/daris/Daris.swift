@@ -13,7 +13,7 @@ struct Daris: ParsableCommand {
         commandName: "daris",
         abstract: "Schedules many DNN inference tasks on one device so that they meet their deadlines.",
         discussion: """
-            High-priority tasks come first and are never turned away; low-priority tasks are admitted only where they \
+            High-priority tasks come first and are never rejected; low-priority tasks are admitted only where they \
             fit, and fill the device.
 
             Try:
@@ -22,7 +22,7 @@ struct Daris: ParsableCommand {
               daris run examples/overload.yaml --policy fifo
                                                    the same without scheduling
               daris run examples/overload.yaml --record run.jsonl && daris report run.jsonl
-                                                   a page with a timeline, and why jobs missed or were turned away
+                                                   a page with a timeline, and why jobs missed or were rejected
               daris plan examples/paper-mixed.yaml find a partition for a GPU, by simulation
               daris serve examples/serve.yaml      answer inference clients (HTTP, gRPC)
               daris check TASKSET                  look for mistakes, run nothing

@@ -8,7 +8,7 @@ import Foundation
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Make one HTML page of a recorded run: figures, timeline, and why jobs missed or were turned away.",
+        abstract: "Make one HTML page of a recorded run: figures, timeline, and why jobs missed or were rejected.",
         discussion: """
             Records come from --record of 'daris run', 'daris serve' and 'daris simulate'. The page needs nothing but a \
             browser: it can be mailed, printed, or kept beside the record (docs/report.md). Figures and explanations are \

@@ -17,7 +17,7 @@ struct ServeCommand: ParsableCommand {
             Speaks the Open Inference Protocol (version 2) with Triton's extensions, so that clients of Triton and KServe \
             work as they are. Each sporadic task of the task set is a model that clients can ask for; periodic tasks run \
             beside them. Every request gets a deadline: its own ('timeout' in microseconds) or its task's. Low-priority \
-            requests that would be late are turned away at once.
+            requests that would be late are refused at once.
 
             Ctrl-C or SIGTERM takes no more requests, answers those that came, and ends; a second one gives up at once. \
             SIGHUP is ignored: certificates and tokens are read again whenever their files change.

@@ -184,7 +184,7 @@ def nothing_left(checks, server, folders):
     checks.that(call(server, "GET", "/v2/health/live")[0] == 200, "it is alive")
     checks.that(call(server, "GET", "/v2/models/sums/ready")[0] == 503, "its models are not ready")
     checks.that(metric(server, "daris_ready") == [0], "nor do its metrics say so")
-    checks.that(sums(server) == 503, "requests are turned away")
+    checks.that(sums(server) == 503, "requests are refused")
     code = server.process.wait(timeout=300)
     server.reader.join(timeout=10)
     log = "".join(server.rest)

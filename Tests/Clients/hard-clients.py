@@ -148,7 +148,7 @@ def misbehaving(checks, address):
     checks.that(read_all(client) is not None, "a half-closed connection ends")
     client.close()
 
-    # A request that is turned away hears of it before its tensors have come; its connection lives on.
+    # A request that is refused hears of it before its tensors have come; its connection lives on.
     control(address, "unload")
     head = json.dumps({"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16],
                                    "parameters": {"binary_data_size": 256}} for name in "ab"]}).encode()

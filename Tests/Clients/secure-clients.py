@@ -4,7 +4,7 @@
     python3 Tests/Clients/secure-clients.py [--daris .build/debug/daris]
 
 Checked are Triton's clients over https and grpcs against a certificate made for this; that the server takes a new certificate
-without a restart; that requests without a token, or with a wrong one, are turned away, and that control has a token of its
+without a restart; that requests without a token, or with a wrong one, are refused, and that control has a token of its
 own; that nobody but this machine is listened to without tokens; and that a gRPC call which its client gives up frees its job.
 
 It needs the packages of Tests/Clients/requirements.txt, openssl, and a built daris with its ONNX Runtime. What is not there it

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Tasks that are removed and added")
 struct RemovedTaskTests {
-    @Test("a removed task's job in flight runs on to its end, what waits is dropped, later releases are turned away")
+    @Test("a removed task's job in flight runs on to its end, what waits is dropped, later releases are rejected")
     func removed() throws {
         var bench = try Bench([task(.high, overrun: .queue(limit: 2), afet: [10, 10])])
         for _ in 0..<3 { bench.release(0, at: 0) }

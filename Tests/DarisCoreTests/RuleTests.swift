@@ -203,7 +203,7 @@ struct AdmissionTests {
         #expect(!bench.release(0, at: 500).contains { $0.isRejection })
     }
 
-    @Test("a task that is turned away only because others are in flight forgets nothing")
+    @Test("a task that is rejected only because others are in flight forgets nothing")
     func notForgetting() throws {
         var bench = try Bench([task("a", afet: [60]), task("b", afet: [60])])
         bench.release(1, at: 0)

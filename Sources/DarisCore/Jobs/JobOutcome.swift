@@ -1,6 +1,6 @@
 /// How a job ended.
 package enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
-    /// Turned away: by the admission test, or because its task has been removed.
+    /// Not admitted, or released though its task has been removed.
     case rejected
     /// Not started, since its task's previous job was still in flight.
     case skipped

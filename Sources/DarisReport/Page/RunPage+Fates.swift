@@ -4,7 +4,7 @@ extension RunPage {
     /// The tasks named in the heading of a group.
     private static let namedTasks = 6
 
-    /// Why jobs missed their deadlines, were turned away or dropped: counts first, then job by job.
+    /// Why jobs missed their deadlines, were rejected or dropped: counts first, then job by job.
     var fateSection: String {
         let groups = ledger.groups.sorted { $0.key < $1.key }
         let misses = groups.filter { $0.key.isMiss }.reduce(0) { $0 + $1.value.count }

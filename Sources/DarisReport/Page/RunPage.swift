@@ -2,7 +2,7 @@ import DarisCore
 import Foundation
 
 /// A recorded run as one HTML page that needs nothing else: its figures, a timeline, and why jobs missed their deadlines
-/// or were turned away. `docs/report.md` explains it.
+/// or were rejected. `docs/report.md` explains it.
 ///
 /// ```swift
 /// let page = try RunPage(try RunRecordReader(path: "run.jsonl"), version: "0.1.0")

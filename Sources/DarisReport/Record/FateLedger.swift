@@ -112,9 +112,9 @@ extension FateLedger.Kind {
         let words =
             switch (fate, reason) {
             case (.completed?, _): "ended after the deadline"
-            case (.rejected?, .noContextFits?): "turned away: no context had utilisation to spare"
-            case (.rejected?, .taskRemoved?): "turned away: the task had been removed"
-            case (.rejected?, _): "turned away: every context was lost"
+            case (.rejected?, .noContextFits?): "rejected: no context had utilisation to spare"
+            case (.rejected?, .taskRemoved?): "rejected: the task had been removed"
+            case (.rejected?, _): "rejected: every context was lost"
             case (.skipped?, .queueFull?): "skipped: the queue behind the task's previous job was full"
             case (.skipped?, _): "skipped: the task's previous job was still in flight"
             case (.dropped?, .cancelled?): "cancelled"

@@ -67,7 +67,7 @@ extension Auditor {
         }
     }
 
-    /// Whether a job that was turned away fitted nowhere.
+    /// Whether a job that was rejected fitted nowhere.
     func checkRejection(_ index: Int, home: Int, _ release: AuditedRelease) throws(Violation) {
         try require(
             isTested(index), .admission, "\(name(index, release)) was rejected, though its task needs no admission")

@@ -99,7 +99,7 @@ extension Auditor {
         changeWaiting(of: index) { $0.waiting[index].remove(at: place) }
     }
 
-    /// A release whose turn it is ends: overdue, with no context left, or turned away by the admission test.
+    /// A release whose turn it is ends: overdue, with no context left, or rejected by the admission test.
     private mutating func checkStart(
         _ index: Int, home: Int, _ release: AuditedRelease, _ outcome: JobOutcome
     ) throws(Violation) {

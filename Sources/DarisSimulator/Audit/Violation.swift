@@ -11,7 +11,7 @@ package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
         case stageOrder = 2
         /// No ready stage of its context outranks the one that is started, and no lane idles beside a ready stage.
         case dispatchOrder = 3
-        /// LP jobs are admitted, moved and turned away by the inequality alone; HP jobs are never rejected.
+        /// LP jobs are admitted, moved and rejected by the inequality alone; HP jobs are never rejected.
         case admission = 4
         /// Every MRET is the maximum of the last w_s samples.
         case executionTimes = 5

@@ -131,7 +131,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     }
 
     /// Invariants 1 to 5 and 7, from events and commands alone; MRET, which they do not tell, is asked for: of the stage
-    /// that has ended, or of all stages of a task that was turned away, which may have forgotten some.
+    /// that has ended, or of all stages of a task that was rejected, which may have forgotten some.
     private mutating func audit(_ event: Event, at time: Nanoseconds) {
         if let found = auditor.observe(event, at: time, commands: commands) {
             violation = found.description
