@@ -63,7 +63,7 @@ extension TaskSet {
     }
 
     /// How many tasks from the one at `index` on differ in nothing but their numbers, from 1; 1 if it stands for itself.
-    private func copies(at index: Int) -> Int {
+    func copies(at index: Int) -> Int {
         var task = tasks[index]
         guard task.name.hasSuffix("-1") else { return 1 }
         let name = task.name.dropLast(2)

@@ -44,6 +44,22 @@ extension TaskSet {
         tasksThatNeverFit(configuration) + cutJitters(configuration.tasks)
     }
 
+    /// Copies of a task that would be served as models of their own, where one model with instances may be meant.
+    package var copiedModelNotes: [String] {
+        var notes: [String] = []
+        var rest = tasks.indices
+        while let index = rest.first {
+            let count = copies(at: index)
+            rest = rest.dropFirst(count)
+            guard count > 1, case .sporadic = tasks[index].arrival else { continue }
+            let name = tasks[index].name.dropLast(2)
+            notes.append(
+                "'count: \(count)' makes \(count) models of task '\(name)', '\(name)-1' to '\(name)-\(count)'; write "
+                    + "'instances: \(count)' for one model '\(name)' that runs \(count) requests at a time")
+        }
+        return notes
+    }
+
     /// LP tasks that the admission test turns away even where no other LP job is in flight.
     private func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
         guard configuration.options.policy == .daris, configuration.options.admission else { return [] }

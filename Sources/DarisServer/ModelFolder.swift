@@ -29,10 +29,10 @@ package enum ModelFolder {
                 throw ServerError("'\(folder)/\(file)' cannot be served under its name: \(problem)")
             }
             models.append(ModelDeclaration(name: name, source: .file("\(folder)/\(file)")))
-            tasks += TaskDeclaration.copies(
-                of: TaskDeclaration(
-                    name: name, model: name, period: deadline, priority: .low, lateness: .drop, arrival: .sporadic()),
-                count: instances)
+            tasks.append(
+                TaskDeclaration(
+                    name: name, model: name, period: deadline, priority: .low, instances: instances, lateness: .drop,
+                    arrival: .sporadic()))
         }
         return TaskSet(source: folder, partition: partition, models: models, tasks: tasks)
     }

@@ -47,8 +47,8 @@ FILES = 512
 SET = """
 models: {{sums: {{file: {folder}/sums.onnx}}, wide: {{file: {folder}/wide.onnx}}}}
 tasks:
-  - {{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}
-  - {{name: wide, model: wide, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}
+  - {{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}
+  - {{name: wide, model: wide, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}
 serve:
   http: 127.0.0.1:0
   grpc: 127.0.0.1:0

@@ -37,7 +37,7 @@ isolation: process
 partition: {{contexts: 2, streams: 1, oversubscription: 1}}
 models: {{divide: {{file: {folder}/divide.onnx}}, sums: {{file: {folder}/sums.onnx}}}}
 tasks:
-  - {{name: divide, model: divide, rate: 10 Hz, deadline: 20 s, priority: low, arrival: sporadic, count: 2}}
+  - {{name: divide, model: divide, rate: 10 Hz, deadline: 20 s, priority: low, arrival: sporadic, instances: 2}}
   - {{name: sums, model: sums, rate: 10 Hz, deadline: 20 s, priority: high, arrival: sporadic}}
 serve: {{http: "127.0.0.1:0", grpc: "127.0.0.1:0"}}
 run: {{seed: 1}}

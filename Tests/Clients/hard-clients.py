@@ -39,7 +39,7 @@ HEAD = b"POST /v2/models/sums/infer HTTP/1.1\r\nHost: localhost\r\nContent-Lengt
 
 SET = """
 models: {{sums: {{file: {folder}/sums.onnx}}}}
-tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}]
+tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}]
 serve:
   http: 127.0.0.1:0
   grpc: off

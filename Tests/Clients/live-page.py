@@ -36,9 +36,9 @@ partition: {contexts: 2, streams: 1, oversubscription: 1}
 models:
   resnet18: {builtin: resnet18}
 tasks:
-  - {name: classify, model: resnet18, rate: 2 Hz, deadline: 500 ms, priority: high, arrival: sporadic, count: 2}
+  - {name: classify, model: resnet18, rate: 2 Hz, deadline: 500 ms, priority: high, arrival: sporadic, instances: 2}
   - {name: classify-later, model: resnet18, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop,
-     count: 3}
+     instances: 3}
   - {name: a-task-with-a-rather-long-name.v2, model: resnet18, rate: 1 Hz, deadline: 2 s, priority: low,
      arrival: sporadic}
   - {name: camera, model: resnet18, rate: 2 Hz, priority: high}

@@ -44,7 +44,7 @@ models:
   sums: {{file: {folder}/sums.onnx}}
   pick: {{file: {folder}/pick.onnx, stages: 1}}
 tasks:
-  - {{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}
+  - {{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}
   - {{name: pick, model: pick, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic}}
 serve: {{http: "127.0.0.1:0", grpc: off, limits: {{drain: 5 s}}}}
 run: {{seed: 1}}
@@ -53,7 +53,7 @@ BUSY = """
 models: {{sums: {{file: {folder}/sums.onnx}}}}
 tasks:
   - {{name: first, model: sums, rate: 10 Hz, deadline: 2 s, priority: high, arrival: sporadic}}
-  - {{name: later, model: sums, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 2}}
+  - {{name: later, model: sums, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 2}}
 serve: {{http: "127.0.0.1:0", grpc: off, limits: {{waiting: 2}}}}
 run: {{seed: 1}}
 """

@@ -27,8 +27,8 @@ SET = """
 partition: {contexts: 2, streams: 1, oversubscription: 1}
 models: {net: {builtin: resnet18, stages: 4}}
 tasks:
-  - {name: first, model: net, rate: 6 Hz, deadline: 500 ms, priority: high, arrival: sporadic, count: 2}
-  - {name: later, model: net, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 6}
+  - {name: first, model: net, rate: 6 Hz, deadline: 500 ms, priority: high, arrival: sporadic, instances: 2}
+  - {name: later, model: net, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, instances: 6}
 serve: {http: "127.0.0.1:0", grpc: off}
 """
 

@@ -41,7 +41,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SECURE = """
 models: {{sums: {{file: {folder}/sums.onnx}}}}
-tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, count: 4}}]
+tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}]
 serve:
   http: 127.0.0.1:0
   grpc: 127.0.0.1:0

@@ -46,10 +46,10 @@ models:
   sums: {{file: {folder}/sums.onnx}}
   quotient: {{file: {folder}/quotient.onnx}}
 tasks:
-  - {{name: first, model: net, rate: 4 Hz, deadline: 500 ms, priority: high, arrival: sporadic, count: 2}}
-  - {{name: later, model: net, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 6}}
-  - {{name: sums, model: sums, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 4}}
-  - {{name: quotient, model: quotient, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, count: 2}}
+  - {{name: first, model: net, rate: 4 Hz, deadline: 500 ms, priority: high, arrival: sporadic, instances: 2}}
+  - {{name: later, model: net, rate: 2 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, instances: 6}}
+  - {{name: sums, model: sums, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, instances: 4}}
+  - {{name: quotient, model: quotient, rate: 10 Hz, deadline: 1 s, priority: low, arrival: sporadic, late: drop, instances: 2}}
 serve: {{http: "127.0.0.1:0", grpc: "127.0.0.1:0", limits: {{receive: 5 s, idle: 10 s, memory: 128 MiB}}}}
 """
 

@@ -107,6 +107,7 @@ package struct Preparation: Sendable {
             let configuration = try configuration(
                 taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
+            if options.runsUntilInterrupted { notes += taskSet.copiedModelNotes }
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
                 .map { times in times.map(JobArrival.clock) ?? .sporadic }
             let plan = RunPlan(

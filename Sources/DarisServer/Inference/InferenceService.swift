@@ -39,27 +39,18 @@ package final class InferenceService: Sendable {
         journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
-    /// Serves the sporadic tasks of a prepared task set from now on, each under the name that it is declared by: copies of a
-    /// task are one model.
+    /// Serves the sporadic tasks of a prepared task set from now on, each as a model of its name.
     package func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
         let set = prepared.taskSet
         let sink = ExecutorSink(executor: executor)
-        var families: [(name: String, tasks: [Int])] = []
-        for (index, task) in set.tasks.enumerated() where prepared.arrivals[index] == .sporadic {
-            if let place = families.firstIndex(where: { $0.name == task.name }) {
-                families[place].tasks.append(index)
-            } else {
-                families.append((task.name, [index]))
-            }
-        }
-        let queues = families.map { family in
-            let first = set.tasks[family.tasks[0]]
+        let tasks = set.tasks.indices.filter { prepared.arrivals[$0] == .sporadic }
+        let queues = tasks.map { index in
+            let task = set.tasks[index]
             return (
-                model: first.model, batch: first.batch,
+                model: task.model, batch: task.batch,
                 queue: RequestQueue(
-                    name: family.name, task: family.tasks[0], instances: family.tasks.count, priority: first.priority,
-                    deadline: prepared.configuration.tasks[family.tasks[0]].deadline, limit: set.serve.bounds.waiting,
-                    sink: CopiedTasks(family.tasks, on: sink))
+                    name: task.name, task: index, instances: task.instances, priority: task.priority,
+                    deadline: prepared.configuration.tasks[index].deadline, limit: set.serve.bounds.waiting, sink: sink)
             )
         }
         serve(
