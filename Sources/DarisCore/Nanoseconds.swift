@@ -4,63 +4,63 @@
 /// let period = Nanoseconds.milliseconds(33)
 /// let deadline = release + period
 /// ```
-package struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
+public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     /// The count of nanoseconds; may be negative (a lateness below zero is time to spare).
-    package var rawValue: Int64
+    public var rawValue: Int64
 
     /// A time of `rawValue` nanoseconds.
     @inlinable
-    package init(_ rawValue: Int64) { self.rawValue = rawValue }
+    public init(_ rawValue: Int64) { self.rawValue = rawValue }
 
     /// Reads a count of nanoseconds.
-    package init(from decoder: any Decoder) throws {
+    public init(from decoder: any Decoder) throws {
         self.init(try decoder.singleValueContainer().decode(Int64.self))
     }
 
     /// Writes the count of nanoseconds.
-    package func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(rawValue)
     }
 
     /// No time at all.
-    package static let zero = Nanoseconds(0)
+    public static let zero = Nanoseconds(0)
     /// Later than every instant of a run.
-    package static let distantFuture = Nanoseconds(.max)
+    public static let distantFuture = Nanoseconds(.max)
 
     /// `count` microseconds.
     @inlinable
-    package static func microseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000) }
+    public static func microseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000) }
     /// `count` milliseconds.
     @inlinable
-    package static func milliseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000) }
+    public static func milliseconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000) }
     /// `count` seconds.
     @inlinable
-    package static func seconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000_000) }
+    public static func seconds(_ count: Int64) -> Nanoseconds { Nanoseconds(count * 1_000_000_000) }
     /// `count` seconds, rounded to the nearest nanosecond.
     @inlinable
-    package static func seconds(_ count: Double) -> Nanoseconds { Nanoseconds(Int64((count * 1e9).rounded())) }
+    public static func seconds(_ count: Double) -> Nanoseconds { Nanoseconds(Int64((count * 1e9).rounded())) }
 
     /// This time in seconds.
-    @inlinable package var inSeconds: Double { Double(rawValue) / 1e9 }
+    @inlinable public var inSeconds: Double { Double(rawValue) / 1e9 }
     /// This time in milliseconds.
-    @inlinable package var inMilliseconds: Double { Double(rawValue) / 1e6 }
+    @inlinable public var inMilliseconds: Double { Double(rawValue) / 1e6 }
 
     /// Whether `a` is less than `b`.
     @inlinable
-    package static func < (a: Nanoseconds, b: Nanoseconds) -> Bool { a.rawValue < b.rawValue }
+    public static func < (a: Nanoseconds, b: Nanoseconds) -> Bool { a.rawValue < b.rawValue }
     /// The sum.
     @inlinable
-    package static func + (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue + b.rawValue) }
+    public static func + (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue + b.rawValue) }
     /// The difference.
     @inlinable
-    package static func - (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue - b.rawValue) }
+    public static func - (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds { Nanoseconds(a.rawValue - b.rawValue) }
     /// Adds `b` to `a`.
     @inlinable
-    package static func += (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue += b.rawValue }
+    public static func += (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue += b.rawValue }
     /// Takes `b` from `a`.
     @inlinable
-    package static func -= (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue -= b.rawValue }
+    public static func -= (a: inout Nanoseconds, b: Nanoseconds) { a.rawValue -= b.rawValue }
 
     /// The sum, or the time nearest to it: for sums over what a record says, which may be days upon days.
     @inlinable
@@ -73,7 +73,7 @@ package struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     ///
     /// - Precondition: `denominator` is positive and the result fits 64 bits.
     @inlinable
-    package func scaled(by numerator: Int64, over denominator: Int64) -> Nanoseconds {
+    public func scaled(by numerator: Int64, over denominator: Int64) -> Nanoseconds {
         precondition(denominator > 0, "a time can only be scaled over a positive denominator, not \(denominator)")
         let product = rawValue.multipliedFullWidth(by: numerator)
         return Nanoseconds(denominator.dividingFullWidth(product).quotient)

@@ -1,24 +1,24 @@
 /// How a device is cut into contexts and streams (paper section III-B: the policies STR, MPS and MPS+STR).
-package struct Partition: Hashable, Sendable, Codable {
+public struct Partition: Hashable, Sendable, Codable {
     /// N_c, the number of contexts: at least 1.
-    package var contexts: Int
+    public var contexts: Int
     /// N_s, the number of streams in each context: at least 1.
-    package var streams: Int
+    public var streams: Int
     /// OS, from 1 (contexts are disjoint) to N_c (every context may use the whole device).
-    package var oversubscription: Double
+    public var oversubscription: Double
 
     /// The largest `contexts` and the largest `streams`.
-    package static let limit = 256
+    public static let limit = 256
 
     /// A partition of `contexts` × `streams` lanes.
-    package init(contexts: Int, streams: Int, oversubscription: Double) {
+    public init(contexts: Int, streams: Int, oversubscription: Double) {
         self.contexts = contexts
         self.streams = streams
         self.oversubscription = oversubscription
     }
 
     /// The number of stages that can run at once: N_c × N_s.
-    package var lanes: Int { contexts * streams }
+    public var lanes: Int { contexts * streams }
 
     /// The paper's name for this shape.
     package var policyName: String {

@@ -1,19 +1,19 @@
 /// How many jobs met which fate.
-package struct JobCounts: Hashable, Sendable, Codable {
+public struct JobCounts: Hashable, Sendable, Codable {
     /// Jobs released so far.
-    package var released = 0
+    public var released = 0
     /// Not admitted, or released though their task was removed.
-    package var rejected = 0
+    public var rejected = 0
     /// Not started, since the previous job was in flight.
-    package var skipped = 0
+    public var skipped = 0
     /// Run to the end.
-    package var completed = 0
+    public var completed = 0
     /// Given up.
-    package var dropped = 0
+    public var dropped = 0
     /// Hit by a failure.
-    package var failed = 0
+    public var failed = 0
     /// Released and not yet at an end.
-    package var inFlight = 0
+    public var inFlight = 0
 
     /// No jobs.
     package init() {}

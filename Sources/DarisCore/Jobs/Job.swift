@@ -1,13 +1,13 @@
 /// One job: the `sequence`-th release (from 0) of the task with index `task`.
-package struct JobID: Hashable, Sendable, Codable {
+public struct JobID: Hashable, Sendable, Codable {
     /// Index of the task.
-    package var task: Int
+    public var task: Int
     /// Count of releases of that task before this one.
-    package var sequence: Int
+    public var sequence: Int
 
     /// The `sequence`-th job of `task`.
     @inlinable
-    package init(task: Int, sequence: Int) {
+    public init(task: Int, sequence: Int) {
         self.task = task
         self.sequence = sequence
     }

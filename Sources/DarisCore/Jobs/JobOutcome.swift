@@ -1,5 +1,5 @@
 /// How a job ended.
-package enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
+public enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// Not admitted, or released though its task has been removed.
     case rejected
     /// Not started, since its task's previous job was still in flight.
@@ -13,7 +13,7 @@ package enum JobFate: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// Why a job ended as it did.
-package enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
+public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// It ended by its deadline.
     case onTime
     /// It ended after its deadline.
@@ -41,7 +41,7 @@ package enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     var saysWhetherLate: Bool { self == .onTime || self == .late || self == .deadlinePassed }
 
     /// The reason in words.
-    package var text: String {
+    public var text: String {
         switch self {
         case .onTime: "completed by its deadline"
         case .late: "completed after its deadline"
@@ -59,24 +59,24 @@ package enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// The end of a job.
-package struct JobOutcome: Hashable, Sendable {
+public struct JobOutcome: Hashable, Sendable {
     /// Which job.
-    package var job: JobID
+    public var job: JobID
     /// How it ended.
-    package var fate: JobFate
+    public var fate: JobFate
     /// Why.
-    package var reason: FateReason
+    public var reason: FateReason
     /// HP or LP.
-    package var priority: Priority
+    public var priority: Priority
     /// When it was released.
-    package var release: Nanoseconds
+    public var release: Nanoseconds
     /// Its absolute deadline.
-    package var deadline: Nanoseconds
+    public var deadline: Nanoseconds
     /// When it ended.
-    package var finish: Nanoseconds
+    public var finish: Nanoseconds
 
     /// From release to end.
-    @inlinable package var responseTime: Nanoseconds { finish - release }
+    @inlinable public var responseTime: Nanoseconds { finish - release }
     /// By how much the end was after the deadline; negative if before.
-    @inlinable package var lateness: Nanoseconds { finish - deadline }
+    @inlinable public var lateness: Nanoseconds { finish - deadline }
 }

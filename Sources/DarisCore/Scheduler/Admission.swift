@@ -1,16 +1,16 @@
 /// The admission test of low-priority jobs and the choice of a context to migrate to (paper equations 4 and 5,
 /// section IV-B2).
-package struct Admission: Sendable {
+public struct Admission: Sendable {
     /// What the test reads of one context, kept up to date by the scheduler.
-    package struct Context: Hashable, Sendable {
+    public struct Context: Hashable, Sendable {
         /// U_k^HP: utilisation of all HP tasks placed on the context.
-        package var highPriority = Utilisation.zero
+        public var highPriority = Utilisation.zero
         /// U_k^{LP,active}: utilisation of the LP tasks with a job in flight on the context.
-        package var activeLowPriority = Utilisation.zero
+        public var activeLowPriority = Utilisation.zero
         /// MRET of all stages queued and running on the context.
-        package var work = Nanoseconds.zero
+        public var work = Nanoseconds.zero
         /// Whether the context can run stages; a lost one cannot.
-        package var isAlive = true
+        public var isAlive = true
         /// How much more than they are LP jobs are reckoned to be: the paper's test has no caution, from which only batching
         /// departs (docs/decisions/0010).
         package var caution = Caution()
@@ -19,13 +19,11 @@ package struct Admission: Sendable {
         package init() {}
 
         /// Whether an LP job of utilisation `utilisation` fits: uᵢ + U_k^{LP,active} < N_s − U_k^HP.
-        @inlinable
         package func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
             isAlive && counted(utilisation) < .lanes(streams) - highPriority
         }
 
         /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
-        @inlinable
         package func counted(_ utilisation: Utilisation) -> Utilisation {
             let asked = utilisation + activeLowPriority
             return caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
@@ -36,7 +34,7 @@ package struct Admission: Sendable {
         /// It is (N_s − U_k^HP) / safety factor − U_k^{LP,active}; zero where the context is lost or overfull.
         ///
         /// - Parameter capacity: N_s lanes.
-        package func headroom(of capacity: Utilisation) -> Utilisation {
+        public func headroom(of capacity: Utilisation) -> Utilisation {
             let room = capacity - highPriority
             guard isAlive, room > .zero else { return .zero }
             // Rounded up, as the test rounds down what it compares.
@@ -45,7 +43,6 @@ package struct Admission: Sendable {
         }
 
         /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.
-        @inlinable
         package func predictedFinish(_ executionTime: Nanoseconds, streams: Int) -> Nanoseconds {
             Nanoseconds(work.rawValue / Int64(streams)) + executionTime
         }
@@ -55,7 +52,6 @@ package struct Admission: Sendable {
     /// predicted finish; ties go to the least active utilisation, then to the lowest index. O(contexts).
     ///
     /// - Returns: `nil` if no context admits the job.
-    @inlinable
     package static func migrationTarget(
         from home: Int, utilisation: Utilisation, executionTime: Nanoseconds, streams: Int,
         contexts: ContiguousArray<Context>

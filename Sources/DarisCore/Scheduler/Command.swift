@@ -1,5 +1,5 @@
 /// What the scheduler wants done, or tells of a job, in answer to an event.
-package enum Command: Hashable, Sendable {
+public enum Command: Hashable, Sendable {
     /// The job is in flight on a context; `migrated` if that is not its task's own.
     case admitted(JobID, context: Int, migrated: Bool)
     /// The job waits for its task's previous job to end (overrun rule `queue`).
@@ -13,28 +13,28 @@ package enum Command: Hashable, Sendable {
 }
 
 /// One stage of one or more jobs that runs on a lane as one.
-package struct Dispatch: Hashable, Sendable {
+public struct Dispatch: Hashable, Sendable {
     /// A job and the instance of its task that it is.
-    package struct Member: Hashable, Sendable {
+    public struct Member: Hashable, Sendable {
         /// The job.
-        package var job: JobID
+        public var job: JobID
         /// Its place among the instances of all tasks, by which devices know its tensors. It follows from the job, so that
         /// members are equal if their jobs are.
-        package var instance: Int
+        public var instance: Int
 
         /// A job in an instance of its task.
-        package init(_ job: JobID, instance: Int) {
+        public init(_ job: JobID, instance: Int) {
             self.job = job
             self.instance = instance
         }
 
-        package static func == (a: Member, b: Member) -> Bool { a.job == b.job }
-        package func hash(into hasher: inout Hasher) { hasher.combine(job) }
+        public static func == (a: Member, b: Member) -> Bool { a.job == b.job }
+        public func hash(into hasher: inout Hasher) { hasher.combine(job) }
     }
 
     /// The jobs of a dispatch: first the one whose turn it was, then those that run with it in a batch, if any. One job alone
     /// takes no memory of its own.
-    package struct Jobs: RandomAccessCollection, Hashable, Sendable {
+    public struct Jobs: RandomAccessCollection, Hashable, Sendable {
         private var leader: Member
         private var others: [Member]
 
@@ -44,32 +44,32 @@ package struct Dispatch: Hashable, Sendable {
         }
 
         /// Which of the instances of all tasks the job at a place is.
-        package func instance(at place: Int) -> Int { place == 0 ? leader.instance : others[place - 1].instance }
+        public func instance(at place: Int) -> Int { place == 0 ? leader.instance : others[place - 1].instance }
 
         /// 0.
-        @inlinable package var startIndex: Int { 0 }
+        @inlinable public var startIndex: Int { 0 }
         /// How many there are: at least 1.
-        package var endIndex: Int { others.count + 1 }
+        public var endIndex: Int { others.count + 1 }
         /// The job at a place.
-        package subscript(place: Int) -> JobID { place == 0 ? leader.job : others[place - 1].job }
+        public subscript(place: Int) -> JobID { place == 0 ? leader.job : others[place - 1].job }
     }
 
     /// The stage, the same of all jobs.
-    package var stage: Int
+    public var stage: Int
     /// The lane.
-    package var lane: Int
+    public var lane: Int
     /// The jobs.
-    package var jobs: Jobs
+    public var jobs: Jobs
 
     /// A stage of a job on a lane, and of others that run it with the job.
-    package init(stage: Int, lane: Int, job: Member, with others: [Member] = []) {
+    public init(stage: Int, lane: Int, job: Member, with others: [Member] = []) {
         self.stage = stage
         self.lane = lane
         jobs = Jobs(job, with: others)
     }
 
     /// A stage of jobs of tasks that have one instance each, as all tasks do.
-    package init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
+    public init(stage: Int, lane: Int, job: JobID, with others: [JobID] = []) {
         self.init(
             stage: stage, lane: lane, job: Member(job, instance: job.task),
             with: others.map { Member($0, instance: $0.task) })
@@ -77,4 +77,4 @@ package struct Dispatch: Hashable, Sendable {
 }
 
 /// The commands of one event, in the order in which they were decided. Reuse one buffer, so that nothing is allocated.
-package typealias CommandBuffer = ContiguousArray<Command>
+public typealias CommandBuffer = ContiguousArray<Command>

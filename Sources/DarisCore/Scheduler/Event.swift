@@ -1,5 +1,5 @@
 /// What happened outside the scheduler. Every event goes in with the time at which it happened.
-package enum Event: Hashable, Sendable {
+public enum Event: Hashable, Sendable {
     /// A job of a task is released. `relativeDeadline` overrides the task's own Dᵢ for this job.
     case jobReleased(task: Int, relativeDeadline: Nanoseconds? = nil)
     /// The stage running on a lane has ended after `executionTime` on the device. `job` is the one that was dispatched;

@@ -1,5 +1,5 @@
 /// The off-line placement of tasks on contexts (paper algorithm 1).
-package enum Placement {
+public enum Placement {
     /// The context of each task: first HP tasks, then LP tasks, each group by descending utilisation, each to the
     /// context with the least total utilisation at that moment. Ties go to the earlier task and the lower context.
     ///
@@ -8,7 +8,7 @@ package enum Placement {
     ///   - contexts: the contexts that may be used, by index; must not be empty.
     ///   - load: utilisation already on each of all contexts (those of `contexts` are read).
     /// - Returns: one context index a task, in the order of `tasks`. O(n log n + n · contexts).
-    package static func place(
+    public static func place(
         _ tasks: [(priority: Priority, utilisation: Utilisation)], on contexts: [Int], load: [Utilisation]
     ) -> [Int] {
         precondition(!contexts.isEmpty, "tasks cannot be placed without a context")

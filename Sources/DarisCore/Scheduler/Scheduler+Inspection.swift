@@ -4,22 +4,22 @@ extension Scheduler {
     package var taskCount: Int { tasks.indices.count }
 
     /// The context on which the next job of a task starts: that of a free instance, or the first instance's if none is free.
-    package func home(of task: Int) -> Int { tasks.home(freeInstance(of: task)) }
+    public func home(of task: Int) -> Int { tasks.home(freeInstance(of: task)) }
 
     /// The context on which the jobs of each instance of a task start.
-    package func homes(of task: Int) -> [Int] { tasks.instances(of: task).map { tasks.home($0) } }
+    public func homes(of task: Int) -> [Int] { tasks.instances(of: task).map { tasks.home($0) } }
 
     /// How many jobs of a task are in flight, at most its `instances`.
-    package func jobsInFlight(of task: Int) -> Int { jobs.inFlight(of: task) }
+    public func jobsInFlight(of task: Int) -> Int { jobs.inFlight(of: task) }
 
     /// Whether the task has been removed and not been added again.
-    package func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
+    public func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
 
     /// MRETᵢ: the sum of the MRET of a task's stages.
-    package func mret(of task: Int) -> Nanoseconds { times.mret(task) }
+    public func mret(of task: Int) -> Nanoseconds { times.mret(task) }
 
     /// MRETᵢⱼ: the maximum recent execution time of one stage.
-    package func mret(of task: Int, stage: Int) -> Nanoseconds { times.mret(task, stage) }
+    public func mret(of task: Int, stage: Int) -> Nanoseconds { times.mret(task, stage) }
 
     /// What a stage costs a task: the time of a lane that its last w_s runs took, 1/n of a batch of n, with a margin. MRET
     /// where nothing is batched.
@@ -31,19 +31,19 @@ extension Scheduler {
     }
 
     /// uᵢ: MRETᵢ / Tᵢ, or with batching the sum of the costs of its stages over Tᵢ.
-    package func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
+    public func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
 
     /// What the admission test reads of a context.
-    package func context(_ index: Int) -> Admission.Context { ledger[index] }
+    public func context(_ index: Int) -> Admission.Context { ledger[index] }
 
     /// How many stages wait for a lane of a context.
-    package func readyStages(on context: Int) -> Int { ready[context].count }
+    public func readyStages(on context: Int) -> Int { ready[context].count }
 
     /// Whether any context can run stages.
-    package var hasContext: Bool { ledger.hasContext }
+    public var hasContext: Bool { ledger.hasContext }
 
     /// What runs on a lane; `nil` if it is idle.
-    package func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
+    public func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
 
     /// The jobs whose stages run on a context, dispatch by dispatch.
     package func runningJobs(on context: Int) -> [JobID] {
@@ -51,10 +51,10 @@ extension Scheduler {
     }
 
     /// When a job that is in flight must be done; `nil` if it is not.
-    package func deadline(of job: JobID) -> Nanoseconds? { jobs.index(of: job).map { jobs[$0].deadline } }
+    public func deadline(of job: JobID) -> Nanoseconds? { jobs.index(of: job).map { jobs[$0].deadline } }
 
     /// How many jobs of a task have been released: the sequence number of the next.
-    package func releasedJobs(of task: Int) -> Int { tasks[task].released }
+    public func releasedJobs(of task: Int) -> Int { tasks[task].released }
 
     /// Jobs of a task that are in flight or wait though their deadline has passed.
     package func overdueJobs(of task: Int) -> Int {

@@ -15,15 +15,15 @@
 /// together at a dispatch. Nothing is allocated once queues have reached their greatest length.
 ///
 /// Source: Fakhim Babaei and Chantem, *DARIS*, arXiv 2504.08795, sections III and IV.
-package struct Scheduler: ~Copyable, Sendable {
+public struct Scheduler: ~Copyable, Sendable {
     /// What the scheduler was made from.
-    package let configuration: SchedulerConfiguration
+    public let configuration: SchedulerConfiguration
     /// Fates of all jobs so far.
-    package private(set) var counts = JobCounts()
+    public private(set) var counts = JobCounts()
     /// Jobs that went to another context than their task's own.
-    package private(set) var migrations = 0
+    public private(set) var migrations = 0
     /// The time of the latest event.
-    package private(set) var now = Nanoseconds.zero
+    public private(set) var now = Nanoseconds.zero
 
     let options: SchedulerOptions
     var tasks: TaskTable
@@ -41,7 +41,7 @@ package struct Scheduler: ~Copyable, Sendable {
     /// A scheduler at rest.
     ///
     /// - Precondition: `configuration.validate()` passes, as it does for one made by its throwing initializer.
-    package init(_ configuration: SchedulerConfiguration) {
+    public init(_ configuration: SchedulerConfiguration) {
         do { try configuration.validate() } catch { preconditionFailure(error.description) }
         self.configuration = configuration
         options = configuration.options
@@ -65,7 +65,7 @@ package struct Scheduler: ~Copyable, Sendable {
     ///   - time: when; a time before that of the event before counts as that one, so clocks need not be exact. A job's
     ///     release is taken as given, even if the news of it came late.
     ///   - commands: emptied, then filled with what is to be done, in order.
-    package mutating func handle(_ event: Event, at time: Nanoseconds, into commands: inout CommandBuffer) {
+    public mutating func handle(_ event: Event, at time: Nanoseconds, into commands: inout CommandBuffer) {
         swap(&self.commands, &commands)
         self.commands.removeAll(keepingCapacity: true)
         if time > now { now = time }

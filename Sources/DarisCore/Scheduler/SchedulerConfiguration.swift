@@ -1,27 +1,27 @@
 /// Everything a scheduler is made from. Equal configurations and equal events give equal commands.
-package struct SchedulerConfiguration: Hashable, Sendable, Codable {
+public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     /// Contexts and streams; the oversubscription matters to the device alone.
-    package var partition: Partition
+    public var partition: Partition
     /// The tasks; their place in this array is their index everywhere.
-    package var tasks: [TaskSpecification]
+    public var tasks: [TaskSpecification]
     /// The context on which the jobs of each instance of each task start, in the order of the tasks.
-    package var homes: [Int]
+    public var homes: [Int]
     /// Policy and ablations.
-    package var options: SchedulerOptions
+    public var options: SchedulerOptions
     /// Which tasks may be batched together, and what batches take; `nil` where nothing is batched.
-    package var batchGroups: [BatchGroup]?
+    public var batchGroups: [BatchGroup]?
 
     /// The most tasks a scheduler takes, and the most instances of all of them together.
-    package static let taskLimit = 65_536
+    public static let taskLimit = 65_536
     /// The most stages of one task.
-    package static let stageLimit = 256
+    public static let stageLimit = 256
     /// The longest period and deadline: a day.
-    package static let longestTime = Nanoseconds.seconds(Int64(86_400))
+    public static let longestTime = Nanoseconds.seconds(Int64(86_400))
 
     /// A configuration with the tasks placed by the paper's algorithm (`Placement`).
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    package init(
+    public init(
         partition: Partition, tasks: [TaskSpecification], options: SchedulerOptions = SchedulerOptions(),
         batchGroups: [BatchGroup]? = nil
     ) throws(SchedulerError) {
@@ -43,7 +43,7 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
     }
 
     /// Where the instances of each task stand in `homes`. O(tasks).
-    package var instances: [Range<Int>] {
+    public var instances: [Range<Int>] {
         var next = 0
         return tasks.map { task in
             defer { next += task.instances }
@@ -54,7 +54,7 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
     /// Checks every limit.
     ///
     /// - Throws: `SchedulerError` naming the task and field that cannot be used.
-    package func validate() throws(SchedulerError) {
+    public func validate() throws(SchedulerError) {
         guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams)
         else {
             throw SchedulerError(
@@ -163,9 +163,9 @@ package struct SchedulerConfiguration: Hashable, Sendable, Codable {
 }
 
 /// A configuration that cannot be scheduled.
-package struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
+public struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong and what would be right, in one sentence.
-    package let description: String
+    public let description: String
 
     init(_ description: String) { self.description = description }
 }

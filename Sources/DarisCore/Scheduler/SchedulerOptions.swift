@@ -1,5 +1,5 @@
 /// In which order ready stages go to the lanes of their context, and with it how jobs are admitted.
-package enum SchedulingPolicy: String, Hashable, Sendable, Codable, CaseIterable {
+public enum SchedulingPolicy: String, Hashable, Sendable, Codable, CaseIterable {
     /// The paper's algorithm: eight levels, admission, migration.
     case daris
     /// A baseline: earliest job deadline first, no priorities, every job admitted.
@@ -9,41 +9,41 @@ package enum SchedulingPolicy: String, Hashable, Sendable, Codable, CaseIterable
 }
 
 /// The switches of the scheduler. The defaults are the paper's algorithm; the rest are its ablations.
-package struct SchedulerOptions: Hashable, Sendable, Codable {
+public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// The policy; the two baselines ignore every other switch but `windowSize` and `worstCaseExecutionTime`.
-    package var policy = SchedulingPolicy.daris
+    public var policy = SchedulingPolicy.daris
     /// w_s: how many recent execution times MRET looks back on, 1 to 1024.
-    package var windowSize = 5
+    public var windowSize = 5
     /// Ablation: the all-time maximum (WCET) in place of MRET.
-    package var worstCaseExecutionTime = false
+    public var worstCaseExecutionTime = false
     /// Whether the last stage of a job goes before other stages of its priority.
-    package var lastStageLevel = true
+    public var lastStageLevel = true
     /// Whether a stage whose predecessor was late goes before other stages of its priority.
-    package var lateLevel = true
+    public var lateLevel = true
     /// Whether HP goes before LP; off, all stages are one priority (EDF alone).
-    package var fixedPriority = true
+    public var fixedPriority = true
     /// Whether an LP job may go to another context than its own.
-    package var migration = true
+    public var migration = true
     /// Whether LP jobs must pass the admission test.
-    package var admission = true
+    public var admission = true
 
     /// Whether an LP task that no context could admit however idle forgets its oldest execution times, release by
     /// release, until it fits again. The paper's rule is that it does not, and so is locked out for good
     /// (docs/decisions/0002).
-    package var forgetting = true
+    public var forgetting = true
 
     /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 64; `nil` if every job runs
     /// alone (docs/decisions/0010). The baselines never batch.
-    package var batching: Int?
+    public var batching: Int?
 
     /// The largest `windowSize`.
-    package static let windowLimit = 1024
+    public static let windowLimit = 1024
 
     /// The `batching` of one who does not say how large batches may be.
     package static let usualBatching = 8
 
     /// The paper's algorithm.
-    package init() {}
+    public init() {}
 
     /// The most jobs that may run a stage together: 1 if nothing is batched.
     package var largestBatch: Int { policy == .daris ? batching ?? 1 : 1 }

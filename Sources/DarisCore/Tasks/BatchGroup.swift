@@ -1,27 +1,27 @@
 /// Tasks of one model at one fixed batch size, whose jobs may run a stage together, and how long that takes.
 ///
 /// A job of them may itself make several inferences; `jobs` counts jobs. Only sizes that were measured are ever run.
-package struct BatchGroup: Hashable, Sendable, Codable {
+public struct BatchGroup: Hashable, Sendable, Codable {
     /// A size of batch that was measured.
-    package struct Size: Hashable, Sendable, Codable {
+    public struct Size: Hashable, Sendable, Codable {
         /// n: how many jobs run together, from 2.
-        package var jobs: Int
+        public var jobs: Int
         /// The average full-load execution time of each stage at this size; it stands in for the maximum recent one until
         /// there is history, as AFET does for MRET.
-        package var afet: [Nanoseconds]
+        public var afet: [Nanoseconds]
 
         /// A size with its times by stage.
-        package init(jobs: Int, afet: [Nanoseconds]) {
+        public init(jobs: Int, afet: [Nanoseconds]) {
             self.jobs = jobs
             self.afet = afet
         }
     }
 
     /// The sizes, smallest first.
-    package var sizes: [Size]
+    public var sizes: [Size]
 
     /// The most jobs of one batch.
-    package static let jobLimit = 64
+    public static let jobLimit = 64
     /// The sizes that are measured: one CUDA graph or one set of tensors each.
     package static let measuredSizes = [2, 4, 8, 16, 32, 64]
 
@@ -29,7 +29,7 @@ package struct BatchGroup: Hashable, Sendable, Codable {
     package func afet(jobs: Int, stage: Int) -> Nanoseconds? { sizes.first { $0.jobs == jobs }?.afet[stage] }
 
     /// A group that can run batches of these sizes.
-    package init(sizes: [Size]) { self.sizes = sizes }
+    public init(sizes: [Size]) { self.sizes = sizes }
 }
 
 extension [TaskSpecification] {

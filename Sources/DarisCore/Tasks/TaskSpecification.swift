@@ -1,5 +1,5 @@
 /// The importance of a task.
-package enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
+public enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
     /// HP: always admitted, goes before every low-priority stage, must never miss a deadline.
     case high
     /// LP: admitted only where it fits.
@@ -7,7 +7,7 @@ package enum Priority: UInt8, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// What becomes of a job that has passed its deadline.
-package enum LatenessRule: UInt8, Hashable, Sendable, Codable {
+public enum LatenessRule: UInt8, Hashable, Sendable, Codable {
     /// It runs on to its end (the paper's rule).
     case run
     /// It is dropped at its deadline, or at the end of the stage that is running then.
@@ -15,49 +15,49 @@ package enum LatenessRule: UInt8, Hashable, Sendable, Codable {
 }
 
 /// What becomes of a release while the task's previous job is still in flight.
-package enum OverrunRule: Hashable, Sendable, Codable {
+public enum OverrunRule: Hashable, Sendable, Codable {
     /// The release is skipped.
     case skip
     /// The release waits for the previous job, at most `limit` of them at a time; one more is skipped.
     case queue(limit: Int)
 
     /// The limit of a queue whose length is not given.
-    package static let defaultQueueLimit = 16
+    public static let defaultQueueLimit = 16
     /// The largest limit a queue may have.
-    package static let largestQueueLimit = 65_536
+    public static let largestQueueLimit = 65_536
 }
 
 /// One task τᵢ as the scheduler knows it: times, importance and rules, but not what its stages compute.
-package struct TaskSpecification: Hashable, Sendable, Codable {
+public struct TaskSpecification: Hashable, Sendable, Codable {
     /// A name for people; unique in a task set.
-    package var name: String
+    public var name: String
     /// Tᵢ: the time between releases, or the least such time for a sporadic task.
-    package var period: Nanoseconds
+    public var period: Nanoseconds
     /// Dᵢ: the time from release to deadline.
-    package var deadline: Nanoseconds
+    public var deadline: Nanoseconds
     /// HP or LP.
-    package var priority: Priority
+    public var priority: Priority
     /// How many inferences one job makes.
-    package var batch: Int
+    public var batch: Int
     /// How many jobs of it may be in flight at a time. They share its execution times; each has a home of its own.
-    package var instances: Int
+    public var instances: Int
     /// What becomes of late jobs.
-    package var lateness: LatenessRule
+    public var lateness: LatenessRule
     /// What becomes of releases that come too early.
-    package var overrun: OverrunRule
+    public var overrun: OverrunRule
     /// The average full-load execution time of each stage (AFET), one entry a stage; it stands in for MRET until
     /// there is history.
-    package var afet: [Nanoseconds]
+    public var afet: [Nanoseconds]
     /// The tasks whose jobs its own may run with, as an index into the configuration's `batchGroups`; `nil` if none.
-    package var batchGroup: Int?
+    public var batchGroup: Int?
 
     /// The largest `batch`.
-    package static let batchLimit = 65_536
+    public static let batchLimit = 65_536
     /// The most `instances`.
-    package static let instanceLimit = 256
+    public static let instanceLimit = 256
 
     /// A task with the given times and rules; the deadline is the period if not given.
-    package init(
+    public init(
         name: String, period: Nanoseconds, deadline: Nanoseconds? = nil, priority: Priority, batch: Int = 1,
         instances: Int = 1, lateness: LatenessRule = .run, overrun: OverrunRule = .skip, afet: [Nanoseconds],
         batchGroup: Int? = nil
@@ -77,7 +77,7 @@ package struct TaskSpecification: Hashable, Sendable, Codable {
 
 extension TaskSpecification {
     /// Reads a task; one from before there were `instances` has one.
-    package init(from decoder: any Decoder) throws {
+    public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try values.decode(String.self, forKey: .name),
