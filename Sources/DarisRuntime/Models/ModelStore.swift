@@ -113,7 +113,8 @@ package struct ModelStore: Sendable {
     }
 
     /// Reads a model and has ONNX Runtime load it, to see whether it can be run at the given batch sizes.
-    package func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError) {
+    package func check(_ declaration: ModelDeclaration, batches: [Int], progress: StepHandler) throws(PreparationError)
+    {
         let source = try source(declaration, progress: progress)
         try tryOut(declaration, source, batches: batches, progress: progress)
         let name = declaration.name
