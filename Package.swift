@@ -8,7 +8,7 @@ let settings: [SwiftSetting] =
 let package = Package(
     name: "daris",
     products: [
-        .executable(name: "daris", targets: ["daris"]),
+        .executable(name: "daris", targets: ["DarisCommandLine"]),
         .library(name: "DarisCore", targets: ["DarisCore"]),
         .library(name: "DarisONNX", targets: ["DarisONNX"]),
         .library(name: "DarisSimulator", targets: ["DarisSimulator"]),
@@ -138,7 +138,7 @@ let package = Package(
             ], swiftSettings: settings),
         // The command line.
         .executableTarget(
-            name: "daris",
+            name: "DarisCommandLine",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport",
                 "DarisCheck", "DarisServer", "DarisLoad", "ONNXRuntime", "CUDADriver", "CDarisSystem",
@@ -188,7 +188,7 @@ let package = Package(
             name: "DarisRuntimeTests",
             dependencies: [
                 "DarisCore", "DarisONNX", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CUDADriver",
-                "FakeDriver", "CDarisSystem", "daris",
+                "FakeDriver", "CDarisSystem", "DarisCommandLine",
             ], swiftSettings: settings),
         .testTarget(
             name: "DarisServerTests",
@@ -200,6 +200,6 @@ let package = Package(
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.
-        .testTarget(name: "CommandLineTests", dependencies: ["daris", "DarisCore"], swiftSettings: settings),
+        .testTarget(name: "CommandLineTests", dependencies: ["DarisCommandLine", "DarisCore"], swiftSettings: settings),
     ]
 )
