@@ -9,11 +9,10 @@ let package = Package(
     name: "daris",
     products: [
         .executable(name: "daris", targets: ["DarisCommandLine"]),
+        // For programs that run task sets by themselves.
+        .library(name: "Daris", targets: ["Daris"]),
+        // For those that bring their own clock and device: the scheduler alone.
         .library(name: "DarisCore", targets: ["DarisCore"]),
-        .library(name: "DarisONNX", targets: ["DarisONNX"]),
-        .library(name: "DarisSimulator", targets: ["DarisSimulator"]),
-        .library(name: "ONNXRuntime", targets: ["ONNXRuntime"]),
-        .library(name: "DarisRuntime", targets: ["DarisRuntime", "DarisConfiguration", "DarisReport"]),
         // For the tests, which open it at run time.
         .library(name: "FakeCUDA", type: .dynamic, targets: ["FakeCUDA"]),
     ],
@@ -73,6 +72,10 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        // What a program sees that imports Daris.
+        .target(
+            name: "Daris", dependencies: ["DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime"],
+            swiftSettings: settings),
         // The same scheduler in virtual time.
         .target(
             name: "DarisSimulator",
@@ -173,8 +176,20 @@ let package = Package(
         .testTarget(
             name: "DarisSimulatorTests", dependencies: ["DarisSimulator", "DarisConfiguration"], swiftSettings: settings
         ),
+        // Models and what ONNX Runtime makes of them without Daris, for tests that see no more of the package than others do.
+        .target(
+            name: "DirectRun", dependencies: ["DarisONNX", "ModelEncoding", "ONNXRuntime"],
+            path: "Tests/Support/DirectRun",
+            swiftSettings: settings),
+        // The libraries as another package sees them.
+        .testTarget(
+            name: "DarisTests", dependencies: ["Daris", "DarisCore", "DirectRun"], packageAccess: false,
+            swiftSettings: settings + [.enableUpcomingFeature("MemberImportVisibility")]),
         .testTarget(name: "DarisONNXTests", dependencies: ["DarisONNX"], swiftSettings: settings),
-        .testTarget(name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime"], swiftSettings: settings),
+        // Small ONNX models, byte by byte.
+        .target(name: "ModelEncoding", path: "Tests/Support/ModelEncoding", swiftSettings: settings),
+        .testTarget(
+            name: "ONNXRuntimeTests", dependencies: ["ONNXRuntime", "ModelEncoding"], swiftSettings: settings),
         // A CUDA driver without a GPU, opened at run time as the real one is.
         .target(
             name: "FakeCUDA", path: "Tests/Support/FakeCUDA",
@@ -200,6 +215,7 @@ let package = Package(
         .testTarget(name: "DarisReportTests", dependencies: ["DarisReport"], swiftSettings: settings),
         .testTarget(name: "DarisCheckTests", dependencies: ["DarisCheck", "DarisSimulator"], swiftSettings: settings),
         // Runs the executable, which the dependency has built first.
-        .testTarget(name: "CommandLineTests", dependencies: ["DarisCommandLine", "DarisCore"], swiftSettings: settings),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["DarisCommandLine", "DarisCore"], swiftSettings: settings),
     ]
 )

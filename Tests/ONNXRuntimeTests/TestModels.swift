@@ -1,3 +1,4 @@
+import ModelEncoding
 import ONNXRuntime
 
 /// The models that the tests run.

@@ -63,23 +63,24 @@ extension Executor {
     /// - Returns: the bytes of each output, in the order of the model's graph.
     package func submit(
         task: Int, inputs: [[UInt8]], relativeDeadline: Nanoseconds? = nil
-    ) async throws -> [[UInt8]] {
+    ) async throws(SubmissionError) -> [[UInt8]] {
         guard !Task.isCancelled else { throw SubmissionError.notCompleted(.dropped, .cancelled, message: nil) }
         let cancellation = Cancellation()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+        let result: Result<[[UInt8]], SubmissionError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
                 do throws(SubmissionError) {
                     let job = try submit(task: task, inputs: inputs, relativeDeadline: relativeDeadline) { result in
-                        continuation.resume(with: result)
+                        continuation.resume(returning: result)
                     }
                     if cancellation.set(job) { cancel(job) }
                 } catch {
-                    continuation.resume(throwing: error)
+                    continuation.resume(returning: .failure(error))
                 }
             }
         } onCancel: {
             if let job = cancellation.cancel() { cancel(job) }
         }
+        return try result.get()
     }
 
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as

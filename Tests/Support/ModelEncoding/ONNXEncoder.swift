@@ -1,20 +1,24 @@
 /// Writes small ONNX models, byte by byte: just enough of protobuf's wire format and of ONNX's messages.
-struct ONNXEncoder {
-    enum Dimension {
+package struct ONNXEncoder {
+    /// One dimension of a tensor.
+    package enum Dimension {
+        /// Always of this extent.
         case fixed(Int)
+        /// Of an extent with a name.
         case symbolic(String)
     }
 
     private var graph = Message()
     private let operatorSet: Int
 
-    init(operatorSet: Int = 17) {
+    /// A model without nodes.
+    package init(operatorSet: Int = 17) {
         self.operatorSet = operatorSet
         graph.bytes(2, Array("test".utf8))
     }
 
     /// The model's bytes.
-    var model: [UInt8] {
+    package var model: [UInt8] {
         var opset = Message()
         opset.bytes(1, [])
         opset.varint(2, operatorSet)
@@ -25,7 +29,8 @@ struct ONNXEncoder {
         return model.content
     }
 
-    mutating func node(_ type: String, _ name: String, inputs: [String], outputs: [String]) {
+    /// An operator without attributes.
+    package mutating func node(_ type: String, _ name: String, inputs: [String], outputs: [String]) {
         var node = Message()
         for input in inputs { node.bytes(1, Array(input.utf8)) }
         for output in outputs { node.bytes(2, Array(output.utf8)) }
@@ -35,7 +40,7 @@ struct ONNXEncoder {
     }
 
     /// A weight of 32-bit floating-point numbers.
-    mutating func weight(_ name: String, shape: [Int], _ values: [Float]) {
+    package mutating func weight(_ name: String, shape: [Int], _ values: [Float]) {
         var tensor = Message()
         for extent in shape { tensor.varint(1, extent) }
         tensor.varint(2, 1)
@@ -44,13 +49,14 @@ struct ONNXEncoder {
         graph.message(5, tensor)
     }
 
-    mutating func input(_ name: String, shape: [Dimension], elementType: Int = 1) {
+    /// An input; 1 is 32-bit floating point.
+    package mutating func input(_ name: String, shape: [Dimension], elementType: Int = 1) {
         graph.message(11, Self.value(name, shape: shape, elementType: elementType))
     }
 
     /// An output; its type is left for ONNX Runtime to infer if no shape is given.
-    mutating func output(_ name: String, shape: [Dimension]? = nil) {
-        graph.message(12, Self.value(name, shape: shape, elementType: 1))
+    package mutating func output(_ name: String, shape: [Dimension]? = nil, elementType: Int = 1) {
+        graph.message(12, Self.value(name, shape: shape, elementType: elementType))
     }
 
     private static func value(_ name: String, shape: [Dimension]?, elementType: Int) -> Message {
