@@ -34,7 +34,7 @@ struct GPUCheckCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder for its results; it is made if need be.", valueName: "folder"))
     var out = "gpu-check"
     @Option(help: ArgumentHelp("cuda, cuda:1 for the second GPU, or cpu for a rehearsal.", valueName: "name"))
-    var device = "cuda"
+    var device = DeviceKind.cuda.name
     @Option(
         help: ArgumentHelp(
             "Networks, with commas between: built-in ones, or ONNX files, which are cut into 4 stages (default: all "
@@ -46,7 +46,7 @@ struct GPUCheckCommand: ParsableCommand {
         guard minutes > 0, minutes <= 600 else {
             throw ValidationError("--minutes must be above 0 and at most 600, not \(Figure.plain(minutes))")
         }
-        guard device == "cpu" || TaskSet.gpuIndex(of: device) != nil else {
+        guard [DeviceKind.cpu, .cuda].contains(DeviceKind.named(device)) else {
             throw ValidationError(
                 "--device: '\(device)' cannot be checked; use cuda, cuda:1, …, or cpu for a rehearsal")
         }

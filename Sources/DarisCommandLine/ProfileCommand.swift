@@ -25,7 +25,7 @@ struct ProfileCommand: ParsableCommand {
 
     @OptionGroup var arguments: ModelArguments
     @Option(help: ArgumentHelp("cpu, or cuda (cuda:1 for the second GPU).", valueName: "name"))
-    var device = "cpu"
+    var device = DeviceKind.cpu.name
     @Option(
         help: ArgumentHelp("Measure several partitions and write a profile for 'daris calibrate'.", valueName: "file"))
     var output: String?
@@ -82,7 +82,7 @@ struct ProfileCommand: ParsableCommand {
 
     /// Measures the model in several partitions, as `daris gpu-check` does.
     private func writeProfile(of model: ModelDeclaration, to path: String) throws {
-        guard device == "cpu" || TaskSet.gpuIndex(of: device) != nil else {
+        guard [DeviceKind.cpu, .cuda].contains(DeviceKind.named(device)) else {
             throw Failure.usage("--device: '\(device)' cannot be measured; use cpu, cuda, cuda:1, …")
         }
         var table = TextTable([

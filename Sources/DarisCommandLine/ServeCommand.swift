@@ -203,12 +203,11 @@ struct ServeCommand: ParsableCommand {
                 let deadline = try Quantity.parseDuration(
                     deadline, field: "--deadline",
                     in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
-                let isOnGPU = options.device.flatMap { TaskSet.gpuIndex(of: $0) } != nil
+                let device = options.device ?? DeviceKind.all[0].name
+                // What is no device of this machine is refused later, with better words.
                 let partition =
-                    isOnGPU
-                    ? Partition(contexts: 1, streams: 4, oversubscription: 1)
-                    : Partition(
-                        contexts: min(16, SystemRights.probe().processors.count), streams: 1, oversubscription: 1)
+                    (try? Preparation.servingPartition(of: device))
+                    ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
                 do throws(ServerError) {
                     taskSet = try ModelFolder.taskSet(
                         folder, deadline: deadline, instances: instances, partition: partition)

@@ -25,9 +25,9 @@ extension Partition {
 }
 
 extension PartitionKind {
-    /// The kinds that a device has.
+    /// The kinds that a device has; those that are only simulated are GPUs.
     static func kinds(ofDevice device: String) -> [PartitionKind] {
-        device == "cpu" ? [.cores] : [.streams, .mps, .green]
+        (DeviceKind.named(device) ?? .cuda).partitionKinds
     }
 
     /// Reads the kind of `partition:`, if it is given.
@@ -39,8 +39,8 @@ extension PartitionKind {
         let text = try kindField.text("a kind of partition", example: kinds(ofDevice: device)[0].rawValue)
         guard let kind = kinds(ofDevice: device).first(where: { $0.rawValue == text }) else {
             throw kindField.error(
-                "\(text.quoted) is not a kind of partition for device \(device); device cpu has cores; GPUs have streams, "
-                    + "mps, green")
+                "\(text.quoted) is not a kind of partition for device \(device); "
+                    + DeviceKind.all.map(\.partitionUsage).joined(separator: "; "))
         }
         if let problem = problem(with: kind, contexts: contexts) { throw kindField.error(problem) }
         return kind

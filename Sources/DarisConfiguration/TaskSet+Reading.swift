@@ -58,14 +58,15 @@ extension TaskSet {
 
     /// What is wrong with a device's name, if anything.
     static func problem(withDevice device: String) -> String? {
-        if device == "cpu" || gpuIndex(of: device) != nil || isSimulated(device: device) { return nil }
-        return "\(device.quoted) is not a device; use cpu, cuda (or cuda:1 for the second GPU), or simulate "
+        if DeviceKind.named(device) != nil || isSimulated(device: device) { return nil }
+        let known = DeviceKind.all.map(\.usage).joined(separator: ", ")
+        return "\(device.quoted) is not a device; use \(known), or simulate "
             + "\(simulatedDevices.joined(separator: ", ")) or a device file (NAME.json)"
     }
 
     private static func device(_ field: Field?) throws(ConfigurationError) -> String {
-        guard let field else { return devices[0] }
-        let device = try field.text("a device", example: "cpu")
+        guard let field else { return DeviceKind.all[0].name }
+        let device = try field.text("a device", example: DeviceKind.all[0].name)
         if let problem = problem(withDevice: device) { throw field.error(problem) }
         return device.hasSuffix(".json") ? SourceFolder.resolve(device, in: field.file) : device
     }

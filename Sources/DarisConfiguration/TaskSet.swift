@@ -38,9 +38,7 @@ package struct TaskSet: Hashable, Sendable, Codable {
     /// How it is served, if it is.
     package var serve: ServeSettings
 
-    /// The devices of the machine itself: its CPU, or an NVIDIA GPU, of which `cuda:1` is the second.
-    package static let devices = ["cpu", "cuda"]
-    /// The devices it can only simulate; files of the same form (`NAME.json`) are others.
+    /// The devices that the machine can only simulate; files of the same form (`NAME.json`) are others.
     package static let simulatedDevices = ["rtx2080ti", "h200", "a100", "orin"]
 
     /// Whether a device is one that is only simulated.
@@ -49,17 +47,11 @@ package struct TaskSet: Hashable, Sendable, Codable {
     }
 
     /// The number of the GPU that a device is, counted from 0 as the driver does; `nil` if it is none.
-    package static func gpuIndex(of device: String) -> Int? {
-        if device == "cuda" { return 0 }
-        guard device.hasPrefix("cuda:"), let index = Int(device.dropFirst(5)), Limits.gpus.contains(index) else {
-            return nil
-        }
-        return index
-    }
+    package static func gpuIndex(of device: String) -> Int? { DeviceKind.cuda.index(of: device) }
 
     /// A task set; by default on the whole CPU as one lane, under the paper's algorithm, for 10 s.
     package init(
-        source: String, device: String = "cpu",
+        source: String, device: String = DeviceKind.cpu.name,
         partition: Partition = Partition(contexts: 1, streams: 1, oversubscription: 1),
         partitionKind: PartitionKind? = nil, isolation: Isolation = .none, gpu: GPUOptions = GPUOptions(),
         models: [ModelDeclaration],

@@ -5,7 +5,7 @@ import DarisRuntime
 /// What a check is to do.
 package struct CheckOptions: Sendable {
     /// The device: `cuda`, `cuda:1`, or `cpu` for a rehearsal.
-    package var device = "cuda"
+    package var device = DeviceKind.cuda.name
     /// How long it may take, in minutes.
     package var minutes = 8.0
     /// The folder for its results.
@@ -27,7 +27,7 @@ package struct CheckOptions: Sendable {
     package init() {}
 
     /// Whether it is a rehearsal on a CPU.
-    package var isRehearsal: Bool { device == "cpu" }
+    package var isRehearsal: Bool { device == DeviceKind.cpu.name }
 
     /// The number of the GPU; 0 in a rehearsal.
     var gpu: Int { TaskSet.gpuIndex(of: device) ?? 0 }

@@ -9,7 +9,7 @@ extension GPUCheck {
         _ network: CheckNetwork, device: String, stages: Int, batch: Int, lanes: Int = 1, tf32: Bool = true
     ) throws -> StageBench {
         // On a CPU a lane has a context, which is what has cores; the lanes of one context would share a core set.
-        let isCPU = device == "cpu"
+        let isCPU = device == DeviceKind.cpu.name
         return try StageBench(
             .lanes(
                 of: network.declaration(stages: stages), device: device, isCPU ? .cores : .streams,

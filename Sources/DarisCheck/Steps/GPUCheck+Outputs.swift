@@ -30,7 +30,7 @@ extension GPUCheck {
     /// One job on the device, staged and in full precision, and one on the CPU, whole, on the same inputs.
     private func compare(_ network: CheckNetwork) throws -> OutputRecord {
         say("\(network.name) on the CPU, whole")
-        let reference = try bench(network, device: "cpu", stages: 1, batch: 1)
+        let reference = try bench(network, device: DeviceKind.cpu.name, stages: 1, batch: 1)
         defer { reference.shutDown() }
         var generator = SplitMix64(seed: 7)
         let inputs = reference.device.tensorSizes(of: 0).inputs.map { size in

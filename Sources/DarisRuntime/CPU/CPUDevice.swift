@@ -69,7 +69,7 @@ package final class CPUDevice: Device {
         let tensors = tasks.flatMap { task in shapes[task].map { $0.inputs + $0.made.values } ?? [] }
         if let problem = MachineMemory.own.problem(with: tensors) {
             throw .device(
-                name: "cpu",
+                name: Self.kind.name,
                 reason: "the tensors of \(tasks.count) tasks take \(problem); use fewer tasks or a smaller batch")
         }
         let places = try hosting?.place(tasks, models, shapes)
@@ -112,14 +112,9 @@ package final class CPUDevice: Device {
                     },
                     ended: { handler.call($0) })
             } catch {
-                throw .device(name: "cpu", reason: error.description)
+                throw .device(name: Self.kind.name, reason: error.description)
             }
         }
-    }
-
-    /// How many threads a stage runs on in each context.
-    package static func threads(_ partition: Partition, processors: Int) -> Int {
-        partition.quota(units: processors, granularity: 1)
     }
 
     /// What the bytes of each input and output of a task's model must be, in the order of its graph.

@@ -14,8 +14,6 @@ package final class CUDADevice: Device {
     package let laneCount: Int
     /// The SMs of each context.
     package let units: [[Int]]
-    /// What the user should know: stages that could not be captured, quotas that were rounded.
-    package let notes: [String]
 
     /// A task: its memory, and which of a lane's programs it runs.
     struct Task: Sendable {
@@ -50,6 +48,7 @@ package final class CUDADevice: Device {
         var lanes: [CUDALane]
         var programs: [[[LaneProgram]]]
         var units: [[Int]]
+        /// What the user should know: stages that could not be captured, quotas that were rounded.
         var notes: [String]
         var fifoPriority: Int
     }
@@ -60,7 +59,6 @@ package final class CUDADevice: Device {
         lanes = parts.lanes
         programs = parts.programs
         units = parts.units
-        notes = parts.notes
         laneCount = parts.lanes.count
         let handler = Handler()
         self.handler = handler

@@ -1,7 +1,7 @@
 import DarisCore
 
-/// What runs stages: a CPU, a GPU. The executor asks no more of an accelerator than this; what else names and loads one is in
-/// docs/architecture.md.
+/// What runs stages: a CPU, a GPU. The executor asks no more of an accelerator than this; one that task sets can name
+/// conforms to `NamedDevice`.
 ///
 /// A device has been given its tasks when it is made, one for each job that may be in flight (for each instance of each task
 /// of a task set, in their order); it holds their models, ready to run on every lane, and tensors for each. It runs at most
@@ -41,6 +41,12 @@ package protocol Device: Sendable {
 
     /// Ends all threads; no stage is running.
     func shutDown()
+
+    /// Whether `shutDown` ends even a stage that hangs.
+    var canShutDownWhileHanging: Bool { get }
+
+    /// What became of the device on the way, in words, where that is worth a line.
+    var notes: [String] { get }
 }
 
 extension Device {
@@ -49,6 +55,12 @@ extension Device {
 
     /// Most devices run jobs one by one.
     package func batchSizes(of task: Int) -> [Int] { [] }
+
+    /// Threads, which most devices have, cannot be ended from outside.
+    package var canShutDownWhileHanging: Bool { false }
+
+    /// Most devices are what they were.
+    package var notes: [String] { [] }
 
     /// Starts a stage of one job.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {

@@ -1,100 +1,58 @@
+import DarisConfiguration
 import DarisCore
 
-/// The devices of this machine that a task set may name, as one type: an executor is made for it once, and a call costs a
-/// switch.
-package enum MachineDevice: Device {
-    /// The CPU, in this process.
-    case cpu(CPUDevice)
-    /// An NVIDIA GPU, in this process.
-    case cuda(CUDADevice)
-    /// Either of them, each context in a worker process.
-    case workers(WorkerDevice)
+/// The device of this machine that a task set names, whichever it is, as one type: an executor is made for it once.
+package struct MachineDevice: Device {
+    /// The devices that task sets can name.
+    static let types: [any NamedDevice.Type] = [CPUDevice.self, CUDADevice.self]
+
+    /// What runs the stages: one of the `types`, or worker processes that hold one.
+    let base: any Device
+
+    init(_ base: any Device) { self.base = base }
+
+    /// The type of the device that a task set names.
+    static func type(
+        of device: String, among types: [any NamedDevice.Type] = types
+    ) throws(PreparationError) -> any NamedDevice.Type {
+        guard let type = types.first(where: { $0.kind.index(of: device) != nil }) else {
+            let known = types.map { $0.kind.name }.joined(separator: ", ")
+            throw .device(name: device, reason: "there is no such device; use one of \(known)")
+        }
+        return type
+    }
 
     /// How many lanes there are.
-    package var laneCount: Int {
-        switch self {
-        case .cpu(let device): device.laneCount
-        case .cuda(let device): device.laneCount
-        case .workers(let device): device.laneCount
-        }
-    }
+    package var laneCount: Int { base.laneCount }
 
     /// What the bytes of each input and output of a task's model must be.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
-        switch self {
-        case .cpu(let device): device.tensorSizes(of: task)
-        case .cuda(let device): device.tensorSizes(of: task)
-        case .workers(let device): device.tensorSizes(of: task)
-        }
+        base.tensorSizes(of: task)
     }
 
     /// Says whom to tell of the ends of stages.
-    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
-        switch self {
-        case .cpu(let device): device.setHandler(handler)
-        case .cuda(let device): device.setHandler(handler)
-        case .workers(let device): device.setHandler(handler)
-        }
-    }
+    package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
 
     /// Says whom to tell of contexts that are lost and come back.
     package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {
-        switch self {
-        case .cpu(let device): device.setContextHandler(handler)
-        case .cuda(let device): device.setContextHandler(handler)
-        case .workers(let device): device.setContextHandler(handler)
-        }
+        base.setContextHandler(handler)
     }
 
     /// How many jobs can run a stage together with one of a task.
-    package func batchSizes(of task: Int) -> [Int] {
-        switch self {
-        case .cpu(let device): device.batchSizes(of: task)
-        case .cuda(let device): device.batchSizes(of: task)
-        case .workers(let device): device.batchSizes(of: task)
-        }
-    }
+    package func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
 
     /// Starts a stage of one or more jobs on an idle lane.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
-        switch self {
-        case .cpu(let device): device.launch(dispatch, tensors: tensors)
-        case .cuda(let device): device.launch(dispatch, tensors: tensors)
-        case .workers(let device): device.launch(dispatch, tensors: tensors)
-        }
-    }
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) { base.launch(dispatch, tensors: tensors) }
 
     /// Makes running stages end early with an error, where the device can.
-    package func terminateRunningStages() {
-        switch self {
-        case .cpu(let device): device.terminateRunningStages()
-        case .cuda(let device): device.terminateRunningStages()
-        case .workers(let device): device.terminateRunningStages()
-        }
-    }
+    package func terminateRunningStages() { base.terminateRunningStages() }
 
     /// Ends all threads; no stage is running.
-    package func shutDown() {
-        switch self {
-        case .cpu(let device): device.shutDown()
-        case .cuda(let device): device.shutDown()
-        case .workers(let device): device.shutDown()
-        }
-    }
+    package func shutDown() { base.shutDown() }
 
-    /// Whether `shutDown` ends even a stage that hangs: a process can be killed, a thread cannot.
-    package var canShutDownWhileHanging: Bool {
-        switch self {
-        case .cpu, .cuda: false
-        case .workers: true
-        }
-    }
+    /// Whether `shutDown` ends even a stage that hangs.
+    package var canShutDownWhileHanging: Bool { base.canShutDownWhileHanging }
 
-    /// What became of the device on the way, in words, where that is worth a line.
-    package var notes: [String] {
-        switch self {
-        case .cpu, .cuda: []
-        case .workers(let device): device.notes
-        }
-    }
+    /// What became of the device on the way.
+    package var notes: [String] { base.notes }
 }

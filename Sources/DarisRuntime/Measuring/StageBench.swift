@@ -35,20 +35,22 @@ package final class StageBench: Sendable {
     ) throws(PreparationError) {
         let environment = try Preparation.openEnvironment()
         let processors = SystemRights.allowedProcessors()
-        let threads = Preparation.cuttingThreads(taskSet, processors: processors.count)
+        let type = try MachineDevice.type(of: taskSet.device)
+        let threads = type.cuttingThreads(taskSet.partition, processors: processors.count)
         let store = ModelStore(
             environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil))
         var models: [StagedModel] = []
         for model in taskSet.models {
             models.append(
-                try store.staged(model, goal: Preparation.goal(model, in: taskSet), progress: progress))
+                try store.staged(model, goal: Preparation.goal(model, in: taskSet, on: type), progress: progress))
         }
         let tasks = taskSet.deviceTasks(taskSet.models)
         var options = Preparation.Options()
         options.progress = progress
-        let loaded = try LoadedDevice.load(
-            taskSet, tasks: tasks, models: models, environment: environment, processors: processors, fifoPriority: 0,
-            options: options)
+        let loaded = try type.load(
+            LoadRequest(
+                taskSet: taskSet, tasks: tasks, models: models, environment: environment, processors: processors,
+                options: options))
         device = loaded.device
         name = loaded.name
         units = loaded.units

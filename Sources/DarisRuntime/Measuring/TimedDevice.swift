@@ -47,6 +47,12 @@ package final class TimedDevice<Base: Device>: Device {
 
     /// Ends all threads; no stage is running.
     package func shutDown() { base.shutDown() }
+
+    /// Whether `shutDown` ends even a stage that hangs.
+    package var canShutDownWhileHanging: Bool { base.canShutDownWhileHanging }
+
+    /// What became of the device on the way.
+    package var notes: [String] { base.notes }
 }
 
 extension Preparation {

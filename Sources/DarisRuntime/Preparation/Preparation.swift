@@ -57,17 +57,22 @@ package struct Preparation: Sendable {
     ///
     /// - Throws: `PreparationError`, a sentence that says what would help.
     package static func prepare(_ taskSet: TaskSet, options: Options) throws(PreparationError) -> Preparation {
+        try prepare(taskSet, options: options, devices: MachineDevice.types)
+    }
+
+    /// - Parameter devices: those that the task set may name.
+    static func prepare(
+        _ taskSet: TaskSet, options: Options, devices: [any NamedDevice.Type]
+    ) throws(PreparationError) -> Preparation {
         guard !TaskSet.isSimulated(device: taskSet.device) else { throw .simulatedDevice(taskSet.device) }
+        let type = try MachineDevice.type(of: taskSet.device, among: devices)
         let environment = try openEnvironment()
-        if let gpu = TaskSet.gpuIndex(of: taskSet.device) {
-            try LoadedDevice.checkGPU(gpu, taskSet, environment: environment)
-        }
+        try type.check(taskSet, environment: environment)
         let rights = SystemRights.probe()
-        var notes = taskSet.warnings
-        if TaskSet.gpuIndex(of: taskSet.device) == nil, let note = rights.quotaNote { notes.append(note) }
+        var notes = taskSet.warnings + type.notes(on: rights)
         let fifo = options.realTime && rights.fifo
         if options.realTime { notes += realTimeNotes(rights) }
-        let threads = cuttingThreads(taskSet, processors: rights.processors.count)
+        let threads = type.cuttingThreads(taskSet.partition, processors: rights.processors.count)
         let cache = options.cache ?? .standard(isFresh: options.fresh)
         notes += [cache.notice].compactMap(\.self)
         let probe = ModelProbe(workerExecutable: options.workerExecutable)
@@ -83,7 +88,7 @@ package struct Preparation: Sendable {
             let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
             models.append(
                 try store.staged(
-                    model, goal: goal(model, in: taskSet), batches: batches, progress: options.progress))
+                    model, goal: goal(model, in: taskSet, on: type), batches: batches, progress: options.progress))
         }
         notes += models.flatMap(\.notes)
         let hasFiles = used.contains { if case .file = $0.source { true } else { false } }
@@ -93,9 +98,10 @@ package struct Preparation: Sendable {
                     + "crashes takes this process with it")
         }
         let deviceTasks = taskSet.deviceTasks(used)
-        let loaded = try LoadedDevice.load(
-            taskSet, tasks: deviceTasks, models: models, environment: environment, processors: rights.processors,
-            fifoPriority: fifo ? 20 : 0, options: options)
+        let loaded = try type.load(
+            LoadRequest(
+                taskSet: taskSet, tasks: deviceTasks, models: models, environment: environment,
+                processors: rights.processors, fifoPriority: fifo ? 20 : 0, options: options))
         notes += loaded.notes
         do {
             let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
@@ -105,7 +111,8 @@ package struct Preparation: Sendable {
             let specifications = try specifications(taskSet, afets: firsts.map { afets[$0] })
                 .grouped(firsts.map { batches.groupOfTask[$0] })
             let configuration = try configuration(
-                taskSet, specifications, batchGroups: batches.groups, force: options.force, notes: &notes)
+                taskSet, specifications, batchGroups: batches.groups, runsBatches: loaded.runsBatches,
+                force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
             if options.runsUntilInterrupted { notes += taskSet.copiedModelNotes }
             let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
@@ -154,17 +161,11 @@ package struct Preparation: Sendable {
 
     // MARK: - Steps
 
-    /// The threads with which nodes are timed for cutting. On a GPU, whose partition says nothing of the CPU, always one, so
-    /// that a model is cut once and in the same places for every partition.
-    static func cuttingThreads(_ taskSet: TaskSet, processors: Int) -> Int {
-        TaskSet.gpuIndex(of: taskSet.device) == nil ? CPUDevice.threads(taskSet.partition, processors: processors) : 1
-    }
-
-    static func goal(_ model: ModelDeclaration, in taskSet: TaskSet) -> StageDesigner.Goal {
+    static func goal(
+        _ model: ModelDeclaration, in taskSet: TaskSet, on device: any NamedDevice.Type
+    ) -> StageDesigner.Goal {
         guard taskSet.staging else { return .count(1) }
-        if model.stages == .auto, TaskSet.gpuIndex(of: taskSet.device) != nil {
-            return .count(StageCount.automaticOnGPU)
-        }
+        if model.stages == .auto, let stages = device.automaticStages { return .count(stages) }
         let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
         return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
     }
@@ -210,8 +211,8 @@ package struct Preparation: Sendable {
     }
 
     static func configuration(
-        _ taskSet: TaskSet, _ tasks: [TaskSpecification], batchGroups: [BatchGroup] = [], force: Bool,
-        notes: inout [String]
+        _ taskSet: TaskSet, _ tasks: [TaskSpecification], batchGroups: [BatchGroup] = [], runsBatches: Bool = false,
+        force: Bool, notes: inout [String]
     ) throws(PreparationError) -> SchedulerConfiguration {
         let configuration: SchedulerConfiguration
         do {
@@ -223,9 +224,9 @@ package struct Preparation: Sendable {
         }
         if configuration.options.largestBatch > 1 && batchGroups.isEmpty {
             notes.append(
-                TaskSet.gpuIndex(of: taskSet.device) == nil || taskSet.isolation == .process
-                    ? "batching is on, but this device runs no batches: every job runs alone"
-                    : "batching is on, but no two tasks can run together: every job runs alone")
+                runsBatches
+                    ? "batching is on, but no two tasks can run together: every job runs alone"
+                    : "batching is on, but this device runs no batches: every job runs alone")
         }
         for (context, utilisation, names) in configuration.overloadedContexts {
             let error = PreparationError.highPriorityDoesNotFit(
@@ -263,6 +264,11 @@ extension Preparation {
                 model, batches: taskSet.tasks.filter { $0.model == model.name }.map(\.batch), progress: progress)
         }
         return used.map(\.name)
+    }
+
+    /// How a device is cut for a folder of models, of which nothing is known.
+    package static func servingPartition(of device: String) throws(PreparationError) -> Partition {
+        try MachineDevice.type(of: device).servingPartition(processors: SystemRights.allowedProcessors().count)
     }
 
     /// Cuts one model for the whole CPU's cores one by one: for stages that run on one thread.

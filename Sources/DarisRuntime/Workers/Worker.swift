@@ -1,9 +1,6 @@
 import CDarisSystem
-import CUDADriver
 import DarisCore
 import Foundation
-import ONNXRuntime
-import Synchronization
 
 /// A worker process from the inside: `daris worker`, which `WorkerDevice` starts.
 ///
@@ -57,58 +54,11 @@ package enum Worker {
         // A backtrace would take the context for seconds; what ended the process its parent hears from the system.
         daris_end_crashes("the worker process of context \(specification.context)")
         if specification.locksMemory { _ = SystemRights.lockMemory() }
-        switch specification.device {
-        case .cpu(let cores):
-            // All threads to come, those that load the models too, stay off the cores of other contexts.
-            _ = daris_set_affinity(cores.map(Int32.init), Int32(cores.count))
-            let environment = try openEnvironment(specification)
-            let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
-            let device = try CPUDevice(
-                tasks: specification.tasks, models: specification.models,
-                partition: Partition(contexts: 1, streams: specification.streams, oversubscription: 1),
-                processors: cores, environment: environment, seed: specification.seed,
-                progress: { send(.progress($0)) }, hosting: hosting)
-            try run(device, specification, hosting, processors: cores, check: {})
-        case .gpu(let setup):
-            let environment = try openEnvironment(specification)
-            let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
-            let engine = try ONNXRuntimeEngine(environment: environment, gpu: setup.index, options: setup.options)
-            let progress: StepHandler = { send(.progress($0)) }
-            let shapes = try GPUSetup.shapes(
-                of: specification.tasks, models: specification.models, known: hosting.shapes, environment: environment,
-                progress: progress)
-            let places = try hosting.place(specification.tasks, specification.models, shapes)
-            let loaded = try setup.load(
-                specification.tasks, models: specification.models, shapes: shapes, engine: engine, driver: nil,
-                places: places, library: environment.library, progress: progress)
-            // Under MPS a fault of another worker is this one's too, but an idle one learns of it only where it asks.
-            try run(
-                loaded.device, specification, hosting, processors: SystemRights.allowedProcessors(),
-                check: { () throws(DeviceError) in try loaded.device.checkContext() })
-            settle(loaded.context)
-        }
-    }
-
-    private static func openEnvironment(
-        _ specification: WorkerSpecification
-    ) throws(PreparationError) -> ONNXRuntime.Environment {
-        do {
-            let search = LibrarySearch(override: specification.library)
-            return try Environment(library: try ONNXRuntimeLibrary.open(searching: search), severity: .fatal)
-        } catch {
-            throw .noRuntime(error)
-        }
-    }
-
-    /// Waits a moment for work in flight: a process that ends in the midst of it can disturb others under MPS.
-    private static func settle(_ context: CUDAContext) {
-        let isSettled = Semaphore()
-        let thread = try? DedicatedThread(.init(name: "daris-settle")) {
-            try? context.synchronize()
-            isSettled.post()
-        }
-        guard thread != nil else { return }
-        _ = isSettled.wait(seconds: WorkerLimits.settling.inSeconds)
+        let type = try MachineDevice.type(of: specification.device.kind)
+        let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
+        let part = try type.loadPart(specification, hosting: hosting) { send(.progress($0)) }
+        try run(part.device, specification, hosting, processors: part.processors, check: part.check)
+        part.settle()
     }
 
     /// Ends the process, whose device is lost: only another process can have it again.
@@ -120,8 +70,8 @@ package enum Worker {
     /// Serves the lanes of a device until the parent hangs up.
     ///
     /// - Parameter check: asks the device now and then whether it is still there.
-    private static func run<D: Device>(
-        _ device: D, _ specification: WorkerSpecification, _ hosting: Hosting, processors: [Int],
+    private static func run(
+        _ device: some Device, _ specification: WorkerSpecification, _ hosting: Hosting, processors: [Int],
         check: () throws(DeviceError) -> Void
     ) throws(PreparationError) {
         let (memory, readiness) = try hosting.readiness()

@@ -4,7 +4,7 @@ import DarisCore
 /// other contexts go on, and another worker takes its place.
 ///
 /// Stages and their ends go through memory that both sides have mapped, and so do inputs and outputs, which the worker's
-/// tensors lie in. A worker holds a device of its own, with one context: see `WorkerSpecification.Kind`.
+/// tensors lie in. A worker holds a device of its own, with one context: see `WorkerSpecification.Held`.
 package final class WorkerDevice: Device {
     /// How many lanes there are: contexts × streams, context by context.
     package let laneCount: Int
@@ -108,6 +108,9 @@ package final class WorkerDevice: Device {
         for context in contexts { context.join() }
         whenEnded()
     }
+
+    /// A process can be killed, a thread cannot.
+    package var canShutDownWhileHanging: Bool { true }
 
     /// What has become of the workers, in words, where that is worth a line.
     package var notes: [String] {

@@ -1,13 +1,30 @@
+import DarisConfiguration
 import DarisCore
+import Foundation
+import ONNXRuntime
 
 /// What a worker process is to be, as its parent tells it: one context of a device, with the tasks of all contexts.
 struct WorkerSpecification: Codable, Sendable {
     /// The device that a worker holds; it has one context there.
-    enum Kind: Codable, Sendable, Hashable {
-        /// These cores.
-        case cpu(cores: [Int])
-        /// A GPU, of which the process has one context; under MPS the environment says of how many SMs.
-        case gpu(GPUSetup)
+    struct Held: Codable, Sendable, Hashable {
+        /// The name of its kind.
+        let kind: String
+        /// What its type is told, which alone reads it.
+        private let setup: Data
+
+        init(_ kind: DeviceKind, _ setup: some Encodable) throws(PreparationError) {
+            self.kind = kind.name
+            do { self.setup = try JSONEncoder().encode(setup) } catch {
+                throw .device(name: kind.name, reason: "\(error)")
+            }
+        }
+
+        /// What its type has been told.
+        func setup<Setup: Decodable>(as type: Setup.Type) throws(PreparationError) -> Setup {
+            do { return try JSONDecoder().decode(type, from: setup) } catch {
+                throw .device(name: kind, reason: "\(error)")
+            }
+        }
     }
 
     /// Goes up whenever the two sides would not understand each other.
@@ -16,7 +33,7 @@ struct WorkerSpecification: Codable, Sendable {
     var version = currentVersion
     /// Which context it is, for names of threads.
     var context: Int
-    var device: Kind
+    var device: Held
     var streams: Int
     var tasks: [DeviceTask]
     var models: [StagedModel]
@@ -36,4 +53,35 @@ struct WorkerSpecification: Codable, Sendable {
         var task: DeviceTask
         var shapes: TensorShapes
     }
+}
+
+extension WorkerSpecification {
+    /// One context of what a device is asked to load.
+    init(context: Int, device: Held, streams: Int, _ request: LoadRequest) {
+        self.init(
+            context: context, device: device, streams: streams, tasks: request.tasks, models: request.models,
+            seed: request.taskSet.run.seed, fifoPriority: request.fifoPriority,
+            locksMemory: request.options.realTime, library: request.environment.library.path)
+    }
+
+    /// The parent's ONNX Runtime, in the worker.
+    func openEnvironment() throws(PreparationError) -> ONNXRuntime.Environment {
+        do {
+            let search = LibrarySearch(override: library)
+            return try Environment(library: try ONNXRuntimeLibrary.open(searching: search), severity: .fatal)
+        } catch {
+            throw .noRuntime(error)
+        }
+    }
+}
+
+/// What a worker process has loaded, and what is to be done for it while it serves.
+struct WorkerPart {
+    var device: any Device
+    /// Where its lanes' threads run.
+    var processors: [Int]
+    /// Asks the device, now and then, whether it is still there.
+    var check: () throws(DeviceError) -> Void = {}
+    /// Called before the process ends.
+    var settle: () -> Void = {}
 }

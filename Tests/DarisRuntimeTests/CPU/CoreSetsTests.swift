@@ -50,7 +50,7 @@ struct CoreSetsTests {
         for processors in 1...48 {
             for contexts in 6...12 {
                 let partition = Partition(contexts: contexts, streams: 2, oversubscription: oversubscription)
-                let quota = CPUDevice.threads(partition, processors: processors)
+                let quota = CPUDevice.cuttingThreads(partition, processors: processors)
                 for cores in CoreSets.sets(partition, processors: Array(0..<processors)) {
                     #expect(cores.count == quota && quota >= 1)
                     #expect(Set(cores).count == quota && cores == cores.sorted())

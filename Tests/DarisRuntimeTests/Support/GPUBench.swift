@@ -152,10 +152,11 @@ struct GPUBench {
                     name: "task-\(index)", model: models[task.0.model].name, period: .milliseconds(10),
                     priority: task.1, batch: task.0.batch)
             }, scheduler: scheduler)
-        let loaded = try LoadedDevice.gpu(
-            0, set, tasks: tasks, models: models, environment: workshop.environment,
-            engine: engine ?? HostEngine(workshop.environment), driver: gpu.path, fifoPriority: 0, progress: { _ in })
-        guard case .cuda(let device) = loaded.device else { preconditionFailure("a GPU was asked for") }
+        let request = LoadRequest(
+            taskSet: set, tasks: tasks, models: models, environment: workshop.environment, processors: [])
+        let loaded = try CUDADevice.loadHere(
+            request, engine: engine ?? HostEngine(workshop.environment), driver: gpu.path)
+        guard let device = loaded.device.base as? CUDADevice else { preconditionFailure("a GPU was asked for") }
         self.gpu = gpu
         self.device = device
         notes = loaded.notes

@@ -46,9 +46,9 @@ struct WorkerBench: Sendable {
 
     static func specification(
         _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], context: Int = 0, streams: Int = 1
-    ) -> WorkerSpecification {
+    ) throws -> WorkerSpecification {
         WorkerSpecification(
-            context: context, device: .cpu(cores: [SystemRights.allowedProcessors()[0]]), streams: streams,
+            context: context, device: try .init(.cpu, [SystemRights.allowedProcessors()[0]]), streams: streams,
             tasks: tasks, models: models, seed: 1, fifoPriority: 0, locksMemory: false,
             library: workshop.environment.library.path)
     }
@@ -57,9 +57,9 @@ struct WorkerBench: Sendable {
         _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], _ partition: Partition,
         budget: RestartBudget
     ) throws -> WorkerDevice {
-        let plans = (0..<partition.contexts).map { context in
+        let plans = try (0..<partition.contexts).map { context in
             WorkerDevice.ContextPlan(
-                specification: specification(
+                specification: try specification(
                     workshop, models, tasks: tasks, context: context, streams: partition.streams))
         }
         return try WorkerDevice(plans, program: program, budget: budget) { _ in }

@@ -276,8 +276,8 @@ struct WorkerDeviceTests {
         ) async throws -> String {
             try await onThread {
                 let model = try workshop.cut(SmallModels.chain, stages: 2)
-                let plans = (0..<2).map { context in
-                    var specification = WorkerBench.specification(
+                let plans = try (0..<2).map { context in
+                    var specification = try WorkerBench.specification(
                         workshop, [model], tasks: [.init(model: 0, batch: 1)], context: context)
                     if context == 1 { change(&specification) }
                     return WorkerDevice.ContextPlan(specification: specification)
@@ -326,7 +326,7 @@ struct WorkerDeviceTests {
             cat 1 >&4
             exit 3
             """)
-        let plan = WorkerDevice.ContextPlan(specification: WorkerBench.specification(workshop, [], tasks: []))
+        let plan = WorkerDevice.ContextPlan(specification: try WorkerBench.specification(workshop, [], tasks: []))
         let reason = try await onThread {
             let device = try WorkerDevice([plan], program: script, budget: RestartBudget(limit: 1)) { _ in }
             defer { device.shutDown() }

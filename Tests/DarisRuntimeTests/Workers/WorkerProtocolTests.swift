@@ -51,7 +51,8 @@ struct WorkerProtocolTests {
             let ends = Journal<StageEnd>()
             handlers.setStageHandler { ends.append($0) }
             let specification = WorkerSpecification(
-                context: 0, device: .cpu(cores: [0]), streams: lanes, tasks: [], models: [], seed: 0, fifoPriority: 0,
+                context: 0, device: try .init(.cpu, [0]), streams: lanes, tasks: [], models: [], seed: 0,
+                fifoPriority: 0,
                 locksMemory: false, library: "")
             let context = try WorkerContext(
                 .init(

@@ -1,0 +1,78 @@
+import CUDADriver
+import DarisConfiguration
+import DarisCore
+import ONNXRuntime
+
+extension CUDADevice: NamedDevice {
+    static let kind = DeviceKind.cuda
+
+    /// Models are cut by the CPU's times, which say nothing of how long a stage takes on a GPU.
+    static let automaticStages: Int? = StageCount.automaticOnGPU
+
+    static func servingPartition(processors: Int) -> Partition {
+        Partition(contexts: 1, streams: 4, oversubscription: 1)
+    }
+
+    static func check(_ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
+        let index = index(of: taskSet)
+        let engine = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
+        let kind = partitionKind(taskSet)
+        let library: CUDALibrary
+        do {
+            library = try GPUSetup.openDriver(nil, lanes: taskSet.partition.lanes)
+            _ = try library.facts(ofDevice: index)
+            if kind == .green { try library.require(.greenContexts) }
+        } catch {
+            throw .device(name: taskSet.device, reason: error.description)
+        }
+        try engine.check(driver: library.version)
+        if kind == .mps, MPSDaemon.findControl() == nil { throw MPSDaemon.missing(gpu: index) }
+    }
+
+    static func load(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
+        let taskSet = request.taskSet
+        if taskSet.isolation == .process || partitionKind(taskSet) == .mps { return try loadWorkers(request) }
+        let engine = try ONNXRuntimeEngine(
+            environment: request.environment, gpu: index(of: taskSet), options: taskSet.gpu)
+        return try loadHere(request, engine: engine, driver: nil)
+    }
+
+    /// The number of the GPU that a task set names.
+    static func index(of taskSet: TaskSet) -> Int { kind.index(of: taskSet.device) ?? 0 }
+
+    /// How contexts get their SMs: as the task set says, or without another process.
+    static func partitionKind(_ taskSet: TaskSet) -> PartitionKind {
+        taskSet.partitionKind ?? (taskSet.partition.contexts == 1 ? .streams : .green)
+    }
+
+    /// Loads the models into this process.
+    ///
+    /// - Parameters:
+    ///   - engine: what runs stages.
+    ///   - driver: the driver's library; the system's if `nil`.
+    static func loadHere(
+        _ request: LoadRequest, engine: any StageEngine, driver: String?
+    ) throws(PreparationError) -> LoadedDevice {
+        let (taskSet, environment, progress) = (request.taskSet, request.environment, request.options.progress)
+        let kind = partitionKind(taskSet)
+        let setup = GPUSetup(
+            index: index(of: taskSet), name: taskSet.device, partition: taskSet.partition, kind: kind,
+            options: taskSet.gpu, priorities: taskSet.instancePriorities,
+            largestBatch: taskSet.scheduler.largestBatch, seed: taskSet.run.seed, fifoPriority: request.fifoPriority)
+        let shapes = try GPUSetup.shapes(
+            of: request.tasks, models: request.models, environment: environment, progress: progress)
+        var notes: [String] = []
+        let batches = setup.batches(
+            of: request.tasks, models: request.models, shapes: shapes, environment: environment, progress: progress,
+            notes: &notes)
+        let loaded = try setup.load(
+            request.tasks, models: request.models, shapes: shapes, batches: batches, engine: engine, driver: driver,
+            library: environment.library, progress: progress)
+        let facts = loaded.context.device
+        return LoadedDevice(
+            device: MachineDevice(loaded.device), name: "\(facts.name) (GPU \(setup.index))", unitName: "SMs",
+            units: facts.multiprocessorCount, kind: kind, contextUnits: loaded.parts.units,
+            fingerprint: "\(facts.name) \(loaded.context.library.version) \(taskSet.partition) \(kind) \(taskSet.gpu)",
+            shapes: shapes, runsBatches: true, notes: notes + loaded.parts.notes)
+    }
+}
