@@ -114,11 +114,11 @@ final class TaskTensors: Sendable {
     }
 
     private func copyIn(_ io: JobTensors) throws(ONNXRuntimeError) {
-        for (tensor, bytes) in zip(inputs, io.inputs) {
+        for (index, tensor) in inputs.enumerated() where index < io.inputs.count {
             if tensor.elementType == .string {
-                try tensor.setStrings(bytes)
+                try tensor.setStrings(io.inputs[index])
             } else {
-                tensor.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
+                tensor.withUnsafeMutableBytes { io.copyInput(index, to: $0) }
             }
         }
     }
@@ -128,9 +128,7 @@ final class TaskTensors: Sendable {
             if tensor.elementType == .string {
                 io.outputs[index] = try tensor.encodedStrings()
             } else {
-                tensor.withUnsafeBytes { source in
-                    io.outputs[index].withUnsafeMutableBytes { $0.copyMemory(from: source) }
-                }
+                tensor.withUnsafeBytes { io.copyOutput(index, from: $0) }
             }
         }
     }

@@ -6,9 +6,10 @@ import ONNXRuntime
 /// device of this kind.
 ///
 /// A stage is captured once a lane and batch size into a CUDA graph, and a launch replays it between copies to and from the
-/// lane's fixed tensors (`TensorLayout`). One thread polls for ends; a stage's execution time is what the device says
-/// between two events. A job may run any of its stages on any lane of its context, and jobs of its task on any context,
-/// since every lane has every stage loaded: migration moves nothing.
+/// lane's fixed tensors (`TensorLayout`). One thread polls for ends, and each lane has one for what takes the host long, such
+/// as copying large inputs and outputs. A stage's execution time is what the device says between two events. A job may run
+/// any of its stages on any lane of its context, and jobs of its task on any context, since every lane has every stage
+/// loaded: migration moves nothing.
 package final class CUDADevice: Device {
     /// How many lanes there are: contexts × streams, context by context.
     package let laneCount: Int
@@ -64,11 +65,9 @@ package final class CUDADevice: Device {
         self.handler = handler
         poller = CUDAPoller(parts.lanes) { handler.call($0) }
         poller.start(.init(name: "daris-poll", fifoPriority: parts.fifoPriority))
-        for (lane, programs) in zip(lanes, programs) {
-            let isEager = programs.joined().contains { if case .eager = $0.launch { true } else { false } }
-            if isEager {
-                lane.startThread(.init(name: "daris-\(lane.index)", fifoPriority: parts.fifoPriority))
-            }
+        for lane in lanes {
+            lane.startThread(
+                .init(name: "daris-\(lane.index)", fifoPriority: parts.fifoPriority), hasNeighbours: laneCount > 1)
         }
     }
 
@@ -116,5 +115,8 @@ package final class CUDADevice: Device {
     }
 
     // Not `shutDown`, which waits: the poller may be the one that lets go of the device.
-    deinit { poller.end() }
+    deinit {
+        poller.end()
+        for lane in lanes { lane.endThread() }
+    }
 }

@@ -6,10 +6,12 @@ import Synchronization
 /// One lane of a GPU: a stream, and the stage that is on it.
 ///
 /// A launch writes down what the stage's graph is to copy, puts the graph between two events, and returns. The poller sees
-/// the end. A stage that could not be captured is put on the stream by a thread of the lane.
+/// the end. What takes the host long is left to a thread of the lane, since a launch holds the scheduler's lock and the
+/// poller serves all lanes: copying a job's inputs before its first stage and its outputs after its last one, and putting
+/// a stage on the stream that could not be captured.
 final class CUDALane: @unchecked Sendable {
-    // Unchecked: `work` and what follows it are written by whoever launches while the lane is idle, and read by the poller
-    // once `state` says that the stage is on its way.
+    // Unchecked: `work` and what follows it belong to whoever launches while the lane is idle, then to the thread or to the
+    // poller, as `state` says.
 
     /// A stage to run.
     struct Work: Sendable {
@@ -23,6 +25,31 @@ final class CUDALane: @unchecked Sendable {
         var others: [Member] = []
         /// Whether it was launched from the end of the lane's stage before.
         var followsAtOnce: Bool
+
+        /// How many bytes of inputs come with the jobs.
+        var bytesToTake: Int {
+            guard stage == 0 else { return 0 }
+            return others.reduce(memory.bytesToTake(io)) { $0 + $1.memory.bytesToTake($1.io) }
+        }
+
+        /// Copies the jobs' inputs to where the stage reads them, if it is their first.
+        func take() {
+            guard stage == 0 else { return }
+            memory.take(io)
+            for member in others { member.memory.take(member.io) }
+        }
+
+        /// How many bytes of outputs somebody waits for.
+        var bytesToGive: Int {
+            guard stage == memory.layout.stages.count - 1 else { return 0 }
+            return others.reduce(memory.bytesToGive(io)) { $0 + $1.memory.bytesToGive($1.io) }
+        }
+
+        /// Copies the outputs to where the jobs want them.
+        func give() {
+            memory.give(io)
+            for member in others { member.memory.give(member.io) }
+        }
     }
 
     /// A further job of a batch.
@@ -35,11 +62,18 @@ final class CUDALane: @unchecked Sendable {
     enum State: Int, AtomicRepresentable {
         /// There is none.
         case idle
-        /// The lane's thread is putting it on the stream.
+        /// The lane's thread copies its inputs and puts it on the stream.
         case starting
         /// It is on the stream, as far as it got.
         case onStream
+        /// It has ended, and the lane's thread copies its outputs.
+        case giving
+        /// It has ended, and its outputs are where they are wanted.
+        case given
     }
+
+    /// The bytes that are copied in less time than another thread takes to wake.
+    static let bytesAtOnce = 16 << 10
 
     let index: Int
     let stream: CUDAStream
@@ -52,6 +86,8 @@ final class CUDALane: @unchecked Sendable {
     private var turn = 0
     private var work: Work?
     private var failure: DeviceError?
+    /// The end of the stage, while the thread copies its outputs.
+    private var end: StageEnd?
     private var isEndRecorded = false
     private var hasEarlierEnd = false
     private let copier: CopyKernel
@@ -64,6 +100,8 @@ final class CUDALane: @unchecked Sendable {
     private var questions = 0
     private let semaphore = Semaphore()
     private var thread: DedicatedThread?
+    /// Whether the poller has other lanes to see to.
+    private var hasNeighbours = false
 
     /// - Parameter copies: the most that a stage of the lane needs, before and after it together.
     init(
@@ -80,14 +118,23 @@ final class CUDALane: @unchecked Sendable {
         ends = [try CUDAEvent(context: context, timing: true), try CUDAEvent(context: context, timing: true)]
     }
 
-    /// Starts the thread for stages that could not be captured.
-    func startThread(_ attributes: DedicatedThread.Attributes) {
+    /// Starts the thread.
+    ///
+    /// - Parameter hasNeighbours: whether the poller has other lanes to see to; else it copies outputs itself.
+    func startThread(_ attributes: DedicatedThread.Attributes, hasNeighbours: Bool) {
+        self.hasNeighbours = hasNeighbours
         thread = DedicatedThread.required(attributes) { [self] in
             while true {
                 semaphore.wait()
-                guard state.load(ordering: .acquiring) == .starting else { return }
-                enqueue()
-                state.store(.onStream, ordering: .releasing)
+                switch state.load(ordering: .acquiring) {
+                case .starting:
+                    enqueue()
+                    state.store(.onStream, ordering: .releasing)
+                case .giving:
+                    work?.give()
+                    state.store(.given, ordering: .releasing)
+                case .idle, .onStream, .given: return
+                }
             }
         }
     }
@@ -95,7 +142,9 @@ final class CUDALane: @unchecked Sendable {
     /// Starts a stage on the idle lane.
     func launch(_ work: Work) {
         self.work = work
-        if case .eager = work.program.launch, thread != nil {
+        var takesLong = work.bytesToTake > Self.bytesAtOnce
+        if case .eager = work.program.launch { takesLong = true }
+        if takesLong {
             state.store(.starting, ordering: .releasing)
             semaphore.post()
         } else {
@@ -116,10 +165,7 @@ final class CUDALane: @unchecked Sendable {
     }
 
     private func put(_ work: Work) throws(DeviceError) {
-        if work.stage == 0 {
-            work.memory.take(work.io)
-            for member in work.others { member.memory.take(member.io) }
-        }
+        work.take()
         let jobs = work.others.count + 1
         write(work.program.layout, of: work.memory, place: 0, jobs: jobs)
         for (index, member) in work.others.enumerated() {
@@ -178,8 +224,33 @@ final class CUDALane: @unchecked Sendable {
         try copier.launch(table, entries, largest: largest, on: stream)
     }
 
-    /// Whether the stage on the stream has ended, and how. The lane is idle again once this says so.
+    /// Whether the lane's stage has ended, and how, once its outputs are where they are wanted. The lane is idle again once
+    /// this says so.
     func poll() -> StageEnd? {
+        switch state.load(ordering: .acquiring) {
+        case .idle, .starting, .giving: return nil
+        case .onStream:
+            guard let work, let end = end(of: work) else { return nil }
+            self.end = end
+            let bytes = end.error == nil ? work.bytesToGive : 0
+            if hasNeighbours && bytes > Self.bytesAtOnce {
+                state.store(.giving, ordering: .releasing)
+                semaphore.post()
+                return nil
+            }
+            if bytes > 0 { work.give() }
+        case .given: break
+        }
+        defer {
+            end = nil
+            work = nil
+            state.store(.idle, ordering: .releasing)
+        }
+        return end
+    }
+
+    /// The end of the stage on the stream, if it has come.
+    private func end(of work: Work) -> StageEnd? {
         do throws(CUDAError) {
             // Where the launch broke off, what it had put on the stream must still run out of the buffers.
             guard isEndRecorded ? try isAtEnd() : try stream.isIdle else { return nil }
@@ -187,10 +258,8 @@ final class CUDALane: @unchecked Sendable {
             // Words that came first say more, but whether the device is lost may be known only now.
             failure = DeviceError(failure?.description ?? error.description, losesDevice: error.losesContext)
         }
-        guard let work else { return nil }
         var end = StageEnd(
-            lane: index, job: work.job, stage: work.stage, executionTime: .zero,
-            error: failure)
+            lane: index, job: work.job, stage: work.stage, executionTime: .zero, error: failure)
         if failure == nil {
             do throws(CUDAError) {
                 end.executionTime = .seconds(try ends[turn].seconds(since: start))
@@ -200,15 +269,9 @@ final class CUDALane: @unchecked Sendable {
             } catch {
                 end.error = DeviceError(error)
             }
-            if work.stage == work.memory.layout.stages.count - 1, end.error == nil {
-                work.memory.give(work.io)
-                for member in work.others { member.memory.give(member.io) }
-            }
         }
         hasEarlierEnd = isEndRecorded
         if isEndRecorded { turn = 1 - turn }
-        self.work = nil
-        state.store(.idle, ordering: .releasing)
         return end
     }
 
@@ -223,10 +286,12 @@ final class CUDALane: @unchecked Sendable {
 
     private static let questionsToDriver = 16_384
 
-    /// Ends the lane's thread, if it has one, and waits for it; no stage is running.
+    /// Has the lane's thread end; no stage is running.
+    func endThread() { semaphore.post() }
+
+    /// Ends the lane's thread and waits for it; no stage is running.
     func stop() {
-        guard thread != nil else { return }
-        semaphore.post()
+        endThread()
         thread?.join()
         thread = nil
     }

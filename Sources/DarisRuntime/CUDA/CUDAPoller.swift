@@ -70,7 +70,7 @@ final class CUDAPoller: Sendable {
                 guard (try? lane.context.makeCurrent()) != nil else { continue }
                 attempts = Self.attempts
             }
-            for lane in lanes where lane.state.load(ordering: .acquiring) == .onStream {
+            for lane in lanes {
                 guard let end = lane.poll() else { continue }
                 toldLane.store(lane.index, ordering: .relaxed)
                 ended(end)

@@ -59,11 +59,19 @@ final class TaskMemory: Sendable {
     /// Takes a job's inputs over, before its first stage.
     func take(_ io: JobTensors?) {
         if let io {
-            for (port, bytes) in zip(layout.inputs, io.inputs) { bytes.withUnsafeBytes { place($0, at: port) } }
+            for (index, port) in layout.inputs.enumerated() where index < io.inputs.count {
+                io.copyInput(index, to: .init(start: inputs.address + port.offset, count: port.bytes))
+            }
         } else if let shared {
             for (port, bytes) in zip(layout.inputs, shared.inputs) { place(UnsafeRawBufferPointer(bytes), at: port) }
         }
     }
+
+    /// How many bytes `take` copies of a job's own.
+    func bytesToTake(_ io: JobTensors?) -> Int { io == nil ? 0 : layout.hostInputBytes }
+
+    /// How many bytes `give` copies.
+    func bytesToGive(_ io: JobTensors?) -> Int { io == nil && shared == nil ? 0 : layout.hostOutputBytes }
 
     private func place(_ source: UnsafeRawBufferPointer, at port: TensorLayout.Port) {
         guard let start = source.baseAddress else { return }
@@ -75,7 +83,7 @@ final class TaskMemory: Sendable {
         for (index, port) in layout.outputs.enumerated() {
             let source = UnsafeRawBufferPointer(start: outputs.address + port.offset, count: port.bytes)
             if let io {
-                io.outputs[index].withUnsafeMutableBytes { $0.copyMemory(from: source) }
+                io.copyOutput(index, from: source)
             } else if let shared {
                 shared.outputs[index].copyMemory(from: source)
             }

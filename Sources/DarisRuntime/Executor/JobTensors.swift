@@ -2,7 +2,9 @@ import DarisCore
 
 /// The bytes of a job's inputs and outputs, in the order of the model's graph. The device copies inputs in before the
 /// first stage and outputs out after the last, so that nobody else touches the task's own tensors.
-package final class JobTensors: @unchecked Sendable {
+///
+/// Copies take as long as the tensors are large, so a device makes them neither in `launch` nor where it hears of ends.
+package class JobTensors: @unchecked Sendable {
     // Unchecked: written by whoever makes it, then by the lane that runs the job, then read by whoever is told of its
     // end; each hands it on through a lock.
 
@@ -14,5 +16,17 @@ package final class JobTensors: @unchecked Sendable {
     init(inputs: [[UInt8]], outputSizes: [TensorSize]) {
         self.inputs = inputs
         outputs = outputSizes.map { [UInt8](repeating: 0, count: $0.byteCount ?? 0) }
+    }
+
+    /// Copies an input that is no string to where the device reads it.
+    func copyInput(_ index: Int, to target: UnsafeMutableRawBufferPointer) {
+        target.copyBytes(from: inputs[index].prefix(target.count))
+    }
+
+    /// Copies an output that is no string from where the device has written it.
+    func copyOutput(_ index: Int, from source: UnsafeRawBufferPointer) {
+        outputs[index].withUnsafeMutableBytes { target in
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.prefix(target.count)))
+        }
     }
 }
