@@ -22,7 +22,7 @@ struct LaneSlot {
         var error: String?
     }
 
-    static let byteCount = 1024
+    static let byteCount = 1088
     private static let taskOffset = 8
     private static let jobOffset = 16
     private static let stageOffset = 24
@@ -33,6 +33,8 @@ struct LaneSlot {
     private static let handoverOffset = 144
     private static let lengthOffset = 152
     private static let textOffset = 192
+    private static let changesOffset = 960
+    private static let parentSleepsOffset = 1024
 
     let base: UnsafeMutableRawPointer
 
@@ -42,6 +44,14 @@ struct LaneSlot {
     var workerSleeps: UnsafeMutablePointer<UInt32> { (base + 64).assumingMemoryBound(to: UInt32.self) }
     /// Sequence number of the last command that has been carried out.
     var completed: UnsafeMutablePointer<UInt32> { (base + 128).assumingMemoryBound(to: UInt32.self) }
+    /// Changes whenever a stage has ended or the parent has something for its own watching thread, which waits for it.
+    var changes: UnsafeMutablePointer<UInt32> {
+        (base + Self.changesOffset).assumingMemoryBound(to: UInt32.self)
+    }
+    /// Not 0 while the parent's watching thread of this lane waits.
+    var parentSleeps: UnsafeMutablePointer<UInt32> {
+        (base + Self.parentSleepsOffset).assumingMemoryBound(to: UInt32.self)
+    }
 
     /// Writes a command, for a lane that has none; the lane's thread is still to be woken.
     func write(_ command: Command, sequence: UInt32) {

@@ -3,7 +3,7 @@ import Glibc
 
 /// Memory that a worker process and the one that started it both have mapped, until the last reference is gone.
 ///
-/// A page of words for the whole worker comes first, then a `LaneSlot` a lane, then, from `tensorStart`, the inputs and
+/// A page with a word for the whole worker comes first, then a `LaneSlot` a lane, then, from `tensorStart`, the inputs and
 /// outputs of the tasks. The size of the file below it is sealed before the parent maps it, so that a worker that goes
 /// wrong can scribble here but cannot take pages away.
 final class SharedMemory: @unchecked Sendable {
@@ -31,17 +31,9 @@ final class SharedMemory: @unchecked Sendable {
         pageBytes + (lanes * LaneSlot.byteCount + pageBytes - 1) / pageBytes * pageBytes
     }
 
-    /// Changes whenever a stage has ended or the parent has something for its own watching thread, which waits for it.
-    var endings: UnsafeMutablePointer<UInt32> { word(0) }
-    /// Not 0 while the watching thread waits.
-    var parentSleeps: UnsafeMutablePointer<UInt32> { word(64) }
     /// 1 while stages are to be terminated, else 0.
-    var termination: UnsafeMutablePointer<UInt32> { word(128) }
+    var termination: UnsafeMutablePointer<UInt32> { base.assumingMemoryBound(to: UInt32.self) }
 
     /// What a lane's commands and completions go through.
     func slot(_ lane: Int) -> LaneSlot { LaneSlot(base: base + Self.pageBytes + lane * LaneSlot.byteCount) }
-
-    private func word(_ offset: Int) -> UnsafeMutablePointer<UInt32> {
-        (base + offset).assumingMemoryBound(to: UInt32.self)
-    }
 }

@@ -7,13 +7,15 @@ final class WorkerAttachment: Sendable {
     let memory: SharedMemory
     /// The process's number, for messages and tests.
     let process: Int32
+    private let lanes: Int
     private let tasks: [WorkerReadiness.Places]
     private let closed = Atomic<Bool>(false)
     private let fault = Mutex<String?>(nil)
 
-    init(memory: SharedMemory, process: Int32, tasks: [WorkerReadiness.Places]) {
+    init(memory: SharedMemory, process: Int32, lanes: Int, tasks: [WorkerReadiness.Places]) {
         self.memory = memory
         self.process = process
+        self.lanes = lanes
         self.tasks = tasks
     }
 
@@ -28,23 +30,24 @@ final class WorkerAttachment: Sendable {
     /// Ends the watching.
     func close() {
         closed.store(true, ordering: .releasing)
-        stir()
+        for lane in 0..<lanes { stir(lane) }
     }
 
-    /// Has the watching thread look again, whatever the worker says of its sleeping.
-    func stir() {
-        daris_increment(memory.endings)
-        daris_wake(memory.endings)
+    /// Has a lane's watching thread look again, whatever the worker says of its sleeping.
+    func stir(_ lane: Int) {
+        let slot = memory.slot(lane)
+        daris_increment(slot.changes)
+        daris_wake(slot.changes)
     }
 
     /// Copies a job's inputs to where the worker reads them.
     func copyIn(_ io: JobTensors, task: Int) {
-        for (place, bytes) in zip(tasks[task].inputs, io.inputs) {
+        for (index, place) in tasks[task].inputs.enumerated() where index < io.inputs.count {
             let target = bytesOf(place)
             if place.strings == nil {
-                target.copyBytes(from: bytes.prefix(place.bytes))
+                io.copyInput(index, to: target)
             } else {
-                SharedStrings(memory: target).write(bytes)
+                SharedStrings(memory: target).write(io.inputs[index])
             }
         }
     }
@@ -56,9 +59,7 @@ final class WorkerAttachment: Sendable {
         for (index, place) in tasks[task].outputs.enumerated() where index < io.outputs.count {
             let source = bytesOf(place)
             guard let count = place.strings else {
-                io.outputs[index].withUnsafeMutableBytes { target in
-                    target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.prefix(target.count)))
-                }
+                io.copyOutput(index, from: UnsafeRawBufferPointer(source))
                 continue
             }
             guard let strings = SharedStrings(memory: source).read(), EncodedStrings.count(strings) == count else {

@@ -1,61 +1,63 @@
 import CDarisSystem
 import DarisCore
 
-/// From the end of a stage in the worker to what follows from it: the watching thread.
+/// From the end of a stage in the worker to what follows from it: the watching threads.
+///
+/// There is one a lane, since the tensors of a job may take long to copy, and no other lane must wait for that.
 extension WorkerContext {
-    /// What the watching thread is to do next for a lane.
+    /// What a watching thread is to do next for its lane.
     private enum Step {
-        case copyInputs(JobTensors, task: Int)
-        case tell(StageEnd, JobTensors?)
+        case copyInputs(JobTensors, instance: Int)
+        case tell(StageEnd, JobTensors?, instance: Int)
         case violation(String)
     }
 
-    /// Tells of ends until the attachment is closed or the worker has written what cannot be. Runs on a thread of its own.
-    func watch(_ attachment: WorkerAttachment) {
-        watcher.claim()
-        let memory = attachment.memory
+    /// Tells of a lane's ends until the attachment is closed or the worker has written what cannot be. Runs on a thread of
+    /// its own.
+    func watch(_ lane: Int, _ attachment: WorkerAttachment) {
+        let watcher = watchers[lane]
+        watcher.identity.claim()
+        let slot = attachment.memory.slot(lane)
         while true {
-            let seen = daris_load(memory.endings)
+            let seen = daris_load(slot.changes)
             // Only after that: closing sets the flag and then changes the word, which would go unseen the other way round.
             if attachment.isClosed { return }
-            for lane in 0..<settings.streams {
-                guard let step = step(lane, attachment) else { continue }
-                switch step {
-                case .copyInputs(let io, let task):
-                    attachment.copyIn(io, task: task)
-                    sendWaiting(lane, attachment)
-                case .tell(var end, let io):
-                    if let io, end.error == nil, isLastStage(end) {
-                        end.error = attachment.copyOut(io, task: end.job.task)
-                    }
-                    handled.lane = lane
-                    settings.handlers.tell(end)
-                    handled.lane = -1
-                    // Only now: the lane may take the processor from the one that wakes it, which held a lock before.
-                    if handled.isLaunched { memory.slot(lane).wakeWorker() }
-                    handled.isLaunched = false
-                case .violation(let reason):
-                    attachment.note(violation: reason)
-                    stirKeeper()
-                    return
+            switch step(lane, attachment) {
+            case .copyInputs(let io, let instance):
+                attachment.copyIn(io, task: instance)
+                sendWaiting(lane, attachment)
+            case .tell(var end, let io, let instance):
+                if let io, end.error == nil, isLastStage(end.stage, of: instance) {
+                    end.error = attachment.copyOut(io, task: instance)
                 }
+                watcher.isTelling = true
+                settings.handlers.tell(end)
+                watcher.isTelling = false
+                // Only now: the lane may take the processor from the one that wakes it, which held a lock before.
+                if watcher.isLaunched { slot.wakeWorker() }
+                watcher.isLaunched = false
+            case .violation(let reason):
+                attachment.note(violation: reason)
+                stirKeeper()
+                return
+            case nil: break
             }
             // What has ended since the look at it, and inputs to copy, have changed the word.
-            daris_store(memory.parentSleeps, 1)
-            daris_wait_for_change(memory.endings, seen)
-            daris_store(memory.parentSleeps, 0)
+            daris_store(slot.parentSleeps, 1)
+            daris_wait_for_change(slot.changes, seen)
+            daris_store(slot.parentSleeps, 0)
         }
     }
 
-    private func isLastStage(_ end: StageEnd) -> Bool {
+    private func isLastStage(_ stage: Int, of instance: Int) -> Bool {
         let specification = settings.specification
-        return end.stage == specification.models[specification.tasks[end.job.task].model].stages.count - 1
+        return stage == specification.models[specification.tasks[instance].model].stages.count - 1
     }
 
     private func step(_ lane: Int, _ attachment: WorkerAttachment) -> Step? {
         state.withLock { state in
             let entry = state.lanes[lane]
-            if entry.waitsForInputs, let io = entry.io { return .copyInputs(io, task: entry.job.task) }
+            if entry.waitsForInputs, let io = entry.io { return .copyInputs(io, instance: entry.instance) }
             let slot = attachment.memory.slot(lane)
             let completed = daris_load(slot.completed)
             guard entry.isBusy, completed == entry.sequence else {
@@ -74,7 +76,7 @@ extension WorkerContext {
                     StageEnd(
                         lane: settings.index * settings.streams + lane, job: entry.job, stage: entry.stage,
                         executionTime: completion.executionTime, handover: completion.handover,
-                        error: completion.error.map { DeviceError($0) }), entry.io)
+                        error: completion.error.map { DeviceError($0) }), entry.io, instance: entry.instance)
             } catch {
                 return .violation("it told of \(error) on lane \(lane)")
             }

@@ -46,7 +46,7 @@ extension WorkerContext {
                 isFirst = false
                 watchProcess(worker.process, attachment)
                 attachment.close()
-                watching.join()
+                for thread in watching { thread.join() }
                 if isStopping {
                     reason = end(&worker.process)
                 } else {
@@ -143,11 +143,12 @@ extension WorkerContext {
         }
         specification.shapes = readiness.shapes
         let memory = try SharedMemory(file: process.memory.number, byteCount: readiness.byteCount)
-        return WorkerAttachment(memory: memory, process: process.number, tasks: readiness.tasks)
+        return WorkerAttachment(
+            memory: memory, process: process.number, lanes: settings.streams, tasks: readiness.tasks)
     }
 
-    /// Lets launches go to a worker, and starts the thread that hears of their ends.
-    private func attach(_ attachment: WorkerAttachment) throws(StartFailure) -> DedicatedThread {
+    /// Lets launches go to a worker, and starts the threads that hear of their ends.
+    private func attach(_ attachment: WorkerAttachment) throws(StartFailure) -> [DedicatedThread] {
         var isAttached = false
         while !isAttached {
             failLaunched(DeviceError("the context was lost"))
@@ -159,13 +160,20 @@ extension WorkerContext {
                 return true
             }
         }
+        var watching: [DedicatedThread] = []
         do throws(DeviceError) {
-            return try DedicatedThread(
-                .init(
-                    name: "daris-ends.\(settings.index)", processors: settings.processors,
-                    fifoPriority: settings.watchingPriority)
-            ) { self.watch(attachment) }
+            for lane in 0..<settings.streams {
+                watching.append(
+                    try DedicatedThread(
+                        .init(
+                            name: "daris-ends.\(settings.index).\(lane)", processors: settings.processors,
+                            fifoPriority: settings.watchingPriority)
+                    ) { self.watch(lane, attachment) })
+            }
+            return watching
         } catch {
+            attachment.close()
+            for thread in watching { thread.join() }
             state.withLock { $0.attachment = nil }
             failLaunched(error)
             throw .failed(error.description)

@@ -5,16 +5,16 @@ import Synchronization
 
 /// One context whose stages run in a worker process, as the parent sees it.
 ///
-/// Three kinds of threads meet here: those that launch, under the scheduler's lock, a watching thread that lives as long
-/// as a worker and tells of ends (`WorkerContext+Ends.swift`), and a keeper that starts workers and notices their ends
-/// (`WorkerContext+Life.swift`).
+/// Three kinds of threads meet here: those that launch, under the scheduler's lock, a watching thread for each lane that
+/// lives as long as a worker, copies tensors and tells of ends (`WorkerContext+Ends.swift`), and a keeper that starts
+/// workers and notices their ends (`WorkerContext+Life.swift`).
 final class WorkerContext: Sendable {
     /// What stays the same from worker to worker.
     struct Settings: Sendable {
         var index: Int
         var program: WorkerProgram
         var specification: WorkerSpecification
-        /// Where the watching thread runs: with the worker's lanes, since it works while one of them waits.
+        /// Where the watching threads run: with the worker's lanes, since each works while its own waits.
         var processors: [Int]
         /// How long a worker may take until it is ready.
         var startLimit: Nanoseconds
@@ -37,7 +37,7 @@ final class WorkerContext: Sendable {
         var sequence: UInt32 = 0
         /// A stage has been launched whose end has not been told.
         var isBusy = false
-        /// The watching thread is to copy the job's inputs before the worker hears of it.
+        /// The lane's watching thread is to copy the job's inputs before the worker hears of it.
         var waitsForInputs = false
     }
 
@@ -59,14 +59,17 @@ final class WorkerContext: Sendable {
     /// Stirs the keeper.
     let event: Descriptor
     let firstStart = FirstStart()
-    let watcher = ThreadIdentity()
-    let handled = HandledLane()
+    let watchers: [Watcher]
     private let keeper = Mutex<DedicatedThread?>(nil)
 
-    /// The lane whose end is being told, or -1, and whether it has been launched from there; touched by the watching
-    /// thread alone.
-    final class HandledLane: @unchecked Sendable {
-        var lane = -1
+    /// A lane's watching thread.
+    final class Watcher: @unchecked Sendable {
+        // Unchecked: touched by the watching thread alone.
+
+        let identity = ThreadIdentity()
+        /// Whether the thread tells of an end.
+        var isTelling = false
+        /// Whether the lane has been launched from there.
         var isLaunched = false
     }
 
@@ -74,6 +77,7 @@ final class WorkerContext: Sendable {
         self.settings = settings
         event = try Descriptor(daris_event(), "an event")
         state = Mutex(State(lanes: ContiguousArray(repeating: Lane(), count: settings.streams)))
+        watchers = (0..<settings.streams).map { _ in Watcher() }
     }
 
     /// Starts the keeper, which starts a worker; `firstStart` tells how that went.
@@ -88,9 +92,9 @@ final class WorkerContext: Sendable {
     }
 
     /// Starts a stage on an idle lane, counted within the context, and returns at once: writes a command and wakes the
-    /// worker. A job's inputs are copied by the watching thread.
+    /// worker. A job's inputs are copied by the lane's watching thread.
     func launch(_ job: JobID, instance: Int, stage: Int, lane: Int, io: JobTensors?) {
-        let followsEnd = watcher.isCurrent && handled.lane == lane
+        let followsEnd = watchers[lane].identity.isCurrent && watchers[lane].isTelling
         enum Next {
             case wake(WorkerAttachment)
             case stir(WorkerAttachment)
@@ -111,9 +115,9 @@ final class WorkerContext: Sendable {
             return .wake(attachment)
         }
         switch next {
-        case .wake where followsEnd: handled.isLaunched = true
+        case .wake where followsEnd: watchers[lane].isLaunched = true
         case .wake(let attachment): attachment.memory.slot(lane).wakeWorker()
-        case .stir(let attachment): attachment.stir()
+        case .stir(let attachment): attachment.stir(lane)
         case .fail: stirKeeper()
         }
     }

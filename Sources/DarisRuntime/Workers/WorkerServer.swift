@@ -76,12 +76,13 @@ final class WorkerServer<D: Device>: Sendable {
         let now = daris_monotonic_nanoseconds()
         let handover = lane.followsEnd ? max(0, now - end.executionTime.rawValue - lane.lastEnd) : nil
         lane.lastEnd = now
-        memory.slot(end.lane).write(
+        let slot = memory.slot(end.lane)
+        slot.write(
             .init(
                 executionTime: end.executionTime, handover: end.handover ?? handover.map { Nanoseconds($0) },
                 error: end.error?.description), sequence: lane.sequence)
-        daris_increment(memory.endings)
-        if daris_load(memory.parentSleeps) != 0 { daris_wake(memory.endings) }
+        daris_increment(slot.changes)
+        if daris_load(slot.parentSleeps) != 0 { daris_wake(slot.changes) }
         if let error = end.error, error.losesDevice { whenLost(error) }
     }
 }

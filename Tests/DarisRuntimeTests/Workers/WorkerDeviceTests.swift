@@ -103,6 +103,40 @@ struct WorkerDeviceTests {
         #expect(outcome.summary.contexts.allSatisfy { $0.losses == 0 })
     }
 
+    @Test(
+        "while tensors of a job are copied, ends on other lanes of its context are told",
+        arguments: HeldTensors.Side.allCases)
+    func copies(side: HeldTensors.Side) async throws {
+        let workshop = workshop
+        let bench = try await onThread {
+            let model = try workshop.cut(SmallModels.wide, stages: 1)
+            return try WorkerBench(
+                workshop, [model], tasks: [.init(model: 0, batch: 1), .init(model: 0, batch: 1)], contexts: 1,
+                streams: 2)
+        }
+        let (watcher, ends, otherEnds) = (ThreadIdentity(), Journal<StageEnd>(), Journal<StageEnd>())
+        bench.device.setHandler { end in
+            if end.lane == 1 { watcher.claim() }
+            (end.lane == 0 ? ends : otherEnds).append(end)
+        }
+        let held = HeldTensors(
+            inputs: [[UInt8](repeating: 0, count: 1 << 18)], outputSizes: bench.device.tensorSizes(of: 0).outputs,
+            holding: side, busy: watcher)
+        bench.device.launch(JobID(task: 1, sequence: 0), stage: 0, lane: 1)
+        _ = await otherEnds.first(1)
+        bench.device.launch(JobID(task: 0, sequence: 0), stage: 0, lane: 0, io: held)
+        await held.waitForCopy()
+        for sequence in 1...3 {
+            bench.device.launch(JobID(task: 1, sequence: sequence), stage: 0, lane: 1)
+            _ = await otherEnds.first(sequence + 1)
+        }
+        #expect(ends.entries.isEmpty)
+        held.release()
+        #expect(await ends.first(1)[0].error == nil)
+        #expect(held.outputs[0] == [UInt8](repeating: 0, count: 1 << 18))
+        await onThread { bench.device.shutDown() }
+    }
+
     @Test("stages are terminated in workers too, until the next executor takes it back")
     func termination() async throws {
         let bench = try await bench()
@@ -252,7 +286,7 @@ struct WorkerDeviceTests {
             // The watching thread writes the command once it has copied the inputs.
             while daris_load(attachment.memory.slot(0).commanded) == 0 { await Task.yield() }
             scribble.write(to: attachment.memory.slot(0))
-            attachment.stir()
+            attachment.stir(0)
             let message = await answers.first(1)[0].ending?.message
             #expect(message?.hasPrefix("its worker process went wrong: it ") == true)
             #expect(message?.contains(scribble.words) == true, "\(message ?? "")")

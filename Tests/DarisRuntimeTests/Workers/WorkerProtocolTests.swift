@@ -58,24 +58,27 @@ struct WorkerProtocolTests {
                 .init(
                     index: 0, program: .init(path: "", environment: [:]), specification: specification, processors: [],
                     startLimit: .zero, budget: RestartBudget(), handlers: handlers, progress: { _ in }))
-            let attachment = WorkerAttachment(memory: memory, process: 0, tasks: [])
+            let attachment = WorkerAttachment(memory: memory, process: 0, lanes: lanes, tasks: [])
             context.state.withLock { $0.attachment = attachment }
             for lane in 0..<lanes {
                 context.launch(JobID(task: lane, sequence: 3), instance: lane, stage: lane, lane: lane, io: nil)
             }
-            let watching = DedicatedThread.required(.init(name: "test")) { context.watch(attachment) }
+            let watching = (0..<lanes).map { lane in
+                DedicatedThread.required(.init(name: "test")) { context.watch(lane, attachment) }
+            }
             for _ in 0..<20 {
-                let slot = memory.slot(Int(generator.next() % UInt64(lanes)))
+                let lane = Int(generator.next() % UInt64(lanes))
+                let slot = memory.slot(lane)
                 // Mostly where something is read, mostly small numbers.
                 let offsets = [0, 64, 128, 132, 136, 144, 152, Int(generator.next() % 256) * 4]
                 let value = generator.next()
                 slot.base.storeBytes(
                     of: UInt32(truncatingIfNeeded: value % 3 == 0 ? value >> 8 : value >> 8 & 1),
                     toByteOffset: offsets[Int(generator.next() % UInt64(offsets.count))], as: UInt32.self)
-                attachment.stir()
+                attachment.stir(lane)
             }
             attachment.close()
-            await onThread { watching.join() }
+            await onThread { for thread in watching { thread.join() } }
             let told = ends.entries
             #expect(Set(told.map(\.lane)).count == told.count, "seed \(seed)")
             for end in told {
