@@ -1,9 +1,15 @@
 import CONNXRuntime
 import Synchronization
 
-/// The library's table of functions, and a count of the handles made through it that are still to be released.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The library's table of functions, with a count of the handles that are not yet released.
 ///
-/// Every handle holds its `API`, so the order in which a caller drops libraries, environments and sessions is free.
+/// Every handle keeps its `API` alive, so a caller may drop libraries, environments and sessions in any order.
 final class API: Sendable {
     /// The table belongs to the loaded library, which is never unloaded, and never changes: any thread may read it.
     nonisolated(unsafe) let table: OpaquePointer
@@ -27,7 +33,7 @@ final class API: Sendable {
         if let status { throw failure(status, call, subject()) }
     }
 
-    /// Reads a status that is not success, frees it, and says what it means.
+    /// Returns the error for a failed status, and frees the status.
     func failure(_ status: OpaquePointer, _ call: StaticString, _ subject: String) -> ONNXRuntimeError {
         defer { daris_ort_release_status(table, status) }
         let code = daris_ort_get_error_code(table, status)
@@ -56,5 +62,55 @@ final class API: Sendable {
             throw .callFailed(call: "\(call)", code: .fail, message: "it gave no result", subject: subject())
         }
         return Handle(pointer, api: self, release: release, keeping: owners)
+    }
+}
+
+/// An object of ONNX Runtime, released once, when this value ends.
+///
+/// What the object depends on (its session, its memory) is kept alive until after the release.
+///
+/// Any thread may use a handle: it is only a pointer. The type that holds it decides which calls may overlap.
+struct Handle: ~Copyable, @unchecked Sendable {
+    /// A function of the table that releases an object; its first argument is the table.
+    typealias Release = @convention(c) (OpaquePointer?, OpaquePointer?) -> Void
+
+    /// The object.
+    let pointer: OpaquePointer
+    let api: API
+    private let release: Release
+    private let owners: [any AnyObject & Sendable]
+
+    /// Takes over `pointer`.
+    init(_ pointer: OpaquePointer, api: API, release: @escaping Release, keeping owners: [any AnyObject & Sendable]) {
+        self.pointer = pointer
+        self.api = api
+        self.release = release
+        self.owners = owners
+        api.liveHandles.add(1, ordering: .relaxed)
+    }
+
+    deinit {
+        release(api.table, pointer)
+        api.liveHandles.subtract(1, ordering: .relaxed)
+    }
+}
+
+/// Strings as an array of C pointers, valid as long as this value.
+struct CStringArray: ~Copyable {
+    /// The first of the pointers.
+    let pointers: UnsafeMutablePointer<UnsafePointer<CChar>?>
+    private let count: Int
+
+    init(_ strings: [String]) {
+        count = strings.count
+        pointers = .allocate(capacity: max(count, 1))
+        for (index, string) in strings.enumerated() {
+            pointers.advanced(by: index).initialize(to: strdup(string).map { UnsafePointer($0) })
+        }
+    }
+
+    deinit {
+        for index in 0..<count { free(UnsafeMutablePointer(mutating: pointers[index])) }
+        pointers.deallocate()
     }
 }

@@ -1,7 +1,7 @@
 /// Strings as one array of bytes: each with its length before it, in 4 bytes, little-endian.
 ///
-/// This is how the elements of a tensor of strings are told outside ONNX Runtime. A string is any bytes, mostly UTF-8; it
-/// may be empty and may hold zeros.
+/// Daris passes tensors of strings in this form outside ONNX Runtime. A string is any bytes, mostly UTF-8; it may be
+/// empty and may hold zeros.
 ///
 /// ```swift
 /// let bytes = EncodedStrings.encode(["one".utf8, "".utf8])  // 3 0 0 0 o n e 0 0 0 0
@@ -30,7 +30,7 @@ package enum EncodedStrings {
         }
     }
 
-    /// How many strings there are, or `nil` if a length reaches beyond the end.
+    /// The number of strings, or `nil` if a length reaches beyond the end.
     package static func count(_ bytes: [UInt8]) -> Int? {
         bytes.withUnsafeBytes { source in
             var count = 0

@@ -3,11 +3,10 @@ import Synchronization
 
 /// The tensors that a session reads and writes, bound once and run many times.
 ///
-/// The binding keeps its tensors and its session alive. Its calls exclude each other, so any thread may make them; a
-/// call waits while a run of the same binding goes on. For runs side by side give each its own binding.
+/// The binding keeps its tensors and its session alive. Any thread may call it; a call waits while another one, such as
+/// a run, is in progress. For concurrent runs give each its own binding.
 ///
-/// What a bound output held before a run is of no matter to the run: it is written whole. Operators on strings append to
-/// what they find there, so strings are emptied first.
+/// A run overwrites bound outputs as a whole. Strings are emptied first, since operators append to them.
 package final class IOBinding: Sendable {
     /// The session this binding was made for.
     package let session: Session
@@ -18,12 +17,12 @@ package final class IOBinding: Sendable {
     /// What is bound now.
     private struct Bound: Sendable {
         var inputs: [String: Tensor] = [:]
-        /// In the order in which ONNX Runtime has them.
+        /// In ONNX Runtime's order.
         var outputs: [(name: String, target: OutputTarget)] = []
-        /// The outputs to empty before a run: tensors of strings that are no inputs too.
+        /// The outputs to empty before a run: tensors of strings that are not also inputs.
         var strings: [Tensor] = []
 
-        /// Finds out anew which tensors to empty.
+        /// Updates the list of tensors to empty.
         mutating func findStrings() {
             strings = outputs.compactMap { output in
                 guard case .tensor(let tensor) = output.target, tensor.elementType == .string,
@@ -48,7 +47,7 @@ package final class IOBinding: Sendable {
         case memory(MemoryInfo)
     }
 
-    /// A binding of nothing yet.
+    /// An empty binding.
     package init(session: Session) throws(ONNXRuntimeError) {
         self.session = session
         let api = session.handle.api
@@ -57,7 +56,7 @@ package final class IOBinding: Sendable {
         ) { daris_ort_create_binding(api.table, session.handle.pointer, &$0) }
     }
 
-    /// Binds a tensor that the session reads. A tensor bound to that input before is let go.
+    /// Binds a tensor that the session reads, in place of the one bound to that input before.
     package func bind(_ tensor: Tensor, toInput name: String) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
@@ -67,7 +66,7 @@ package final class IOBinding: Sendable {
         }
     }
 
-    /// Binds a tensor that the session writes. What was bound to that output before is let go.
+    /// Binds a tensor that the session writes, in place of what was bound to that output before.
     package func bind(_ tensor: Tensor, toOutput name: String) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
@@ -77,7 +76,7 @@ package final class IOBinding: Sendable {
         }
     }
 
-    /// Has each run allocate an output in `memory`: for outputs whose shape is known only after the run.
+    /// Makes each run allocate an output in `memory`: for outputs whose shape is known only after the run.
     package func bindOutput(_ name: String, to memory: MemoryInfo) throws(ONNXRuntimeError) {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             try check(
@@ -89,7 +88,7 @@ package final class IOBinding: Sendable {
 
     /// The outputs of the last run, by name: the tensors bound, and those that the run allocated.
     ///
-    /// Empty, where ONNX Runtime allocates, until there was a run.
+    /// Before the first run, outputs that a run allocates are missing.
     package func outputs() throws(ONNXRuntimeError) -> [String: Tensor] {
         try bound.withLock { bound throws(ONNXRuntimeError) in
             let api = handle.api
@@ -101,7 +100,7 @@ package final class IOBinding: Sendable {
                 "GetBoundOutputValues", session.subject)
             guard let array else { return [:] }
             defer {
-                // It cannot fail for memory that the same allocator gave out.
+                // This cannot fail for memory of the same allocator.
                 if let status = daris_ort_allocator_free(api.table, library.allocator, array) {
                     daris_ort_release_status(api.table, status)
                 }
@@ -116,7 +115,7 @@ package final class IOBinding: Sendable {
             }
             var result: [String: Tensor] = [:]
             for (output, tensor) in zip(targets, tensors) {
-                // The tensor that was bound owns the memory; the value read back only names it.
+                // The bound tensor owns the memory; the value read back only points to it.
                 if case .tensor(let own) = output.target {
                     result[output.name] = own
                 } else {
@@ -124,15 +123,6 @@ package final class IOBinding: Sendable {
                 }
             }
             return result
-        }
-    }
-
-    /// Lets go of everything bound.
-    package func clear() {
-        bound.withLock { bound in
-            daris_ort_clear_bound_inputs(handle.api.table, handle.pointer)
-            daris_ort_clear_bound_outputs(handle.api.table, handle.pointer)
-            bound = Bound()
         }
     }
 

@@ -4,15 +4,15 @@
     import Foundation
 #endif
 
-/// Where to look for the ONNX Runtime library, in order:
+/// The places to look for the ONNX Runtime library, in order:
 ///
-/// 1. what `DARIS_ONNXRUNTIME` names, a file or a folder; if it is set, nothing else counts,
+/// 1. what `DARIS_ONNXRUNTIME` names, a file or a folder; if it is set, the other places are not searched,
 /// 2. the executable's folder, and `lib/daris` and `lib` beside it,
 /// 3. `runtime` in a package's folder, for an executable that was built there (in `.build`),
 /// 4. the system's libraries.
 ///
-/// Opening a library runs its code, so what 2 and 3 find is passed over if users other than this one and the
-/// administrator may have written it or its folder. The current folder is never looked in.
+/// Opening a library runs its code. So a library of 2 or 3 is passed over if users other than this one and the
+/// administrator may have written it or its folder. The current folder is never searched.
 package struct LibrarySearch: Sendable {
     /// A file or a folder that must be used, or `nil`.
     package var override: String?
@@ -21,7 +21,7 @@ package struct LibrarySearch: Sendable {
     /// Whether to ask the system's loader last.
     package var usesSystemLoader: Bool
 
-    /// A search in the places given.
+    /// A search in these places.
     package init(override: String? = nil, executableFolder: String? = nil, usesSystemLoader: Bool = false) {
         self.override = override
         self.executableFolder = executableFolder
@@ -40,7 +40,7 @@ package struct LibrarySearch: Sendable {
     /// The names under which the system's loader may know the library.
     static let systemNames = ["libonnxruntime.so", "libonnxruntime.so.1"]
 
-    /// Where a library comes from.
+    /// The place where a library was found.
     package enum Origin: String, Sendable {
         /// `DARIS_ONNXRUNTIME` names it.
         case override = "named by DARIS_ONNXRUNTIME"
@@ -52,12 +52,12 @@ package struct LibrarySearch: Sendable {
         case system = "known to the system"
     }
 
-    /// What was found in the folders.
+    /// The result of the search in the folders.
     struct Result: Equatable {
         /// The library's path, or `nil` if it is in none of the folders.
         var path: String?
         var origin = Origin.program
-        /// Libraries that were there and must not be used, each with the reason.
+        /// Libraries that must not be used, each with the reason.
         var passedOver: [String] = []
     }
 
@@ -77,13 +77,13 @@ package struct LibrarySearch: Sendable {
         return folders
     }
 
-    /// Looks in the folders, and nowhere else.
+    /// Searches the folders only, not the system's libraries.
     func find() throws(ONNXRuntimeError) -> Result {
         if let override { return Result(path: try Self.resolve(override: override), origin: .override) }
         var result = Result()
         for (folder, origin) in folders {
             guard let library = Self.library(in: folder) else { continue }
-            // In a package's folder, whoever may write that may put another one in place of `runtime`.
+            // A user who may write the package's folder may replace its `runtime`.
             let checked = [library, folder] + (origin == .ownBuild ? [Self.folder(of: folder)] : [])
             let problem = checked.lazy.compactMap { path in
                 FileOwnership(path: path)?.problem(trustsRoot: true).map { "\(path) \($0)" }
@@ -98,7 +98,7 @@ package struct LibrarySearch: Sendable {
         return result
     }
 
-    /// The folder of the package in whose `.build` a folder lies.
+    /// The folder of the package whose `.build` contains `folder`.
     private static func package(around folder: String) -> String? {
         guard let build = (folder + "/").range(of: "/.build/") else { return nil }
         let package = String(folder[..<build.lowerBound])

@@ -1,20 +1,19 @@
 import CONNXRuntime
+import Glibc
 
-/// A kind of memory, such as the host's or a GPU's, to which a tensor or a session's output belongs.
+/// A kind of memory, the host's or a GPU's, that holds a tensor or a session's output.
 ///
 /// It never changes, so any number of threads may use it.
 package final class MemoryInfo: Sendable {
-    /// Where memory is.
+    /// A place of memory.
     package enum Place: Hashable, Sendable {
         /// The host's memory.
         case host
         /// The memory of a CUDA device.
         case cuda(device: Int)
-        /// Host memory that a CUDA device can reach by itself.
-        case cudaPinned(device: Int)
     }
 
-    /// Where this memory is.
+    /// The place of this memory.
     package let place: Place
     let handle: Handle
 
@@ -31,7 +30,7 @@ package final class MemoryInfo: Sendable {
         switch place {
         case .host: (name, allocatorType, device) = ("Cpu", 1, 0)
         case .cuda(let index): (name, allocatorType, device) = ("Cuda", 0, index)
-        case .cudaPinned(let index): (name, allocatorType, device) = ("CudaPinned", 0, index)
+
         }
         self.place = place
         handle = try api.make("CreateMemoryInfo", for: "\(place)", release: daris_ort_release_memory_info) {
@@ -40,10 +39,21 @@ package final class MemoryInfo: Sendable {
     }
 
     /// Whether the host can read and write this memory.
-    package var isHostAccessible: Bool {
-        switch place {
-        case .host, .cudaPinned: true
-        case .cuda: false
-        }
+    package var isHostAccessible: Bool { place == .host }
+}
+
+/// Zeroed host memory that starts at a multiple of 64 bytes: a cache line, and the widest vector.
+final class AlignedBuffer: Sendable {
+    /// The memory; never reallocated. The users of the tensor must keep their accesses apart.
+    nonisolated(unsafe) let start: UnsafeMutableRawPointer
+
+    /// - Returns: `nil` if there is not enough memory.
+    init?(byteCount: Int) {
+        var memory: UnsafeMutableRawPointer?
+        guard posix_memalign(&memory, 64, max(byteCount, 1)) == 0, let memory else { return nil }
+        start = memory
+        start.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     }
+
+    deinit { free(start) }
 }

@@ -4,14 +4,15 @@
     import Foundation
 #endif
 
-/// How long one operator of a model takes.
+/// The execution time of one operator of a model.
 ///
 /// ```swift
-/// let nodes = try NodeProfile.measure(environment: environment, model: .file("resnet18.onnx"), inputs: ["image":
-/// image]) let total = nodes.reduce(0) { $0 + $1.meanNanoseconds }
+/// let nodes = try NodeProfile.measure(
+///     environment: environment, model: .file("resnet18.onnx"), inputs: ["image": image])
+/// let total = nodes.reduce(0) { $0 + $1.meanNanoseconds }
 /// ```
 ///
-/// The operators are those that run: after fusions, their names may differ from the model's.
+/// These are the operators that run: after fusions, their names may differ from the model's.
 package struct NodeProfile: Hashable, Sendable {
     /// The operator's name.
     package let name: String
@@ -26,12 +27,12 @@ package struct NodeProfile: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - environment: The environment.
-    ///   - model: Where the model is.
-    ///   - options: How the session runs; the time of an operator depends on the threads and on the rewriting of the
+    ///   - model: The model.
+    ///   - options: The session's options; an operator's time depends on the threads and on the optimisation of the
     ///     graph.
     ///   - inputs: A tensor for each input.
-    ///   - warmUps: Runs that do not count, before the others.
-    ///   - repeats: Runs that count.
+    ///   - warmUps: The runs before the first that counts.
+    ///   - repeats: The runs that count.
     /// - Returns: The operators, in the order in which they first ran.
     /// - Precondition: `repeats` is positive and `warmUps` is not negative.
     package static func measure(
@@ -68,7 +69,7 @@ package struct NodeProfile: Hashable, Sendable {
     /// - Parameters:
     ///   - data: The file's content.
     ///   - path: The file's path, for messages.
-    ///   - skipped: How many of the first runs of each operator do not count.
+    ///   - skipped: The number of first runs of each operator that do not count.
     static func read(_ data: Data, path: String, skippingFirst skipped: Int) throws(ONNXRuntimeError) -> [NodeProfile] {
         let events: [ProfileEvent]
         do {
@@ -83,7 +84,7 @@ package struct NodeProfile: Hashable, Sendable {
                 let details = event.details
             else { continue }
             let name = String(event.name.dropLast(ProfileEvent.suffix.count))
-            // Names need not differ within a model, indices do.
+            // Names may repeat within a model; indices do not.
             let key = "\(details.index ?? "") \(name)"
             if operators[key] == nil {
                 order.append(key)
@@ -98,5 +99,35 @@ package struct NodeProfile: Hashable, Sendable {
             let mean = counted.reduce(0, +) * 1_000 / Int64(counted.count)
             return NodeProfile(name: name, operatorType: type, meanNanoseconds: mean, runs: counted.count)
         }
+    }
+}
+
+/// The members of an event of ONNX Runtime's profile that Daris reads.
+struct ProfileEvent: Decodable {
+    /// The ending of an operator's event name, after the operator's name.
+    static let suffix = "_kernel_time"
+
+    struct Details: Decodable {
+        let operatorType: String?
+        /// The operator's index in the graph.
+        let index: String?
+
+        enum CodingKeys: String, CodingKey {
+            case operatorType = "op_name"
+            case index = "node_index"
+        }
+    }
+
+    let category: String?
+    let name: String
+    /// In microseconds.
+    let duration: Int64?
+    let details: Details?
+
+    enum CodingKeys: String, CodingKey {
+        case category = "cat"
+        case name
+        case duration = "dur"
+        case details = "args"
     }
 }

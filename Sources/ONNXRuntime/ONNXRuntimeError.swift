@@ -1,22 +1,22 @@
-/// Why ONNX Runtime could not be opened or did not do what it was asked.
+/// Why ONNX Runtime could not be opened or a call of it failed.
 package enum ONNXRuntimeError: Error, Equatable, Sendable {
-    /// No library was found in any of the places searched, or none that may be used.
+    /// No library that may be used was found in the places searched.
     case libraryNotFound(searched: [String], passedOver: [String] = [])
-    /// `DARIS_ONNXRUNTIME` names something that is not there or holds no library.
+    /// `DARIS_ONNXRUNTIME` names a place that does not exist or holds no library.
     case overrideUnusable(value: String, reason: String)
     /// A library was found, but it could not be loaded or is not ONNX Runtime.
     case libraryUnusable(path: String, reason: String)
-    /// ONNX Runtime was found, but in a version whose interface Daris does not know.
+    /// ONNX Runtime was found, but Daris does not know the interface of its version.
     case unsupportedVersion(path: String, found: String, oldest: String)
     /// A call of ONNX Runtime failed.
     case callFailed(call: String, code: Code, message: String, subject: String)
     /// A model has an input or output that is not a tensor, or a tensor of elements that Daris does not know.
     case unsupportedValue(name: String, subject: String, reason: String)
-    /// Memory for a tensor does not have the size that its shape and element type ask for.
+    /// The memory for a tensor does not have the size that its shape and element type need.
     case wrongSize(shape: [Int], elementType: ElementType, expectedBytes: Int, foundBytes: Int)
     /// A tensor cannot have this shape or element type.
     case invalidTensor(shape: [Int], elementType: ElementType, reason: String)
-    /// The times that a profiled session wrote cannot be read.
+    /// The profile that a session wrote cannot be read.
     case profileUnreadable(path: String, reason: String)
 
     /// ONNX Runtime's own code for the kind of a failure.
@@ -47,13 +47,13 @@ package enum ONNXRuntimeError: Error, Equatable, Sendable {
         case loadCancelled = 12
         /// The model must be compiled first.
         case compilationRequired = 13
-        /// Something named was not found.
+        /// A name was not found.
         case notFound = 14
     }
 }
 
 extension ONNXRuntimeError: CustomStringConvertible {
-    /// A sentence that says what went wrong and, where there is one, what to do.
+    /// A sentence that says what went wrong and, if possible, what to do.
     package var description: String {
         switch self {
         case .libraryNotFound(let searched, let passedOver):

@@ -10,25 +10,23 @@ import CONNXRuntime
 /// ```
 ///
 /// Official builds of ONNX Runtime send telemetry to Microsoft, from threads of their own. Opening the library turns
-/// that off, by setting `ORT_DISABLE_TELEMETRY` to 1 in the process's environment unless it is set already. So open it
-/// early: no other thread may read or change the environment meanwhile.
+/// that off: it sets `ORT_DISABLE_TELEMETRY` to 1 in the process's environment unless the variable is set already. So
+/// open it early: no other thread may read or change the environment meanwhile.
 ///
-/// The library stays in memory until the process ends, even if every reference to it is dropped, since threads that it
-/// started may still run its code.
+/// The library stays in memory until the process ends, since its threads may still run its code.
 package final class ONNXRuntimeLibrary: Sendable {
     /// The version that Daris is tested with, and that `Scripts/fetch-onnxruntime` fetches.
     package static let testedVersion = "1.31.1"
 
     /// The file the library was loaded from.
     package let path: String
-    /// Where it was found.
+    /// The place where it was found.
     package let origin: LibrarySearch.Origin
-    /// Libraries that were found before it and passed over, each with the reason.
+    /// Libraries found before it that must not be used, each with the reason.
     package let passedOver: [String]
     /// The library's version, such as `1.31.1`.
     package let version: String
-    /// How the library was built, in its own words.
-    package let buildInfo: String
+
     /// The execution providers in this build, such as `CPUExecutionProvider`, most preferred first.
     package let providers: [String]
     /// The memory of the host.
@@ -40,9 +38,8 @@ package final class ONNXRuntimeLibrary: Sendable {
 
     /// Opens the library.
     ///
-    /// - Parameter search: Where to look for it.
-    /// - Throws: ``ONNXRuntimeError/libraryNotFound(searched:passedOver:)`` and the cases beside it, each of which says
-    ///   what to do.
+    /// - Parameter search: The places to look for it.
+    /// - Throws: ``ONNXRuntimeError``, whose description says what to do.
     package static func open(
         searching search: LibrarySearch = .process
     ) throws(ONNXRuntimeError) -> ONNXRuntimeLibrary {
@@ -87,7 +84,7 @@ package final class ONNXRuntimeLibrary: Sendable {
         self.passedOver = passedOver
         self.version = version
         self.api = api
-        buildInfo = daris_ort_get_build_info(table).map { String(cString: $0) } ?? ""
+
         providers = try Self.readProviders(api)
         hostMemory = try MemoryInfo(api: api, place: .host)
         var allocator: OpaquePointer?
@@ -96,7 +93,7 @@ package final class ONNXRuntimeLibrary: Sendable {
         self.allocator = allocator
     }
 
-    /// How many objects of ONNX Runtime made through this value are still alive; for tests of what is released.
+    /// The number of live ONNX Runtime objects made through this value; for tests of their release.
     var liveHandleCount: Int { api.liveHandles.load(ordering: .relaxed) }
 
     private static func readProviders(_ api: API) throws(ONNXRuntimeError) -> [String] {
@@ -116,7 +113,7 @@ extension ONNXRuntimeLibrary {
     func take(_ string: UnsafeMutablePointer<CChar>?) -> String {
         guard let string else { return "" }
         let copy = String(cString: string)
-        // It cannot fail for memory that the same allocator gave out.
+        // This cannot fail for memory of the same allocator.
         if let status = daris_ort_allocator_free(api.table, allocator, string) {
             daris_ort_release_status(api.table, status)
         }

@@ -10,7 +10,7 @@ import CONNXRuntime
 /// let binding = try IOBinding(session: session)
 /// try binding.bind(image, toInput: "image")
 /// try binding.bind(classes, toOutput: "classes")
-/// try session.run(binding: binding)  // as often as wanted
+/// try session.run(binding: binding)  // any number of times
 /// ```
 ///
 /// Any number of threads may run a session at once; the session itself never changes, and each run has memory of its
@@ -31,43 +31,28 @@ package final class Session: Sendable {
     ///
     /// - Parameters:
     ///   - environment: The environment.
-    ///   - model: Where the model is. Bytes are copied as far as they are needed.
-    ///   - options: How the session is made and runs.
-    ///   - prepackedWeights: A store shared with other sessions, if wanted.
+    ///   - model: The model. Bytes are copied as far as they are needed.
+    ///   - options: The session's options.
     /// - Throws: ``ONNXRuntimeError/callFailed(call:code:message:subject:)`` if the model cannot be used, and
     ///   ``ONNXRuntimeError/unsupportedValue(name:subject:reason:)`` if it has inputs or outputs that are not tensors.
     package init(
-        environment: Environment, model: ModelSource, options: SessionOptions = SessionOptions(),
-        prepackedWeights: PrepackedWeights? = nil
+        environment: Environment, model: ModelSource, options: SessionOptions = SessionOptions()
     ) throws(ONNXRuntimeError) {
         let api = environment.library.api
         let table = api.table
         let env = environment.handle.pointer
         let subject = model.description
         let native = try options.makeNative(api: api, subject: subject)
-        var owners: [any AnyObject & Sendable] = [environment]
-        owners += options.initializers.values.map { $0 as any AnyObject & Sendable }
-        if let prepackedWeights { owners.append(prepackedWeights) }
-        let weights = prepackedWeights?.handle.pointer
-
         handle =
             switch model {
             case .file(let path):
-                try api.make("CreateSession", for: subject, release: daris_ort_release_session, keeping: owners) {
-                    weights == nil
-                        ? daris_ort_create_session(table, env, path, native.pointer, &$0)
-                        : daris_ort_create_session_with_prepacked_weights(
-                            table, env, path, native.pointer, weights, &$0)
-                }
+                try api.make(
+                    "CreateSession", for: subject, release: daris_ort_release_session, keeping: [environment]
+                ) { daris_ort_create_session(table, env, path, native.pointer, &$0) }
             case .bytes(let bytes, _):
                 try api.make(
-                    "CreateSessionFromArray", for: subject, release: daris_ort_release_session, keeping: owners
-                ) {
-                    weights == nil
-                        ? daris_ort_create_session_from_bytes(table, env, bytes, bytes.count, native.pointer, &$0)
-                        : daris_ort_create_session_from_bytes_with_prepacked_weights(
-                            table, env, bytes, bytes.count, native.pointer, weights, &$0)
-                }
+                    "CreateSessionFromArray", for: subject, release: daris_ort_release_session, keeping: [environment]
+                ) { daris_ort_create_session_from_bytes(table, env, bytes, bytes.count, native.pointer, &$0) }
             }
         self.environment = environment
         self.subject = subject
@@ -76,14 +61,13 @@ package final class Session: Sendable {
         outputs = try reader.outputs()
     }
 
-    /// Runs the model on tensors given by name: convenient, but it allocates. Use ``run(binding:options:)`` where time
-    /// counts.
+    /// Runs the model on tensors given by name. It allocates; use ``run(binding:options:)`` where time matters.
     ///
     /// - Parameters:
     ///   - inputs: A tensor for each input.
-    ///   - outputs: The outputs wanted, in order; all if not given.
+    ///   - outputs: The outputs to return, in order; by default all.
     ///   - options: A way to stop the run.
-    /// - Returns: The outputs, in memory of ONNX Runtime's own.
+    /// - Returns: The outputs, in memory of ONNX Runtime.
     package func run(
         inputs: [String: Tensor], outputs: [String]? = nil, options: RunOptions? = nil
     ) throws(ONNXRuntimeError) -> [Tensor] {
@@ -103,7 +87,7 @@ package final class Session: Sendable {
         return try Tensor.take(outputValues, names: outputs, from: self) { _ in environment.library.hostMemory }
     }
 
-    /// Runs the model on the tensors of a binding, without an allocation of its own.
+    /// Runs the model on the tensors of a binding. Daris allocates nothing here.
     ///
     /// - Parameters:
     ///   - binding: A binding made for this session. Runs of the same binding wait for each other.
@@ -122,5 +106,55 @@ package final class Session: Sendable {
             daris_ort_end_profiling(library.api.table, handle.pointer, library.allocator, &path), "SessionEndProfiling",
             subject)
         return library.take(path)
+    }
+}
+
+/// The place of a model.
+package enum ModelSource: Sendable {
+    /// A file. External weights, if any, are searched in its folder.
+    case file(String)
+    /// Bytes in memory; `name` is for messages.
+    case bytes([UInt8], name: String)
+
+    /// The model in a message.
+    package var description: String {
+        switch self {
+        case .file(let path): "the model '\(path)'"
+        case .bytes(_, let name): "the model '\(name)'"
+        }
+    }
+}
+
+/// Options of a run, and a way to stop it.
+///
+/// The entries never change; any thread may call ``terminate()`` and ``resume()`` while runs are in progress. Any
+/// number of runs may share the options, one after another or at once.
+package final class RunOptions: Sendable {
+    let handle: Handle
+
+    /// Options with these entries of ONNX Runtime's run configuration, such as
+    /// `disable_synchronize_execution_providers`.
+    package init(library: ONNXRuntimeLibrary, configEntries: [String: String] = [:]) throws(ONNXRuntimeError) {
+        let api = library.api
+        handle = try api.make("CreateRunOptions", for: "run options", release: daris_ort_release_run_options) {
+            daris_ort_create_run_options(api.table, &$0)
+        }
+        for (key, value) in configEntries {
+            try api.check(
+                daris_ort_add_run_config_entry(api.table, handle.pointer, key, value), "AddRunConfigEntry",
+                "the run option '\(key)'")
+        }
+    }
+
+    /// Makes every run with these options stop soon with an error, later runs included, until ``resume()``.
+    package func terminate() throws(ONNXRuntimeError) {
+        try handle.api.check(
+            daris_ort_set_terminate(handle.api.table, handle.pointer), "RunOptionsSetTerminate", "run options")
+    }
+
+    /// Ends the effect of ``terminate()`` for later runs.
+    package func resume() throws(ONNXRuntimeError) {
+        try handle.api.check(
+            daris_ort_unset_terminate(handle.api.table, handle.pointer), "RunOptionsUnsetTerminate", "run options")
     }
 }

@@ -7,7 +7,7 @@ extension Tensor {
     /// let words = try Tensor(library: library, strings: EncodedStrings.encode(["one".utf8, "two".utf8]), shape: [2])
     /// ```
     ///
-    /// - Parameter strings: the elements in row-major order, as ``EncodedStrings`` has them.
+    /// - Parameter strings: The elements in row-major order, in the form of ``EncodedStrings``.
     package convenience init(
         library: ONNXRuntimeLibrary, strings: [UInt8], shape: [Int]
     ) throws(ONNXRuntimeError) {
@@ -15,10 +15,10 @@ extension Tensor {
         try setStrings(strings)
     }
 
-    /// Replaces all elements. A string's memory grows with the longest that it has held and is kept for the next.
+    /// Replaces all elements. The memory of each string grows to its longest value and is kept.
     ///
-    /// - Parameter strings: as many as there are elements, in row-major order, as ``EncodedStrings`` has them.
-    /// - Throws: ``ONNXRuntimeError/invalidTensor(shape:elementType:reason:)`` if they are not; nothing is replaced then.
+    /// - Parameter strings: One string for each element, in row-major order, in the form of ``EncodedStrings``.
+    /// - Throws: ``ONNXRuntimeError/invalidTensor(shape:elementType:reason:)`` if they are not, and replaces nothing.
     /// - Precondition: The elements are strings.
     package func setStrings(_ strings: [UInt8]) throws(ONNXRuntimeError) {
         precondition(elementType == .string, "a tensor of \(elementType) has no strings")
@@ -49,7 +49,7 @@ extension Tensor {
         }
     }
 
-    /// Makes every string empty; its memory is kept for the next.
+    /// Makes every string empty; its memory is kept.
     ///
     /// - Precondition: The elements are strings.
     func emptyStrings() throws(ONNXRuntimeError) {
@@ -63,7 +63,7 @@ extension Tensor {
         }
     }
 
-    /// A copy of the elements in row-major order, as ``EncodedStrings`` has them.
+    /// A copy of the elements in row-major order, in the form of ``EncodedStrings``.
     ///
     /// - Precondition: The elements are strings.
     package func encodedStrings() throws(ONNXRuntimeError) -> [UInt8] {
@@ -81,7 +81,8 @@ extension Tensor {
         let lengths = EncodedStrings.lengthBytes * count
         let encoded = [UInt8](unsafeUninitializedCapacity: lengths + length) { bytes, initialised in
             guard let base = UnsafeMutableRawPointer(bytes.baseAddress) else { return }
-            // The strings come to lie at the end, without lengths; each then moves forward to its place behind its own.
+            // ONNX Runtime writes the strings, without lengths, to the end of the buffer. Each then moves forward to
+            // its place behind its length.
             let strings = base + lengths
             status = daris_ort_get_strings(api.table, handle.pointer, strings, length, &starts, count)
             guard status == nil else { return }

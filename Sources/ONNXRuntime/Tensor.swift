@@ -8,21 +8,21 @@ import CONNXRuntime
 /// ```
 ///
 /// The shape, the element type and the address never change, so a tensor may be passed between threads. Its elements
-/// are plain memory: as with a pointer, whoever writes them sees to it that nobody else reads or writes them meanwhile,
-/// a running session included. That is why the conformance to `Sendable` is unchecked.
+/// are plain memory, as behind a pointer: a caller that writes them must exclude other accesses, those of a running
+/// session included. That is why the conformance to `Sendable` is unchecked.
 ///
 /// Strings have no fixed size and are not plain memory: see ``setStrings(_:)`` and ``encodedStrings()``.
 package final class Tensor: @unchecked Sendable {
-    /// What the elements are.
+    /// The type of the elements.
     package let elementType: ElementType
     /// The extent of each dimension; empty for a single element.
     package let shape: [Int]
     /// The size of the elements in bytes; 0 for strings, which ONNX Runtime keeps apart from each other.
     package let byteCount: Int
-    /// The memory that the elements are in.
+    /// The memory that holds the elements.
     package let memory: MemoryInfo
-    /// The first element; an address of the device, not of the host, if ``memory`` is not host-accessible. That of
-    /// strings is of use to ONNX Runtime only.
+    /// The address of the first element, on the device if ``memory`` is not host-accessible. For strings only ONNX
+    /// Runtime can use it.
     package let address: UnsafeMutableRawPointer
     let handle: Handle
 
@@ -38,7 +38,7 @@ package final class Tensor: @unchecked Sendable {
         let byteCount = try Self.byteCount(elementType: elementType, shape: shape)
         guard let buffer = AlignedBuffer(byteCount: byteCount) else {
             throw .invalidTensor(
-                shape: shape, elementType: elementType, reason: "\(byteCount) bytes of memory are not to be had")
+                shape: shape, elementType: elementType, reason: "\(byteCount) bytes of memory are not available")
         }
         try self.init(
             elementType: elementType, shape: shape, address: buffer.start, byteCount: byteCount,
@@ -62,10 +62,10 @@ package final class Tensor: @unchecked Sendable {
     /// A tensor over memory that the caller owns.
     ///
     /// - Parameters:
-    ///   - elementType: What the elements are.
+    ///   - elementType: The type of the elements.
     ///   - shape: The extent of each dimension.
-    ///   - bytes: The elements. They must stay where they are until the tensor and every binding that has it are gone.
-    ///   - memory: The memory that `bytes` is in, such as ``ONNXRuntimeLibrary/hostMemory``.
+    ///   - bytes: The elements. They must stay in place until the tensor and its bindings are released.
+    ///   - memory: The memory that holds `bytes`, such as ``ONNXRuntimeLibrary/hostMemory``.
     ///   - owner: Kept alive as long as the tensor, if given.
     package convenience init(
         elementType: ElementType, shape: [Int], over bytes: UnsafeMutableRawBufferPointer, in memory: MemoryInfo,
@@ -106,8 +106,8 @@ package final class Tensor: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - value: The value.
-    ///   - memory: The memory it was asked to be in.
-    ///   - name: The output that it is, for a message.
+    ///   - memory: The memory that was requested for it.
+    ///   - name: The output's name, for a message.
     init(taking value: consuming Handle, in memory: MemoryInfo, name: String) throws(ONNXRuntimeError) {
         let api = value.api
         var isTensor: Int32 = 0
@@ -125,7 +125,7 @@ package final class Tensor: @unchecked Sendable {
         self.memory = memory
         var data: UnsafeMutableRawPointer?
         try api.check(daris_ort_get_tensor_data(api.table, value.pointer, &data), "GetTensorMutableData", "'\(name)'")
-        // A tensor without elements may have no address; any will do then.
+        // A tensor without elements may have no address; any address will do.
         address = data ?? UnsafeMutableRawPointer(api.table)
         handle = value
     }
@@ -167,7 +167,7 @@ package final class Tensor: @unchecked Sendable {
         return withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
     }
 
-    /// The bytes that a tensor takes.
+    /// The size of a tensor in bytes.
     private static func byteCount(elementType: ElementType, shape: [Int]) throws(ONNXRuntimeError) -> Int {
         guard var count = elementType.byteSize else {
             throw .invalidTensor(shape: shape, elementType: elementType, reason: "strings have no fixed size")
@@ -183,5 +183,37 @@ package final class Tensor: @unchecked Sendable {
             count = product
         }
         return count
+    }
+}
+
+extension Tensor {
+    /// Takes over the values that a run made. If one of them cannot be used, all are released.
+    ///
+    /// - Parameters:
+    ///   - values: The values, in the order of `names`.
+    ///   - names: The outputs that they are.
+    ///   - session: The session that made them. They keep it alive, since they may use its memory.
+    ///   - memory: The memory of the value at an index.
+    static func take(
+        _ values: [OpaquePointer?], names: [String], from session: Session, memory: (Int) -> MemoryInfo
+    ) throws(ONNXRuntimeError) -> [Tensor] {
+        var tensors: [Tensor] = []
+        var failure: ONNXRuntimeError?
+        for (index, value) in values.enumerated() {
+            let name = index < names.count ? names[index] : "output \(index)"
+            guard let value else {
+                failure = .unsupportedValue(name: name, subject: session.subject, reason: "the run gave no value")
+                continue
+            }
+            let handle = Handle(
+                value, api: session.handle.api, release: daris_ort_release_value, keeping: [session])
+            do throws(ONNXRuntimeError) {
+                tensors.append(try Tensor(taking: handle, in: memory(index), name: name))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return tensors
     }
 }

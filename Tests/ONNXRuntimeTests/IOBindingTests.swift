@@ -67,22 +67,6 @@ struct IOBindingTests {
         #expect(try binding.outputs().count == 1)
     }
 
-    @Test("a cleared binding has nothing bound and lets go of its tensors")
-    func clear() throws {
-        let session = try fixture.session(TestModels.addOne)
-        let binding = try IOBinding(session: session)
-        weak var released: Tensor?
-        do {
-            let x = try fixture.tensor([1, 2, 3] as [Float], [1, 3])
-            released = x
-            try binding.bind(x, toInput: "x")
-        }
-        #expect(released != nil)
-        binding.clear()
-        #expect(released == nil)
-        #expect(try binding.outputs().isEmpty)
-        #expect(throws: ONNXRuntimeError.self) { try session.run(binding: binding) }
-    }
 
     @Test("binding a name that the model does not have fails by that name")
     func wrongName() throws {

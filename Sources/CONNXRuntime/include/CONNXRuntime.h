@@ -29,7 +29,6 @@ typedef struct DarisOrtAllocator DarisOrtAllocator;
 typedef struct DarisOrtTypeInfo DarisOrtTypeInfo;
 typedef struct DarisOrtTensorInfo DarisOrtTensorInfo;
 typedef struct DarisOrtBinding DarisOrtBinding;
-typedef struct DarisOrtPrepackedWeights DarisOrtPrepackedWeights;
 typedef struct DarisOrtCudaOptions DarisOrtCudaOptions;
 
 /// Takes a line of the library's log. Called from any thread.
@@ -100,11 +99,6 @@ static inline void daris_ort_release_env(const DarisOrt *ort, DarisOrtEnv *env) 
     ((Function)daris_ort_at(ort, 92))(env);
 }
 
-static inline const char *daris_ort_get_build_info(const DarisOrt *ort) {
-    typedef const char *(*Function)(void);
-    return ((Function)daris_ort_at(ort, 254))();
-}
-
 static inline DarisOrtStatus *daris_ort_get_available_providers(const DarisOrt *ort, char ***out, int *count) {
     typedef DarisOrtStatus *(*Function)(char ***, int *);
     return ((Function)daris_ort_at(ort, 125))(out, count);
@@ -146,26 +140,10 @@ static inline DarisOrtStatus *daris_ort_create_session_options(const DarisOrt *o
     return ((Function)daris_ort_at(ort, 10))(out);
 }
 
-static inline DarisOrtStatus *daris_ort_set_execution_mode(
-    const DarisOrt *ort, DarisOrtSessionOptions *options, int mode) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, int);
-    return ((Function)daris_ort_at(ort, 13))(options, mode);
-}
-
 static inline DarisOrtStatus *daris_ort_enable_profiling(
     const DarisOrt *ort, DarisOrtSessionOptions *options, const char *prefix) {
     typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, const char *);
     return ((Function)daris_ort_at(ort, 14))(options, prefix);
-}
-
-static inline DarisOrtStatus *daris_ort_disable_memory_pattern(const DarisOrt *ort, DarisOrtSessionOptions *options) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *);
-    return ((Function)daris_ort_at(ort, 17))(options);
-}
-
-static inline DarisOrtStatus *daris_ort_disable_cpu_arena(const DarisOrt *ort, DarisOrtSessionOptions *options) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *);
-    return ((Function)daris_ort_at(ort, 19))(options);
 }
 
 static inline DarisOrtStatus *daris_ort_set_log_severity(
@@ -186,12 +164,6 @@ static inline DarisOrtStatus *daris_ort_set_intra_op_threads(
     return ((Function)daris_ort_at(ort, 24))(options, count);
 }
 
-static inline DarisOrtStatus *daris_ort_set_inter_op_threads(
-    const DarisOrt *ort, DarisOrtSessionOptions *options, int count) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, int);
-    return ((Function)daris_ort_at(ort, 25))(options, count);
-}
-
 static inline DarisOrtStatus *daris_ort_override_free_dimension(
     const DarisOrt *ort, DarisOrtSessionOptions *options, const char *dimension, int64_t value) {
     typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, const char *, int64_t);
@@ -202,12 +174,6 @@ static inline DarisOrtStatus *daris_ort_add_session_config_entry(
     const DarisOrt *ort, DarisOrtSessionOptions *options, const char *key, const char *value) {
     typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, const char *, const char *);
     return ((Function)daris_ort_at(ort, 130))(options, key, value);
-}
-
-static inline DarisOrtStatus *daris_ort_add_initializer(
-    const DarisOrt *ort, DarisOrtSessionOptions *options, const char *name, const DarisOrtValue *value) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, const char *, const DarisOrtValue *);
-    return ((Function)daris_ort_at(ort, 150))(options, name, value);
 }
 
 static inline DarisOrtStatus *daris_ort_append_cuda_provider(
@@ -246,18 +212,6 @@ static inline void daris_ort_release_cuda_options(const DarisOrt *ort, DarisOrtC
     ((Function)daris_ort_at(ort, 208))(options);
 }
 
-// Prepacked weights
-
-static inline DarisOrtStatus *daris_ort_create_prepacked_weights(const DarisOrt *ort, DarisOrtPrepackedWeights **out) {
-    typedef DarisOrtStatus *(*Function)(DarisOrtPrepackedWeights **);
-    return ((Function)daris_ort_at(ort, 166))(out);
-}
-
-static inline void daris_ort_release_prepacked_weights(const DarisOrt *ort, DarisOrtPrepackedWeights *weights) {
-    typedef void (*Function)(DarisOrtPrepackedWeights *);
-    ((Function)daris_ort_at(ort, 167))(weights);
-}
-
 // Sessions
 
 static inline DarisOrtStatus *daris_ort_create_session(
@@ -274,24 +228,6 @@ static inline DarisOrtStatus *daris_ort_create_session_from_bytes(
     typedef DarisOrtStatus *(*Function)(
         const DarisOrtEnv *, const void *, size_t, const DarisOrtSessionOptions *, DarisOrtSession **);
     return ((Function)daris_ort_at(ort, 8))(env, bytes, count, options, out);
-}
-
-static inline DarisOrtStatus *daris_ort_create_session_with_prepacked_weights(
-    const DarisOrt *ort, const DarisOrtEnv *env, const char *path, const DarisOrtSessionOptions *options,
-    DarisOrtPrepackedWeights *weights, DarisOrtSession **out) {
-    typedef DarisOrtStatus *(*Function)(
-        const DarisOrtEnv *, const char *, const DarisOrtSessionOptions *, DarisOrtPrepackedWeights *, DarisOrtSession
-        **);
-    return ((Function)daris_ort_at(ort, 168))(env, path, options, weights, out);
-}
-
-static inline DarisOrtStatus *daris_ort_create_session_from_bytes_with_prepacked_weights(
-    const DarisOrt *ort, const DarisOrtEnv *env, const void *bytes, size_t count, const DarisOrtSessionOptions
-    *options, DarisOrtPrepackedWeights *weights, DarisOrtSession **out) {
-    typedef DarisOrtStatus *(*Function)(
-        const DarisOrtEnv *, const void *, size_t, const DarisOrtSessionOptions *, DarisOrtPrepackedWeights *,
-        DarisOrtSession **);
-    return ((Function)daris_ort_at(ort, 169))(env, bytes, count, options, weights, out);
 }
 
 static inline void daris_ort_release_session(const DarisOrt *ort, DarisOrtSession *session) {
@@ -517,16 +453,6 @@ static inline DarisOrtStatus *daris_ort_get_bound_output_values(
     *count) {
     typedef DarisOrtStatus *(*Function)(const DarisOrtBinding *, DarisOrtAllocator *, DarisOrtValue ***, size_t *);
     return ((Function)daris_ort_at(ort, 140))(binding, allocator, out, count);
-}
-
-static inline void daris_ort_clear_bound_inputs(const DarisOrt *ort, DarisOrtBinding *binding) {
-    typedef void (*Function)(DarisOrtBinding *);
-    ((Function)daris_ort_at(ort, 141))(binding);
-}
-
-static inline void daris_ort_clear_bound_outputs(const DarisOrt *ort, DarisOrtBinding *binding) {
-    typedef void (*Function)(DarisOrtBinding *);
-    ((Function)daris_ort_at(ort, 142))(binding);
 }
 
 static inline DarisOrtStatus *daris_ort_run_with_binding(
