@@ -1,18 +1,18 @@
 import CCUDADriver
 
-/// Why the CUDA driver could not be opened or did not do what it was asked.
+/// Why the CUDA driver could not be opened or a call of it failed.
 package struct CUDAError: Error, Hashable, Sendable {
-    /// What kind of failure it is.
+    /// A kind of failure.
     package enum Kind: Hashable, Sendable {
-        /// The driver's library is not there, or it is not a driver that can be used.
+        /// The driver's library does not exist or cannot be used.
         case driverUnusable
-        /// The driver is too old for something that was asked.
+        /// The driver is too old for a feature.
         case featureMissing
         /// A call of the driver failed, with ``CUDAError/number``.
         case callFailed
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     package var kind: Kind
     /// The call that failed, by the driver's name for it; the library's path if it could not be opened.
     package var call: String
@@ -20,11 +20,11 @@ package struct CUDAError: Error, Hashable, Sendable {
     package var number: Int
     /// CUDA's name for the failure, such as `CUDA_ERROR_OUT_OF_MEMORY`; empty if there is none.
     package var name: String
-    /// What CUDA, or the system, says of it; without a full stop.
+    /// The text of CUDA, or of the system, for it; without a full stop.
     package var text: String
-    /// What was being done, such as "allocating 1024 bytes on the GPU".
+    /// The action that failed, such as "allocating 1024 bytes on the GPU".
     package var purpose: String
-    /// What would help, if that is known.
+    /// What may help, if known.
     package var advice: String?
 
     /// An error with these parts.
@@ -40,13 +40,10 @@ package struct CUDAError: Error, Hashable, Sendable {
         self.advice = advice
     }
 
-    /// Whether the device's memory was exhausted.
-    package var isOutOfMemory: Bool { kind == .callFailed && number == DARIS_CUDA_OUT_OF_MEMORY }
-    /// Whether the context is of no use any more: every later call fails the same way, whoever makes it, until the process
-    /// is started anew.
+    /// Whether the context is lost: every later call fails the same way, on any thread, until the process is restarted.
     ///
-    /// Failures that CUDA calls its own or the caller's (such as `CUDA_ERROR_UNKNOWN`, and a launch that asks for too much)
-    /// are none of these: the next call may succeed.
+    /// Failures that CUDA attributes to itself or to the caller (such as `CUDA_ERROR_UNKNOWN`, or a launch that asks
+    /// for too much) do not lose the context: the next call may succeed.
     package var losesContext: Bool {
         guard kind == .callFailed else { return false }
         return switch number {
@@ -58,12 +55,11 @@ package struct CUDAError: Error, Hashable, Sendable {
         default: false
         }
     }
-    /// Whether something that cannot be captured was done inside a capture.
-    package var isCaptureFailure: Bool { kind == .callFailed && (900...908).contains(number) }
+
 }
 
 extension CUDAError: CustomStringConvertible {
-    /// A sentence that says what went wrong and, where it is known, what would help.
+    /// A sentence that says what went wrong and, if known, what may help.
     package var description: String {
         let what =
             switch kind {
@@ -79,7 +75,7 @@ extension CUDAError: CustomStringConvertible {
 }
 
 extension CUDAError {
-    /// What would help against a failure of this number.
+    /// What may help against a failure of this number.
     static func advice(for number: Int) -> String? {
         switch number {
         case DARIS_CUDA_OUT_OF_MEMORY:

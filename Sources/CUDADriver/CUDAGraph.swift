@@ -1,27 +1,27 @@
 import CCUDADriver
 import Synchronization
 
-/// Captured work: copies, kernels and host functions, and which waits for which.
+/// Captured work: copies, kernels and host functions, with their dependencies.
 package final class CUDAGraph: Sendable {
     /// The context of the work.
     package let context: CUDAContext
-    /// The number of pieces of work.
+    /// The number of nodes.
     package let nodeCount: Int
 
     let handle: CUDAHandle
     let hostFunctions: [HostFunction]
 
-    /// Names of nodes, good as long as the graph.
+    /// The kernel nodes, valid as long as the graph.
     nonisolated(unsafe) private let kernels: [OpaquePointer]
-    /// The calls of the host, in the order of the driver.
+    /// The host function nodes, in the driver's order.
     private let calls: Mutex<[Node]>
 
-    /// A node's name, which any thread may use.
+    /// A pointer to a node, which any thread may use.
     private struct Node: @unchecked Sendable {
         let pointer: OpaquePointer
     }
 
-    /// How many pieces are calls of the host.
+    /// The number of host function nodes.
     package var hostFunctionCount: Int { calls.withLock { $0.count } }
 
     init(_ handle: consuming CUDAHandle, hostFunctions: [HostFunction]) throws(CUDAError) {
@@ -50,10 +50,10 @@ package final class CUDAGraph: Sendable {
         nodeCount = count
     }
 
-    /// Gives every kernel of the graph a priority, of which a stream's are the range; executable forms made from now on
-    /// with their kernels' priorities have it. Drivers before CUDA 11.7 do not know it.
+    /// Sets the priority of every kernel, in the range of a stream's. It holds for executable graphs that are made
+    /// later with their kernels' priorities. Drivers before CUDA 11.7 do not support it.
     ///
-    /// - Returns: whether the driver took it.
+    /// - Returns: Whether the driver accepted it.
     package func setKernelPriority(_ priority: Int) -> Bool {
         guard let set = context.library.functions.set_kernel_node_attribute else { return false }
         var value = DarisCudaKernelAttribute()
@@ -61,12 +61,12 @@ package final class CUDAGraph: Sendable {
         return kernels.allSatisfy { set($0, Int32(DARIS_CUDA_KERNEL_PRIORITY), &value) == DARIS_CUDA_SUCCESS }
     }
 
-    /// Takes out the calls of the host that nothing else waits for: a library that frees its buffers in them frees them
-    /// never, and the rest can be launched again and again.
+    /// Removes the host functions that nothing else waits for. A library that frees buffers in them then keeps the
+    /// buffers, so the rest of the graph can be launched many times.
     ///
-    /// - Parameter kernel: whether one kernel that follows the library's work, at the very end, may wait for them; it then
-    ///   waits for what they waited for.
-    /// - Throws: ``CUDAError`` if the driver does not let go of a node, as in graphs that allocate memory.
+    /// - Parameter kernel: Whether one final kernel, after the library's work, may wait for them. It then waits for
+    ///   what they waited for.
+    /// - Throws: ``CUDAError`` if the driver refuses to remove a node, as in graphs that allocate memory.
     package func dropFinalHostFunctions(before kernel: Bool = false) throws(CUDAError) {
         let functions = context.library.functions
         guard functions.graph_node_dependents != nil, functions.graph_node_dependencies != nil,
@@ -80,7 +80,7 @@ package final class CUDAGraph: Sendable {
             ends.append(kernel)
         }
         let last = kernel && ends.count == 1 ? ends.first : nil
-        // A call may wait for another.
+        // A host function may wait for another.
         var isDone = false
         while !isDone {
             isDone = true
@@ -90,14 +90,14 @@ package final class CUDAGraph: Sendable {
                 if let last, !waiting.isEmpty { try join(before: call.pointer, to: last) }
                 try context.library.check(
                     functions.destroy_graph_node(call.pointer), "cuGraphDestroyNode",
-                    "taking a call of the host out of a graph")
+                    "removing a host function from a graph")
                 calls.remove(at: index)
                 isDone = false
             }
         }
     }
 
-    /// Has a node wait for what another, which is about to go, waits for.
+    /// Makes `last` wait for what `node`, which will be removed, waits for.
     private func join(before node: OpaquePointer, to last: OpaquePointer) throws(CUDAError) {
         let functions = context.library.functions
         func dependencies(_ node: OpaquePointer) throws(CUDAError) -> [OpaquePointer] {
@@ -130,11 +130,45 @@ package final class CUDAGraph: Sendable {
         return nodes.prefix(count).compactMap { $0 }
     }
 
-    /// A form of the graph that can be launched. It does not need the graph any more.
+    /// Makes an executable graph, which does not need this one any more.
     ///
-    /// - Parameter usingKernelPriorities: whether kernels go by what ``setKernelPriority(_:)`` gave them, not by the
-    ///   priority of the stream that they are launched on.
+    /// - Parameter usingKernelPriorities: Whether kernels have the priority of ``setKernelPriority(_:)``, not that of
+    ///   the stream that they are launched on.
     package func instantiate(usingKernelPriorities: Bool = false) throws(CUDAError) -> ExecutableGraph {
         try ExecutableGraph(self, flags: usingKernelPriorities ? UInt64(DARIS_CUDA_USE_NODE_PRIORITY) : 0)
+    }
+}
+
+/// Captured work that can be launched as a whole, any number of times.
+///
+/// Launches of one executable graph do not overlap, not even on different streams.
+package final class ExecutableGraph: Sendable {
+    /// The context of the work.
+    package let context: CUDAContext
+
+    private let handle: CUDAHandle
+    private let hostFunctions: [HostFunction]
+
+    init(_ graph: CUDAGraph, flags: UInt64) throws(CUDAError) {
+        let context = graph.context
+        let functions = context.library.functions
+        try context.makeCurrent()
+        handle = try context.make(
+            "cuGraphInstantiateWithFlags", "making a graph executable", release: functions.destroy_executable_graph
+        ) { functions.instantiate_graph($0, graph.handle.pointer, flags) }
+        self.context = context
+        hostFunctions = graph.hostFunctions
+    }
+
+    deinit {
+        // A launch in progress may still call them.
+        if !hostFunctions.isEmpty { try? context.synchronize() }
+    }
+
+    /// Enqueues all of the work on a stream.
+    package func launch(on stream: CUDAStream) throws(CUDAError) {
+        try context.library.check(
+            context.library.functions.launch_graph(handle.pointer, stream.handle.pointer), "cuGraphLaunch",
+            "launching a graph")
     }
 }

@@ -1,4 +1,5 @@
 import CCUDADriver
+import Glibc
 
 /// The CUDA driver, opened while the program runs.
 ///
@@ -10,18 +11,18 @@ import CCUDADriver
 ///
 /// The library stays in memory until the process ends, even if every reference to it is dropped.
 ///
-/// Calls that create or measure make their context current on the calling thread by themselves. Those of the hot path
-/// (copies, event records and queries, launches) do not, and allocate nothing unless they fail: a thread makes the
-/// context current once, with ``CUDAContext/makeCurrent()``, before its first.
+/// Calls that create or measure make their context current on the calling thread. Calls of the hot path (copies, event
+/// records and queries, launches) do not: a thread must call ``CUDAContext/makeCurrent()`` once before them. They
+/// allocate nothing unless they fail.
 package final class CUDALibrary: Sendable {
     /// The path or name that the library was opened by.
     package let path: String
-    /// The version of CUDA that the driver knows.
+    /// The version of CUDA that the driver supports.
     package let version: CUDAVersion
-    /// The number of devices that the process may see; may be 0.
+    /// The number of devices visible to the process; may be 0.
     package let deviceCount: Int
 
-    /// How long to ask again where an MPS server is not ready to take this process.
+    /// How long to retry while an MPS server is not ready.
     let patience: Duration
 
     /// The driver's functions, which any thread may call.
@@ -35,11 +36,11 @@ package final class CUDALibrary: Sendable {
     /// - Parameters:
     ///   - path: The driver's library, a path or a name that the system's loader knows. If not given, what
     ///     `DARIS_CUDA_DRIVER` names, else `libcuda.so.1`.
-    ///   - maxConnections: How many hardware work queues the process may use: 1 to 32; CUDA's default is 8. Set as
-    ///     `CUDA_DEVICE_MAX_CONNECTIONS` before the driver starts, so it has an effect only if nothing in the process
-    ///     has used CUDA before, and no other thread may use the environment meanwhile.
-    ///   - patience: How long to ask again, here and where a context is opened, while an MPS server is not ready to take
-    ///     this process: it takes none while it starts, nor after a fault until all its clients have ended.
+    ///   - maxConnections: The number of hardware work queues for the process: 1 to 32; CUDA's default is 8. It is set
+    ///     as `CUDA_DEVICE_MAX_CONNECTIONS` before the driver starts. So it has no effect if the process has used CUDA
+    ///     before, and no other thread may use the environment meanwhile.
+    ///   - patience: How long to retry, here and when a context is opened, while an MPS server is not ready: it accepts
+    ///     no process while it starts, nor after a fault until all its clients have ended.
     /// - Throws: ``CUDAError`` of kind ``CUDAError/Kind/driverUnusable`` if there is no driver or it is too old, and of
     ///   kind ``CUDAError/Kind/callFailed`` if it does not start. A driver without a device is no error.
     package static func open(
@@ -74,7 +75,7 @@ package final class CUDALibrary: Sendable {
 
     /// Starts the driver and counts its devices.
     private static func start(_ functions: DarisCuda, _ patience: Duration) throws(CUDAError) -> Int {
-        let started = ask(patience) { functions.`init`(0) }
+        let started = retry(patience) { functions.`init`(0) }
         if started == DARIS_CUDA_NO_DEVICE { return 0 }
         guard started == DARIS_CUDA_SUCCESS else {
             throw failure(started, "cuInit", "starting the CUDA driver", functions)
@@ -108,7 +109,7 @@ package final class CUDALibrary: Sendable {
             advice: advice)
     }
 
-    /// Whether the driver can do something.
+    /// Whether the driver supports a feature.
     package func supports(_ feature: CUDAFeature) -> Bool {
         switch feature {
         case .graphs:
@@ -125,7 +126,7 @@ package final class CUDALibrary: Sendable {
         }
     }
 
-    /// Throws, with the version needed and the one there, if the driver cannot do something.
+    /// Throws, with the needed and the present version, if the driver does not support a feature.
     package func require(_ feature: CUDAFeature) throws(CUDAError) {
         guard !supports(feature) else { return }
         throw CUDAError(
@@ -134,5 +135,114 @@ package final class CUDALibrary: Sendable {
                 + (version < feature.neededVersion
                     ? " knows CUDA \(version)" : ", of CUDA \(version), lacks a function of it"),
             purpose: "using \(feature.phrase)", advice: "update the NVIDIA driver")
+    }
+}
+
+extension CUDALibrary {
+    /// The properties of a device.
+    ///
+    /// - Parameter index: The device's number, as the driver counts.
+    package func facts(ofDevice index: Int) throws(CUDAError) -> CUDADeviceFacts {
+        let purpose: StaticString = "reading what a GPU is"
+        let device = try handle(ofDevice: index)
+        var name = [CChar](repeating: 0, count: 256)
+        try check(functions.device_name(&name, Int32(name.count), device), "cuDeviceGetName", purpose)
+        var bytes = 0
+        try check(functions.device_memory(&bytes, device), "cuDeviceTotalMem", purpose)
+        var busID = [CChar](repeating: 0, count: 32)
+        try check(functions.device_bus_id(&busID, Int32(busID.count), device), "cuDeviceGetPCIBusId", purpose)
+        let mode = try attribute(DARIS_CUDA_COMPUTE_MODE, of: device)
+        return CUDADeviceFacts(
+            index: index, name: String(terminated: name),
+            computeCapability: CUDAVersion(
+                major: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MAJOR, of: device),
+                minor: try attribute(DARIS_CUDA_COMPUTE_CAPABILITY_MINOR, of: device)),
+            multiprocessorCount: try attribute(DARIS_CUDA_MULTIPROCESSOR_COUNT, of: device), totalMemoryBytes: bytes,
+            l2CacheBytes: try attribute(DARIS_CUDA_L2_CACHE_BYTES, of: device), busID: String(terminated: busID),
+            uuid: try uuid(of: device),
+            isExclusive: [DARIS_CUDA_MODE_EXCLUSIVE, DARIS_CUDA_MODE_EXCLUSIVE_PROCESS].contains(mode))
+    }
+
+    /// In the form of `nvidia-smi -L`.
+    private func uuid(of device: DarisCudaDevice) throws(CUDAError) -> String? {
+        guard let read = functions.device_uuid else { return nil }
+        var uuid = DarisCudaUUID()
+        try check(read(&uuid, device), "cuDeviceGetUuid", "reading what a GPU is")
+        let digits = withUnsafeBytes(of: uuid) { bytes in
+            bytes.enumerated().map { index, byte in
+                ([4, 6, 8, 10].contains(index) ? "-" : "") + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }
+        return "GPU-" + digits.joined()
+    }
+
+    /// The driver's handle of a device.
+    func handle(ofDevice index: Int) throws(CUDAError) -> DarisCudaDevice {
+        // Without a device the driver has not started; its own error would only say so.
+        guard deviceCount > 0 else {
+            throw failure(DarisCudaResult(DARIS_CUDA_NO_DEVICE), "cuInit", "finding GPU \(index)")
+        }
+        var device: DarisCudaDevice = 0
+        let result = functions.device(&device, Int32(clamping: index))
+        guard result == DARIS_CUDA_SUCCESS else { throw failure(result, "cuDeviceGet", "finding GPU \(index)") }
+        return device
+    }
+
+    private func attribute(_ attribute: Int, of device: DarisCudaDevice) throws(CUDAError) -> Int {
+        var value: Int32 = 0
+        try check(
+            functions.device_attribute(&value, Int32(attribute), device), "cuDeviceGetAttribute",
+            "reading what a GPU is")
+        return Int(value)
+    }
+}
+
+extension CUDALibrary {
+    /// Throws if `result` is not success. Nothing is allocated on success.
+    ///
+    /// - Parameters:
+    ///   - call: The driver's name of the call.
+    ///   - purpose: The action, for the message.
+    @inline(__always)
+    func check(_ result: DarisCudaResult, _ call: StaticString, _ purpose: StaticString) throws(CUDAError) {
+        if result != 0 { throw failure(result, call, purpose.description) }
+    }
+
+    /// The result of a call that is repeated ten times a second, up to `patience`, while an MPS server is not ready.
+    static func retry(_ patience: Duration, _ call: () -> DarisCudaResult) -> DarisCudaResult {
+        let end = ContinuousClock.now + patience
+        while true {
+            let result = call()
+            guard result == DARIS_CUDA_MPS_SERVER_NOT_READY, ContinuousClock.now < end else { return result }
+            usleep(100_000)
+        }
+    }
+
+    /// The error for a result of the driver.
+    @inline(never)
+    func failure(_ result: DarisCudaResult, _ call: StaticString, _ purpose: String) -> CUDAError {
+        Self.failure(result, call, purpose, functions)
+    }
+
+    /// The error for a result, with CUDA's own name and text for it.
+    static func failure(
+        _ result: DarisCudaResult, _ call: StaticString, _ purpose: String, _ functions: DarisCuda
+    ) -> CUDAError {
+        var name: UnsafePointer<CChar>?
+        var text: UnsafePointer<CChar>?
+        // Left nil for a number that the driver does not know.
+        _ = functions.error_name(result, &name)
+        _ = functions.error_text(result, &text)
+        return CUDAError(
+            kind: .callFailed, call: call.description, number: Int(result),
+            name: name.map { String(cString: $0) } ?? "", text: text.map { String(cString: $0) } ?? "",
+            purpose: purpose, advice: CUDAError.advice(for: Int(result)))
+    }
+}
+
+extension String {
+    /// The text of a C buffer, up to its terminating zero.
+    init(terminated characters: [CChar]) {
+        self.init(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }

@@ -1,7 +1,7 @@
 import CCUDADriver
 
-/// Copies and fills, done in the stream's order. None of them allocates unless it fails, and none waits for the device
-/// if the host's memory is pinned.
+/// Copies and fills, executed in the stream's order. They allocate only on failure, and do not wait for the device if
+/// the host memory is pinned.
 extension CUDAStream {
     /// Copies from the host's memory to the device's.
     package func copy(
@@ -39,7 +39,7 @@ extension CUDAStream {
             "filling memory of the GPU")
     }
 
-    /// Copies the first `byteCount` bytes, all that `source` has if not given.
+    /// Copies the first `byteCount` bytes; by default all of `source`.
     package func copy(
         from source: PinnedMemory, to destination: DeviceMemory, byteCount: Int? = nil
     ) throws(CUDAError) {
@@ -47,7 +47,7 @@ extension CUDAStream {
         try copy(fromHost: source.address, toDevice: destination.address, byteCount: count)
     }
 
-    /// Copies the first `byteCount` bytes, all that `source` has if not given.
+    /// Copies the first `byteCount` bytes; by default all of `source`.
     package func copy(
         from source: DeviceMemory, to destination: PinnedMemory, byteCount: Int? = nil
     ) throws(CUDAError) {
@@ -55,7 +55,7 @@ extension CUDAStream {
         try copy(fromDevice: source.address, toHost: destination.address, byteCount: count)
     }
 
-    /// Copies the first `byteCount` bytes, all that `source` has if not given.
+    /// Copies the first `byteCount` bytes; by default all of `source`.
     package func copy(
         from source: DeviceMemory, to destination: DeviceMemory, byteCount: Int? = nil
     ) throws(CUDAError) {

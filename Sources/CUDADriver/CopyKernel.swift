@@ -1,7 +1,7 @@
-/// Copies many pieces of memory at once, as a table says that may be other at each launch of the same captured graph.
+/// A kernel that copies many pieces of memory at once, by a table that may change between launches of the same graph.
 ///
-/// A copy by the driver costs the host some microseconds and the stream as many; one kernel costs that once for all, and
-/// inside a graph nothing. Memory of the device and pinned memory of the host may be copied in any direction.
+/// A copy by the driver costs the host and the stream some microseconds each. One kernel costs that once for all
+/// copies, and within a graph nothing. Device memory and pinned host memory may be copied in any direction.
 ///
 /// ```swift
 /// let kernel = try CopyKernel(context: context)
@@ -14,14 +14,16 @@ package final class CopyKernel: Sendable {
     static let kernelName = "daris_copy"
     /// Threads of a block.
     static let threads = 512
-    /// Bytes that a block should have at least, beyond which a copy gets more blocks.
+    /// The fewest bytes for each block of a copy with more than one.
     static let bytesPerBlock = 16_384
-    /// The most blocks of a copy, and of all copies of a launch as far as each has one: enough to use a device's memory
-    /// in full, few enough to leave its SMs to others.
+    /// The limit of blocks for one copy. With that of a launch it is enough to use the full memory bandwidth, and
+    /// leaves most SMs to other work.
     static let blocksPerCopy = 32
+    /// The limit of blocks for all copies of a launch, where each has at least one.
     static let blocksPerLaunch = 256
 
-    /// A row of blocks does one entry of the table: 16 bytes a thread at a time where all of it is aligned so, else 4, else 1.
+    /// A row of blocks copies one entry of the table: 16 bytes a thread at a time if the entry is aligned so, else 4,
+    /// else 1.
     static func ptx(computeCapability: CUDAVersion) -> String {
         CUDAModule.header(computeCapability: computeCapability) + """
 
@@ -64,7 +66,7 @@ package final class CopyKernel: Sendable {
             """
     }
 
-    /// Copies `1 << shift` bytes a thread at a time, unless something is not aligned so: then the next loop does.
+    /// Copies `1 << shift` bytes a thread at a time; continues with the next loop if the entry is not aligned so.
     private static func loop(_ name: String, next: String, shift: Int, type: String, registers: String) -> String {
         """
             BYTES_\(name):
@@ -94,17 +96,17 @@ package final class CopyKernel: Sendable {
         kernel = try module.function(Self.kernelName)
     }
 
-    /// Blocks of each copy.
+    /// The number of blocks for each copy.
     static func blocks(copies: Int, largest: Int) -> Int {
         max(1, min((largest + bytesPerBlock - 1) / bytesPerBlock, blocksPerCopy, blocksPerLaunch / copies))
     }
 
-    /// Puts the copies of some entries on a stream, as they were last uploaded there. A captured launch does, whenever its
-    /// graph is launched, what the entries say then; the table must live as long.
+    /// Enqueues the copies of some entries, as last uploaded on the stream. A captured launch uses the entries of the
+    /// time when its graph is launched; the table must live as long as the graph.
     ///
     /// - Parameters:
-    ///   - entries: at least one.
-    ///   - largest: the bytes of the largest copy, by which the work is parted.
+    ///   - entries: The entries, at least one.
+    ///   - largest: The bytes of the largest copy, which decide the number of blocks.
     package func launch(
         _ table: CopyTable, _ entries: Range<Int>, largest: Int, on stream: CUDAStream
     ) throws(CUDAError) {
@@ -116,21 +118,21 @@ package final class CopyKernel: Sendable {
     }
 }
 
-/// What a ``CopyKernel`` copies. The host may change entries while no work that has them is on its way.
+/// The copies of a ``CopyKernel``. The host may change entries while no work that uses them is in progress.
 ///
-/// The kernel reads the table in the device's memory. It could read the host's, but then thousands of threads ask across
-/// the bus for the same few bytes, one after another: on an H200 that took 2 ms a launch.
+/// The kernel reads the table from device memory. From host memory, thousands of threads would read the same few bytes
+/// over the bus, one after another: on an H200 that took 2 ms a launch.
 package final class CopyTable: Sendable {
-    /// One piece of memory.
+    /// One copy.
     package struct Entry {
-        /// Where it is read: memory of the device, or pinned memory of the host.
+        /// The source: device memory or pinned host memory.
         package var source: UnsafeRawPointer
-        /// Where it goes, likewise.
+        /// The target: device memory or pinned host memory.
         package var target: UnsafeMutableRawPointer
-        /// Its size.
+        /// The number of bytes.
         package var byteCount: Int
 
-        /// A piece of memory.
+        /// A copy of `byteCount` bytes.
         package init(source: UnsafeRawPointer, target: UnsafeMutableRawPointer, byteCount: Int) {
             self.source = source
             self.target = target
@@ -138,10 +140,10 @@ package final class CopyTable: Sendable {
         }
     }
 
-    /// Bytes from one entry to the next, as the kernel counts.
+    /// The bytes from one entry to the next.
     static let stride = 32
 
-    /// How many entries there are.
+    /// The number of entries.
     package let capacity: Int
     private let host: PinnedMemory
     let device: DeviceMemory
@@ -154,8 +156,8 @@ package final class CopyTable: Sendable {
         device = try DeviceMemory(context: context, byteCount: capacity * Self.stride)
     }
 
-    /// Has a stream take over the first entries for the launches that follow on it. A captured upload takes over what the
-    /// entries say whenever its graph is launched.
+    /// Enqueues an upload of the first entries, for the launches that follow on the stream. A captured upload uses the
+    /// entries of the time when its graph is launched.
     package func upload(_ count: Int, on stream: CUDAStream) throws(CUDAError) {
         try stream.copy(from: host, to: device, byteCount: count * Self.stride)
     }

@@ -1,6 +1,6 @@
 import CCUDADriver
 
-/// A device as NVML sees it.
+/// A device of NVML.
 package final class NVMLDevice: Sendable {
     private nonisolated(unsafe) let pointer: OpaquePointer
     private let library: NVMLLibrary
@@ -10,7 +10,7 @@ package final class NVMLDevice: Sendable {
         self.library = library
     }
 
-    /// The figures of this moment. What the device does not tell is `nil`.
+    /// The current figures. Those that the device does not report are `nil`.
     package func readings() -> NVMLReadings {
         let functions = library.functions
         var readings = NVMLReadings()
@@ -34,7 +34,7 @@ package final class NVMLDevice: Sendable {
         return readings
     }
 
-    /// The energy that the device has used since the driver was loaded, in joules, or `nil` where it does not count it.
+    /// The energy used since the driver was loaded, in joules, or `nil` if the device does not report it.
     package func joules() -> Double? {
         var millijoules: UInt64 = 0
         guard library.functions.millijoules?(pointer, &millijoules) == 0 else { return nil }
@@ -55,4 +55,28 @@ package final class NVMLDevice: Sendable {
         var value: UInt32 = 0
         return read?(pointer, kind, &value) == 0 ? Int(value) : nil
     }
+}
+
+/// The figures of a device at one moment. Each is `nil` if the device or the rights of the process do not provide it.
+package struct NVMLReadings: Hashable, Sendable {
+    /// The product's name.
+    package var name: String?
+    /// The memory in use, by all processes, in bytes.
+    package var usedMemoryBytes: Int?
+    /// All of the memory, in bytes.
+    package var totalMemoryBytes: Int?
+    /// The power drawn, in watts.
+    package var watts: Double?
+    /// The energy used since the driver was loaded, in joules.
+    package var joules: Double?
+    /// The temperature in degrees Celsius.
+    package var celsius: Int?
+    /// The clock of the SMs in MHz.
+    package var multiprocessorMegahertz: Int?
+    /// The clock of the memory in MHz.
+    package var memoryMegahertz: Int?
+    /// The share of the last sample period, up to a second, in which a kernel ran: 0 to 1.
+    package var utilisation: Double?
+    /// The share of the last sample period in which memory was read or written: 0 to 1.
+    package var memoryUtilisation: Double?
 }

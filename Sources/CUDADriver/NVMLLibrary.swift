@@ -43,7 +43,7 @@ package final class NVMLLibrary: Sendable {
 
     deinit { _ = functions.shutdown() }
 
-    /// A device by its place on the PCI bus: CUDA may count devices otherwise than NVML does.
+    /// A device by its address on the PCI bus: CUDA and NVML may number devices differently.
     package func device(busID: String) throws(NVMLError) -> NVMLDevice {
         var pointer: OpaquePointer?
         let result = busID.withCString { functions.device($0, &pointer) }
@@ -56,5 +56,22 @@ package final class NVMLLibrary: Sendable {
     private static func failure(_ result: DarisNvmlResult, _ call: String, _ functions: DarisNvml) -> NVMLError {
         NVMLError(
             call: call, number: Int(result), text: functions.error_text(result).map { String(cString: $0) } ?? "")
+    }
+}
+
+/// Why NVML could not be opened or a call of it failed.
+package struct NVMLError: Error, Hashable, CustomStringConvertible, Sendable {
+    /// The call that failed, by NVML's name for it; the library's path if it could not be opened.
+    package var call: String
+    /// NVML's number for the failure; 0 if the library could not be opened.
+    package var number: Int
+    /// The text of NVML, or of the system, for it.
+    package var text: String
+
+    /// A sentence that says what went wrong.
+    package var description: String {
+        number == 0
+            ? "NVML's library cannot be used: \(text)"
+            : "NVML's \(call) gave error \(number)\(text.isEmpty ? "" : " (\(text))")"
     }
 }

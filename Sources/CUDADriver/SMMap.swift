@@ -1,11 +1,11 @@
-/// Finds by a kernel on which SMs a stream's work runs: the proof of what a green context promises.
+/// A kernel that finds the SMs on which a stream's work runs, to prove what a green context promises.
 ///
 /// ```swift
 /// let map = try SMMap(context: context)
 /// let multiprocessors = try map.multiprocessors(of: stream)
 /// ```
 package final class SMMap: Sendable {
-    /// Each block notes the number of its SM, after so many cycles that every SM of the stream gets blocks.
+    /// Each block writes the number of its SM, after enough cycles that every SM of the stream gets blocks.
     static func ptx(computeCapability: CUDAVersion) -> String {
         CUDAModule.header(computeCapability: computeCapability) + """
 
@@ -42,9 +42,9 @@ package final class SMMap: Sendable {
 
     /// The kernel's name.
     static let kernelName = "daris_sm_map"
-    /// How long each block keeps its SM: about a third of a millisecond.
+    /// The cycles that each block keeps its SM: about a third of a millisecond.
     static let cycles: UInt64 = 500_000
-    /// Blocks for each SM of the device, of so many threads that an SM holds at most two at once.
+    /// The blocks for each SM of the device. They have so many threads that an SM holds at most two at once.
     static let blocksPerMultiprocessor = 4
     /// Threads of a block.
     static let threads = 1_024
@@ -67,8 +67,8 @@ package final class SMMap: Sendable {
         self.context = context
     }
 
-    /// The numbers of the SMs on which work of `stream` runs, ascending. Takes a few milliseconds, in which the stream
-    /// should have its SMs to itself. One thread at a time may ask.
+    /// The numbers of the SMs on which work of `stream` runs, ascending. It takes a few milliseconds, in which nothing
+    /// else should use these SMs. One thread at a time may call it.
     package func multiprocessors(of stream: CUDAStream) throws(CUDAError) -> [Int] {
         try context.makeCurrent()
         try stream.fill(seen, with: 0xff)
