@@ -1,14 +1,14 @@
 internal import Foundation
 
-/// Brings weights that a model keeps in files beside it into the model itself.
+/// Loads weights that a model keeps in external files into the model itself.
 ///
-/// A stage is a file of its own in another folder, so its weights must be inside. Every byte is checked before it is
-/// trusted: a location must stay in the model's folder (symbolic links followed), offset and length must lie within the
-/// file, and all weights together within what one model can hold.
+/// A stage is a file in another folder, so it must contain its weights. A location must stay in the model's folder
+/// (symbolic links followed), offset and length must lie within the file, and all weights together must not pass the
+/// size limit of a model.
 struct ExternalWeights {
     private let modelPath: String
     private let folder: String
-    /// The folders a weight may lie in: that of the model as named, and that of the file it links to.
+    /// The folders that may contain weights: that of the model's path, and that of the file it links to.
     private let allowedFolders: [String]
     private var openFiles: [String: RegularFile] = [:]
     private var byteCount: Int
@@ -125,7 +125,7 @@ struct ExternalWeights {
         return file
     }
 
-    /// Whether no prefix of a relative path leads above where it starts.
+    /// Whether no prefix of a relative path leaves the folder where it starts.
     private static func staysInside(_ location: String) -> Bool {
         var depth = 0
         for part in location.split(separator: "/") where part != "." {
@@ -151,7 +151,7 @@ struct ExternalWeights {
 }
 
 extension ONNXTensorProto {
-    /// How many bytes the shape and element type ask for; `nil` where that cannot be told.
+    /// The bytes that the shape and element type need, or `nil` if unknown.
     var expectedByteCount: Int? {
         let bits: Int
         switch dataType {

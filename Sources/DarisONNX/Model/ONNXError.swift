@@ -1,5 +1,5 @@
-/// What can go wrong with an ONNX file or with cutting it. Every case says which file, node or tensor it is about, and
-/// ``description`` is one sentence a user can act on.
+/// Why an ONNX file cannot be used or cut. Every case names its file, node or tensor, and ``description`` is one
+/// sentence that a user can act on.
 package enum ONNXError: Error, Hashable, Sendable {
     /// The file cannot be opened or read.
     case unreadable(path: String, reason: String)
@@ -7,21 +7,21 @@ package enum ONNXError: Error, Hashable, Sendable {
     case unwritable(path: String, reason: String)
     /// The file was read but is no ONNX model.
     case notAModel(path: String, reason: String)
-    /// A model, with its weights, would pass the 2 GiB that a protobuf message may hold.
+    /// A model with its weights passes the limit of a protobuf message, 2 GiB.
     case tooLarge(name: String, byteCount: Int?)
-    /// A weight kept beside the model cannot be loaded.
+    /// A weight in an external file cannot be loaded.
     case externalData(path: String, tensor: String, reason: String)
     /// The graph breaks a rule of ONNX at a node.
     case invalidNode(node: String, reason: String)
     /// The graph breaks a rule of ONNX outside its nodes.
     case invalidGraph(reason: String)
-    /// A node needs, through others, its own output.
+    /// A node depends on its own output.
     case cycle(node: String)
     /// A node reads a tensor that nothing produces.
     case undefinedTensor(node: String, tensor: String)
-    /// The graph has too few nodes for that many stages, or the number is not positive.
+    /// The number of stages is not positive, or larger than that of the nodes.
     case stageCount(requested: Int, nodes: Int)
-    /// A list of costs does not have one entry a scheduled node.
+    /// A list of costs does not have one entry for each scheduled node.
     case costCount(given: Int, nodes: Int)
     /// A cost is negative.
     case negativeCost(node: String)
@@ -29,14 +29,14 @@ package enum ONNXError: Error, Hashable, Sendable {
     case cutPositions(positions: [Int], nodes: Int)
     /// The type of a tensor that crosses a cut is not known.
     case unknownType(tensor: String)
-    /// There is no tensor of that name to make a graph output of.
+    /// No node makes a tensor of that name.
     case noSuchTensor(tensor: String)
-    /// A stage manifest cannot be understood.
+    /// A stage manifest cannot be used.
     case manifest(path: String, reason: String)
 }
 
 extension ONNXError: CustomStringConvertible {
-    /// One sentence that says what is wrong and, where it can be told, what to do about it.
+    /// One sentence that says what is wrong and, if known, what to do.
     package var description: String {
         switch self {
         case .unreadable(let path, let reason): "cannot read \(path): \(reason)"

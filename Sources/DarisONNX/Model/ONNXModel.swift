@@ -9,7 +9,7 @@ internal import SwiftProtobuf
 /// let stages = try StageCutter(ModelGraph(model)).cut(at: [20, 41], boundaryTypes: types)
 /// ```
 ///
-/// What Daris does not understand in a file (model local functions, training information, fields of later versions) is
+/// Parts of a file that Daris does not know (model local functions, training information, fields of later versions) are
 /// kept and written back.
 package struct ONNXModel: Sendable {
     /// A protobuf message, and so a model with its weights, must be shorter than this many bytes.
@@ -23,10 +23,10 @@ package struct ONNXModel: Sendable {
 // MARK: Files
 
 extension ONNXModel {
-    /// Reads a model file. Weights kept in other files of its folder are loaded into the model.
+    /// Reads a model file. Weights in other files of its folder are loaded into the model.
     ///
-    /// - Throws: ``ONNXError`` naming the file if it is missing, damaged, no ONNX model, or 2 GiB or more with its
-    ///   weights, or if a weight beside it is missing, too short or outside its folder.
+    /// - Throws: ``ONNXError`` if the file is missing, damaged, no ONNX model, or 2 GiB or more with its weights, or if
+    ///   an external weight is missing, too short or outside its folder.
     package static func read(path: String) throws(ONNXError) -> ONNXModel {
         let data: Data
         do {
@@ -48,7 +48,7 @@ extension ONNXModel {
         return model
     }
 
-    /// Reads a model from the bytes of a file; `name` stands for it in errors. Weights in other files are left there.
+    /// Reads a model from the bytes of a file; `name` is for errors. External weights are not loaded.
     package init(serialized bytes: [UInt8], name: String = "the model") throws(ONNXError) {
         guard bytes.count < Self.byteLimit else { throw .tooLarge(name: name, byteCount: bytes.count) }
         self = try ONNXModel(decoding: Data(bytes), name: name)
@@ -74,7 +74,7 @@ extension ONNXModel {
 
     /// The model as the bytes of a file.
     ///
-    /// - Throws: ``ONNXError/tooLarge(name:byteCount:)`` if that would be 2 GiB or more.
+    /// - Throws: ``ONNXError/tooLarge(name:byteCount:)`` if they are 2 GiB or more.
     package func serialized() throws(ONNXError) -> [UInt8] { try encoded() }
 
     /// Writes the model to a file, whole or not at all.
@@ -94,7 +94,7 @@ extension ONNXModel {
         do {
             return try proto.serializedBytes()
         } catch {
-            // A message without required or Any fields fails for its size alone.
+            // A message without required or Any fields can only fail for its size.
             let name = name ?? "the model \"\(proto.graph.name)\""
             throw .tooLarge(name: name, byteCount: nil)
         }
@@ -116,20 +116,20 @@ extension ONNXModel {
     /// The name of the graph.
     package var name: String { proto.graph.name }
 
-    /// What the caller must give: the graph's inputs without those that an initializer already fills.
+    /// The inputs that the caller must give: those of the graph without initializers.
     package var inputs: [TensorDescription] {
         let filled = proto.graph.initializerNames
         return proto.graph.input.lazy.filter { !filled.contains($0.name) }.map(TensorDescription.init)
     }
 
-    /// What the model computes.
+    /// The outputs of the model.
     package var outputs: [TensorDescription] { proto.graph.output.map(TensorDescription.init) }
 
-    /// The number of nodes, constant ones included and those inside subgraphs not.
+    /// The number of nodes, constant ones included, those of subgraphs not.
     package var nodeCount: Int { proto.graph.node.count }
 
-    /// The same model with more graph outputs, given by name only; names that are outputs already are left out. ONNX
-    /// Runtime infers the types of such outputs, which is how ``StageCutter/cut(at:boundaryTypes:)`` gets them.
+    /// The same model with more graph outputs, given by name; names that are already outputs are skipped. ONNX Runtime
+    /// infers their types, which ``StageCutter/cut(at:boundaryTypes:)`` needs.
     ///
     /// - Throws: ``ONNXError/noSuchTensor(tensor:)`` if no node of the graph makes a tensor of that name.
     package func withExtraOutputs(_ names: [String]) throws(ONNXError) -> ONNXModel {
@@ -147,8 +147,8 @@ extension ONNXModel {
 }
 
 extension ONNXModel {
-    /// The same model with a name for each node that has none, the one that ``ModelGraph/Node/name`` gives it, so that
-    /// what ONNX Runtime measures of a node can be told to be of that node.
+    /// The same model with the name of ``ModelGraph/Node/name`` for each node without one, so that ONNX Runtime's
+    /// measurements can be matched to nodes.
     package func withNodeNames() -> ONNXModel {
         var copy = self
         for (index, node) in proto.graph.node.enumerated() where node.name.isEmpty {
@@ -159,7 +159,7 @@ extension ONNXModel {
 }
 
 extension ONNXNodeProto {
-    /// The name of a node that the file leaves without one.
+    /// The node's name; its operator and index if the file gives none.
     func defaultName(index: Int) -> String { name.isEmpty ? "\(opType)_\(index)" : name }
 }
 

@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// A file open for reading, of which the size is known. It refuses whatever is not a regular file, so that a directory,
-/// a pipe or a device given by mistake ends in a sentence and not in a wait.
+/// A file open for reading. It must be a regular file, so that a directory, a pipe or a device given by mistake leads
+/// to an error and not to a wait.
 final class RegularFile {
     /// Why a file could not be read, in words that follow "cannot read FILE:".
     struct Failure: Error {
@@ -36,7 +36,7 @@ final class RegularFile {
 
     deinit { close(descriptor) }
 
-    /// The `count` bytes from `offset` on; fails if the file ends before that.
+    /// Reads `count` bytes from `offset` on; fails if the file ends before.
     func read(offset: Int, count: Int) throws(Failure) -> Data {
         guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else {
             throw Failure("it has \(byteCount) bytes, too few for \(count) from \(offset) on")
@@ -63,10 +63,11 @@ final class RegularFile {
 }
 
 extension RegularFile {
-    /// Writes a file whole or not at all: into a new file beside it, which then takes its name. A link stays a link.
+    /// Writes a file as a whole or not at all: into a new file in the same folder, which then takes its name. A link
+    /// stays a link.
     static func save(_ bytes: [UInt8], path: String) throws(Failure) {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw Failure("this is not a file name") }
-        // A new file would take the place of a device just as well.
+        // Renaming would replace a device, too.
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             throw Failure(status.st_mode & S_IFMT == S_IFDIR ? "it is a directory" : "it is not a regular file")

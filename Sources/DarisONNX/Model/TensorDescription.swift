@@ -1,4 +1,4 @@
-/// The name and type of a tensor that goes into or comes out of a model.
+/// The name and type of an input or output of a model.
 package struct TensorDescription: Hashable, Sendable {
     /// One length in the shape of a tensor.
     package enum Dimension: Hashable, Sendable {
@@ -6,7 +6,7 @@ package struct TensorDescription: Hashable, Sendable {
         case fixed(Int)
         /// A length known by name only, such as `batch`.
         case symbolic(String)
-        /// A length of which nothing is known.
+        /// An unknown length.
         case unknown
     }
 
@@ -15,7 +15,7 @@ package struct TensorDescription: Hashable, Sendable {
     /// ONNX's number of the element type: 1 is float32, 7 int64, 10 float16; 0 if the type is not given or is not a
     /// dense tensor.
     package var elementType: Int32
-    /// The shape, outermost dimension first; empty for a scalar, `nil` if not even the rank is known.
+    /// The shape, outermost dimension first; empty for a scalar, `nil` if the rank is unknown.
     package var dimensions: [Dimension]?
 
     /// A description of the tensor `name`.
@@ -32,7 +32,7 @@ package struct TensorDescription: Hashable, Sendable {
 }
 
 extension TensorDescription {
-    /// Reads what a graph says of one of its values.
+    /// The description of a value of a graph.
     init(_ value: ONNXValueInfoProto) {
         let tensor = value.type.tensorType
         let dimensions: [Dimension]? =
@@ -47,7 +47,7 @@ extension TensorDescription {
         self.init(name: value.name, elementType: tensor.elemType, dimensions: dimensions)
     }
 
-    /// The same as part of a graph.
+    /// The description as part of a graph.
     var valueInfo: ONNXValueInfoProto {
         var tensor = ONNXTypeProto.Tensor()
         tensor.elemType = elementType

@@ -1,4 +1,6 @@
-/// A network under construction: nodes in order and the shapes of its weights, which are filled in at the end.
+internal import Foundation
+
+/// A network under construction: its nodes in order and the shapes of its weights, which get values at the end.
 struct Network {
     /// A tensor of the network; its other dimensions follow from the input.
     struct Tensor {
@@ -6,13 +8,13 @@ struct Network {
         let channels: Int
     }
 
-    /// A weight that is still to be filled, with numbers drawn evenly from `centre` ± `spread`.
+    /// A weight, with values drawn evenly from `centre` ± `spread`.
     struct Parameter {
         let name: String
         let shape: [Int]
         var centre: Float = 0
         let spread: Float
-        /// Whether training by gradients would change it, unlike a running statistic.
+        /// Whether training by gradients changes it, unlike a running statistic.
         var isTrained = true
 
         var count: Int { shape.reduce(1, *) }
@@ -29,14 +31,14 @@ struct Network {
         self.inputChannels = inputChannels
     }
 
-    /// The tensor that the network starts from.
+    /// The input of the network.
     var input: Tensor { Tensor(name: "input", channels: inputChannels) }
 
     var parameterCount: Int { parameters.lazy.filter(\.isTrained).reduce(0) { $0 + $1.count } }
 
     mutating func add(_ parameter: Parameter) { parameters.append(parameter) }
 
-    /// Adds a node called after the part of the network it belongs to, and returns what it makes.
+    /// Adds a node named after its part of the network, and returns its output.
     mutating func add(
         _ operatorName: String, at path: String, _ inputs: [String], channels: Int,
         attributes: [ONNXAttributeProto] = []
@@ -51,7 +53,7 @@ struct Network {
         return Tensor(name: node.output[0], channels: channels)
     }
 
-    /// Makes what the last node makes the network's output, of the given shape behind the batch.
+    /// Makes the last node's output the network's output; `outputShape` follows the batch.
     mutating func finish(outputShape: [Int]) {
         precondition(!nodes.isEmpty, "a network has nodes")
         nodes[nodes.count - 1].output = ["output"]
@@ -97,5 +99,47 @@ struct Network {
             previous = name
             return "/" + name
         }.joined()
+    }
+}
+
+/// Pseudo-random values of weights. They depend on the seed and the weight's name only, so a change of one layer does
+/// not change the others.
+///
+/// The generator is SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+enum WeightGenerator {
+    /// The values of a weight in ONNX's form: float32, little-endian.
+    static func values(of parameter: Network.Parameter, seed: UInt64) -> Data {
+        let count = parameter.count
+        // Numbers are made in pairs; the last pair may need one more place.
+        let values = UnsafeMutablePointer<UInt32>.allocate(capacity: count + 1)
+        defer { values.deallocate() }
+        let low = parameter.centre - parameter.spread
+        let step = 2 * parameter.spread / 0x1p24
+        var state = mixed(seed) ^ hash(of: parameter.name)
+        // A plain loop over memory: it runs some 25 million times for one network, also in debug builds.
+        var index = 0
+        while index < count {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            let bits = mixed(state)
+            values[index] = (low + step * Float(UInt32(truncatingIfNeeded: bits >> 40))).bitPattern.littleEndian
+            values[index + 1] =
+                (low + step * Float(UInt32(truncatingIfNeeded: bits >> 16) & 0xff_ffff)).bitPattern.littleEndian
+            index += 2
+        }
+        return Data(bytes: values, count: count * MemoryLayout<UInt32>.size)
+    }
+
+    /// SplitMix64's output function, a bijection that changes half the bits.
+    @inline(__always)
+    private static func mixed(_ state: UInt64) -> UInt64 {
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+
+    /// The 64-bit FNV-1a hash of a name.
+    private static func hash(of name: String) -> UInt64 {
+        name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

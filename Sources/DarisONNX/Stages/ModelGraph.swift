@@ -1,73 +1,69 @@
-/// What cutting a model needs to know of it: a checked order of its nodes, which of them are constant, and which tensors
-/// are alive between any two.
+/// The graph of a model for cutting: its nodes in a checked order, those that are constant, and the tensors that are
+/// alive between any two.
 ///
-/// Three kinds of tensors are told apart:
-/// - *constant*: weights, and what nodes compute from weights alone. Each stage that needs one holds its own copy;
-///   nothing constant crosses a cut. ``nodes`` leaves constant nodes out.
-/// - *model inputs*: also an input of each later stage that reads them, for the runtime holds them until the job ends.
-///   They never count as crossing a cut.
-/// - *computed*: all the rest. A cut is crossed by those made before it and read after it, graph outputs among them if
-///   they are read again.
+/// There are three kinds of tensors:
+/// - *constant*: weights, and what nodes compute from weights only. Each stage that needs one has its own copy, so they
+///   never cross a cut. ``nodes`` does not contain constant nodes.
+/// - *model inputs*: each stage that reads one has it as an input, since the runtime keeps them until the job ends.
+///   They do not count as crossing a cut.
+/// - *computed*: all others. Those made before a cut and read after it cross it, graph outputs included.
 ///
-/// A node with a subgraph (If, Loop, Scan) stays whole; the outer tensors its subgraphs read count among its inputs.
+/// A node with a subgraph (If, Loop, Scan) stays whole; the outer tensors that its subgraphs read count as its inputs.
 package struct ModelGraph: Sendable {
     /// A node that a stage runs.
     package struct Node: Hashable, Sendable {
-        /// The node's name; if the file gives none, its operator and place in the file, such as `Conv_12`.
+        /// The node's name; if the file gives none, its operator and index in the file, such as `Conv_12`.
         package let name: String
         /// The operator, such as `Conv`.
         package let operatorName: String
-        /// What the node reads, each name once: first its inputs, then what its subgraphs take from outside.
+        /// The tensors that the node reads, each once: its inputs, then those that its subgraphs read from outside.
         package let inputs: [String]
-        /// What the node makes.
+        /// The tensors that the node makes.
         package let outputs: [String]
-        /// The node's place in the file.
+        /// The node's index in the file.
         let index: Int
     }
 
-    /// A tensor that a scheduled node makes, and where it is made and read.
+    /// A tensor that a scheduled node makes, with the positions of its producer and readers.
     struct ComputedTensor: Sendable {
         let name: String
         let producer: Int
-        /// The last node that reads it; the producer itself if none does.
+        /// The last node that reads it; the producer if none does.
         var lastReader: Int
         var readerCount = 0
         var isOutput: Bool
     }
 
-    /// The model as it was given.
+    /// The model.
     package let model: ONNXModel
-    /// The nodes that compute something from the model's inputs, each after all it depends on; the file's order is kept
-    /// where it allows that.
+    /// The nodes that depend on the model's inputs, each after all it depends on, in the file's order if possible.
+    /// Nodes that no output depends on are left out, as in ONNX Runtime; so every stage makes something that is read.
     package let nodes: [Node]
-    /// The nodes that depend on weights alone, in order.
+    /// The nodes that depend on weights only, in order.
     package let constantNodes: [Node]
-    /// The nodes that no output of the model depends on. ONNX Runtime leaves them out, and so do stages; hence every
-    /// stage makes something that is read.
-    package let unusedNodes: [Node]
 
     /// All computed tensors, in the order in which they are made.
     let tensors: [ComputedTensor]
-    /// The place of each in ``tensors``.
+    /// The index of each in ``tensors``, by name.
     let tensorIndex: [String: Int]
-    /// The place in ``constantNodes`` of the node that makes a constant tensor.
+    /// The index in ``constantNodes`` of the node that makes a constant tensor, by its name.
     let constantProducer: [String: Int]
     let inputNames: Set<String>
 
     /// Analyses a model.
     ///
     /// - Complexity: linear in nodes and the tensors they read.
-    /// - Throws: ``ONNXError`` naming the node at which the graph is cyclic, reads a tensor that nothing makes, or makes
+    /// - Throws: ``ONNXError`` with the node at which the graph is cyclic, reads a tensor that nothing makes, or makes
     ///   one a second time.
     package init(_ model: ONNXModel) throws(ONNXError) {
         let graph = model.proto.graph
         let initializers = graph.initializerNames
         let outputs = Set(graph.output.map(\.name))
-        let (ordered, unused) = Self.partitioned(try NodeOrder.ordered(graph), outputs: outputs)
+
         var constantProducer: [String: Int] = [:]
         var scheduled: [Node] = []
         var constants: [Node] = []
-        for node in ordered {
+        for node in Self.used(try NodeOrder.ordered(graph), outputs: outputs) {
             let proto = graph.node[node.index]
             let isConstant =
                 proto.isDeterministic
@@ -97,40 +93,30 @@ package struct ModelGraph: Sendable {
         self.model = model
         nodes = scheduled
         constantNodes = constants
-        unusedNodes = unused
+
         self.tensors = tensors
         self.tensorIndex = tensorIndex
         self.constantProducer = constantProducer
         inputNames = Set(graph.input.map(\.name)).subtracting(initializers)
     }
 
-    /// Parts ordered nodes into those that an output depends on and the rest, each in order.
-    private static func partitioned(_ ordered: [Node], outputs: Set<String>) -> (used: [Node], unused: [Node]) {
+    /// The nodes that an output depends on, in order.
+    private static func used(_ ordered: [Node], outputs: Set<String>) -> [Node] {
         var needed = outputs
         var used: [Node] = []
-        var unused: [Node] = []
-        for node in ordered.reversed() {
-            if node.outputs.contains(where: needed.contains) {
-                needed.formUnion(node.inputs)
-                used.append(node)
-            } else {
-                unused.append(node)
-            }
+        for node in ordered.reversed() where node.outputs.contains(where: needed.contains) {
+            needed.formUnion(node.inputs)
+            used.append(node)
         }
-        return (used.reversed(), unused.reversed())
+        return used.reversed()
     }
 }
 
 // MARK: Between two nodes
 
 extension ModelGraph {
-    /// The computed tensors alive before the node at `position`: made by an earlier node and read by it or a later one,
-    /// in the order in which they are made. These are what a cut there carries across.
-    package func liveTensors(at position: Int) -> [String] {
-        tensors.lazy.filter { $0.producer < position && $0.lastReader >= position }.map(\.name)
-    }
-
-    /// All tensors that cross at least one of the given cuts, in the order in which they are made.
+    /// The tensors that cross at least one of the given cuts, in the order in which they are made. A cut at a position
+    /// is crossed by those made by an earlier node and read by the node there or a later one.
     package func carriedTensors(at positions: [Int]) -> [String] {
         var cutsUpTo = [Int](repeating: 0, count: nodes.count + 1)
         for position in positions where cutsUpTo.indices.contains(position) { cutsUpTo[position] += 1 }
@@ -138,12 +124,11 @@ extension ModelGraph {
         return tensors.lazy.filter { cutsUpTo[$0.producer] < cutsUpTo[$0.lastReader] }.map(\.name)
     }
 
-    /// How many bytes are alive before each node, and after the last one: entry `p` is the size of
-    /// ``liveTensors(at:)`` of `p`.
+    /// The bytes that cross a cut at each position: before each node, and after the last one.
     ///
-    /// - Parameter bytes: The size of each tensor; a tensor that is not in it counts as 0 bytes.
+    /// - Parameter bytes: The size of each tensor; 0 for one that is missing.
     package func liveBytes(bytes: [String: Int]) -> [Int] {
-        // Absurd sizes are cut down to where their sum cannot overflow.
+        // Absurd sizes are limited, so that their sum cannot overflow.
         let largest = Int.max / max(1, tensors.count)
         var change = [Int](repeating: 0, count: nodes.count + 1)
         for tensor in tensors where tensor.lastReader > tensor.producer {
@@ -157,4 +142,42 @@ extension ModelGraph {
             return live
         }
     }
+}
+
+extension ModelGraph {
+    /// The positions at which a cut would separate two nodes that ONNX Runtime fuses, such as a convolution and its
+    /// activation. A cut there costs time in both stages, so it is the last choice.
+    ///
+    /// A pair counts if the second node directly follows the first in the schedule and is the only reader of its
+    /// result:
+    /// - a convolution, Gemm or batch normalisation before a batch normalisation or an activation,
+    /// - the same before an addition that a Relu follows in the same way,
+    /// - that addition and its Relu.
+    package var fusedPositions: Set<Int> {
+        var positions: Set<Int> = []
+        for position in nodes.indices.dropFirst() where feeds(position) {
+            let (first, second) = (nodes[position - 1].operatorName, nodes[position].operatorName)
+            if Self.producers.contains(first), Self.followers.contains(second) {
+                positions.insert(position)
+            }
+            if first == "Add", second == "Relu" {
+                positions.insert(position)
+                if position >= 2, Self.producers.contains(nodes[position - 2].operatorName), feeds(position - 1) {
+                    positions.insert(position - 1)
+                }
+            }
+        }
+        return positions
+    }
+
+    /// Whether the node at `position` is the only reader of the outputs of the node before it.
+    private func feeds(_ position: Int) -> Bool {
+        let made = nodes[position - 1].outputs.compactMap { tensorIndex[$0] }.map { tensors[$0] }
+        return !made.isEmpty
+            && made.allSatisfy { !$0.isOutput && $0.readerCount <= 1 && $0.lastReader <= position }
+            && made.contains { $0.readerCount == 1 && $0.lastReader == position }
+    }
+
+    private static let producers: Set<String> = ["Conv", "Gemm", "ConvTranspose", "BatchNormalization"]
+    private static let followers: Set<String> = ["BatchNormalization", "Relu", "Clip", "Sigmoid", "LeakyRelu"]
 }

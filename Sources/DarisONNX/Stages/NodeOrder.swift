@@ -1,8 +1,8 @@
-/// The order of a graph's nodes, with the rules of ONNX checked: every tensor is made once, everything read is made
-/// somewhere, and no node depends on itself.
+/// The order of a graph's nodes. It checks the rules of ONNX: each tensor is made once, each tensor that is read is
+/// made, and no node depends on itself.
 enum NodeOrder {
-    /// The nodes in an order in which each comes after all it depends on. The file's order is kept if it does that
-    /// already; else nodes are moved forward to just before the first node that needs them.
+    /// The nodes in an order in which each follows all that it depends on. If the file's order is not such an order,
+    /// nodes are moved forward to just before the first node that needs them.
     static func ordered(_ graph: ONNXGraphProto) throws(ONNXError) -> [ModelGraph.Node] {
         let nodes = graph.node.enumerated().map { index, node in
             ModelGraph.Node(
@@ -50,7 +50,7 @@ enum NodeOrder {
         return producers
     }
 
-    /// Depth-first search from each node in turn, with a stack of its own: a file decides how deep it goes.
+    /// A depth-first search from each node in turn. It has an explicit stack, since a file decides the depth.
     private static func sorted(
         _ nodes: [ModelGraph.Node], producers: [String: Int]
     ) throws(ONNXError) -> [ModelGraph.Node] {
@@ -80,5 +80,43 @@ enum NodeOrder {
             }
         }
         return order
+    }
+}
+
+extension ONNXNodeProto {
+    /// The graphs among the node's attributes: the branches of an If, the body of a Loop or a Scan.
+    var subgraphs: [ONNXGraphProto] {
+        attribute.flatMap { ($0.hasG ? [$0.g] : []) + $0.graphs }
+    }
+
+    /// The tensors that the node reads, each once: its inputs, and those that its subgraphs read from outside.
+    var everyInput: [String] {
+        var seen: Set<String> = []
+        return (input + subgraphs.flatMap(\.capturedTensors)).filter { !$0.isEmpty && seen.insert($0).inserted }
+    }
+
+    /// Whether the node always gives the same result for the same input, so that it may be copied to each stage.
+    /// Operators of other domains, model local functions included, are assumed not to.
+    var isDeterministic: Bool {
+        guard domain.isEmpty || domain == "ai.onnx" || domain == "ai.onnx.ml" else { return false }
+        switch opType {
+        case "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli":
+            return false
+        case "Dropout":
+            // The third input turns on training, and with it randomness.
+            return input.count < 3 || input[2].isEmpty
+        default:
+            return subgraphs.allSatisfy { $0.node.allSatisfy(\.isDeterministic) }
+        }
+    }
+}
+
+extension ONNXGraphProto {
+    /// The tensors that a subgraph reads from outside, subgraphs within it included.
+    var capturedTensors: [String] {
+        var own = initializerNames
+        own.formUnion(input.lazy.map(\.name))
+        for node in node { own.formUnion(node.output) }
+        return (node.flatMap(\.everyInput) + output.map(\.name)).filter { !own.contains($0) }
     }
 }

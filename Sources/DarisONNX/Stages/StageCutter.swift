@@ -13,16 +13,16 @@ package struct StageCutter: Sendable {
     /// A cutter of a model's graph.
     package init(_ graph: ModelGraph) { self.graph = graph }
 
-    /// Where to cut so that the longest stage is as short as can be and, among such cuts, the fewest bytes cross.
+    /// The cuts with the shortest longest stage and, among these, the fewest bytes across cuts.
     ///
-    /// Nodes that ONNX Runtime runs as one (``ModelGraph/fusedPositions``) stay together, unless that leaves too few
-    /// places for so many stages.
+    /// Nodes that ONNX Runtime fuses (``ModelGraph/fusedPositions``) stay together, unless that leaves too few places
+    /// to cut.
     ///
     /// - Parameters:
-    ///   - stages: How many stages, from 1 to the number of scheduled nodes.
+    ///   - stages: The number of stages, from 1 to the number of scheduled nodes.
     ///   - costs: The execution time of each of the graph's nodes in nanoseconds.
     ///   - bytes: The size of each computed tensor; a missing one counts as 0.
-    ///   - tolerance: By what share the longest stage may be longer than it must be, if fewer bytes cross then.
+    ///   - tolerance: The share by which the longest stage may be longer than necessary, if fewer bytes cross.
     /// - Returns: `stages - 1` positions: each stage but the first starts with the node at one of them.
     /// - Complexity: O(n · (log C + stages)) for n nodes of total cost C.
     package func cutPositions(
@@ -42,18 +42,17 @@ package struct StageCutter: Sendable {
         return partition.cuts(stages: stages, tolerance: max(0, tolerance))
     }
 
-    /// The stages that come of cutting before the nodes at the given positions.
+    /// Cuts the model before the nodes at the given positions.
     ///
-    /// Each stage keeps the model's operator sets, version and local functions, and holds the weights it needs and its
-    /// own copies of the constant nodes it needs.
+    /// Each stage has the model's operator sets, version and local functions, the weights that it needs, and its own
+    /// copies of the constant nodes that it needs.
     ///
     /// - Parameters:
     ///   - positions: Strictly ascending, from 1 to the number of scheduled nodes less 1; none for a single stage.
-    ///   - boundaryTypes: The types of ``ModelGraph/carriedTensors(at:)``. Where one is missing, the model's own
-    ///     `value_info` stands in. A shape without dimensions is taken for an unknown one, since ONNX Runtime does not
-    ///     tell the two apart.
-    /// - Throws: ``ONNXError/cutPositions(positions:nodes:)``, or ``ONNXError/unknownType(tensor:)`` if the type of a
-    ///   carried tensor is known from neither.
+    ///   - boundaryTypes: The types of ``ModelGraph/carriedTensors(at:)``. If one is missing, the model's `value_info`
+    ///     is used. A shape without dimensions counts as unknown, since ONNX Runtime does not distinguish the two.
+    /// - Throws: ``ONNXError/cutPositions(positions:nodes:)``, or ``ONNXError/unknownType(tensor:)`` if neither has the
+    ///   type of a carried tensor.
     package func cut(
         at positions: [Int], boundaryTypes: [String: TensorDescription] = [:]
     ) throws(ONNXError) -> [Stage] {

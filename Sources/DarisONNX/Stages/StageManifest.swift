@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// The list of a model's stages as it is kept beside their files, in `stages.json`.
+/// The list of a model's stages in `stages.json`, beside their files.
 package struct StageManifest: Hashable, Sendable, Codable {
     /// One stage and its file.
     package struct Entry: Hashable, Sendable, Codable {
@@ -10,14 +10,14 @@ package struct StageManifest: Hashable, Sendable, Codable {
         package var inputs: [String]
         /// The names of the tensors the stage makes.
         package var outputs: [String]
-        /// How many nodes the stage runs, without copies of constant nodes.
+        /// The number of nodes that the stage runs, without copies of constant nodes.
         package var nodes: Int
         /// The stage's execution time in milliseconds when it was cut, if it was measured.
         package var measuredMilliseconds: Double?
-        /// The bytes alive across the cut after the stage; 0 for the last one.
+        /// The bytes that cross the cut after the stage; 0 for the last one.
         package var bytesCarried: Int
 
-        /// The entry of a stage that is kept in `file`.
+        /// The entry of the stage in `file`.
         package init(
             file: String, interface: StageInterface, measuredMilliseconds: Double? = nil, bytesCarried: Int
         ) {
@@ -38,7 +38,7 @@ package struct StageManifest: Hashable, Sendable, Codable {
 
     /// The name of the model that was cut.
     package var model: String
-    /// How many stages there are.
+    /// The number of stages.
     package var stageCount: Int
     /// The stages in the order in which they run.
     package var stages: [Entry]
@@ -56,7 +56,7 @@ package struct StageManifest: Hashable, Sendable, Codable {
         case stages
     }
 
-    /// Reads a manifest; fails if it is missing, no manifest, or does not list as many stages as it says.
+    /// Reads a manifest; fails if it is missing, no manifest, or does not list as many stages as it states.
     package static func read(path: String) throws(ONNXError) -> StageManifest {
         let manifest: StageManifest
         do {

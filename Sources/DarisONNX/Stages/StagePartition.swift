@@ -1,21 +1,22 @@
-/// Splits a row of nodes into consecutive stages so that the longest stage is as short as can be and, among such
-/// splits, the fewest bytes cross the cuts.
+/// The split of a sequence of nodes into consecutive stages with the shortest longest stage and, among these, the
+/// fewest bytes across cuts.
 ///
-/// The two aims are met one after the other. The least possible longest stage is found by bisection on its length in
-/// whole nanoseconds: a length is feasible if filling stages greedily needs no more than the number asked for (splitting
-/// further only shortens them). Then dynamic programming over stages and positions finds the fewest bytes within that
-/// length. Which starts of a stage are near enough to its end moves in one direction only, so a sliding-window minimum
-/// makes each step constant. In all O(n · (log C + N)) for n nodes of total cost C and N stages.
+/// The two aims are met one after the other. Bisection finds the least length of the longest stage, in nanoseconds: a
+/// length is feasible if greedy filling needs no more stages than requested. Then dynamic programming over stages and
+/// positions finds the fewest bytes within that length. The possible starts of a stage form a window that only moves
+/// forward, so a sliding-window minimum makes each step constant.
+///
+/// - Complexity: O(n · (log C + N)) for n nodes of total cost C and N stages.
 struct StagePartition {
     /// `prefix[p]`: the cost of all nodes before `p`.
     private let prefix: [Int64]
     private let liveBytes: [Int]
-    /// The places where a stage may end, ascending; the last is the number of nodes.
+    /// The positions where a stage may end, ascending; the last is the number of nodes.
     private let ends: [Int]
 
     /// - Parameters:
-    ///   - costs: Of each node, none negative.
-    ///   - liveBytes: Of each position from 0 to the number of nodes.
+    ///   - costs: The cost of each node, not negative.
+    ///   - liveBytes: The bytes across a cut at each position from 0 to the number of nodes.
     ///   - isAllowed: Whether a cut may be made before the node at a position.
     init(costs: [Int64], liveBytes: [Int], isAllowed: (Int) -> Bool) {
         precondition(liveBytes.count == costs.count + 1, "one entry a position")
@@ -31,12 +32,12 @@ struct StagePartition {
         ends = costs.indices.dropFirst().filter(isAllowed) + [costs.count]
     }
 
-    /// The most stages there can be.
+    /// The largest number of stages.
     var largestStageCount: Int { ends.count }
 
     /// The best cuts for a number of stages from 1 to ``largestStageCount``.
     ///
-    /// - Parameter tolerance: by what share the longest stage may be longer than it must be, to save bytes.
+    /// - Parameter tolerance: The share by which the longest stage may be longer than necessary, to save bytes.
     func cuts(stages: Int, tolerance: Double = 0) -> [Int] {
         precondition((1...largestStageCount).contains(stages), "as many stages as there are places to end one")
         let shortest = shortestLimit(stages: stages)
@@ -44,7 +45,7 @@ struct StagePartition {
         return cheapestCuts(stages: stages, limit: max(shortest, longest))
     }
 
-    /// The least cost that the longest of so many stages can have.
+    /// The least cost of the longest stage.
     private func shortestLimit(stages: Int) -> Int64 {
         var low: Int64 = 0
         var high = prefix.last ?? 0
@@ -55,7 +56,7 @@ struct StagePartition {
         return low
     }
 
-    /// Whether that many stages suffice if none may cost more than `limit`.
+    /// Whether `stages` stages suffice if none may cost more than `limit`.
     private func needs(atMost stages: Int, limit: Int64) -> Bool {
         var start = 0
         var end = 0
@@ -71,20 +72,20 @@ struct StagePartition {
         return true
     }
 
-    /// The cuts that the fewest bytes cross with no stage above `limit`; of equals, the earliest last cut, then the
-    /// earliest one before it, and so on.
+    /// The cuts with the fewest bytes and no stage above `limit`. Of equal ones, those with the earliest last cut, then
+    /// the earliest one before it, and so on.
     private func cheapestCuts(stages: Int, limit: Int64) -> [Int] {
-        // Stage k may end at ends[k] at the earliest, and must leave a place for each stage after it: that many places.
+        // Stage k may end at ends[k] at the earliest and must leave a position for each later stage: `width` positions.
         let width = ends.count - stages + 1
         let unreachable = Int.max
-        // best[o]: the fewest bytes so far if the current stage k ends at ends[o + k]; choices hold the o with which
-        // the stage before it ended.
+        // best[o]: the fewest bytes so far if the current stage k ends at ends[o + k]. The choices are the o of the
+        // stage before it.
         var best = ends.prefix(width).map { prefix[$0] <= limit ? 0 : unreachable }
         var choices: [[Int32]] = []
         for stage in 1..<max(stages, 1) {
             var next = [Int](repeating: unreachable, count: width)
             var choice = [Int32](repeating: -1, count: width)
-            // Ends of the stage before, by ascending bytes: the head is the cheapest that is near enough.
+            // The ends of the stage before, by ascending bytes; the head is the cheapest one within the limit.
             var window: [(offset: Int, bytes: Int)] = []
             var head = 0
             for offset in 0..<width {
@@ -114,7 +115,7 @@ struct StagePartition {
 }
 
 extension FixedWidthInteger {
-    /// The sum, or the nearest number to it that the type can hold.
+    /// The sum, or the nearest value of the type.
     func addingSaturating(_ other: Self) -> Self {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other > 0 ? .max : .min) : sum

@@ -1,7 +1,7 @@
-// ResNet: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, table 1, with the stride in
-// the 3×3 convolution of a bottleneck block, as torchvision has it.
+// ResNet: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, table 1, with the stride
+// in the 3×3 convolution of a bottleneck block, as in torchvision.
 extension Network {
-    /// A ResNet of four layers with so many blocks each.
+    /// A ResNet with the given number of blocks in each layer.
     static func resnet(blocks: [Int], isBottleneck: Bool, classes: Int) -> Network {
         let depth = blocks.reduce(2) { $0 + $1 * (isBottleneck ? 3 : 2) }
         var network = Network(name: "resnet\(depth)")
@@ -25,7 +25,7 @@ extension Network {
         _ input: Tensor, at path: String, width: Int, isBottleneck: Bool, stride: Int
     ) -> Tensor {
         let channels = isBottleneck ? 4 * width : width
-        // What a block adds is kept small beside what passes it by, or the sum would grow from block to block.
+        // A block adds little to its input, or the sum would grow from block to block.
         let residualGain: Float = 0.25
         var x = input
         if isBottleneck {
@@ -50,7 +50,7 @@ extension Network {
         if stride != 1 || input.channels != channels {
             shortcut = convolution(
                 input, at: path + ".downsample.0", channels: channels, kernel: Extent(1), stride: stride)
-            // No rectifier follows, so the convolution's doubling of the mean square is taken back here.
+            // No rectifier follows, so this undoes the convolution's doubling of the mean square.
             shortcut = batchNormalization(shortcut, at: path + ".downsample.1", gain: 0.7)
         }
         x = sum(x, shortcut, at: path)

@@ -1,4 +1,4 @@
-/// Two lengths, down and across.
+/// A height and a width.
 struct Extent {
     let height: Int
     let width: Int
@@ -13,9 +13,9 @@ struct Extent {
     var list: [Int] { [height, width] }
 }
 
-// The layers the networks are made of. Each is called by the path of its module, which names its node and weights.
+// The layers of the networks. The path of a layer's module names its node and weights.
 extension Network {
-    /// A convolution. The numbers are scaled for a rectifier behind it, which halves the mean square.
+    /// A convolution. Its weights are scaled for a following rectifier, which halves the mean square.
     mutating func convolution(
         _ input: Tensor, at path: String, channels: Int, kernel: Extent, stride: Int = 1, padding: Extent = Extent(0),
         hasBias: Bool = false
@@ -38,7 +38,7 @@ extension Network {
             ])
     }
 
-    /// A batch normalisation as it is used after training; `gain` is the middle of its scale factors.
+    /// A batch normalisation for inference; `gain` is the middle of its scale factors.
     mutating func batchNormalization(
         _ input: Tensor, at path: String, epsilon: Float = 1e-5, gain: Float = 1
     ) -> Tensor {
@@ -79,7 +79,7 @@ extension Network {
             ])
     }
 
-    /// A mean over 3×3 neighbours in which those beyond the edge count as 0.
+    /// A mean over 3×3 neighbours; those beyond the edge count as 0.
     mutating func averagePool3x3(_ input: Tensor, at path: String) -> Tensor {
         add(
             "AveragePool", at: path, [input.name], channels: input.channels,
@@ -89,7 +89,7 @@ extension Network {
             ])
     }
 
-    /// The mean over each channel, and a fully connected layer over the means: what ends a classifier.
+    /// The end of a classifier: the mean over each channel, and a fully connected layer over the means.
     mutating func classifier(_ input: Tensor, classes: Int) {
         let pooled = add("GlobalAveragePool", at: "avgpool", [input.name], channels: input.channels)
         let flat = add(

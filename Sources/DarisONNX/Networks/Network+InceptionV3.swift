@@ -1,7 +1,7 @@
 // Inception v3: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for Computer
 // Vision", CVPR 2016, with torchvision's widths and names, and without the auxiliary classifier.
 extension Network {
-    /// Inception v3 for so many classes.
+    /// Inception v3 with this number of classes.
     static func inceptionV3(classes: Int) -> Network {
         var network = Network(name: "inception_v3")
         var x = network.unit(network.input, "Conv2d_1a_3x3", 32, Extent(3), stride: 2)

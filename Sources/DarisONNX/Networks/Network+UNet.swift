@@ -1,10 +1,10 @@
 // U-Net: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
 // with padded convolutions, so that the output has the input's size, and with interpolation on the way up.
 extension Network {
-    /// A U-Net whose encoder has so many channels at each level.
+    /// A U-Net whose encoder has the given channels at each level.
     ///
     /// A block is two 3×3 convolutions, each with bias and Relu. Max-pooling halves the size between levels on the way
-    /// down; on the way up bilinear interpolation doubles it, and the encoder's result of that level is concatenated.
+    /// down. On the way up bilinear interpolation doubles it, and the encoder's result of that level is concatenated.
     static func unet(channels: [Int], bottleneck: Int, classes: Int) -> Network {
         var network = Network(name: "unet")
         var x = network.input
