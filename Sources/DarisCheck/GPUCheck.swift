@@ -3,7 +3,7 @@ import DarisCore
 import DarisRuntime
 import Foundation
 
-/// Measures what is worth knowing of a GPU for Daris, step by step, within a time, and writes what it has found after each
+/// A check of a GPU for Daris: measurements in steps within a time limit. The results are written after each
 /// measurement.
 ///
 /// ```swift
@@ -18,23 +18,23 @@ package final class GPUCheck {
     let energy: EnergyMeter
     /// The GPU; `nil` in a rehearsal.
     let gpu: CUDADeviceFacts?
-    /// Its context, which is kept open, so that it is not made anew for every measurement; `nil` in a rehearsal.
+    /// Its context, kept open so that not every measurement must open it; `nil` in a rehearsal.
     let context: CUDAContext?
     var results: CheckResults
     var profileBuilder = ProfileBuilder()
-    /// When the step that runs must take no new measurements.
+    /// The time after which the current step begins no measurement.
     private(set) var deadline = Nanoseconds.zero
     let clock = MonotonicClock()
-    /// Why kinds of partition that the device could have are not measured.
+    /// The kinds of partition that are not measured, with the reasons.
     var obstacles: [PartitionKind: String] = [:]
-    /// Why the check ended before its time, if it did: nothing can be measured in this process any more.
+    /// Why the check ended early, if it did: the GPU's context is lost for this process.
     package private(set) var loss: String?
     private let budget: Budget
     private var step = CheckStep.facts
 
-    /// A check that has not begun; its time runs from now.
+    /// A check that has not begun. Its time starts now.
     ///
-    /// - Throws: `CheckError` if there is no such device, and `ResultsFolder.Failure`.
+    /// - Throws: `CheckError` if there is no such device, or `ResultsFolder.Failure`.
     package init(_ options: CheckOptions, interruption: CheckInterruption) throws {
         self.options = options
         self.interruption = interruption
@@ -56,7 +56,7 @@ package final class GPUCheck {
 
     private static func openGPU(_ index: Int) throws(CheckError) -> CUDAContext {
         let library: CUDALibrary
-        // The first to open the driver decides on the number of hardware queues.
+        // The number of hardware queues is fixed when the driver is first opened.
         do { library = try CUDALibrary.open(maxConnections: 32) } catch { throw .noGPU(error.description) }
         guard index < library.deviceCount else {
             throw .noGPU("the driver sees \(library.deviceCount), counted from 0")
@@ -66,8 +66,8 @@ package final class GPUCheck {
 
     /// Runs the steps. A step that fails is noted, and the check goes on.
     ///
-    /// - Returns: what was found.
-    /// - Throws: `ResultsFolder.Failure` if nothing can be written.
+    /// - Returns: The results.
+    /// - Throws: `ResultsFolder.Failure` if the results cannot be written.
     package func run() throws -> CheckResults {
         try save()
         for step in CheckStep.allCases {
@@ -112,63 +112,64 @@ package final class GPUCheck {
         }
     }
 
-    // MARK: - What steps use
+    // MARK: - For the steps
 
-    /// Whether the step that runs must take no new measurements.
+    /// Whether the current step must begin no measurement.
     var isUp: Bool { interruption.isSet || clock.now >= deadline || isLost() }
 
-    /// Whether the GPU's context is lost, as far as the driver knows by now.
+    /// Whether the GPU's context is lost, by the driver.
     private func isLost() -> Bool {
         guard loss == nil, let context else { return loss != nil }
         do throws(CUDAError) {
             _ = try context.freeMemory()
         } catch {
             guard error.losesContext else { return false }
-            loss = "the GPU's context is lost, and with it all that would follow in this process: \(error)"
+            loss = "the GPU's context is lost, so nothing more can be measured in this process: \(error)"
         }
         return loss != nil
     }
 
-    /// How contexts may get their SMs.
+    /// The kinds of partition that may be measured.
     var usableKinds: [PartitionKind] { options.usableKinds.filter { obstacles[$0] == nil } }
 
-    /// Measures nothing more under MPS if what has just failed took so long that something must have hung: the next one
-    /// would take as long.
+    /// Ends the measurements under MPS if the last one failed so late that it must have hung: the next would hang as
+    /// long.
     func dropIfHung(_ kind: PartitionKind, since start: Nanoseconds) {
         let seconds = (clock.now - start).inSeconds
         if seconds >= CheckOptions.hang.inSeconds { drop(kind, "something hung in it, for \(Int(seconds)) s") }
     }
 
-    /// Measures nothing more under MPS, for a reason.
+    /// Ends the measurements under MPS, for a reason.
     func drop(_ kind: PartitionKind, _ reason: String) {
         guard kind == .mps, obstacles[kind] == nil else { return }
         obstacles[kind] = reason
         note("mps is not measured any more: \(reason)")
     }
 
-    /// How long the step that runs still has.
+    /// The time left for the current step.
     var timeLeft: Nanoseconds { max(.zero, deadline - clock.now) }
 
-    /// Ends the step: done if all was measured, failed if nothing was though something went wrong.
+    /// Sets the state of the current step: done if all was measured, failed if nothing was and there were problems,
+    /// else cut.
     func finish(all isComplete: Bool, measured count: Int) {
         let hasProblems = !results[step].problems.isEmpty
         results[step].state = count == 0 && hasProblems ? .failed : isComplete ? .done : .cut
     }
 
-    /// Notes what went wrong or should be known.
+    /// Adds a problem, or something that the user should know, to the current step.
     func note(_ problem: String) {
         guard !results[step].problems.contains(problem) else { return }
         results[step].problems.append(problem)
     }
 
-    /// Says what is measured now, with the time left.
+    /// Reports the current measurement, with the time left.
     func say(_ text: String) {
         let left = Int(budget.remaining(at: clock.now).inSeconds)
         let place = "step \(step.number) of \(CheckStep.allCases.count)"
         options.progress("\(place), \(left / 60) min \(left % 60) s left: \(text)")
     }
 
-    /// Writes what there is.
+    /// Writes the results so far.
     func save() throws(ResultsFolder.Failure) {
         results.verdicts = results.judged()
         try folder.write(results)

@@ -3,13 +3,13 @@ import DarisCore
 import NIOCore
 import Synchronization
 
-/// Sends requests to a server of the Open Inference Protocol and counts what becomes of them.
+/// A client that sends requests to a server of the Open Inference Protocol and counts their outcomes.
 ///
-/// With a rate, requests are sent when they are due, whatever has become of those before (an open loop, as cameras and users
-/// behave), and response times count from then: a client that stalls and sends late does not hide a slow server. Without one,
-/// so many at a time as fast as they are answered (a closed loop), and response times count from sending.
+/// With a rate, it is an open loop, like cameras and users: each request is sent when due, whether earlier ones are
+/// answered or not. Response times count from the due time, so a client that sends late does not hide a slow server.
+/// Without a rate, it is a closed loop: a fixed number of requests at a time, and response times count from sending.
 package struct LoadGenerator: Sendable {
-    /// What to send.
+    /// The settings of a load.
     package struct Options: Sendable {
         /// The server, such as `http://127.0.0.1:8000`.
         package var server: String
@@ -17,21 +17,21 @@ package struct LoadGenerator: Sendable {
         package var model: String
         /// Requests a second; `nil` for a closed loop.
         package var rate: Double?
-        /// Whether they come at random, at that rate on average.
+        /// Whether they arrive at random, at that rate on average.
         package var isPoisson = false
-        /// From when a request is due to its deadline; it goes with the request too, in full.
+        /// The time from the due time of a request to its deadline; also sent to the server.
         package var deadline: Nanoseconds?
-        /// 1 for high priority, more for low; `nil` leaves it to the model.
+        /// 1 for high priority, more for low; `nil` for the model's.
         package var priority: Int?
         /// How long to send.
         package var duration = Nanoseconds.seconds(Int64(10))
-        /// The most requests on their way.
+        /// The limit of concurrent requests.
         package var concurrency = 64
-        /// A token of the server's.
+        /// The token for the server.
         package var token: String?
-        /// Whether a server's certificate is taken as it is.
+        /// Whether to accept any certificate.
         package var trustsAnyCertificate = false
-        /// Of inputs and arrivals.
+        /// The seed of inputs and arrivals.
         package var seed: UInt64 = 1
 
         /// A load on a model.
@@ -61,12 +61,12 @@ package struct LoadGenerator: Sendable {
     /// The figures so far.
     package var current: LoadFigures { figures.figures.withLock { $0 } }
 
-    /// Sends no more; what was sent is waited for.
+    /// Stops sending; requests in flight are still awaited.
     package func stop() { figures.isStopped.store(true, ordering: .relaxed) }
 
     /// Sends for the duration and waits for all answers.
     ///
-    /// - Throws: `LoadError` if the server does not answer at the start.
+    /// - Throws: `LoadError` if the server does not answer at first.
     package func run() async throws -> LoadFigures {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.concurrency
@@ -149,11 +149,11 @@ package struct LoadGenerator: Sendable {
             figures.sent += 1
             figures.sendingDelay.record(Self.since(due))
         }
-        // A server that does not answer must not keep the load from its end.
-        let patience = (options.deadline ?? .zero) + .seconds(Int64(60))
+        // The load must end even if the server does not answer.
+        let timeout = (options.deadline ?? .zero) + .seconds(Int64(60))
         do {
-            let response = try await client.execute(request, timeout: .nanoseconds(patience.rawValue))
-            // Outputs are counted as answers and not kept; of an error its beginning is.
+            let response = try await client.execute(request, timeout: .nanoseconds(timeout.rawValue))
+            // Outputs are read and dropped; the beginning of an error is kept.
             var beginning = ByteBuffer()
             for try await part in response.body where beginning.readableBytes < 200 {
                 beginning.writeBytes(part.readableBytesView.prefix(200))
@@ -178,5 +178,55 @@ package struct LoadGenerator: Sendable {
         } catch {
             figures.figures.withLock { $0.record(error: "\(error)") }
         }
+    }
+}
+
+/// The outcomes of a load's requests, on the client's side.
+package struct LoadFigures: Sendable {
+    /// Requests sent.
+    package internal(set) var sent = 0
+    /// Answered with outputs by the deadline.
+    package internal(set) var inTime = 0
+    /// Answered with outputs after the deadline.
+    package internal(set) var late = 0
+    /// Refused: status 503.
+    package internal(set) var refused = 0
+    /// Given up by the server after the deadline: status 504.
+    package internal(set) var tooLate = 0
+    /// Other outcomes, with their counts.
+    package internal(set) var errors: [String: Int] = [:]
+    /// Releases without a request, since the limit of concurrent requests was reached.
+    package internal(set) var unsent = 0
+    /// The time from the due time of a request to its answer with outputs; in a closed loop it is due when sent.
+    package internal(set) var response = Distribution()
+    /// The same for refused requests.
+    package internal(set) var refusal = Distribution()
+    /// The time from the due time of a request to its sending: the client's own delay.
+    package internal(set) var sendingDelay = Distribution()
+    /// The time from the first release to the last answer.
+    package internal(set) var elapsed = Nanoseconds.zero
+
+    private let hasDeadline: Bool
+
+    init(hasDeadline: Bool) { self.hasDeadline = hasDeadline }
+
+    /// Requests that failed for another reason than time.
+    package var failed: Int { errors.values.reduce(0, +) }
+    /// Requests with an answer of any kind.
+    package var answered: Int { inTime + late + refused + tooLate + failed }
+    /// The share that missed the deadline: answered after it, given up, or not sent. Refused requests do not count.
+    package var dmr: Double {
+        let missed = late + tooLate + (hasDeadline ? unsent : 0)
+        return missed == 0 ? 0 : Double(missed) / Double(inTime + missed)
+    }
+    /// Answers with outputs a second.
+    package var throughput: Double { elapsed > .zero ? Double(inTime + late) / elapsed.inSeconds : 0 }
+
+    /// The limit of different errors that are counted separately.
+    static let errorLimit = 20
+
+    mutating func record(error: String) {
+        let isNew = errors[error] == nil
+        errors[isNew && errors.count >= Self.errorLimit ? "other errors" : error, default: 0] += 1
     }
 }

@@ -4,13 +4,13 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 
-/// A model at a server of the Open Inference Protocol, and a request for it.
+/// A model of a server of the Open Inference Protocol, and a request for it.
 struct LoadTarget: Sendable {
-    /// Where requests go.
+    /// The URL of requests.
     let url: String
     /// Headers of every request.
     let headers: HTTPHeaders
-    /// JSON, and the bytes of random inputs behind it.
+    /// JSON, followed by the bytes of random inputs.
     let body: ByteBuffer
 
     private struct Metadata: Decodable {
@@ -28,12 +28,13 @@ struct LoadTarget: Sendable {
         "FP32": 4, "INT64": 8, "UINT64": 8, "FP64": 8,
     ]
 
-    /// The most bytes of inputs in a request: what a server says of a model must not take this machine's memory.
+    /// The limit of input bytes in a request, since a server could state shapes that exhaust this machine's memory.
     private static let limit = 1 << 28
 
     /// Asks a server for a model's inputs and makes a request with random ones; open extents are 1.
     ///
-    /// - Throws: `LoadError` if the server does not answer so, or the inputs are of a type that cannot be made up.
+    /// - Throws: `LoadError` if the server does not answer by the protocol, or an input is too large or of a type
+    ///   without random values.
     init(
         server: String, model: String, deadline: Nanoseconds?, priority: Int?, token: String?, seed: UInt64,
         client: HTTPClient
@@ -50,7 +51,7 @@ struct LoadTarget: Sendable {
         for tensor in metadata.inputs {
             guard let size = Self.sizes[tensor.datatype] else {
                 throw LoadError(
-                    "input '\(tensor.name)' of model '\(model)' is \(tensor.datatype), which is not made up here")
+                    "input '\(tensor.name)' of model '\(model)' is \(tensor.datatype), for which there are no random values")
             }
             guard let (shape, count) = Self.extents(tensor.shape, elementSize: size) else {
                 throw LoadError(
@@ -77,7 +78,7 @@ struct LoadTarget: Sendable {
         body = ByteBuffer(bytes: json + bytes)
     }
 
-    /// A shape with its open extents 1, and its bytes; `nil` if there is no such tensor or it is too large.
+    /// A shape with 1 for its open extents, and its bytes; `nil` if the shape is invalid or too large.
     static func extents(_ shape: [Int], elementSize: Int) -> (shape: [Int], bytes: Int)? {
         guard shape.count <= 64, shape.allSatisfy({ $0 >= -1 }) else { return nil }
         let shape = shape.map { max(1, $0) }
@@ -106,7 +107,7 @@ struct LoadTarget: Sendable {
         }
         guard response.status == .ok else { throw LoadError("\(url): \(response.status.code) \(String(buffer: body))") }
         do { return try JSONDecoder().decode(Metadata.self, from: Data(body.readableBytesView)) } catch {
-            throw LoadError("\(url) does not answer as the Open Inference Protocol has it")
+            throw LoadError("\(url) does not answer by the Open Inference Protocol")
         }
     }
 

@@ -49,7 +49,7 @@ struct GPUCheckTests {
             #expect(abs(demand - 1.5 * best) < 1e-6 * demand)
         }
         let report = String(decoding: try workplace.read("made/here/results.md"), as: UTF8.self)
-        #expect(report.contains("None says anything of a GPU"))
+        #expect(report.contains("None is about a GPU"))
     }
 
     @Test("with next to no time every step is there all the same")
@@ -202,7 +202,7 @@ struct GPUCheckTests {
         let workplace = try workplace()
         let result = try check(workplace, mps: "exit 1", ["FAKE_CUDA_LOSE": "700"]).wait(limit: 300)
         #expect(result.exitCode == 1)
-        #expect(result.errors.contains("error: the GPU's context is lost, and with it all that would follow"))
+        #expect(result.errors.contains("error: the GPU's context is lost, so nothing more can be measured"))
         #expect(result.errors.contains("what was measured before is in out/"))
         let results = try results(workplace, "out")
         var states = try states(results)

@@ -42,7 +42,7 @@ struct BudgetTests {
         #expect(budget.remaining(at: budget.start) == .seconds(Int64(100)))
     }
 
-    @Test("who ends a check stops what runs, even if that began afterwards")
+    @Test("an interruption stops the running measurement, even one that begins afterwards")
     func interruption() {
         let interruption = CheckInterruption()
         final class Count: @unchecked Sendable { var value = 0 }
@@ -57,14 +57,14 @@ struct BudgetTests {
         #expect(count.value == 2)
     }
 
-    @Test("the watchdog barks once its time is over, and not if the check has ended before")
+    @Test("the watchdog fires after its time, and not if the check has ended before")
     func watchdog() {
-        let barked = DispatchSemaphore(value: 0)
-        let watchdog = CheckWatchdog(limit: .milliseconds(20)) { barked.signal() }
-        #expect(barked.wait(timeout: .now() + 60) == .success)
+        let fired = DispatchSemaphore(value: 0)
+        let watchdog = CheckWatchdog(limit: .milliseconds(20)) { fired.signal() }
+        #expect(fired.wait(timeout: .now() + 60) == .success)
         watchdog.end()
-        let calm = CheckWatchdog(limit: .milliseconds(300)) { barked.signal() }
-        calm.end()
-        #expect(barked.wait(timeout: .now() + 0.5) == .timedOut)
+        let ended = CheckWatchdog(limit: .milliseconds(300)) { fired.signal() }
+        ended.end()
+        #expect(fired.wait(timeout: .now() + 0.5) == .timedOut)
     }
 }

@@ -55,7 +55,7 @@ struct ReportTests {
         results.isRehearsal = true
         results.verdicts = results.judged()
         let report = CheckReport(results)
-        #expect(report.markdown.split(separator: "\n")[1].contains("None says anything of a GPU"))
+        #expect(report.markdown.split(separator: "\n")[1].contains("None is about a GPU"))
         #expect(report.text(styling: .plain).split(separator: "\n")[1].contains("Rehearsal on a CPU"))
         #expect(report.pictures.count == 3)
         for picture in report.pictures { #expect(picture.svg.contains("rehearsal on a CPU"), "\(picture.name)") }

@@ -1,26 +1,27 @@
 import DarisConfiguration
 import DarisCore
 import DarisRuntime
+import DarisSimulator
 
-/// What a check is to do.
+/// The options of a check.
 package struct CheckOptions: Sendable {
     /// The device: `cuda`, `cuda:1`, or `cpu` for a rehearsal.
     package var device = DeviceKind.cuda.name
-    /// How long it may take, in minutes.
+    /// The time limit in minutes.
     package var minutes = 8.0
     /// The folder for its results.
     package var folder = "gpu-check"
     /// The networks.
     package var networks = CheckNetwork.builtins
-    /// How contexts may get their SMs in steps 6 and 7.
+    /// The kinds of partition of steps 6 and 7.
     package var kinds: [PartitionKind] = [.streams, .green, .mps]
-    /// Where built networks and cuts are kept.
+    /// The folder for built networks and cuts.
     package var cache = CacheFolder.standard()
     /// The version of Daris.
     package var version = ""
-    /// Told of each measurement, in a line.
+    /// Gets a line for each measurement.
     package var progress: @Sendable (String) -> Void = { _ in }
-    /// Told of what lasts within a measurement, in a line that the next one may replace.
+    /// Gets lines during a measurement; each may replace the one before.
     package var detail: StepHandler = { _ in }
 
     /// The defaults.
@@ -32,16 +33,44 @@ package struct CheckOptions: Sendable {
     /// The number of the GPU; 0 in a rehearsal.
     var gpu: Int { TaskSet.gpuIndex(of: device) ?? 0 }
 
-    /// Whether the device runs several jobs in one launch, so that partitions are measured both ways.
+    /// Whether the device runs several jobs in one launch. If so, partitions are measured with and without batching.
     var batches: Bool { !isRehearsal }
 
-    /// How long a failure under MPS takes that counts as a hang: the limit of each of MPS's own programs.
+    /// The time after which a failure under MPS counts as a hang: the time limit of MPS's own programs.
     static let hang = Nanoseconds.seconds(Int64(15))
-    /// How long a worker process may take until it is ready.
+    /// The time limit for the start of a worker process.
     static let workerStart = Nanoseconds.seconds(Int64(40))
-    /// How long after its time a check of a GPU may still run before it counts as hanging.
+    /// The time that a check of a GPU may overrun before it counts as hanging.
     package static let grace = Nanoseconds.seconds(Int64(60))
 
     /// The kinds of partitions that the device can have.
     var usableKinds: [PartitionKind] { isRehearsal ? [.cores] : kinds }
+}
+
+/// A network of a check, with its source and its number of stages.
+package struct CheckNetwork: Hashable, Sendable {
+    /// Its name.
+    package var name: String
+    /// Its source.
+    package var source: ModelDeclaration.Source
+    /// The number of its stages.
+    package var stages: Int
+
+    /// A network.
+    package init(name: String, source: ModelDeclaration.Source, stages: Int) {
+        self.name = name
+        self.source = source
+        self.stages = stages
+    }
+
+    /// The built-in networks, cut as in the paper; ResNet50, which has no task set in the paper, into six stages.
+    package static let builtins = ModelDeclaration.builtins.map { name in
+        let paper = PaperTaskSet.allCases.first { $0.network == name }
+        return CheckNetwork(name: name, source: .builtin(name), stages: paper?.stages ?? 6)
+    }
+
+    /// The network's declaration in a task set, with its own or the given number of stages.
+    func declaration(stages other: Int? = nil) -> ModelDeclaration {
+        ModelDeclaration(name: name, source: source, stages: .fixed(other ?? stages))
+    }
 }

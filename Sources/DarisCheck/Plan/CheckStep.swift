@@ -1,10 +1,10 @@
 /// The steps of a check, in the order in which they run.
 package enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
-    /// What the device is.
+    /// The facts about the device.
     case facts
-    /// Whether contexts run on the SMs that they were promised.
+    /// Whether contexts run on their own SMs.
     case maps
-    /// Whether networks compute on the device what they compute on the CPU.
+    /// Whether the outputs of networks on the device equal those on the CPU.
     case outputs
     /// Stage times against SM quota and busy neighbours.
     case profile
@@ -15,7 +15,7 @@ package enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
     /// The paper's task sets on the best partitions.
     case taskSets
 
-    /// What it is called.
+    /// The step's name.
     package var title: String {
         switch self {
         case .facts: "device facts"
@@ -43,4 +43,35 @@ package enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
         case .taskSets: 20
         }
     }
+}
+
+/// The state of a step, with its problems.
+package struct StepRecord: Hashable, Sendable, Codable {
+    /// How far a step got.
+    package enum State: String, Hashable, Sendable, Codable {
+        /// It has not begun.
+        case pending
+        /// All its measurements were made.
+        case done
+        /// Its time ended before.
+        case cut
+        /// It measured nothing, for the reasons in `problems`.
+        case failed
+        /// It does not apply to this device.
+        case skipped
+        /// The check was interrupted.
+        case interrupted
+    }
+
+    /// The step.
+    package var step: CheckStep
+    /// How far it got.
+    package var state = State.pending
+    /// How long it took.
+    package var seconds = 0.0
+    /// The problems and remarks, a sentence each.
+    package var problems: [String] = []
+
+    /// A step that has not begun.
+    package init(_ step: CheckStep) { self.step = step }
 }

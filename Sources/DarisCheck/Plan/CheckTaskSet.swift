@@ -2,8 +2,8 @@ import DarisConfiguration
 import DarisCore
 import DarisSimulator
 
-/// A task set of a check: the paper's shares of tasks, rates and deadlines, in numbers that follow from what batching alone
-/// makes of the device.
+/// A task set of a check: the paper's shares of tasks, rates and deadlines. The number of tasks follows from the
+/// device's throughput with batching alone.
 package struct CheckTaskSet: Hashable, Sendable {
     /// Tasks that run one network.
     package struct Group: Hashable, Sendable {
@@ -25,7 +25,7 @@ package struct CheckTaskSet: Hashable, Sendable {
     /// Its tasks.
     package var groups: [Group]
 
-    /// How many times what batching alone makes is asked for.
+    /// The demand relative to the best throughput of batching alone.
     package static let overload = 1.5
 
     /// The paper's four task sets.
@@ -46,8 +46,7 @@ package struct CheckTaskSet: Hashable, Sendable {
                 ])
         ]
 
-    /// The task sets that can be made of these networks: the paper's, and for each network that is not built in one like
-    /// ResNet18's.
+    /// The task sets for these networks: those of the paper, and one like ResNet18's for each network from a file.
     package static func sets(of networks: [CheckNetwork]) -> [CheckTaskSet] {
         let names = Set(networks.map(\.name))
         let others = networks.filter { network in if case .file = network.source { true } else { false } }
@@ -55,10 +54,10 @@ package struct CheckTaskSet: Hashable, Sendable {
             + others.map { CheckTaskSet(name: $0.name, groups: [Group(network: $0.name, high: 16, low: 32, rate: 30)]) }
     }
 
-    /// Inferences a second that batching alone makes when every network gets its share of the demand; `nil` if it is not
-    /// known of one of them.
+    /// The throughput of batching alone when every network gets its share of the demand, in inferences a second; `nil`
+    /// if it is unknown for one of them.
     ///
-    /// - Parameter best: of each network alone.
+    /// - Parameter best: The throughput of each network alone.
     package func batchingThroughput(best: [String: Double]) -> Double? {
         var seconds = 0.0
         for group in groups {
@@ -68,12 +67,12 @@ package struct CheckTaskSet: Hashable, Sendable {
         return seconds > 0 ? groups.reduce(0) { $0 + $1.demand } / seconds : nil
     }
 
-    /// The most tasks.
+    /// The limit of tasks.
     static let taskLimit = 4_000
 
-    /// The task set with as many tasks as ask for `demand` inferences a second, at least one of each kind. Rates are then
-    /// what makes the sum right: the paper's, or nearly so, unless the device is too slow for its smallest set or too fast
-    /// for `taskLimit`.
+    /// The task set with enough tasks for `demand` inferences a second, at least one of each kind. The rates are
+    /// adjusted to reach the demand exactly. They are close to the paper's unless the device is too slow for the
+    /// smallest set or too fast for `taskLimit`.
     func scaled(to demand: Double) -> CheckTaskSet {
         let tasks = groups.reduce(0) { $0 + $1.high + $1.low }
         let factor = min(demand / groups.reduce(0) { $0 + $1.demand }, Double(Self.taskLimit) / Double(tasks))
@@ -88,10 +87,10 @@ package struct CheckTaskSet: Hashable, Sendable {
         return scaled
     }
 
-    /// The longest time between two releases of a task in s, if all tasks together ask for `demand` inferences a second.
+    /// The longest period of a task in s, if all tasks together demand `demand` inferences a second.
     func longestPeriod(demand: Double) -> Double { scaled(to: demand).groups.map { 1 / $0.rate }.max() ?? 0 }
 
-    /// The task set for a device, all of whose tasks together ask for `demand` inferences a second.
+    /// The task set for a device, with a demand of `demand` inferences a second in all.
     package func taskSet(
         _ configuration: SweepConfiguration, device: String, demand: Double, duration: Nanoseconds,
         networks: [CheckNetwork]

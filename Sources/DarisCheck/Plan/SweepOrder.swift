@@ -1,25 +1,23 @@
 import DarisCore
 
-/// In which order partitions are tried, so that a sweep that is cut off has still seen the likely best of every kind: first
-/// a few of each kind in turn, then the neighbours of the best so far.
+/// The order in which partitions are tried: first a few of each kind in turn, then the neighbours of the best so far.
+/// So a sweep that is cut off has still seen the likely best of every kind.
 package struct SweepOrder: Sendable {
-    private let kinds: [PartitionKind]
     private var seeds: [SweepConfiguration]
-    /// What has been given out.
+    /// The configurations returned so far.
     package private(set) var tried: Set<SweepConfiguration> = []
-    /// The most contexts, and the most lanes.
+    /// The limit of lanes.
     private let limit: Int
-    /// The most jobs of a batch, where a partition is tried with batching first.
+    /// The largest batch of the first configurations with batching.
     static let usualBatch = 32
 
     /// An order.
     ///
     /// - Parameters:
-    ///   - kinds: how contexts may get their SMs.
-    ///   - batching: whether each partition is tried with batching, too.
-    ///   - limit: the most lanes.
+    ///   - kinds: The kinds of partition.
+    ///   - batching: Whether each partition is also tried with batching.
+    ///   - limit: The limit of lanes.
     package init(kinds: [PartitionKind], batching: Bool, limit: Int) {
-        self.kinds = kinds
         self.limit = limit
         let lists = kinds.map { kind in
             Self.shapes(of: kind).filter { $0.lanes <= limit }.map { SweepConfiguration(kind, $0) }
@@ -39,12 +37,12 @@ package struct SweepOrder: Sendable {
         self.seeds = seeds
     }
 
-    /// Whether the first few of each kind have all been given out.
+    /// Whether the first few of each kind have all been returned.
     package var hasSeenAllKinds: Bool { seeds.isEmpty }
 
-    /// The next one, or `nil` if the best has no neighbour left.
+    /// Returns the next configuration, or `nil` if the best has no neighbour left.
     ///
-    /// - Parameter best: of those measured so far.
+    /// - Parameter best: The best of those measured so far.
     package mutating func next(best: SweepConfiguration?) -> SweepConfiguration? {
         let next = seeds.isEmpty ? best.flatMap(neighbour) : seeds.removeFirst()
         guard let next else { return nil }
@@ -52,7 +50,7 @@ package struct SweepOrder: Sendable {
         return next
     }
 
-    /// Likely good partitions of a kind, the likeliest first: the paper's best on its card, then around it.
+    /// Likely good partitions of a kind, the most likely first: the paper's best, then some around it.
     private static func shapes(of kind: PartitionKind) -> [Partition] {
         let shapes: [(contexts: Int, streams: Int, oversubscription: Double)] =
             switch kind {
@@ -66,8 +64,8 @@ package struct SweepOrder: Sendable {
         }
     }
 
-    /// A partition beside another that has not been tried: larger or smaller batches, one context or stream more
-    /// or less, or another oversubscription.
+    /// A neighbour of a configuration that has not been tried: with larger or smaller batches, one context or stream
+    /// more or less, or another oversubscription.
     private func neighbour(of configuration: SweepConfiguration) -> SweepConfiguration? {
         let (contexts, streams) = (configuration.partition.contexts, configuration.partition.streams)
         let os = configuration.partition.oversubscription
@@ -94,5 +92,31 @@ package struct SweepOrder: Sendable {
             other.partition.contexts >= 1 && other.partition.streams >= 1 && other.partition.lanes <= limit
                 && (other.kind != .streams || other.partition.contexts == 1) && !tried.contains(other)
         }
+    }
+}
+
+/// A configuration for a task set: the partition of the device, and the limit of batching.
+package struct SweepConfiguration: Hashable, Sendable, Codable {
+    /// The kind of partition.
+    package var kind: PartitionKind
+    /// Contexts, streams and oversubscription.
+    package var partition: Partition
+    /// The largest batch that the scheduler may form; 1 for no batching.
+    package var largestBatch: Int
+
+    /// A configuration.
+    package init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1) {
+        self.kind = kind
+        self.partition = partition
+        self.largestBatch = largestBatch
+    }
+
+    /// `green 6×1 OS 6`, `green 6×1 OS 6, batches of 16`.
+    package var label: String {
+        let os = partition.oversubscription
+        let number = os == os.rounded() ? "\(Int(os))" : "\((os * 100).rounded() / 100)"
+        let cut = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
+        let batches = largestBatch > 1 ? ", batches of \(largestBatch)" : ""
+        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + batches
     }
 }

@@ -1,32 +1,32 @@
 import DarisCore
 
-/// A fact about the device, in words.
+/// A fact about the device.
 package struct FactRecord: Hashable, Sendable, Codable {
-    /// What it is about.
+    /// The name of the fact.
     package var name: String
-    /// What it is.
+    /// The value as text.
     package var value: String
 }
 
-/// Where the contexts of a partition ran.
+/// The SMs on which the contexts of a partition ran.
 package struct MapRecord: Hashable, Sendable, Codable {
-    /// How contexts got their SMs.
+    /// The kind of partition.
     package var kind: PartitionKind
     /// Contexts, streams and oversubscription.
     package var partition: Partition
-    /// SMs promised to each context.
+    /// The number of SMs promised to each context.
     package var promised: [Int]
-    /// The hardware's numbers of the SMs that each context ran on.
+    /// The hardware numbers of the SMs that each context ran on.
     package var found: [[Int]]
-    /// What differs from the promise, or why nothing was measured; `nil` if all is as promised.
+    /// The difference from the promise, or why nothing was measured; `nil` if all is as promised.
     package var problem: String?
     /// Whether it was measured.
     package var isMeasured: Bool
-    /// What should be known though nothing else was promised.
+    /// A remark that is no problem.
     package var remark: String?
 }
 
-/// How far a network's outputs on the device are from those on the CPU.
+/// The difference of a network's outputs on the device from those on the CPU.
 package struct OutputRecord: Hashable, Sendable, Codable {
     /// The network.
     package var network: String
@@ -47,19 +47,19 @@ package struct OutputRecord: Hashable, Sendable, Codable {
 package struct NeighbourRecord: Hashable, Sendable, Codable {
     /// The network, which the neighbours run too.
     package var network: String
-    /// How contexts got their SMs.
+    /// The kind of partition.
     package var kind: PartitionKind
     /// Contexts, streams and oversubscription.
     package var partition: Partition
-    /// SMs or cores of a context.
+    /// The SMs or cores of a context.
     package var quota: Int
-    /// Other lanes that were busy.
+    /// The number of other busy lanes.
     package var neighbours: Int
-    /// Time of each stage in ms.
+    /// The time of each stage in ms.
     package var stageMs: [Double]
 }
 
-/// A network alone at a batch size, one batch after another.
+/// The throughput of a network alone at a batch size.
 package struct BatchingRecord: Hashable, Sendable, Codable {
     /// The network.
     package var network: String

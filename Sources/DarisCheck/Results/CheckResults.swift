@@ -1,26 +1,26 @@
 import DarisCore
 
-/// All that a check has found so far; what `results.json` holds.
+/// The results of a check so far: the content of `results.json`.
 package struct CheckResults: Hashable, Sendable, Codable {
-    /// The version of the form: 1.
+    /// The version of the format: 1.
     package var darisCheck = 1
     /// The version of Daris.
     package var version: String
-    /// When it began, in UTC.
+    /// The start time, in UTC.
     package var started: String
-    /// The device as it was asked for, such as `cuda`.
+    /// The requested device, such as `cuda`.
     package var device: String
     /// The device's name.
     package var deviceName: String
-    /// Whether the steps were only tried out on a CPU, so that no figure says anything of a GPU.
+    /// Whether the steps were only tried out on a CPU, so that no figure is about a GPU.
     package var isRehearsal: Bool
-    /// How long it might take.
+    /// The time limit.
     package var minutes: Double
-    /// The networks asked for.
+    /// The requested networks.
     package var networks: [String]
     /// The steps, in order.
     package var steps: [StepRecord] = CheckStep.allCases.map(StepRecord.init)
-    /// What the claims come to.
+    /// The verdicts on the claims.
     package var verdicts: [CheckVerdict] = []
     /// Step 1.
     package var facts: [FactRecord] = []
@@ -39,7 +39,7 @@ package struct CheckResults: Hashable, Sendable, Codable {
     /// Step 7.
     package var taskSets: [CheckRow] = []
 
-    /// Nothing found yet.
+    /// The results of a check that has not begun.
     package init(
         version: String, started: String, device: String, deviceName: String, isRehearsal: Bool, minutes: Double,
         networks: [String]
@@ -53,7 +53,7 @@ package struct CheckResults: Hashable, Sendable, Codable {
         self.networks = networks
     }
 
-    /// What the step came to so far.
+    /// The record of a step.
     package subscript(step: CheckStep) -> StepRecord {
         get { steps[step.number - 1] }
         set { steps[step.number - 1] = newValue }
@@ -64,7 +64,7 @@ package struct CheckResults: Hashable, Sendable, Codable {
         Dictionary(batching.map { ($0.network, $0) }) { $0.jps >= $1.jps ? $0 : $1 }
     }
 
-    /// The best run of a task set, from both steps that run it.
+    /// The best run of a task set, of both steps.
     package func best(of taskSet: String) -> CheckRow? {
         (taskSets + sweep).filter { $0.taskSet == taskSet }
             .reduce(nil) { best, row in best.map { row.isBetter(than: $0) } ?? true ? row : best }

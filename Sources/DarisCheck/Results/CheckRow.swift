@@ -1,16 +1,16 @@
 import DarisCore
 
-/// A run of a task set under Daris, as the paper tabulates it. Rates are fractions from 0 to 1.
+/// A run of a task set under Daris, with the figures of the paper's tables. Rates are fractions from 0 to 1.
 package struct CheckRow: Hashable, Sendable, Codable {
     /// The task set.
     package var taskSet: String
-    /// How the device was cut, and whether jobs were batched.
+    /// The partition of the device, and the limit of batching.
     package var configuration: SweepConfiguration
-    /// How long jobs were released.
+    /// The time during which jobs were released.
     package var seconds: Double
-    /// Inferences a second that were asked for.
+    /// The demand in inferences a second.
     package var demand: Double
-    /// Inferences a second of batching alone at its best.
+    /// The best throughput of batching alone, in inferences a second.
     package var bestBatching: Double
     /// Completed inferences a second.
     package var jps: Double
@@ -32,11 +32,11 @@ package struct CheckRow: Hashable, Sendable, Codable {
     package var joules: Double?
     /// Median time of a decision in ns.
     package var decisionNs: Int64
-    /// Median time of the host for a launch in ns; `nil` if nothing was launched.
+    /// Median host time of a launch in ns; `nil` if nothing was launched.
     package var launchNs: Int64?
     /// Median time between two stages on a lane in ns; `nil` if none followed another.
     package var handoverNs: Int64?
-    /// What the device said of failed stages, and how often.
+    /// The device's messages about failed stages, with their counts.
     package var errors: [String] = []
 
     /// The row of a run that has ended.
@@ -74,7 +74,7 @@ package struct CheckRow: Hashable, Sendable, Codable {
         return hpResponseMs / lpResponseMs
     }
 
-    /// Host time of a dispatch in µs: median of a decision and median of a launch.
+    /// Host time of a dispatch in µs: the sum of the medians of a decision and of a launch.
     package var dispatchMicroseconds: Double? { launchNs.map { Double(decisionNs + $0) / 1e3 } }
 
     /// The largest share of accepted LP jobs that may miss their deadlines.

@@ -1,22 +1,22 @@
 import DarisSimulator
 import Foundation
 
-/// The folder that a check writes to. Each file takes its place at once, so that whoever reads it while the check goes on,
-/// or after it was ended by force, never finds half of one.
+/// The folder that a check writes to. Each file is replaced atomically, so a reader never finds half of one, neither
+/// during the check nor after it was killed.
 package struct ResultsFolder: Sendable {
     /// The folder's path.
     package let path: String
 
     /// A file could not be written.
     package struct Failure: Error, Sendable, CustomStringConvertible {
-        /// What happened and what would help.
+        /// What failed and why.
         package let description: String
     }
 
     /// The file of the stage times, for `daris calibrate`.
     package static let profile = "profile.json"
 
-    /// The folder, which is made if need be.
+    /// The folder, which is created if missing.
     package init(path: String) throws(Failure) {
         self.path = path
         do {
@@ -26,7 +26,7 @@ package struct ResultsFolder: Sendable {
         }
     }
 
-    /// Writes the results, as JSON and for people, and the plots of what there is.
+    /// Writes the results as JSON and as Markdown, and the plots.
     package func write(_ results: CheckResults) throws(Failure) {
         try write(Self.encoded(results), to: "results.json")
         let report = CheckReport(results)
@@ -37,19 +37,13 @@ package struct ResultsFolder: Sendable {
     /// Writes the stage times.
     package func write(_ profile: GPUProfile) throws(Failure) { try write(Self.encoded(profile), to: Self.profile) }
 
-    /// The results of a folder.
-    package func read() throws -> CheckResults {
-        try JSONDecoder().decode(
-            CheckResults.self, from: try Data(contentsOf: URL(fileURLWithPath: path + "/results.json")))
-    }
-
     private func write(_ data: Data, to name: String) throws(Failure) {
         do { try data.write(to: URL(fileURLWithPath: path + "/" + name), options: .atomic) } catch {
             throw Failure(description: "cannot write \(path)/\(name): \(error.localizedDescription)")
         }
     }
 
-    /// A value as these files have it.
+    /// A value in the form of these files.
     package static func encoded(_ value: some Encodable) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,3 +1,4 @@
+import DarisConfiguration
 import DarisCore
 import DarisRuntime
 
@@ -13,7 +14,8 @@ extension GPUCheck {
             }
             try measureBatch(entry, stages: entry.network.stages, shareOf: entries.count - index)
         }
-        // Cut into stages a batch is synchronised in between, which batching alone need not be: the best of both counts.
+        // A batch in stages is synchronised between them, which batching alone does not need. So the best batch is also
+        // measured as a whole, and the better result counts.
         for network in options.networks where !isUp && network.stages > 1 {
             guard let best = results.bestBatching[network.name] else { continue }
             try measureBatch(.init(network: network, batch: best.batch), stages: 1, shareOf: options.networks.count)
@@ -50,5 +52,58 @@ extension GPUCheck {
         } catch {
             note("\(name), batch \(entry.batch): \(error)")
         }
+    }
+}
+
+/// The measurements of batching alone. Large batches of every network come first, since they likely have the best
+/// throughput and a late measurement may be cut off.
+enum BatchingPlan {
+    /// The batch sizes: 1, 2, 4, … 64.
+    static let sizes = [1, 16, 64, 4, 32, 8, 2]
+    /// The numbers of lanes that run batches at the same time; the better result counts.
+    static let lanes = [1, 2]
+
+    /// A network at a batch size.
+    struct Entry: Hashable {
+        var network: CheckNetwork
+        var batch: Int
+    }
+
+    /// All entries: size by size, each network.
+    static func entries(_ networks: [CheckNetwork]) -> [Entry] {
+        sizes.flatMap { size in networks.map { Entry(network: $0, batch: size) } }
+    }
+}
+
+/// Devices with a network on them, without a scheduler.
+extension GPUCheck {
+    /// A network on a device, with a task for each lane.
+    func bench(
+        _ network: CheckNetwork, device: String, stages: Int, batch: Int, lanes: Int = 1, tf32: Bool = true
+    ) throws -> StageBench {
+        // On a CPU each lane has a context of its own, since the lanes of one context share its cores.
+        let isCPU = device == DeviceKind.cpu.name
+        return try StageBench(
+            .lanes(
+                of: network.declaration(stages: stages), device: device, isCPU ? .cores : .streams,
+                Partition(contexts: isCPU ? lanes : 1, streams: isCPU ? 1 : lanes, oversubscription: 1), batch: batch,
+                tf32: tf32), cache: options.cache, progress: options.detail)
+    }
+}
+
+extension TaskSet {
+    /// A task set with a task for each lane, all of one model, for measurements without releases.
+    static func lanes(
+        of model: ModelDeclaration, device: String, _ kind: PartitionKind, _ partition: Partition, batch: Int,
+        tf32: Bool = true
+    ) -> TaskSet {
+        let tasks = (0..<partition.lanes).map { lane in
+            TaskDeclaration(
+                name: "lane-\(lane)", model: model.name, period: .milliseconds(100), priority: .low, batch: batch,
+                arrival: .sporadic())
+        }
+        return TaskSet(
+            source: "measurement", device: device, partition: partition, partitionKind: kind,
+            gpu: GPUOptions(tf32: tf32), models: [model], tasks: tasks)
     }
 }

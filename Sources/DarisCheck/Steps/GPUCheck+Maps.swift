@@ -45,7 +45,7 @@ extension GPUCheck {
         }
     }
 
-    /// Under MPS each context is a process, which may use so many SMs at once, whichever they are.
+    /// Under MPS each context is a process with a limit on the number of SMs that it uses at once.
     private func mpsMap(_ partition: Partition) -> MapRecord {
         let begin = clock.now
         do {

@@ -49,8 +49,8 @@ extension GPUCheck {
             relativeDifference: Self.relativeDifference(found, expected))
     }
 
-    /// The largest difference of outputs of 32-bit floats as a share of the largest number expected; infinite numbers,
-    /// numbers that are none, and other sizes make it as large as a result file can say.
+    /// The largest difference of outputs of 32-bit floats, relative to the largest expected number. It is the largest
+    /// finite number if a size differs or a number is infinite or no number.
     static func relativeDifference(_ found: [[UInt8]], _ expected: [[UInt8]]) -> Double {
         guard found.map(\.count) == expected.map(\.count) else { return .greatestFiniteMagnitude }
         var (difference, largest) = (0.0, 0.0)

@@ -45,7 +45,7 @@ extension GPUCheck {
         finish(all: isComplete, measured: results.neighbours.count)
     }
 
-    /// Writes the profile, once it can be used; again with the batch sizes.
+    /// Writes the profile if it is complete enough for use.
     func writeProfile() throws(ResultsFolder.Failure) {
         let profile = profileBuilder.profile(card: card, batching: results.batching)
         guard case .success(let profile) = profile else { return }

@@ -20,7 +20,7 @@ extension GPUCheck {
                 try save()
             }
         }
-        // The search around the best ends with the time, which cuts nothing off.
+        // The search around the best may end at any time, so that does not count as cut off.
         finish(all: order.hasSeenAllKinds, measured: results.sweep.count)
     }
 
@@ -62,8 +62,8 @@ extension GPUCheck {
         set.batchingThroughput(best: results.bestBatching.mapValues(\.jps))
     }
 
-    /// How long to release jobs: the share of the time in seconds, at least a quarter of a second and three jobs of every
-    /// task, at most `most` seconds or those three jobs.
+    /// The time during which jobs are released: `share` seconds, but at most `most` seconds, and at least a quarter of
+    /// a second and three periods of every task.
     private func duration(of set: CheckTaskSet, capacity: Double, share: Double, most: Double) -> Nanoseconds {
         let period = set.longestPeriod(demand: CheckTaskSet.overload * capacity)
         return .seconds(max(0.25, 3 * period, min(most, share)))
@@ -75,7 +75,7 @@ extension GPUCheck {
             .sorted { $0.isBetter(than: $1) }.map(\.configuration)
     }
 
-    /// Runs a task set; `nil` if it cannot be, which is noted.
+    /// Runs a task set. Returns `nil` and adds a note if it cannot run.
     private func run(
         _ set: CheckTaskSet, _ configuration: SweepConfiguration, capacity: Double, duration: Nanoseconds
     ) throws -> CheckRow? {

@@ -4,7 +4,7 @@ import DarisCore
 import DarisRuntime
 import DarisSimulator
 
-/// Measures the stages of a network on a device that is cut somehow: alone, and beside more and more busy neighbours.
+/// A profiler of the stages of a network in a partition of a device: alone, and beside busy neighbours.
 package struct StageProfiler: Sendable {
     /// The device, such as `cuda`.
     package let device: String
@@ -21,21 +21,19 @@ package struct StageProfiler: Sendable {
         self.progress = progress
     }
 
-    /// What was measured in one partition.
+    /// The measurements in one partition.
     struct Measurement: Sendable {
         /// The stage times.
         var records: [NeighbourRecord]
-        /// Bytes of the network's weights.
+        /// The size of the network's weights in bytes.
         var weightBytes: Int
-        /// SMs or cores of the device.
-        var units: Int
-        /// What the user should know.
+        /// Remarks for the user.
         var notes: [String]
     }
 
     /// Loads a model onto every lane of a partition and times its stages on the first.
     ///
-    /// - Parameter neighbours: with how many other lanes busy, in this order.
+    /// - Parameter neighbours: The numbers of other busy lanes, in the order of measurement.
     /// - Throws: `PreparationError`, `DeviceError`.
     func measure(
         _ model: ModelDeclaration, kind: PartitionKind, partition: Partition, neighbours: [Int],
@@ -51,15 +49,14 @@ package struct StageProfiler: Sendable {
                 network: model.name, kind: kind, partition: partition, quota: bench.quota, neighbours: count,
                 stageMs: try bench.stageTimes(busyNeighbours: count).map(\.inMilliseconds))
         }
-        return Measurement(
-            records: records, weightBytes: bench.weightBytes, units: bench.units, notes: bench.notes)
+        return Measurement(records: records, weightBytes: bench.weightBytes, notes: bench.notes)
     }
 
     /// Measures a model in every partition of step 4 of a check.
     ///
-    /// - Parameter report: told of the stage times in each partition, as soon as there are any.
-    /// - Returns: a profile for `daris calibrate`, and what the user should know.
-    /// - Throws: the last `PreparationError` or `DeviceError` if too little could be measured for a profile;
+    /// - Parameter report: Gets the stage times of each partition when they are measured.
+    /// - Returns: A profile for `daris calibrate`, and remarks for the user.
+    /// - Throws: The last `PreparationError` or `DeviceError` if too little could be measured for a profile;
     ///   `CheckProblem` on a machine of one core.
     package func profile(
         of model: ModelDeclaration, report: (NeighbourRecord) -> Void
@@ -94,4 +91,83 @@ package struct StageProfiler: Sendable {
             throw failure ?? error
         }
     }
+}
+
+/// The partitions in which stage times are measured. Two quotas, which every profile needs, come first; then full load
+/// with contexts that overlap; then more quotas.
+enum ProfilePlan {
+    /// A partition, with the numbers of busy neighbours beside which the first lane is timed.
+    struct Entry: Hashable {
+        var kind: PartitionKind
+        var partition: Partition
+        var neighbours: [Int]
+    }
+
+    static func entries(isCPU: Bool) -> [Entry] {
+        let shapes: [(kind: PartitionKind, contexts: Int, streams: Int, oversubscription: Double)] =
+            isCPU
+            ? [(.cores, 1, 1, 1), (.cores, 2, 1, 1), (.cores, 2, 1, 2), (.cores, 1, 2, 1)]
+            : [
+                (.green, 1, 1, 1), (.green, 4, 1, 1), (.green, 6, 1, 6), (.green, 2, 1, 1), (.streams, 1, 4, 1),
+                (.green, 6, 1, 2), (.green, 8, 1, 1), (.green, 4, 1, 4), (.streams, 1, 8, 1),
+            ]
+        return shapes.map { kind, contexts, streams, oversubscription in
+            let partition = Partition(contexts: contexts, streams: streams, oversubscription: oversubscription)
+            let others = partition.lanes - 1
+            return Entry(
+                kind: kind, partition: partition,
+                neighbours: Set([0, 1, others / 2, others]).filter { $0 <= others }.sorted())
+        }
+    }
+}
+
+/// A builder of a profile for `daris calibrate` from stage times.
+struct ProfileBuilder {
+    private var networks: [GPUProfile.Network] = []
+
+    /// Adds the stage times of a network in one partition.
+    ///
+    /// - Parameter memoryMiB: The memory of one lane of it. The smallest value counts, since the very first load loads
+    ///   libraries, too.
+    mutating func add(_ record: NeighbourRecord, memoryMiB: Double) {
+        if !networks.contains(where: { $0.name == record.network }) {
+            networks.append(.init(name: record.network, memoryMiB: memoryMiB, alone: [], loaded: [], batches: []))
+        }
+        guard let index = networks.firstIndex(where: { $0.name == record.network }) else { return }
+        networks[index].memoryMiB = min(networks[index].memoryMiB, memoryMiB)
+        let partition = record.partition
+        if record.neighbours == 0, !networks[index].alone.contains(where: { $0.processors == record.quota }) {
+            networks[index].alone.append(.init(processors: record.quota, stageMs: record.stageMs))
+        }
+        if record.neighbours > 0, record.neighbours == partition.lanes - 1 {
+            networks[index].loaded.append(
+                .init(
+                    kind: record.kind, contexts: partition.contexts, streams: partition.streams,
+                    oversubscription: partition.oversubscription, stageMs: record.stageMs))
+        }
+    }
+
+    /// The profile so far, or why there is none. Networks with fewer than two quotas are left out.
+    ///
+    /// - Parameters:
+    ///   - card: The profile without networks.
+    ///   - batching: The throughput alone by batch size; the best of each size counts.
+    func profile(card: GPUProfile, batching: [BatchingRecord]) -> Result<GPUProfile, CheckProblem> {
+        var profile = card
+        profile.networks = networks.filter { $0.alone.count >= 2 }
+        for index in profile.networks.indices {
+            profile.networks[index].alone.sort { $0.processors < $1.processors }
+            let own = batching.filter { $0.network == profile.networks[index].name }
+            profile.networks[index].batches = Set(own.map(\.batch)).sorted().map { size in
+                GPUProfile.Batch(batch: size, jps: own.filter { $0.batch == size }.map(\.jps).max() ?? 0)
+            }
+        }
+        guard let problem = profile.problem() else { return .success(profile) }
+        return .failure(CheckProblem(description: problem))
+    }
+}
+
+/// Why there is no profile.
+struct CheckProblem: Error, CustomStringConvertible {
+    let description: String
 }

@@ -1,15 +1,15 @@
 import DarisReport
 
 extension CheckResults {
-    /// Throughput relative to batching alone that is claimed.
+    /// The claimed throughput relative to batching alone.
     package static let ratioClaim = 1.15
-    /// Mean response time of HP jobs relative to LP jobs that is claimed.
+    /// The claimed mean response time of HP jobs relative to LP jobs.
     package static let responseClaim = 0.67
-    /// Host time of a dispatch in µs that is claimed.
+    /// The claimed host time of a dispatch in µs.
     package static let dispatchClaim = 10.0
 
-    /// The claims, judged by what has been measured: of each task set by one run, the best, in all claims. They are about
-    /// GPUs: a rehearsal leaves all of them open.
+    /// The verdicts on the claims so far. All claims use the same run of a task set, its best. They are about GPUs, so
+    /// a rehearsal leaves them open.
     package func judged() -> [CheckVerdict] {
         guard isRehearsal else { return claims }
         return claims.map { verdict in
@@ -52,7 +52,7 @@ extension CheckResults {
             state: state, figure: figures.isEmpty ? Figure.none : figures.joined(separator: ", "))
     }
 
-    /// A claim about the four task sets: not met if one of them breaks it, met if all of them keep it.
+    /// A claim about the four task sets: not met if one breaks it, met if all were measured and keep it.
     private func taskSetClaim(
         _ claim: String, isMeasured: (CheckRow) -> Bool = { _ in true }, holds: (CheckRow) -> Bool,
         figure: (CheckRow) -> String
@@ -65,5 +65,32 @@ extension CheckResults {
         return CheckVerdict(
             claim: claim, state: state,
             figure: figures.isEmpty ? Figure.none : figures.joined(separator: "; "))
+    }
+}
+
+/// The verdict on a claim. A verdict of met or not met has a measured figure.
+package struct CheckVerdict: Hashable, Sendable, Codable {
+    /// The state of a claim.
+    package enum State: String, Hashable, Sendable, Codable {
+        /// It was measured and holds.
+        case met
+        /// It was measured and does not hold.
+        case notMet = "not met"
+        /// It was not measured, or not completely.
+        case notMeasured = "not measured"
+    }
+
+    /// The claim.
+    package var claim: String
+    /// The state of the claim.
+    package var state: State
+    /// The measured figure.
+    package var figure: String
+
+    /// A verdict.
+    package init(claim: String, state: State, figure: String) {
+        self.claim = claim
+        self.state = state
+        self.figure = figure
     }
 }

@@ -109,7 +109,7 @@ extension CheckReport {
         rows.isEmpty ? [] : ["", "## \(title)", ""] + Self.table(header, rows)
     }
 
-    /// A table; what would end a cell or a row early is put otherwise.
+    /// A table. Newlines and bars in cells are escaped.
     static func table(_ header: [String], _ rows: [[String]]) -> [String] {
         func line(_ cells: [String]) -> String {
             let clean = cells.map { cell in
