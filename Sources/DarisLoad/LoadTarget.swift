@@ -51,7 +51,8 @@ struct LoadTarget: Sendable {
         for tensor in metadata.inputs {
             guard let size = Self.sizes[tensor.datatype] else {
                 throw LoadError(
-                    "input '\(tensor.name)' of model '\(model)' is \(tensor.datatype), for which there are no random values")
+                    "input '\(tensor.name)' of model '\(model)' is \(tensor.datatype), for which there are no random values"
+                )
             }
             guard let (shape, count) = Self.extents(tensor.shape, elementSize: size) else {
                 throw LoadError(

@@ -34,16 +34,16 @@ func times(
     var device = SimulatedGPU(gpu, partition: partition, kind: kind, costs: [[cost]], seed: 1)
     for lane in lanes { device.start(task: 0, stage: 0, lane: lane, at: .zero) }
     var times = [Int: Double]()
-    while let next = device.nextHappening() {
-        if let end = device.happen(at: next) { times[end.lane] = end.executionTime.inMilliseconds }
+    while let next = device.nextEvent() {
+        if let end = device.advance(to: next) { times[end.lane] = end.executionTime.inMilliseconds }
     }
     return lanes.map { times[$0] ?? -1 }
 }
 
 extension SimulatedGPU {
-    /// Goes through everything that happens until `time`.
+    /// Advances through all events up to `time`.
     mutating func move(to time: Nanoseconds) {
-        while let next = nextHappening(), next <= time { _ = happen(at: next) }
+        while let next = nextEvent(), next <= time { _ = advance(to: next) }
     }
 }
 

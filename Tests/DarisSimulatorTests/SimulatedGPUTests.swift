@@ -91,8 +91,8 @@ struct SimulatedGPUTests {
         device.move(to: .microseconds(500))
         device.start(task: 0, stage: 0, lane: 1, at: .microseconds(500))
         var ends: [Int: Double] = [:]
-        while let next = device.nextHappening() {
-            if let end = device.happen(at: next) { ends[end.lane] = next.inMilliseconds }
+        while let next = device.nextEvent() {
+            if let end = device.advance(to: next) { ends[end.lane] = next.inMilliseconds }
         }
         #expect(close([ends[0] ?? 0, ends[1] ?? 0], [1.5, 2]))
     }
@@ -105,7 +105,7 @@ struct SimulatedGPUTests {
         device.move(to: .milliseconds(1))
         device.abandon(lane: 1, at: .milliseconds(1))
         var end: Nanoseconds?
-        while let next = device.nextHappening() { if device.happen(at: next) != nil { end = next } }
+        while let next = device.nextEvent() { if device.advance(to: next) != nil { end = next } }
         #expect(end.map { abs($0.inMilliseconds - 1.5) < 1e-4 } == true)
     }
 
@@ -133,10 +133,10 @@ struct SimulatedGPUTests {
             running[lane] = task
             started += 1
         }
-        while let next = device.nextHappening() {
+        while let next = device.nextEvent() {
             #expect(next >= now)
             now = next
-            guard let end = device.happen(at: now) else { continue }
+            guard let end = device.advance(to: now) else { continue }
             let task = running[end.lane] ?? 0
             let alone = costs[task].launch + costs[task].work / min(costs[task].parallelism, quota)
             #expect(Double(end.executionTime.rawValue) >= alone - 10)

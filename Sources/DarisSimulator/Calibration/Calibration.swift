@@ -3,9 +3,9 @@ import Synchronization
 
 import DarisCore
 
-/// Fits a device's parameters to the published measurements. The same input gives the same device.
+/// A fit of a device's parameters to the published measurements. The same input gives the same device.
 package struct Calibration: Sendable {
-    /// How far the search has come.
+    /// The progress of the search.
     package struct Progress: Sendable {
         /// Trials done.
         package var trial: Int
@@ -19,7 +19,7 @@ package struct Calibration: Sendable {
     package let rows: [PublishedTable.Row]
     /// The task sets whose rows and parameters are fitted.
     package let taskSets: [PaperTaskSet]
-    /// How long each row is simulated in a trial.
+    /// The simulated time of each row in a trial.
     package let duration: Nanoseconds
 
     /// A calibration against rows of task sets.
@@ -34,7 +34,7 @@ package struct Calibration: Sendable {
 
     /// The device that fits best of those tried, starting at `start`.
     ///
-    /// - Parameter report: told after each trial.
+    /// - Parameter report: Called after each trial.
     package func fit(
         from start: GPUModel, trials: Int, seed: UInt64 = 1, report: (Progress) -> Void = { _ in }
     ) -> GPUModel {
@@ -44,8 +44,8 @@ package struct Calibration: Sendable {
         ).minimise(from: start, loss: loss, report: report)
     }
 
-    /// How badly a device fits the rows, as calibration weighs it: per task set the mean over its rows of the error of
-    /// JPS (logarithmic, at most 0.4), of HP misses where there were none, and a little of LP misses; and the order of the
+    /// The loss of a device on the rows: for each task set the mean over its rows of the error of JPS (logarithmic, at
+    /// most 0.4), of HP misses where the paper has none, and a little of LP misses; and the order of the
     /// configurations.
     package func loss(of gpu: GPUModel) -> Double {
         let results = Self.simulate(rows, on: gpu, duration: duration)
@@ -77,9 +77,9 @@ package struct Calibration: Sendable {
         }
     }
 
-    /// Where to start from: what the batching table and data sheets alone suggest, with middling values for the rest.
+    /// The start of the search: costs from the batching table and data sheets, with typical values for the rest.
     ///
-    /// The numbers of kernels are those of the networks in PyTorch; 14 µs is what launching one takes there.
+    /// The numbers of kernels are those of the networks in PyTorch, where launching one takes 14 µs.
     package static func firstGuess(from batching: [PublishedTable.BatchingRow] = PublishedTable.rtx2080ti.batching)
         -> GPUModel
     {
@@ -109,7 +109,7 @@ package struct Calibration: Sendable {
     }
 }
 
-/// The results of `body` for each element, in their order, worked out on all cores.
+/// The results of `body` for each element, in order, computed on all cores.
 func concurrentMap<Element: Sendable, Result: Sendable>(
     _ elements: [Element], _ body: @Sendable (Element) -> Result
 ) -> [Result] {
@@ -122,8 +122,8 @@ func concurrentMap<Element: Sendable, Result: Sendable>(
 }
 
 extension PublishedTable.Row {
-    /// Whether the row's figures add up for this task set: completed jobs are the HP releases and the LP jobs accepted.
-    /// A few rows' do not, as if other numbers of tasks had been run; they weigh less in the fit.
+    /// Whether the row's figures add up for this task set: the completed jobs are the HP releases and the accepted LP
+    /// jobs. A few rows do not add up, as if other numbers of tasks had been run; they weigh less in the fit.
     package func isConsistent(with taskSet: PaperTaskSet) -> Bool {
         if hpMissPercent > 50 { return true }
         let expected = taskSet.highPriorityRate + lpAcceptPercent / 100 * taskSet.lowPriorityRate

@@ -1,8 +1,8 @@
 import DarisCore
 
-/// Fits on a part of the published rows and predicts the rest, so that no row is judged by a fit that has seen it.
+/// A cross-validation: fits on a part of the published rows predict the rest, so that no row is judged by a fit to it.
 package struct CrossValidation: Sendable {
-    /// What came of one fold.
+    /// The result of one fold.
     package struct Fold: Sendable {
         /// The device fitted to the rows outside the fold.
         package var gpu: GPUModel
@@ -21,7 +21,8 @@ package struct CrossValidation: Sendable {
         self.trials = trials
     }
 
-    /// The fold of each row: within each task set and policy one after another, so that every fold has some of each.
+    /// The fold of each row. The rows of each task set and policy are dealt out in turn, so that every fold has some of
+    /// each.
     package static func assignment(_ rows: [PublishedTable.Row], folds: Int) -> [Int] {
         var counts: [String: Int] = [:]
         return rows.map { row in
@@ -31,7 +32,7 @@ package struct CrossValidation: Sendable {
         }
     }
 
-    /// Runs one fold: fits from the first guess on the other folds' rows, then simulates its own.
+    /// Runs one fold: fits from the first guess to the other folds' rows, then simulates its own.
     package func run(
         fold: Int, of table: PublishedTable = .rtx2080ti, seeds: Int, report: (Calibration.Progress) -> Void = { _ in }
     ) -> Fold {

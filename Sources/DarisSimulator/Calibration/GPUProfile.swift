@@ -6,16 +6,16 @@ import DarisCore
     import Foundation
 #endif
 
-/// Stage times measured on a GPU: alone against SM quota, and beside busy neighbours. A file that a run on the card writes
-/// and that `daris calibrate` turns into a device file.
+/// Stage times measured on a GPU: alone by SM quota, and beside busy neighbours. A run on the card writes them to a
+/// file, from which `daris calibrate` makes a device file.
 package struct GPUProfile: Hashable, Sendable, Codable {
-    /// The version of the form: 1.
+    /// The version of the format: 1.
     package var darisProfile: Int
     /// The card's name, such as `NVIDIA H200`.
     package var title: String
     /// M: the number of SMs.
     package var processors: Int
-    /// The SMs that are only given together.
+    /// The number of SMs that are only allocated together.
     package var granularity: Int
     /// Device memory in MiB.
     package var memoryMiB: Double
@@ -49,7 +49,7 @@ package struct GPUProfile: Hashable, Sendable, Codable {
         }
     }
 
-    /// Stage times alone in a context of so many SMs.
+    /// Stage times alone in a context of `processors` SMs.
     package struct Alone: Hashable, Sendable, Codable {
         /// The quota.
         package var processors: Int
@@ -65,7 +65,7 @@ package struct GPUProfile: Hashable, Sendable, Codable {
 
     /// Stage times while every other lane runs stages of the same network.
     package struct Loaded: Hashable, Sendable, Codable {
-        /// How contexts got their SMs.
+        /// The kind of partition.
         package var kind: PartitionKind
         /// N_c.
         package var contexts: Int
@@ -86,7 +86,7 @@ package struct GPUProfile: Hashable, Sendable, Codable {
         }
     }
 
-    /// Throughput of whole batches, one after another.
+    /// Throughput of batches, one after another.
     package struct Batch: Hashable, Sendable, Codable {
         /// The batch size.
         package var batch: Int
@@ -117,7 +117,7 @@ package struct GPUProfile: Hashable, Sendable, Codable {
 
     /// Reads a profile file.
     ///
-    /// - Throws: `GPUModelError` that names the file, the field, and what would be right.
+    /// - Throws: `GPUModelError` with the file, the field, and valid values.
     package static func read(path: String) throws(GPUModelError) -> GPUProfile {
         let bytes: Data
         do { bytes = try Data(contentsOf: URL(filePath: path)) } catch {
@@ -132,7 +132,7 @@ package struct GPUProfile: Hashable, Sendable, Codable {
         }
     }
 
-    /// What is wrong with the numbers, if anything.
+    /// The first invalid number, in a sentence; `nil` if all are valid.
     package func problem() -> String? {
         guard darisProfile == 1 else { return "darisProfile is \(darisProfile); this version reads 1" }
         guard (1...GPUModel.processorLimit).contains(processors) else {

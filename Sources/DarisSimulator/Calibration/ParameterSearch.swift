@@ -1,8 +1,8 @@
 import DarisCore
 
-/// A deterministic search for the parameters with the least loss: one parameter after another is tried up and down, with
-/// steps that grow where they help and shrink where they do not, and seeded changes of several at once come in between.
-/// The same input gives the same result.
+/// A deterministic search for the parameters with the least loss. It tries one parameter after another up and down,
+/// with steps that grow after a success and shrink after a failure. In between it tries seeded changes of several
+/// parameters at once. The same input gives the same result.
 struct ParameterSearch {
     let parameters: [CalibrationParameter]
     let trials: Int
@@ -10,7 +10,7 @@ struct ParameterSearch {
 
     /// The device with the least loss of those tried.
     ///
-    /// - Parameter report: told after each trial.
+    /// - Parameter report: Called after each trial.
     func minimise(
         from start: GPUModel, loss: (GPUModel) -> Double, report: (Calibration.Progress) -> Void
     ) -> GPUModel {
@@ -48,5 +48,47 @@ struct ParameterSearch {
             }
         }
         return best
+    }
+}
+
+/// A parameter of a device that calibration may change.
+struct CalibrationParameter: Sendable {
+    let name: String
+    let range: ClosedRange<Double>
+    let read: @Sendable (GPUModel) -> Double
+    let write: @Sendable (inout GPUModel, Double) -> Void
+
+    /// The parameters that all networks share.
+    static let sharing: [CalibrationParameter] = [
+        sharing("stageOverheadMs", 0.005...0.3, \.stageOverheadMs), sharing("noise", 0.02...0.4, \.noise),
+        sharing("windowOverlap", 0.02...1, \.windowOverlap), sharing("kernelGap", 0.005...0.3, \.kernelGap),
+        sharing("streamInterference", 0.005...0.5, \.streamInterference),
+        sharing("launchLanes", 1...12, \.launchLanes), sharing("launchCrowding", 0.005...1, \.launchCrowding),
+        sharing("queueLanes", 8...15.5, \.queueLanes), sharing("queueCrowding", 0.02...3, \.queueCrowding),
+    ]
+
+    /// The parameters of one network.
+    static func network(_ name: String) -> [CalibrationParameter] {
+        [
+            cost(name, "launchMs", 0.1...10, \.launchMs), cost(name, "workSMms", 10...1000, \.workSMms),
+            cost(name, "parallelism", 4...68, \.parallelism),
+            cost(name, "bandwidthShare", 0.4...1, \.bandwidthShare),
+        ]
+    }
+
+    private static func sharing(
+        _ name: String, _ range: ClosedRange<Double>, _ path: WritableKeyPath<GPUModel.Sharing, Double> & Sendable
+    ) -> CalibrationParameter {
+        CalibrationParameter(
+            name: name, range: range, read: { $0.sharing[keyPath: path] }, write: { $0.sharing[keyPath: path] = $1 })
+    }
+
+    private static func cost(
+        _ network: String, _ name: String, _ range: ClosedRange<Double>,
+        _ path: WritableKeyPath<NetworkCost, Double> & Sendable
+    ) -> CalibrationParameter {
+        CalibrationParameter(
+            name: "\(network).\(name)", range: range, read: { $0.networks[network]?[keyPath: path] ?? 0 },
+            write: { $0.networks[network]?[keyPath: path] = $1 })
     }
 }

@@ -1,17 +1,17 @@
 import DarisCore
 
-/// Turns a profile measured on a card into a device: costs of networks by least squares from their times alone, then the
-/// sharing parameters by search from their times under load. Deterministic.
+/// A fit of a device to a profile measured on a card: the costs of networks by least squares from their times alone,
+/// then the sharing parameters by search from their times under load. Deterministic.
 package struct ProfileCalibration: Sendable {
-    /// What was measured.
+    /// The profile.
     package let profile: GPUProfile
 
     /// A calibration of a profile.
     package init(_ profile: GPUProfile) { self.profile = profile }
 
-    /// The device.
+    /// The fitted device.
     ///
-    /// - Parameter start: what the sharing parameters are searched from.
+    /// - Parameter start: The device with the initial sharing parameters.
     package func fit(
         from start: GPUModel, trials: Int, seed: UInt64 = 1, report: (Calibration.Progress) -> Void = { _ in }
     ) -> GPUModel {
@@ -59,8 +59,8 @@ package struct ProfileCalibration: Sendable {
         return errors.isEmpty ? 0 : errors.reduce(0, +) / Double(errors.count)
     }
 
-    /// The cost of a network from t(q) = a + W / min(P, q): for each P that the quotas suggest the least-squares line in
-    /// 1 / min(P, q), and of those the one with the least error.
+    /// The cost of a network from t(q) = a + W / min(P, q): the least-squares line in 1 / min(P, q) for each P that the
+    /// quotas suggest, and of these lines the one with the least error.
     private func cost(of network: GPUProfile.Network, overheadMs: Double) -> NetworkCost {
         let points = network.alone.map { (quota: Double($0.processors), time: $0.stageMs.reduce(0, +)) }
         let quotas = Set(points.map(\.quota)).sorted()

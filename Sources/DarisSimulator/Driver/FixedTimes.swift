@@ -43,8 +43,8 @@ package struct FixedTimes: VirtualDevice {
     /// Forgets what runs on a lane.
     package mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
 
-    /// When something happens next; `nil` if nothing runs.
-    package mutating func nextHappening() -> Nanoseconds? {
+    /// The time of the next event; `nil` if nothing runs.
+    package mutating func nextEvent() -> Nanoseconds? {
         while let end = ends.min {
             if current[end.lane]?.number == end.number { return end.time }
             ends.removeMin()
@@ -52,9 +52,9 @@ package struct FixedTimes: VirtualDevice {
         return nil
     }
 
-    /// Moves to the next happening; tells the lane whose stage has ended, if one has.
-    package mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
-        guard nextHappening() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
+    /// Advances to the next event. Returns the lane whose stage has ended, if one has.
+    package mutating func advance(to now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+        guard nextEvent() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
             return nil
         }
         current[end.lane] = nil

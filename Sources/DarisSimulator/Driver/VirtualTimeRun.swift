@@ -60,9 +60,9 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         for (time, event) in driver.otherEvents { schedule(.other, event, at: time) }
         while violation == nil {
             let outside = pending.min?.time
-            if let inside = device.nextHappening(), inside <= (outside ?? .distantFuture) {
+            if let inside = device.nextEvent(), inside <= (outside ?? .distantFuture) {
                 now = inside
-                if let end = device.happen(at: now) { stageEnded(lane: end.lane, executionTime: end.executionTime) }
+                if let end = device.advance(to: now) { stageEnded(lane: end.lane, executionTime: end.executionTime) }
             } else if let next = pending.popMin() {
                 take(next)
             } else {

@@ -25,6 +25,6 @@ struct FaultyDevice: VirtualDevice {
     }
 
     mutating func abandon(lane: Int, at now: Nanoseconds) { base.abandon(lane: lane, at: now) }
-    mutating func nextHappening() -> Nanoseconds? { base.nextHappening() }
-    mutating func happen(at now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? { base.happen(at: now) }
+    mutating func nextEvent() -> Nanoseconds? { base.nextEvent() }
+    mutating func advance(to now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? { base.advance(to: now) }
 }

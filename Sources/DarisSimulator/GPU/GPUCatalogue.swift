@@ -4,14 +4,14 @@
     import Foundation
 #endif
 
-/// The GPUs that Daris comes with, and those in files of the same form.
+/// The built-in simulated GPUs, and those in device files.
 package enum GPUCatalogue {
-    /// The names of the built-in ones.
+    /// The names of the built-in GPUs.
     package static let names = ["rtx2080ti", "h200", "a100", "orin"]
 
     /// A built-in device, or the one in a file if `name` ends in `.json`.
     ///
-    /// - Throws: `GPUModelError` that names the device or file and what would be right.
+    /// - Throws: `GPUModelError` with the device or file, and valid values.
     package static func device(_ name: String) throws(GPUModelError) -> GPUModel {
         if name.hasSuffix(".json") {
             let bytes: Data
@@ -82,7 +82,7 @@ package enum GPUCatalogue {
         }
     }
 
-    /// A device file that holds data-sheet figures alone; the rest is scaled from another device.
+    /// A device file with data-sheet figures only; the rest is scaled from another device.
     struct Prediction: Codable {
         var title: String
         var scaledFrom: String
@@ -94,18 +94,18 @@ package enum GPUCatalogue {
     }
 }
 
-/// A device that cannot be simulated.
+/// Why a device cannot be simulated.
 package struct GPUModelError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is valid.
     package let description: String
 
     init(_ description: String) { self.description = description }
 }
 
 extension GPUModel {
-    /// This device's costs on another whose data sheet is known (docs/gpu-model.md, equations 9 to 11): work scales with
-    /// the peak rate of one SM, the bandwidth share with what that work asks of the memory; what the host does and how many
-    /// SMs a small batch can fill stay as they are.
+    /// This device's costs scaled to another data sheet (docs/gpu-model.md, equations 9 to 11). Work scales with the
+    /// peak rate of one SM, and the bandwidth share with the memory traffic of that work. Host times and the SMs that a
+    /// small batch can fill do not change.
     func scaled(to other: GPUCatalogue.Prediction) -> GPUModel {
         let speed = other.peakTFLOPS / Double(other.processors) / (peakTFLOPS / Double(processors))
         let size = Double(other.processors) / Double(processors)

@@ -1,15 +1,15 @@
-/// A GPU as the simulator knows it: what a data sheet says, how stages share it, and what networks cost on it. This is
-/// what a device file holds; `docs/gpu-model.md` has the equations.
+/// The simulator's model of a GPU: data-sheet figures, how stages share the GPU, and the costs of networks. It is the
+/// content of a device file; `docs/gpu-model.md` has the equations.
 package struct GPUModel: Hashable, Sendable, Codable {
-    /// A name in words, such as `NVIDIA GeForce RTX 2080 Ti`.
+    /// The product name, such as `NVIDIA GeForce RTX 2080 Ti`.
     package var title: String
-    /// Where its numbers come from, in a sentence.
+    /// The source of its numbers, in a sentence.
     package var source: String
-    /// Whether its numbers were fitted to measurements; otherwise it is a prediction, and every output says so.
+    /// Whether its numbers were fitted to measurements. If not, it is a prediction, and every output says so.
     package var isMeasured: Bool
     /// M: the number of SMs.
     package var processors: Int
-    /// The SMs that are only given together.
+    /// The number of SMs that are only allocated together.
     package var granularity: Int
     /// Device memory in MiB.
     package var memoryMiB: Double
@@ -19,35 +19,35 @@ package struct GPUModel: Hashable, Sendable, Codable {
     package var bandwidthGBs: Double
     /// How stages share it.
     package var sharing: Sharing
-    /// What networks cost on it, by the name of the built-in network or of the model in the task set.
+    /// The costs of networks on it, by the name of the built-in network or of the model in the task set.
     package var networks: [String: NetworkCost]
 
-    /// How what runs at once shares the device and the host that launches for it.
+    /// How concurrent stages share the device and the host that launches them.
     package struct Sharing: Hashable, Sendable, Codable {
         /// σ: the standard deviation of the logarithm of execution times.
         package var noise: Double
-        /// o: host time per stage that nothing else is kept waiting for (wake-up, synchronisation), in ms.
+        /// o: host time per stage that delays nothing else (wake-up, synchronisation), in ms.
         package var stageOverheadMs: Double
-        /// θ: how far the SM windows of MPS contexts fall on one another by chance: 0 never, 1 as if drawn at random.
+        /// θ: how much the SM windows of MPS contexts overlap by chance: 0 never, 1 as if drawn at random.
         package var windowOverlap: Double
         /// δ: the share of the device that the kernels of a single context leave unused between them.
         package var kernelGap: Double
-        /// ε: how much longer stages take whose context computes others at the same time: 1 + ε (1 − 1/n) with n in all.
+        /// ε: the slowdown of n stages that compute in one context at the same time: 1 + ε (1 − 1/n).
         package var streamInterference: Double
-        /// b₀: with several streams in several contexts, lanes up to which a launch costs no more than alone.
+        /// b₀: with several streams in several contexts, the lanes up to which a launch costs no more than alone.
         package var launchLanes: Double
-        /// κ: by how much each busy lane beyond `launchLanes` lengthens launches then.
+        /// κ: the slowdown of launches by each busy lane beyond `launchLanes`.
         package var launchCrowding: Double
-        /// H: lanes that the hardware queues serve.
+        /// H: the lanes that the hardware queues serve.
         package var queueLanes: Double
-        /// λ: by how much each busy lane beyond `queueLanes` lengthens everything.
+        /// λ: the slowdown of everything by each busy lane beyond `queueLanes`.
         package var queueCrowding: Double
     }
 
-    /// The largest number of SMs a device file may name.
+    /// The largest number of SMs in a device file.
     package static let processorLimit = 4096
 
-    /// What is wrong with the numbers, if anything: the field and what would be right.
+    /// The first invalid number, in a sentence with its field and valid values; `nil` if all are valid.
     package func problem() -> String? {
         guard (1...Self.processorLimit).contains(processors) else {
             return "processors is \(processors); it must be from 1 to \(Self.processorLimit)"

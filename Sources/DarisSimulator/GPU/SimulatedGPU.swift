@@ -1,26 +1,37 @@
 import DarisCore
 
-/// A GPU in virtual time: stages share its SMs by generalised processor sharing, and launching shares the host.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A GPU in virtual time: stages share its SMs by generalised processor sharing, and launches share the host.
 ///
-/// A stage goes through three phases. *Wake*: the host takes notice of it. *Launch*: the host hands its kernels to the
-/// context's queue; launches in one context exclude each other, so n of them each go at 1/n. *Compute*: the stage works
-/// off its SM·ns at the rate of the SMs it has, bounded by its parallelism, by its context's quota, which the streams of
-/// the context share, and by the SMs and the memory bandwidth there are, which all share. `docs/gpu-model.md` has the
-/// equations.
+/// A stage goes through three phases:
+/// - *wake*: the host notices it,
+/// - *launch*: the host adds its kernels to the context's queue; launches in one context exclude each other, so each of
+///   n runs at 1/n of the speed,
+/// - *compute*: its SM·ns are worked off at the rate of its SMs. The bounds are its parallelism, its context's quota,
+///   which the streams of the context share, and the device's SMs and memory bandwidth, which all share.
+///
+/// `docs/gpu-model.md` has the equations.
 package struct SimulatedGPU: VirtualDevice, Sendable {
-    /// What a lane is at.
+    /// The phase of a lane.
     private enum Phase: UInt8 { case idle, wake, launch, compute }
 
     private struct Lane {
         var phase = Phase.idle
-        /// What is left of the phase: ns of launching, SM·ns of work.
+        /// The rest of the phase: ns of launching, SM·ns of work.
         var left = 0.0
-        /// How much of it goes in a nanosecond.
+        /// The part of it that is done in a nanosecond.
         var rate = 0.0
         var launch = 0.0
         var work = 0.0
         var parallelism = 0.0
-        /// The share of the memory bandwidth that one SM's worth of it takes.
+        /// The share of the memory bandwidth that each of its SMs takes.
         var bandwidth = 0.0
         var started = Nanoseconds.zero
         var context = 0
@@ -30,16 +41,16 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     private let sharing: GPUModel.Sharing
     /// θ of this kind of partition.
     private let overlap: Double
-    /// Whether several contexts have several streams each, so that launches exclude each other everywhere.
+    /// Whether several contexts have several streams each. If so, launches exclude each other in all contexts.
     private let sharesLaunches: Bool
     private let stageOverhead: Double
     private let costs: ContiguousArray<StageCost>
-    /// What the stages of a task cost in batches, by number of jobs.
+    /// The costs of a task's stages in batches, by number of jobs.
     private let batched: [[Int: [StageCost]]]
     private let firstStage: ContiguousArray<Int>
     private let quota: Double
     private var lanes: ContiguousArray<Lane>
-    /// The lanes on which something runs, in no particular order.
+    /// The busy lanes, in no particular order.
     private var busy: ContiguousArray<Int> = []
     private var launching: ContiguousArray<Int>
     private var demand: ContiguousArray<Double>
@@ -55,9 +66,9 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     /// An idle GPU.
     ///
     /// - Parameters:
-    ///   - costs: what each stage of each task asks for.
-    ///   - batched: what it asks for when several jobs run together, by task and number of jobs; empty if none ever do.
-    ///   - seed: of the variation of execution times.
+    ///   - costs: The cost of each stage of each task.
+    ///   - batched: The costs of batches, by task and number of jobs; empty without batching.
+    ///   - seed: The seed of the variation of execution times.
     package init(
         _ gpu: GPUModel, partition: Partition, kind: PartitionKind = .mps, costs: [[StageCost]],
         batched: [[Int: [StageCost]]] = [], seed: UInt64
@@ -93,7 +104,7 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     /// Starts a stage on an idle lane.
     package mutating func start(task: Int, stage: Int, jobs: Int = 1, lane: Int, at time: Nanoseconds) {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
-        advance(to: time)
+        elapse(to: time)
         let cost = cost(of: task, stage: stage, jobs: jobs)
         let factor = noise.next()
         lanes[lane].phase = .wake
@@ -110,32 +121,32 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     private func cost(of task: Int, stage: Int, jobs: Int) -> StageCost {
         if jobs == 1 { return costs[firstStage[task] + stage] }
         guard let cost = batched[task][jobs]?[stage] else {
-            preconditionFailure("it is not known what a batch of \(jobs) jobs of task \(task) costs")
+            preconditionFailure("a batch of \(jobs) jobs of task \(task) has no known cost")
         }
         return cost
     }
 
-    /// Forgets what runs on a lane.
+    /// Drops the work of a lane.
     package mutating func abandon(lane: Int, at time: Nanoseconds) {
         guard lanes[lane].phase != .idle else { return }
-        advance(to: time)
+        elapse(to: time)
         leavePhase(lane)
         lanes[lane].phase = .idle
         busy.removeAll { $0 == lane }
         isStale = true
     }
 
-    /// When something happens next; `nil` if nothing runs.
-    package mutating func nextHappening() -> Nanoseconds? {
+    /// The time of the next event; `nil` if nothing runs.
+    package mutating func nextEvent() -> Nanoseconds? {
         if isStale { share() }
         return next?.time
     }
 
-    /// Moves to the next happening; tells the lane whose stage has ended, if one has.
-    package mutating func happen(at time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
+    /// Advances to the next event. Returns the lane whose stage has ended, if one has.
+    package mutating func advance(to time: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)? {
         if isStale { share() }
         guard let (due, lane) = next, due <= time else { return nil }
-        advance(to: due)
+        elapse(to: due)
         isStale = true
         leavePhase(lane)
         switch lanes[lane].phase {
@@ -168,23 +179,24 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         }
     }
 
-    private mutating func advance(to time: Nanoseconds) {
+    /// Lets time pass, in which no event lies.
+    private mutating func elapse(to time: Nanoseconds) {
         let span = Double((time - now).rawValue)
         guard span > 0 else { return }
         if isStale { share() }
-        assert(next.map { $0.time >= time } ?? true, "something happens before the time that the device is moved to")
+        assert(next.map { $0.time >= time } ?? true, "an event lies before the time that the device is moved to")
         now = time
         for lane in busy { lanes[lane].left -= lanes[lane].rate * span }
     }
 
-    /// Works out how fast everything goes, and what will be over first (docs/gpu-model.md, equations 1 to 6).
+    /// Updates the rates of all busy lanes and the next event (docs/gpu-model.md, equations 1 to 6).
     private mutating func share() {
         isStale = false
         next = nil
         guard !busy.isEmpty else { return }
         let crowding = 1 + sharing.queueCrowding * max(0, Double(busy.count) - sharing.queueLanes)
         let computeRate = computingInAll == 0 ? 0 : shareProcessors() / crowding
-        // Busy lanes beyond what is served well lengthen launches where contexts share them.
+        // Many busy lanes lengthen launches if contexts share them.
         let launchCrowding =
             sharesLaunches ? 1 + sharing.launchCrowding * max(0, Double(busy.count) - sharing.launchLanes) : 1
         var soonest = Double.infinity
@@ -207,8 +219,8 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         next = (now + Nanoseconds(Int64(min(max(0, soonest.rounded(.up)), 4e18))), first)
     }
 
-    /// Works out the share of its demand that each stage of a context is granted within the context, and returns the part
-    /// of it that the whole device can give.
+    /// Updates the share of its demand that each context grants its stages, and returns the part of it that the device
+    /// can provide.
     private mutating func shareProcessors() -> Double {
         for lane in busy where lanes[lane].phase == .compute {
             demand[lanes[lane].context] = 0
@@ -234,9 +246,40 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
                 granted[context] * lanes[lane].parallelism * lanes[lane].bandwidth
                 * (1 + sharing.streamInterference * (1 - 1 / computing[context]))
         }
-        // What stages lose to their neighbours is lost to the device: they do not free bandwidth for more.
+        // Time that stages lose to their neighbours is lost: it frees no bandwidth for others.
         let covered = overlap * processors * (1 - free) + (1 - overlap) * min(processors, total)
         let rate = covered / total
         return min(rate, (1 - sharing.kernelGap / active) / traffic)
     }
+}
+
+/// Log-normal random factors with a mean of 1, by the Box-Muller transform.
+struct NoiseSource: Sendable {
+    private let sigma: Double
+    private var random: SplitMix64
+    private var spare: Double?
+
+    init(sigma: Double, seed: UInt64) {
+        self.sigma = sigma
+        random = SplitMix64(seed: seed)
+    }
+
+    mutating func next() -> Double {
+        guard sigma > 0 else { return 1 }
+        return exp(sigma * normal() - sigma * sigma / 2)
+    }
+
+    private mutating func normal() -> Double {
+        if let value = spare {
+            spare = nil
+            return value
+        }
+        let radius = (-2 * log(1 - uniform())).squareRoot()
+        let angle = 2 * Double.pi * uniform()
+        spare = radius * sin(angle)
+        return radius * cos(angle)
+    }
+
+    /// A random number from 0 to just below 1.
+    private mutating func uniform() -> Double { Double(random.next() >> 11) * 0x1p-53 }
 }

@@ -1,9 +1,9 @@
 import DarisCore
 
-/// Batching without a scheduler: one batch after another on the whole device, the upper baseline of the paper. Deadlines
-/// play no part in it.
+/// Batching without a scheduler: one batch after another on the whole device, without deadlines. It is the upper
+/// baseline of the paper.
 package struct Batching: Sendable {
-    /// The best batch of a network and what it gives.
+    /// The best batch of a network, with its throughput.
     package struct Row: Hashable, Sendable, Codable {
         /// The network.
         package var network: String
@@ -13,11 +13,11 @@ package struct Batching: Sendable {
         package var jps: Double
     }
 
-    /// The largest batch tried.
+    /// The largest batch.
     package static let largestBatch = 64
 
-    /// Inferences a second of one network alone, closed loop: launching a batch overlaps the one before
-    /// (docs/gpu-model.md, equation 8).
+    /// The throughput of one network alone in a closed loop, in inferences a second. The launch of a batch overlaps the
+    /// batch before (docs/gpu-model.md, equation 8).
     package static func throughput(of cost: NetworkCost, on gpu: GPUModel, batch: Int) -> Double {
         let usable = min(cost.parallelism(batch: batch), Double(gpu.processors) * cost.bandwidthShare)
         return Double(batch) / max(cost.launchMs, Double(batch) * cost.workSMms / usable) * 1e3
@@ -32,8 +32,8 @@ package struct Batching: Sendable {
         return Row(network: network, batch: batch + 1, jps: rates[batch])
     }
 
-    /// Inferences a second if all that tasks ask for is batched: at most what they ask for, else as much as fits when
-    /// every network gets its share of the demand.
+    /// The throughput of batching for the demand of tasks, in inferences a second: the demand if it fits, else as much
+    /// as fits when every network gets its share.
     package static func throughput(of tasks: [SimulatedTask], on gpu: GPUModel) -> Double {
         var demand: [String: Double] = [:]
         for task in tasks {

@@ -1,24 +1,25 @@
 import DarisCore
 
-/// How far a plan can be pushed before it breaks its constraints.
+/// The headroom of a plan: how much the load can grow before the plan breaks its constraints.
 package struct Headroom: Hashable, Sendable, Codable {
-    /// LP tasks of one kind and how many of them could be HP, each kind alone.
+    /// The number of LP tasks of one kind that could be HP, if only this kind changes.
     package struct Promotion: Hashable, Sendable, Codable {
         /// The name of the first task of the kind.
         package var task: String
         /// The network they run.
         package var network: String
-        /// How many tasks of the kind there are.
+        /// The number of tasks of the kind.
         package var tasks: Int
-        /// How many could be HP with all constraints kept.
+        /// The number that could be HP with all constraints kept.
         package var promotable: Int
     }
 
-    /// All rates can be multiplied by this with the constraints kept, to about 2 %; `nil` if they are broken as it is.
+    /// The largest factor for all rates that keeps the constraints, to about 2 %; `nil` if the plan already breaks
+    /// them.
     package var rateScale: Double?
-    /// Whether the rate limit was not found below `rateLimit` times the rates.
+    /// Whether the constraints still hold near `rateLimit` times the rates.
     package var isRateUnlimited: Bool
-    /// What could be raised to HP.
+    /// The tasks that could be HP.
     package var promotions: [Promotion]
 
     /// The highest multiple of the rates that is tried.
@@ -26,9 +27,9 @@ package struct Headroom: Hashable, Sendable, Codable {
 }
 
 extension PlanningProblem {
-    /// How far a plan can be pushed: a bisection on the load, and one for each kind of LP tasks on how many are HP.
+    /// The headroom of a plan, by a bisection on the load, and one for each kind of LP tasks on how many are HP.
     ///
-    /// - Parameter duration: how long each trial is simulated.
+    /// - Parameter duration: The simulated time of each trial.
     package func headroom(of candidate: Candidate, duration: Nanoseconds = .seconds(Int64(5))) -> Headroom {
         func isFeasible(rateScale: Double = 1, promoted: Set<Int> = []) -> Bool {
             figures(

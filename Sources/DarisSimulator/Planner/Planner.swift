@@ -1,13 +1,13 @@
 import DarisCore
 
-/// Searches for the partition that completes most inferences under the constraints, by simulation.
+/// A search for the partition with the highest throughput under the constraints, by simulation.
 ///
-/// The search prunes: for each kind and number of contexts it adds streams, and for each kind contexts, only while that
-/// helps, tries oversubscriptions from both ends, and simulates only the best few for long.
+/// The search prunes: it adds contexts, and streams for each number of contexts, only while that helps. It tries a few
+/// oversubscriptions, and simulates only the best few candidates for long.
 package struct Planner: Sendable {
-    /// How far the search has come.
+    /// The progress of the search.
     package struct Progress: Sendable {
-        /// What it is at, in words.
+        /// The current activity, as text.
         package var activity: String
         /// Candidates simulated so far.
         package var simulated: Int
@@ -19,7 +19,7 @@ package struct Planner: Sendable {
     package struct Outcome: Sendable {
         /// The finalists, best first; feasible ones before others.
         package var finalists: [CandidateFigures]
-        /// Every candidate that was simulated, by short runs but for the finalists.
+        /// All simulated candidates; those that are no finalists by short runs.
         package var all: [CandidateFigures]
 
         /// The plan to use; `nil` if no candidate keeps the constraints.
@@ -28,24 +28,24 @@ package struct Planner: Sendable {
 
     /// The problem.
     package let problem: PlanningProblem
-    /// The kinds of partition to look at.
+    /// The kinds of partition to try.
     package var kinds: [PartitionKind] = [.streams, .mps, .green]
-    /// The most contexts looked at.
+    /// The limit of contexts.
     package var contextLimit = 16
-    /// The most streams a context looked at.
+    /// The limit of streams for each context.
     package var streamLimit = 12
-    /// How many candidates are simulated for long.
+    /// The number of candidates that are simulated for long.
     package var finalistCount = 8
     /// Whether to try more and fewer stages on the best candidates.
     package var searchesStages = false
 
-    /// How long a candidate is simulated in the first round.
+    /// The simulated time of a candidate in the first round.
     package var shortRun = Nanoseconds.seconds(Int64(2))
-    /// How long a finalist is simulated, by each of `longRuns` seeds.
+    /// The simulated time of a finalist, for each of `longRuns` seeds.
     package var longRun = Nanoseconds.seconds(Int64(5))
     /// The number of seeds of the long runs.
     package var longRuns = 3
-    /// JPS within this share of the highest are not told apart, since the model is not exacter than that: fewer lanes win.
+    /// The share of the highest JPS within which the model cannot tell candidates apart: the one with fewer lanes wins.
     static let tolerance = 0.03
 
     /// A planner.
@@ -65,8 +65,9 @@ package struct Planner: Sendable {
         return search.outcome()
     }
 
-    /// Best first: feasible ones before others, then by JPS. Of those within `tolerance` of the highest JPS the one with
-    /// the fewest lanes comes first, which takes less memory and answers HP jobs sooner; of as many, the highest JPS.
+    /// The candidates, best first: feasible ones before others, then by JPS. Of those within `tolerance` of the highest
+    /// JPS the one with the fewest lanes comes first, since it takes less memory and answers HP jobs sooner; of equal
+    /// ones that with the highest JPS.
     func ranked(_ figures: [CandidateFigures]) -> [CandidateFigures] {
         let byJPS = figures.sorted { a, b in
             let (first, second) = (a.isFeasible(problem.constraints), b.isFeasible(problem.constraints))
@@ -85,7 +86,7 @@ package struct Planner: Sendable {
     }
 }
 
-/// A search under way.
+/// The state of a search.
 private struct Search {
     let planner: Planner
     let report: (Planner.Progress) -> Void
@@ -109,7 +110,8 @@ private struct Search {
         }
     }
 
-    /// Adds contexts while that helps: each with one stream at several oversubscriptions, then more streams at the best.
+    /// Adds contexts while that helps: first with one stream and several oversubscriptions, then with more streams at
+    /// the best.
     mutating func growContexts(_ kind: PartitionKind) {
         var best = 0.0
         var worse = 0
@@ -134,7 +136,7 @@ private struct Search {
         }
     }
 
-    /// Simulates the neighbours of the best few, and other numbers of stages if that is asked for.
+    /// Simulates the neighbours of the best few candidates, with other numbers of stages if requested.
     mutating func refine() {
         for figures in planner.ranked(Array(order.compactMap { known[$0] })).prefix(3) {
             let partition = figures.candidate.partition
@@ -156,11 +158,11 @@ private struct Search {
         }
     }
 
-    /// Simulates the finalists for long and puts everything in order.
+    /// Simulates the finalists for long and ranks the results.
     mutating func outcome() -> Planner.Outcome {
         let chosen = planner.ranked(order.compactMap { known[$0] }).prefix(planner.finalistCount).map(\.candidate)
         let problem = planner.problem
-        tell("simulating the \(chosen.count) best for longer")
+        progress("simulating the \(chosen.count) best for longer")
         let (duration, runs) = (planner.longRun, planner.longRuns)
         let long = concurrentMap(Array(chosen)) {
             problem.figures($0, duration: duration, runs: runs)
@@ -171,7 +173,7 @@ private struct Search {
         return Planner.Outcome(finalists: finalists, all: order.compactMap { known[$0] }, best: best)
     }
 
-    /// Simulates candidates that are not known yet; returns the best JPS of them, discounted where a constraint is broken.
+    /// Simulates new candidates, and returns the best JPS of all given ones, discounted for broken constraints.
     private mutating func merit(_ candidates: [Candidate]) -> Double {
         let problem = planner.problem
         let duration = planner.shortRun
@@ -182,7 +184,7 @@ private struct Search {
             known[figures.candidate] = figures
             order.append(figures.candidate)
         }
-        if let last = candidates.last { tell(last.label) }
+        if let last = candidates.last { progress(last.label) }
         return candidates.compactMap { known[$0] }.map { figures in
             let excess =
                 max(0, figures.hpDMR - problem.constraints.hpDMR)
@@ -191,7 +193,7 @@ private struct Search {
         }.max() ?? 0
     }
 
-    private func tell(_ activity: String) {
+    private func progress(_ activity: String) {
         let feasible = known.values.filter { $0.isFeasible(planner.problem.constraints) }
         report(
             Planner.Progress(

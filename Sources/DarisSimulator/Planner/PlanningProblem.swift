@@ -1,16 +1,16 @@
 import DarisCore
 
-/// Tasks and a device for which a partition is wanted.
+/// The input of the planner: tasks, a device and constraints.
 package struct PlanningProblem: Sendable {
-    /// The tasks if every network is cut into `stageScale` times the stages that the task set says.
+    /// The tasks with every network cut into `stageScale` times the stages of the task set.
     package let tasks: @Sendable (_ stageScale: Double) -> [SimulatedTask]
     /// The device.
     package let gpu: GPUModel
     /// Policy and ablations.
     package var options: SchedulerOptions
-    /// What must be kept.
+    /// The constraints.
     package var constraints: PlanningConstraints
-    /// Seed of the shortest run; longer ones use those after it.
+    /// The seed of the first run; further runs use the seeds after it.
     package var seed: UInt64
 
     /// Memory that a process takes for its CUDA context, in MiB.
@@ -28,8 +28,8 @@ package struct PlanningProblem: Sendable {
         self.tasks = tasks
     }
 
-    /// Device memory of a candidate in MiB: under MPS every context is a process with the weights of all networks; in one
-    /// process weights are counted once a lane, which is the most they can take.
+    /// The device memory of a candidate in MiB. Under MPS every context is a process with the weights of all networks.
+    /// In one process the weights count once for each lane, which is an upper bound.
     package func memoryMiB(of candidate: Candidate) -> Double {
         let networks = Set(tasks(1).map(\.network)).reduce(0) { $0 + (gpu.networks[$1]?.memoryMiB ?? 0) }
         let contexts = Double(candidate.partition.contexts)
@@ -38,12 +38,12 @@ package struct PlanningProblem: Sendable {
             : Self.contextMemoryMiB + Double(candidate.partition.lanes) * networks
     }
 
-    /// Simulates a candidate for `duration`, once for each of `runs` seeds, and adds the runs up.
+    /// Simulates a candidate for `duration`, once for each of `runs` seeds, and combines the runs.
     ///
     /// - Parameters:
-    ///   - rateScale: all rates are multiplied by this.
-    ///   - promoted: indices of LP tasks that are run as HP.
-    /// - Returns: `nil` if the scheduler cannot take the tasks so scaled.
+    ///   - rateScale: A factor for all rates.
+    ///   - promoted: The indices of LP tasks that run as HP.
+    /// - Returns: The figures, or `nil` if the scheduler refuses the scaled tasks.
     package func figures(
         _ candidate: Candidate, duration: Nanoseconds, runs: Int, rateScale: Double = 1, promoted: Set<Int> = []
     ) -> CandidateFigures? {
@@ -84,5 +84,72 @@ extension CandidateFigures {
         acceptance = mean(\.lp.acceptance)
         hpResponseMs = mean(\.hp.responseMs.mean)
         lpResponseMs = mean(\.lp.responseMs.mean)
+    }
+}
+
+/// A configuration that the planner considers: a partition of the device, and the number of stages.
+package struct Candidate: Hashable, Sendable, Codable {
+    /// The kind of partition.
+    package var kind: PartitionKind
+    /// N_c, N_s and OS.
+    package var partition: Partition
+    /// The stages of every network relative to the task set: 1 for the same number, 2 for twice as many, 0 for uncut.
+    package var stageScale: Double
+
+    /// A candidate.
+    package init(kind: PartitionKind, partition: Partition, stageScale: Double = 1) {
+        self.kind = kind
+        self.partition = partition
+        self.stageScale = stageScale
+    }
+
+    /// `mps 6×1 OS 6`.
+    package var label: String {
+        let os = partition.oversubscription
+        let shape = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
+        let share = partition.contexts == 1 ? "" : os == os.rounded() ? " OS \(Int(os))" : " OS \(os)"
+        return shape + share + (stageScale == 1 ? "" : stageScale == 0 ? ", uncut" : ", stages ×\(stageScale)")
+    }
+}
+
+/// The figures of a simulated candidate.
+package struct CandidateFigures: Hashable, Sendable, Codable {
+    /// The candidate.
+    package var candidate: Candidate
+    /// Completed inferences a second.
+    package var jps: Double
+    /// HP deadline miss rate, 0 to 1.
+    package var hpDMR: Double
+    /// LP deadline miss rate, 0 to 1.
+    package var lpDMR: Double
+    /// LP acceptance, 0 to 1.
+    package var acceptance: Double
+    /// Mean HP response time in ms.
+    package var hpResponseMs: Double
+    /// Mean LP response time in ms.
+    package var lpResponseMs: Double
+    /// Device memory in MiB.
+    package var memoryMiB: Double
+
+    /// Whether the candidate keeps the constraints.
+    package func isFeasible(_ constraints: PlanningConstraints) -> Bool {
+        hpDMR <= constraints.hpDMR && lpDMR < constraints.lpDMR && memoryMiB <= constraints.memoryMiB
+    }
+}
+
+/// The constraints of a plan.
+package struct PlanningConstraints: Hashable, Sendable, Codable {
+    /// The highest HP deadline miss rate, 0 to 1; 0 by default.
+    package var hpDMR: Double
+    /// The upper bound (not reached) of the LP deadline miss rate, 0 to 1; 0.02 by default.
+    package var lpDMR: Double
+    /// The limit of device memory in MiB.
+    package var memoryMiB: Double
+
+    /// Constraints.
+    package init(hpDMR: Double = 0, lpDMR: Double = 0.02, memoryMiB: Double) {
+        self.hpDMR = hpDMR
+        self.lpDMR = lpDMR
+        self.memoryMiB = memoryMiB
     }
 }

@@ -5,7 +5,7 @@ import DarisCore
 package struct PublishedTable: Sendable {
     /// One configuration of a task set under the scheduler.
     package struct Row: Hashable, Sendable, Codable {
-        /// Which task set: the name of its network.
+        /// The task set: the name of its network.
         package var taskSet: String
         /// N_c.
         package var contexts: Int
@@ -13,7 +13,7 @@ package struct PublishedTable: Sendable {
         package var streams: Int
         /// OS.
         package var oversubscription: Double
-        /// How many runs the medians are of.
+        /// The number of runs behind the medians.
         package var runs: Int
         /// Completed jobs a second.
         package var jps: Double
@@ -79,5 +79,44 @@ package struct PublishedTable: Sendable {
     private static func number<Number: LosslessStringConvertible>(_ text: String) -> Number {
         guard let number = Number(text) else { preconditionFailure("'\(text)' in the published table is no number") }
         return number
+    }
+}
+
+/// A task set of the paper with published measurements.
+package struct PaperTaskSet: Hashable, Sendable, CaseIterable {
+    /// The network of its tasks, which names it.
+    package let network: String
+    /// The number of HP tasks.
+    package let highPriority: Int
+    /// The number of LP tasks.
+    package let lowPriority: Int
+    /// Releases a second of each task.
+    package let rate: Double
+    /// The number of stages of the network.
+    package let stages: Int
+
+    /// ResNet18, U-Net and Inception v3.
+    package static let allCases = [
+        PaperTaskSet(network: "resnet18", highPriority: 16, lowPriority: 32, rate: 30, stages: 4),
+        PaperTaskSet(network: "unet", highPriority: 5, lowPriority: 10, rate: 24, stages: 14),
+        PaperTaskSet(network: "inception_v3", highPriority: 8, lowPriority: 16, rate: 24, stages: 13),
+    ]
+
+    /// HP jobs released a second.
+    package var highPriorityRate: Double { Double(highPriority) * rate }
+    /// LP jobs released a second.
+    package var lowPriorityRate: Double { Double(lowPriority) * rate }
+
+    /// The tasks as they were run: deadlines equal periods, and a release during the task's previous job waits for it.
+    package func tasks(on gpu: GPUModel) -> [SimulatedTask] {
+        guard let cost = gpu.networks[network] else { preconditionFailure("the device has no cost of \(network)") }
+        let period = Nanoseconds.seconds(1 / rate)
+        return (0..<highPriority + lowPriority).map { index in
+            let isHigh = index < highPriority
+            let specification = TaskSpecification(
+                name: isHigh ? "hp-\(index + 1)" : "lp-\(index - highPriority + 1)", period: period,
+                priority: isHigh ? .high : .low, overrun: .queue(limit: 1), afet: [])
+            return SimulatedTask(specification, network: network, cost: cost, stages: stages)
+        }
     }
 }

@@ -1,10 +1,10 @@
 import DarisCore
 
-/// The published configurations run again in the simulator.
+/// The published configurations, run again in the simulator.
 package struct Reproduction: Sendable {
-    /// A published row and what the simulator says of it.
+    /// A published row with its simulated figures.
     package struct Row: Hashable, Sendable, Codable {
-        /// What was measured.
+        /// The published figures.
         package var published: PublishedTable.Row
         /// Completed jobs a second.
         package var jps: Double
@@ -14,26 +14,27 @@ package struct Reproduction: Sendable {
         package var lpMissPercent: Double?
         /// LP acceptance in percent.
         package var lpAcceptPercent: Double
-        /// Mean response times in ms.
+        /// Mean HP response time in ms.
         package var hpResponseMs: Double
-        /// Mean response times in ms.
+        /// Mean LP response time in ms.
         package var lpResponseMs: Double
 
         /// (simulated − published) / published.
         package var relativeError: Double { (jps - published.jps) / published.jps }
     }
 
-    /// How long each configuration is run.
+    /// The simulated time of each configuration.
     package static let duration = Nanoseconds.seconds(Int64(5))
 
-    /// The scheduler of the paper: as Daris', but a task that has become too slow to fit anywhere never comes back.
+    /// The options of the paper's scheduler: without forgetting, a task that has become too slow to fit never comes
+    /// back.
     package static var options: SchedulerOptions {
         var options = SchedulerOptions()
         options.forgetting = false
         return options
     }
 
-    /// Runs one configuration of a task set as it was run for the paper: for 5 s, with random phases.
+    /// Runs one configuration of a task set as in the paper: for 5 s, with random phases.
     ///
     /// Jobs count if they were admitted within the 5 s.
     package static func run(
@@ -55,8 +56,7 @@ package struct Reproduction: Sendable {
             lpResponseMs: summary.lp.responseMs.mean)
     }
 
-    /// Runs one configuration with each of `seeds` seeds and takes the medians, as the published figures are medians over
-    /// runs.
+    /// Runs one configuration with each of `seeds` seeds, and returns the medians, like the published figures.
     package static func median(
         _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int,
         duration: Nanoseconds = duration
@@ -82,11 +82,84 @@ package struct Reproduction: Sendable {
 }
 
 extension PublishedTable.Row {
-    /// The task set it was measured with.
+    /// The task set of the row.
     package var paperTaskSet: PaperTaskSet {
         guard let found = PaperTaskSet.allCases.first(where: { $0.network == taskSet }) else {
             preconditionFailure("there is no task set \(taskSet)")
         }
         return found
     }
+}
+
+/// The agreement of the simulated rows of one task set with the published ones.
+package struct ReproductionSummary: Hashable, Sendable, Codable {
+    /// The task set: the name of its network.
+    package var taskSet: String
+    /// Rows compared.
+    package var rows: Int
+    /// Median of |simulated − published| / published of JPS over STR and MPS rows.
+    package var medianErrorSTRAndMPS: Double
+    /// The same over MPS+STR rows.
+    package var medianErrorMixed: Double
+    /// Rows whose published HP DMR is 0.
+    package var rowsWithoutHPMisses: Int
+    /// Those of them whose simulated HP DMR is at most 1 %.
+    package var rowsWithoutHPMissesSimulated: Int
+    /// Spearman's rank correlation of JPS over the rows.
+    package var rankCorrelation: Double
+    /// Rows whose published figures do not add up for the task set.
+    package var inconsistentRows: Int
+
+    /// A summary of rows of one task set.
+    package init(_ rows: [Reproduction.Row], of taskSet: PaperTaskSet) {
+        func error(_ isMixed: Bool) -> Double {
+            median(rows.filter { ($0.published.policy == "MPS+STR") == isMixed }.map { abs($0.relativeError) })
+        }
+        self.taskSet = taskSet.network
+        self.rows = rows.count
+        medianErrorSTRAndMPS = error(false)
+        medianErrorMixed = error(true)
+        let without = rows.filter { $0.published.hpMissPercent == 0 }
+        rowsWithoutHPMisses = without.count
+        rowsWithoutHPMissesSimulated = without.count { $0.hpMissPercent <= 1 }
+        rankCorrelation = DarisSimulator.rankCorrelation(rows.map(\.published.jps), rows.map(\.jps))
+        inconsistentRows = rows.count { !$0.published.isConsistent(with: taskSet) }
+    }
+}
+
+/// Spearman's rank correlation of two lists of equal length, ties at their mean rank; 0 if one of them is constant.
+package func rankCorrelation(_ a: [Double], _ b: [Double]) -> Double {
+    precondition(a.count == b.count, "two lists of different length have no correlation")
+    guard a.count > 1 else { return 0 }
+    let (x, y) = (ranks(a), ranks(b))
+    let mean = Double(a.count - 1) / 2
+    var (product, square, other) = (0.0, 0.0, 0.0)
+    for index in x.indices {
+        product += (x[index] - mean) * (y[index] - mean)
+        square += (x[index] - mean) * (x[index] - mean)
+        other += (y[index] - mean) * (y[index] - mean)
+    }
+    return square > 0 && other > 0 ? product / (square * other).squareRoot() : 0
+}
+
+/// The rank of each value from 0 on; equal values have the mean of their ranks.
+private func ranks(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var ranks = [Double](repeating: 0, count: values.count)
+    var start = 0
+    while start < order.count {
+        var end = start
+        while end + 1 < order.count, values[order[end + 1]] == values[order[start]] { end += 1 }
+        for place in start...end { ranks[order[place]] = Double(start + end) / 2 }
+        start = end + 1
+    }
+    return ranks
+}
+
+/// The median; 0 of an empty list.
+package func median(_ values: [Double]) -> Double {
+    guard !values.isEmpty else { return 0 }
+    let sorted = values.sorted()
+    let half = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
 }

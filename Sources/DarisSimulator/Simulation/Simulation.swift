@@ -1,6 +1,6 @@
 import DarisCore
 
-/// Tasks on a simulated GPU: measures them under full load, places them, and runs the scheduler in virtual time.
+/// Tasks on a simulated GPU. They are measured under full load and placed; then the scheduler runs in virtual time.
 ///
 /// ```swift
 /// let simulation = try Simulation(tasks, on: gpu, partition: partition, kind: .mps, options: .init(), seed: 1)
@@ -11,20 +11,20 @@ import DarisCore
 package struct Simulation: Sendable {
     /// The device.
     package let gpu: GPUModel
-    /// How its contexts get their SMs.
+    /// The kind of partition.
     package let kind: PartitionKind
-    /// What the scheduler is made from, AFETs measured.
+    /// The scheduler's configuration, with measured AFETs.
     package private(set) var configuration: SchedulerConfiguration
-    /// What the stages of each task cost.
+    /// The costs of the stages of each task.
     package let costs: [[StageCost]]
-    /// What they cost in batches, by number of jobs; empty while batching is off.
+    /// Their costs in batches, by number of jobs; empty without batching.
     package let batchedCosts: [[Int: [StageCost]]]
     /// The seed of execution times.
     package let seed: UInt64
 
     /// Measures and places tasks.
     ///
-    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    /// - Throws: `SchedulerError` with the invalid task and field.
     package init(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind,
         options: SchedulerOptions, seed: UInt64
@@ -39,12 +39,12 @@ package struct Simulation: Sendable {
             specifications, of: tasks, on: gpu, partition: partition, kind: kind, options: options, seed: seed)
     }
 
-    /// Places tasks whose AFETs are known already; what batches take is measured here, if there are to be any.
+    /// Places tasks with known AFETs. With batching, the times of batches are measured here.
     ///
     /// - Parameters:
-    ///   - specifications: the tasks with their AFETs.
-    ///   - tasks: what each of them costs.
-    /// - Throws: `SchedulerError` naming the task and field that cannot be used.
+    ///   - specifications: The tasks with their AFETs.
+    ///   - tasks: The tasks with their costs.
+    /// - Throws: `SchedulerError` with the invalid task and field.
     package init(
         _ specifications: [TaskSpecification], of tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition,
         kind: PartitionKind, options: SchedulerOptions, seed: UInt64
@@ -66,7 +66,7 @@ package struct Simulation: Sendable {
             batchGroups: profile.groups)
     }
 
-    /// The AFET of each stage of each task. Tasks with equal stages share a measurement.
+    /// Measures the AFET of each stage of each task. Tasks with equal stages share a measurement.
     package static func afets(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind, seed: UInt64
     ) -> [[Nanoseconds]] {
@@ -82,7 +82,7 @@ package struct Simulation: Sendable {
         }
     }
 
-    /// The device at rest.
+    /// The idle device.
     package var device: SimulatedGPU {
         SimulatedGPU(
             gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
@@ -90,16 +90,47 @@ package struct Simulation: Sendable {
 
     /// Releases jobs for `duration`, periodically from `phases` on, and runs until the last has ended.
     ///
-    /// Traps if something that must always hold did not: no figure of such a run is worth anything.
+    /// Traps if the run violates an invariant, since its figures would be worthless.
     package func run(phases: [Nanoseconds], duration: Nanoseconds) -> VirtualTimeDriver.Result {
         let result = VirtualTimeDriver(configuration, phases: phases, duration: duration).run(on: device)
         if let violation = result.violation { preconditionFailure("a defect of Daris: \(violation)") }
         return result
     }
 
-    /// Seeded random phases, one a task, each within its period.
+    /// Seeded random phases, one for each task, within its period.
     package func randomPhases(seed: UInt64) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)
         return configuration.tasks.map { Nanoseconds(Int64(random.next() % UInt64($0.period.rawValue))) }
+    }
+}
+
+/// A task of the simulator: its specification without execution times, and its costs.
+package struct SimulatedTask: Hashable, Sendable {
+    /// The task; its AFET is ignored.
+    package var specification: TaskSpecification
+    /// The name of its network.
+    package var network: String
+    /// The costs of its stages.
+    package var stages: [StageCost]
+    /// The costs of its stages in batches, by number of jobs; empty if unknown.
+    package var batched: [Int: [StageCost]]
+
+    /// A task with stages of these costs.
+    package init(
+        _ specification: TaskSpecification, network: String, stages: [StageCost], batched: [Int: [StageCost]] = [:]
+    ) {
+        self.specification = specification
+        self.network = network
+        self.stages = stages
+        self.batched = batched
+    }
+
+    /// A task that runs a network cut into `stages` stages, alone or in a batch of any measured size.
+    package init(_ specification: TaskSpecification, network: String, cost: NetworkCost, stages: Int) {
+        let batch = specification.batch
+        self.init(
+            specification, network: network, stages: cost.stages(stages, batch: batch),
+            batched: Dictionary(
+                uniqueKeysWithValues: BatchGroup.measuredSizes.map { ($0, cost.stages(stages, batch: batch * $0)) }))
     }
 }

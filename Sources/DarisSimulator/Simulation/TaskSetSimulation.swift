@@ -1,7 +1,7 @@
 import DarisConfiguration
 import DarisCore
 
-/// A task set made ready to run on a simulated device: networks looked up, execution times measured there, tasks placed.
+/// A task set prepared for a simulated device: with its networks' costs, measured execution times and placed tasks.
 ///
 /// ```swift
 /// let simulation = try TaskSetSimulation(taskSet)
@@ -12,17 +12,17 @@ package struct TaskSetSimulation: Sendable {
     package let taskSet: TaskSet
     /// The device.
     package let gpu: GPUModel
-    /// What will happen.
+    /// The plan of the run.
     package let plan: RunPlan
     private let simulation: Simulation
     private let arrivals: [ArrivalSequence?]
 
-    /// What the scheduler is made from.
+    /// The scheduler's configuration.
     package var configuration: SchedulerConfiguration { simulation.configuration }
 
-    /// Prepares a task set for the device it names.
+    /// Prepares a task set for its device.
     ///
-    /// - Throws: `SimulationError`, a sentence that says what would help.
+    /// - Throws: `SimulationError`, a sentence that says what may help.
     package init(_ taskSet: TaskSet) throws(SimulationError) {
         let gpu = try Self.device(of: taskSet)
         let kind = taskSet.partitionKind ?? .standard(contexts: taskSet.partition.contexts)
@@ -58,16 +58,16 @@ package struct TaskSetSimulation: Sendable {
 
     /// Runs the task set for its duration, until the last job has ended.
     ///
-    /// - Parameter observer: told of every event with its commands.
+    /// - Parameter observer: Gets every event with its commands.
     package func run(observer: VirtualTimeDriver.Observer? = nil) -> VirtualTimeDriver.Result {
         var driver = VirtualTimeDriver(simulation.configuration, duration: taskSet.run.duration)
         driver.arrivals = arrivals
         return driver.run(on: simulation.device, observer: observer)
     }
 
-    /// The simulated device that a task set names.
+    /// The simulated device of a task set.
     ///
-    /// - Throws: `SimulationError` if it names a device that is real, or none that is known.
+    /// - Throws: `SimulationError` if the device is real or unknown.
     package static func device(of taskSet: TaskSet) throws(SimulationError) -> GPUModel {
         guard TaskSet.isSimulated(device: taskSet.device) else {
             throw SimulationError(
@@ -79,8 +79,8 @@ package struct TaskSetSimulation: Sendable {
 
     /// The tasks of a task set with their costs on a device.
     ///
-    /// - Parameter stageScale: the stages relative to what the task set says; 0 leaves every network uncut.
-    /// - Throws: `SimulationError` naming a model whose cost is not known.
+    /// - Parameter stageScale: The stages relative to the task set; 0 leaves every network uncut.
+    /// - Throws: `SimulationError` with a model whose cost is unknown.
     package static func tasks(
         of taskSet: TaskSet, on gpu: GPUModel, stageScale: Double = 1
     ) throws(SimulationError) -> [SimulatedTask] {
@@ -117,7 +117,7 @@ package struct TaskSetSimulation: Sendable {
         return tasks
     }
 
-    /// The number of stages, that of `auto` by the rule of real runs.
+    /// The number of stages of a model; for `auto` by the rule of real runs.
     private static func stages(
         of model: ModelDeclaration, in taskSet: TaskSet, cost: NetworkCost, quota: Int, shortestPeriod: Nanoseconds
     ) -> Int {
@@ -131,7 +131,7 @@ package struct TaskSetSimulation: Sendable {
         }
     }
 
-    /// Contexts whose HP tasks alone need more than it has: a real run would be refused.
+    /// Notes on contexts whose HP tasks alone overload them: a real run would be refused.
     private static func overloadNotes(_ configuration: SchedulerConfiguration) -> [String] {
         configuration.overloadedContexts.map { context, utilisation, _ in
             let streams = configuration.partition.streams
@@ -142,9 +142,9 @@ package struct TaskSetSimulation: Sendable {
     }
 }
 
-/// A task set that cannot be simulated.
+/// Why a task set cannot be simulated.
 package struct SimulationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, and what would help.
+    /// What is wrong, and what may help.
     package let description: String
 
     init(_ description: String) { self.description = description }

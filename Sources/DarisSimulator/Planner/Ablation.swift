@@ -1,10 +1,10 @@
 import DarisCore
 
-/// A rule of the scheduler switched off or changed, to see what it is worth (paper section VI).
+/// A change of one rule of the scheduler, to measure the rule's effect (paper section VI).
 package struct Ablation: Sendable {
-    /// What is changed, in words.
+    /// The name of the change.
     package let name: String
-    /// Whether networks are left in one piece.
+    /// Whether networks stay uncut.
     package let isUnstaged: Bool
     private let change: @Sendable (inout SchedulerOptions) -> Void
 
@@ -17,14 +17,14 @@ package struct Ablation: Sendable {
         self.change = change
     }
 
-    /// The options with the change made.
+    /// The options with the change.
     package func applied(to options: SchedulerOptions) -> SchedulerOptions {
         var options = options
         change(&options)
         return options
     }
 
-    /// Everything as it is, then one change at a time.
+    /// No change, then each change alone.
     package static let all: [Ablation] = [
         Ablation("as given"),
         Ablation("no staging", isUnstaged: true),
@@ -41,17 +41,17 @@ package struct Ablation: Sendable {
         Ablation("no forgetting") { $0.forgetting = false },
     ]
 
-    /// A change and what came of it.
+    /// The figures of one change.
     package struct Row: Sendable {
-        /// What was changed.
+        /// The name of the change.
         package var name: String
         /// The figures with the change.
         package var figures: CandidateFigures
     }
 
-    /// Simulates all of them on one candidate, on all cores.
+    /// Simulates all changes on one candidate, on all cores.
     ///
-    /// - Parameter runs: how many seeds each is run with.
+    /// - Parameter runs: The number of seeds for each change.
     package static func run(
         _ problem: PlanningProblem, candidate: Candidate, duration: Nanoseconds, runs: Int
     ) -> [Row] {

@@ -1,0 +1,96 @@
+import DarisCore
+
+/// A measurement of AFET on a simulated device by the rules of `FullLoad`.
+package struct FullLoadProfiler {
+    private let stageCounts: [Int]
+    private let lanes: Int
+
+    /// A profiler of tasks with these numbers of stages on a device of `lanes` lanes.
+    package init(stageCounts: [Int], lanes: Int) {
+        self.stageCounts = stageCounts
+        self.lanes = lanes
+    }
+
+    /// The AFET of each stage of a task, or of a batch of `jobs` jobs of its group. The device must be idle; stages
+    /// still run on it afterwards.
+    package func afet<Device: VirtualDevice>(
+        of task: Int, jobs: Int = 1, on device: inout Device, seed: UInt64
+    ) -> [Nanoseconds] {
+        var random = SplitMix64(seed: seed)
+        var now = Nanoseconds.zero
+        let measured = FullLoad.lane(of: task, lanes: lanes)
+        for lane in 0..<lanes where lane != measured { keepBusy(lane, on: &device, at: now, using: &random) }
+        return (0..<stageCounts[task]).map { stage in
+            var total = Nanoseconds.zero
+            for run in 0..<FullLoad.warmUps + FullLoad.repeats {
+                device.start(task: task, stage: stage, jobs: jobs, lane: measured, at: now)
+                var isRunning = true
+                while isRunning, let next = device.nextEvent() {
+                    now = next
+                    guard let end = device.advance(to: now) else { continue }
+                    if end.lane == measured {
+                        isRunning = false
+                        if run >= FullLoad.warmUps { total += end.executionTime }
+                    } else {
+                        keepBusy(end.lane, on: &device, at: now, using: &random)
+                    }
+                }
+            }
+            return Nanoseconds(total.rawValue / Int64(FullLoad.repeats))
+        }
+    }
+
+    /// Starts a random stage of a random task of the lane.
+    private func keepBusy<Device: VirtualDevice>(
+        _ lane: Int, on device: inout Device, at now: Nanoseconds, using random: inout SplitMix64
+    ) {
+        guard
+            let (task, stage) = FullLoad.stage(on: lane, lanes: lanes, stageCounts: stageCounts, using: &random)
+        else { return }
+        device.start(task: task, stage: stage, jobs: 1, lane: lane, at: now)
+    }
+}
+
+/// The batch groups of a simulation: the tasks that can run together, and the times of their batches under full load.
+struct BatchProfile {
+    /// The properties that tasks of a group have in common.
+    private struct Kind: Hashable {
+        var network: String
+        var batch: Int
+        var stages: [StageCost]
+        var batched: [Int: [StageCost]]
+    }
+
+    /// The groups of at least two tasks.
+    private(set) var groups: [BatchGroup] = []
+    /// The group of each task.
+    private(set) var groupOfTask: [Int?]
+
+    /// Measures every batch of up to `largest` jobs that tasks could form, by the rules of `FullLoad`.
+    init(
+        _ tasks: [SimulatedTask], largest: Int, on gpu: GPUModel, partition: Partition, kind: PartitionKind,
+        seed: UInt64
+    ) {
+        groupOfTask = Array(repeating: nil, count: tasks.count)
+        let members = Dictionary(grouping: tasks.indices) { index in
+            let task = tasks[index]
+            return Kind(
+                network: task.network, batch: task.specification.batch, stages: task.stages, batched: task.batched)
+        }
+        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), lanes: partition.lanes)
+        for (common, members) in members.sorted(by: { $0.value[0] < $1.value[0] }) where members.count > 1 {
+            let sizes = common.batched.keys.sorted().filter { $0 <= min(largest, members.count) }
+            guard !sizes.isEmpty else { continue }
+            for member in members { groupOfTask[member] = groups.count }
+            groups.append(
+                BatchGroup(
+                    sizes: sizes.map { jobs in
+                        var device = SimulatedGPU(
+                            gpu, partition: partition, kind: kind, costs: tasks.map(\.stages),
+                            batched: tasks.map(\.batched), seed: seed ^ 0xBA7C)
+                        return BatchGroup.Size(
+                            jobs: jobs, afet: profiler.afet(of: members[0], jobs: jobs, on: &device, seed: seed))
+                    }))
+        }
+    }
+}
