@@ -11,7 +11,7 @@ struct AblateCommand: ParsableCommand {
         commandName: "ablate",
         abstract: "Switch the scheduler's rules off one at a time, by simulation.",
         discussion: """
-            Shows what each rule is worth for a task set on a simulated device: no staging, no level of last stages, no level \
+            Shows the effect of each rule for a task set on a simulated device: no staging, no level of last stages, no level \
             of late ones, no priorities (EDF alone), the longest execution time ever (WCET) instead of the longest recent \
             one (MRET), other windows, no migration, no admission test.
 
@@ -22,7 +22,7 @@ struct AblateCommand: ParsableCommand {
     var taskset: String
     @OptionGroup(title: "Overrides of the file")
     var options: TaskSetOptions
-    @Option(help: ArgumentHelp("Runs with different seeds that are added up.", valueName: "n"))
+    @Option(help: ArgumentHelp("Runs with different seeds, combined.", valueName: "n"))
     var runs = 3
     @Option(help: ArgumentHelp("Write ablations.md and ablations.svg into this folder.", valueName: "folder"))
     var output: String?
@@ -56,7 +56,7 @@ struct AblateCommand: ParsableCommand {
     }
 }
 
-/// Ablations side by side.
+/// The report on ablations.
 struct AblationReport {
     let title: String
     let rows: [Ablation.Row]

@@ -9,9 +9,9 @@ struct CalibrateCommand: ParsableCommand {
         commandName: "calibrate",
         abstract: "Fit a simulated device to measurements.",
         discussion: """
-            With a profile (a file of stage times measured on a card against SM quota and under load; docs/gpu-model.md has \
-            its form) the result is a device file for that card. Without one, the RTX 2080 Ti is fitted to the figures that \
-            the paper's authors published; that is how the built-in device was made, and takes some minutes.
+            With a profile (a file of stage times measured on a card by SM quota and under load; docs/gpu-model.md describes \
+            it) the result is a device file for that card. Without one, the RTX 2080 Ti is fitted to the figures that the \
+            paper's authors published. The built-in device was made so; it takes some minutes.
 
             The same measurements give the same device.
 
@@ -24,7 +24,7 @@ struct CalibrateCommand: ParsableCommand {
     var profile: String?
     @Option(help: ArgumentHelp("The device file to write.", valueName: "file"))
     var output: String
-    @Option(help: ArgumentHelp("How many parameter sets to try.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of parameter sets to try.", valueName: "n"))
     var trials = 600
     @Option(
         help: ArgumentHelp(

@@ -1,10 +1,12 @@
 import ArgumentParser
 import CDarisSystem
 import DarisConfiguration
+import DarisCore
+import DarisRuntime
 import Foundation
 
-/// The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or a task set that says something impossible, 3 a
-/// high-priority miss under `--strict`.
+/// The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or an invalid task set, 3 a high-priority miss under
+/// `--strict`.
 @main
 struct Daris: ParsableCommand {
     static let version = "0.1.0"
@@ -59,13 +61,13 @@ struct Daris: ParsableCommand {
         end(0)
     }
 
-    /// Ends the process, as soon as what was said has been written, but not later than in a second.
+    /// Ends the process after standard error is written, but within a second.
     private static func end(_ code: Int32) -> Never {
         Terminal.errors.flush(within: 1, isLast: true)
         Foundation.exit(code)
     }
 
-    /// The parser throws what is to be shown for `--help` and `--version`, too.
+    /// Parses and runs the command. The parser also throws the text of `--help` and `--version`.
     private static func parseAndRun() throws {
         do {
             var command = try parseAsRoot()
@@ -75,7 +77,7 @@ struct Daris: ParsableCommand {
         }
     }
 
-    /// The parser would call a misspelt command an unexpected argument.
+    /// Refuses a misspelt command, which the parser would call an unexpected argument.
     private static func refuseUnknownCommand() throws(Failure) {
         guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return }
         let names = configuration.subcommands.compactMap { $0.configuration.commandName }
@@ -89,15 +91,104 @@ struct Daris: ParsableCommand {
     }
 }
 
-/// Ends the command with a message and an exit code.
+/// The end of a command with a message and an exit code.
 struct Failure: Error {
     var message: String
     var exitCode: Int32
 
-    /// Something went wrong: exit code 1.
+    /// A failure while running: exit code 1.
     static func failed(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 1) }
-    /// Something was written wrongly: exit code 2.
+    /// Wrong usage or an invalid file: exit code 2.
     static func usage(_ error: any Error) -> Failure { Failure(message: "\(error)", exitCode: 2) }
-    /// Something was written wrongly: exit code 2.
+    /// Wrong usage or an invalid file: exit code 2.
     static func usage(_ message: String) -> Failure { Failure(message: message, exitCode: 2) }
+}
+
+/// A clean end on Ctrl-C, SIGTERM or the end of the terminal (SIGHUP): the first signal calls a handler, a second
+/// Ctrl-C or SIGTERM ends the process at once.
+///
+/// SIGHUP is not handled if the process ignores it: under `nohup`, or as a server.
+final class Interruption {
+    private let sources: [any DispatchSourceSignal]
+    private let signals: [Int32]
+
+    init(_ handler: @escaping @Sendable () -> Void) {
+        let queue = DispatchQueue(label: "daris-signals")
+        let count = Count()
+        let registered = DispatchSemaphore(value: 0)
+        signals = Self.ignoresHangUp ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP]
+        sources = signals.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                // A terminal that ends may send the signal more than once.
+                if number == SIGHUP, count.value > 0 { return }
+                count.value += 1
+                if count.value > 1 { _exit(128 + number) }
+                Terminal.error("stopping: jobs in flight run to their end (again to give up)")
+                handler()
+            }
+            source.setRegistrationHandler { registered.signal() }
+            source.resume()
+            return source
+        }
+        // A signal before the registration would be lost.
+        for _ in signals { registered.wait() }
+    }
+
+    private final class Count: @unchecked Sendable {
+        // Unchecked: only used on the one queue.
+        var value = 0
+    }
+
+    /// Restores the default action of the signals.
+    func end() {
+        for source in sources { source.cancel() }
+        for number in signals { signal(number, SIG_DFL) }
+    }
+
+    private static var ignoresHangUp: Bool {
+        var action = sigaction()
+        sigaction(SIGHUP, nil, &action)
+        let handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+        return handler == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+}
+
+/// `daris worker`, an internal command.
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Run the stages of one context for another daris.",
+        discussion: """
+            Under 'isolation: process' daris starts a worker for each context; docs/isolation.md describes them. A worker \
+            inherits open files from daris, and cannot be started by hand.
+
+            Exit codes: 0 ended by daris, or it could not start and has reported why; 2 not started by daris; 3 the GPU's \
+            context is lost.
+            """, shouldDisplay: false)
+
+    @Option(help: ArgumentHelp("Print the SMs that this process reaches on a GPU, and end.", valueName: "n"))
+    var smMap: Int?
+
+    @Flag(help: "Try the model that standard input names, and end.")
+    var probe = false
+
+    func run() throws {
+        if probe { throw ExitCode(ModelProbe.answer()) }
+        if let smMap {
+            guard smMap >= 0 else { throw Failure.usage("--sm-map: \(smMap) is not the number of a GPU") }
+            let partition = Partition(contexts: 1, streams: 1, oversubscription: 1)
+            let found: [[Int]]
+            do {
+                found = try SMMapProof.measure(gpu: smMap, partition: partition, kind: .streams, patience: .seconds(10))
+                    .found
+            } catch {
+                throw Failure.failed(error)
+            }
+            return try Terminal.print(found[0].map(String.init).joined(separator: " "))
+        }
+        _ = Worker.serve()
+        throw Failure.usage("'daris worker' is started by daris itself, for 'isolation: process'")
+    }
 }

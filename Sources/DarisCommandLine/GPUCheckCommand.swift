@@ -14,24 +14,24 @@ struct GPUCheckCommand: ParsableCommand {
         discussion: """
             Device facts, SM maps, the networks' outputs against the CPU's, stage times for 'daris calibrate', batching alone, \
             and the paper's task sets under Daris on many partitions. Results are written after each measurement \
-            (results.json, results.md, profile.json and plots), so that a check that is cut off counts as far as it got. \
-            Ctrl-C ends it with what it has. docs/gpu-check.md explains each step.
+            (results.json, results.md, profile.json and plots), so a check that is cut off keeps what it has measured. \
+            Ctrl-C ends it with the results so far. docs/gpu-check.md explains each step.
 
-            With --device cpu the steps are tried out on the CPU; that says nothing of a GPU.
+            With --device cpu the steps are tried out on the CPU, without any result about a GPU.
 
             Examples:
               daris gpu-check --minutes 8 --out results/h200-2026-01-31
               daris gpu-check --device cpu --networks resnet18 --minutes 1
 
-            A check that hangs a minute after its time is ended, with what it has.
+            A check that still runs a minute after its time is ended; its results so far remain.
 
-            Exit codes: 0 the check ran, whatever it found; 1 there is no GPU, its context was lost on the way, the check \
-            hung, or results cannot be written; 2 an option is wrong.
+            Exit codes: 0 the check ran, whatever the results; 1 there is no GPU, its context was lost, the check hung, or \
+            results cannot be written; 2 an option is wrong.
             """)
 
-    @Option(help: ArgumentHelp("How long it may take.", valueName: "n"))
+    @Option(help: ArgumentHelp("The time limit in minutes.", valueName: "n"))
     var minutes = 8.0
-    @Option(help: ArgumentHelp("The folder for its results; it is made if need be.", valueName: "folder"))
+    @Option(help: ArgumentHelp("The folder for its results, created if missing.", valueName: "folder"))
     var out = "gpu-check"
     @Option(help: ArgumentHelp("cuda, cuda:1 for the second GPU, or cpu for a rehearsal.", valueName: "name"))
     var device = DeviceKind.cuda.name
@@ -79,7 +79,7 @@ struct GPUCheckCommand: ParsableCommand {
         if let loss { throw Failure(message: "\(loss); what was measured before is in \(out)/", exitCode: 1) }
     }
 
-    /// Ends this process, and with it all that it has started, where the check does not come to its end.
+    /// A watchdog that ends this process, and all that it has started, if the check hangs.
     private func watchdog() -> CheckWatchdog {
         let limit = Nanoseconds.seconds(minutes * 60) + CheckOptions.grace
         return CheckWatchdog(limit: limit) { [out] in

@@ -11,10 +11,10 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Find how to cut a GPU for a task set, by simulation.",
         discussion: """
-            Searches kinds of partition, numbers of contexts and streams, and oversubscription for what completes most jobs \
-            a second while no high-priority job and fewer than 2 % of the accepted low-priority jobs miss their deadlines, \
-            and the device's memory suffices. Prints the best few and how far the first can be pushed, and with --output \
-            writes a task set ready to run and the trade-off as a plot.
+            Searches kinds of partition, numbers of contexts and streams, and oversubscription for the highest number of \
+            completed jobs a second, while no high-priority job and fewer than 2 % of the accepted low-priority jobs miss \
+            their deadlines, and the device's memory suffices. Prints the best few and the headroom of the first. With \
+            --output it writes a task set ready to run and the trade-off as a plot.
 
             Results are simulated: exact where the device was measured with your networks, a guide elsewhere.
 
@@ -32,23 +32,23 @@ struct PlanCommand: ParsableCommand {
     var device: String?
     @Option(
         help: ArgumentHelp(
-            "Put the best of these side by side: streams, mps, green, fifo, edf, batching.", valueName: "list"))
+            "Compare the best of these: streams, mps, green, fifo, edf, batching.", valueName: "list"))
     var compare: String?
     @Option(help: ArgumentHelp("The highest HP deadline miss rate allowed.", valueName: "0%"))
     var hpDmr = "0%"
-    @Option(help: ArgumentHelp("The LP deadline miss rate to stay below.", valueName: "2%"))
+    @Option(help: ArgumentHelp("The upper bound of the LP deadline miss rate, not reached.", valueName: "2%"))
     var lpDmr = "2%"
-    @Option(help: ArgumentHelp("The most device memory, in MiB; the device's if not given.", valueName: "MiB"))
+    @Option(help: ArgumentHelp("The limit of device memory in MiB; by default the device's.", valueName: "MiB"))
     var memory: Double?
-    @Option(help: ArgumentHelp("Kinds of partition to look at.", valueName: "streams,mps,green"))
+    @Option(help: ArgumentHelp("Kinds of partition to try.", valueName: "streams,mps,green"))
     var kinds = "streams,mps,green"
-    @Option(help: ArgumentHelp("The most contexts.", valueName: "n"))
+    @Option(help: ArgumentHelp("The limit of contexts.", valueName: "n"))
     var maxContexts = 16
-    @Option(help: ArgumentHelp("The most streams in a context.", valueName: "n"))
+    @Option(help: ArgumentHelp("The limit of streams in a context.", valueName: "n"))
     var maxStreams = 12
     @Flag(help: "Also try more and fewer stages a model.")
     var searchStages = false
-    @Flag(help: "Leave out how far the plan can be pushed.")
+    @Flag(help: "Leave out the headroom.")
     var noHeadroom = false
     @Option(help: ArgumentHelp("Write plan.yaml, plan.json and pareto.svg into this folder.", valueName: "folder"))
     var output: String?
@@ -79,7 +79,7 @@ struct PlanCommand: ParsableCommand {
             best: outcome.best)
         if let compare { report.comparison = try comparison(compare, planner: planner, best: outcome.best) }
         if let best = outcome.best, !noHeadroom {
-            Terminal.progress("looking how far \(best.candidate.label) can be pushed")
+            Terminal.progress("measuring the headroom of \(best.candidate.label)")
             report.headroom = problem.headroom(of: best.candidate)
             Terminal.endProgress()
         }
@@ -108,7 +108,7 @@ struct PlanCommand: ParsableCommand {
                 taskSet.load = nil
             }
             if taskSet.tasks.contains(where: { $0.arrival != .periodic }) {
-                notes.append("every task is taken as periodic with a random phase")
+                notes.append("every task counts as periodic with a random phase")
             }
             for note in notes { Terminal.error("note: \(note)") }
             let problem = PlanningProblem(
@@ -199,11 +199,11 @@ struct PlanCommand: ParsableCommand {
 extension PlanningProblem {
     /// The tasks of a task set for every scale of stages.
     ///
-    /// - Throws: `SimulationError` if a network's cost is not known.
+    /// - Throws: `SimulationError` if a network's cost is unknown.
     static func tasks(
         of taskSet: TaskSet, on gpu: GPUModel
     ) throws(SimulationError) -> @Sendable (Double) -> [SimulatedTask] {
-        // Whether costs are known does not depend on the number of stages.
+        // If a cost is unknown, it is for every number of stages.
         _ = try TaskSetSimulation.tasks(of: taskSet, on: gpu)
         return { scale in (try? TaskSetSimulation.tasks(of: taskSet, on: gpu, stageScale: scale)) ?? [] }
     }

@@ -2,9 +2,9 @@ import DarisReport
 import DarisSimulator
 import Foundation
 
-/// What the planner found, as text, JSON and a plot.
+/// The planner's results, as text, JSON and a plot.
 struct PlanningReport {
-    /// A policy beside the others.
+    /// A compared policy.
     struct Comparison: Encodable {
         var name: String
         var figures: CandidateFigures?
@@ -100,7 +100,7 @@ struct PlanningReport {
                 finalists: finalists, all: all, comparison: comparison, headroom: headroom))
     }
 
-    /// Candidates that no other one beats in both JPS and LP DMR, by falling JPS.
+    /// The candidates that no other one beats in both JPS and LP DMR, by descending JPS.
     var front: [CandidateFigures] {
         var least = Double.infinity
         let keeping = all.filter { $0.hpDMR <= constraints.hpDMR }

@@ -12,11 +12,11 @@ struct ProfileCommand: ParsableCommand {
         commandName: "profile",
         abstract: "Measure a model's stages, alone and under full load.",
         discussion: """
-            Full load means AFET: while a stage is repeated on one lane, every other lane runs stages of the same model \
-            for other tasks.
+            Under full load (AFET) a stage is repeated on one lane while every other lane runs stages of the same model for \
+            other tasks.
 
-            With --output the stages are measured in several partitions of the device instead, alone against the quota of SMs \
-            (or cores) and beside more and more busy neighbours, and written as a profile for 'daris calibrate'.
+            With --output the stages are measured in several partitions of the device instead, alone by the quota of SMs (or \
+            cores) and beside busy neighbours, and written as a profile for 'daris calibrate'.
 
             Examples:
               daris profile model.onnx --stages 4 --contexts 2
@@ -37,7 +37,7 @@ struct ProfileCommand: ParsableCommand {
     var oversubscription = 1.0
     @Option(help: ArgumentHelp("Inferences a job.", valueName: "n"))
     var batch = 1
-    @Flag(help: "Measure anew.")
+    @Flag(help: "Measure again.")
     var fresh = false
     @Flag(help: "Print JSON.")
     var json = false

@@ -9,11 +9,11 @@ import Foundation
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Run a task set and report how it went.",
+        abstract: "Run a task set and report the results.",
         discussion: """
             Cuts the models into stages, measures them (once; later runs use the cache), places the tasks, and releases \
-            jobs for the run's duration. Ctrl-C, SIGTERM or SIGHUP ends the releases, lets jobs in flight end, and prints \
-            the report; a second Ctrl-C gives up at once.
+            jobs for the run's duration. Ctrl-C, SIGTERM or SIGHUP ends the releases, waits for jobs in flight, and prints \
+            the report; a second Ctrl-C ends at once.
 
             Exit codes: 0 the run was done; 1 it failed, or every context was lost for good; 2 the task set or an option \
             is wrong; 3 a high-priority job missed its deadline and --strict was given.
@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
     var json = false
     @Option(help: ArgumentHelp("Keep every event and decision in a file.", valueName: "file"))
     var record: String?
-    @Flag(help: "Build, cut and measure everything anew.")
+    @Flag(help: "Build, cut and measure everything again.")
     var fresh = false
     @Flag(help: "Run even if the high-priority tasks alone do not fit.")
     var force = false
@@ -50,7 +50,7 @@ struct RunCommand: ParsableCommand {
         var executorOptions = Executor<MachineDevice>.Options()
         if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
         let executor = prepared.executor(options: executorOptions)
-        // Two of its own, and those of signals and progress.
+        // The executor needs two threads; signals and progress need others.
         do throws(DeviceError) { try ThreadRoom.check(5) } catch { throw Failure.failed(error) }
         let interruption = Interruption { executor.interrupt() }
         let progress = showProgress(of: executor, total: taskSet.run.duration)
@@ -63,7 +63,7 @@ struct RunCommand: ParsableCommand {
             prepared.device.shutDown()
         }
 
-        // Closed before anything can go wrong with printing, and told of after it.
+        // The record is closed before printing, which may fail; its own failure is reported after.
         let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
@@ -80,7 +80,7 @@ struct RunCommand: ParsableCommand {
         if jobs.inFlight > 0 || (jobs.failed > 0 && jobs.completed == 0) {
             throw Failure(
                 message: jobs.inFlight > 0
-                    ? "\(jobs.inFlight) jobs did not end, though their stages were told to; the device hangs"
+                    ? "\(jobs.inFlight) jobs did not end, though their stages were asked to; the device hangs"
                     : "not one job completed; see the errors above", exitCode: 1)
         }
         try outcome.summary.checkStrictness(strict)
@@ -117,6 +117,47 @@ extension Preparation {
             return try prepare(taskSet, options: options)
         } catch {
             throw Failure.failed(error)
+        }
+    }
+}
+
+/// `daris check TASKSET`.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Find mistakes in a task set, and show the plan it leads to.",
+        discussion: """
+            Reads the task set and its models like 'daris run', measures what is not in the cache, and prints the plan: \
+            contexts, placement, utilisations. No job is released. With --fast nothing is measured: only the file and its \
+            models are read.
+
+            Exit codes: 0 no mistakes; 1 a model cannot be run, or the high-priority tasks do not fit; 2 the task set or \
+            an option is wrong.
+            """)
+
+    @Argument(help: "A YAML file with models and tasks.")
+    var taskset: String
+    @OptionGroup(title: "Overrides of the file")
+    var options: TaskSetOptions
+    @Flag(help: "Read the file and its models, and measure nothing.")
+    var fast = false
+    @Flag(help: "Show the plan even if the high-priority tasks alone do not fit.")
+    var force = false
+
+    func run() throws {
+        let taskSet = try options.taskSet(taskset)
+        if fast {
+            let names = try Preparation.readModels(of: taskSet) { Terminal.step($0) }
+            Terminal.endProgress()
+            for warning in taskSet.warnings { try Terminal.print("warning: \(warning)") }
+            let (tasks, models) = (taskSet.tasks.count, names.count)
+            try Terminal.print(
+                "\(taskset): \(tasks) task\(tasks == 1 ? "" : "s"), model\(models == 1 ? "" : "s") "
+                    + "\(names.joined(separator: ", ")): no mistakes found")
+        } else {
+            let prepared = try Preparation.prepareShowingSteps(taskSet, force: force)
+            prepared.device.shutDown()
+            try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling))
         }
     }
 }

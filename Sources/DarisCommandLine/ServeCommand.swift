@@ -15,12 +15,12 @@ struct ServeCommand: ParsableCommand {
         abstract: "Serve models to inference clients over HTTP and gRPC.",
         discussion: """
             Speaks the Open Inference Protocol (version 2) with Triton's extensions, so that clients of Triton and KServe \
-            work as they are. Each sporadic task of the task set is a model that clients can ask for; periodic tasks run \
-            beside them. Every request gets a deadline: its own ('timeout' in microseconds) or its task's. Low-priority \
-            requests that would be late are refused at once.
+            work unchanged. Each sporadic task of the task set is a model for clients; periodic tasks run beside them. Every \
+            request has a deadline: its own ('timeout' in microseconds) or its task's. Low-priority requests that would be \
+            late are refused at once.
 
-            Ctrl-C or SIGTERM takes no more requests, answers those that came, and ends; a second one gives up at once. \
-            SIGHUP is ignored: certificates and tokens are read again whenever their files change.
+            After Ctrl-C or SIGTERM the server accepts no requests, answers those it has, and ends; a second one ends it at \
+            once. SIGHUP is ignored: certificates and tokens are read again when their files change.
 
             Try:
               daris serve examples/serve.yaml
@@ -31,25 +31,25 @@ struct ServeCommand: ParsableCommand {
             set or an option is wrong.
             """)
 
-    @Argument(help: "A YAML file with models, tasks, and a 'serve:' section if the defaults do not do.")
+    @Argument(help: "A YAML file with models, tasks, and a 'serve:' section for other settings than the defaults.")
     var taskset: String?
     @Option(help: ArgumentHelp("Serve every ONNX file in a folder, each as a low-priority model.", valueName: "folder"))
     var models: String?
-    @Option(help: ArgumentHelp("With --models: the deadline of requests that bring none.", valueName: "1s"))
+    @Option(help: ArgumentHelp("With --models: the deadline of requests without one.", valueName: "1s"))
     var deadline = "1 s"
-    @Option(help: ArgumentHelp("With --models: requests of a model that run at a time.", valueName: "n"))
+    @Option(help: ArgumentHelp("With --models: the limit of concurrent requests of a model.", valueName: "n"))
     var instances = 4
-    @Option(help: ArgumentHelp("Where to speak HTTP; off for nowhere.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address for HTTP, or off.", valueName: "host:port"))
     var http: String?
-    @Option(help: ArgumentHelp("Where to speak gRPC; off for nowhere.", valueName: "host:port"))
+    @Option(help: ArgumentHelp("The address for gRPC, or off.", valueName: "host:port"))
     var grpc: String?
-    @Flag(help: "Let other machines in without tokens.")
+    @Flag(help: "Accept other machines without tokens.")
     var insecure = false
-    @Option(help: ArgumentHelp("How long requests may take to be answered at the end.", valueName: "30s"))
+    @Option(help: ArgumentHelp("The time limit for open requests at the end.", valueName: "30s"))
     var drain: String?
     @OptionGroup(title: "Overrides of the file")
     var options: TaskSetOptions
-    @Flag(help: "Build, cut and measure everything anew.")
+    @Flag(help: "Build, cut and measure everything again.")
     var fresh = false
     @Flag(help: "Run even if the high-priority tasks alone do not fit.")
     var force = false
@@ -64,15 +64,15 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         LineWriter.unblockStandardError()
-        var taskSet = try wanted()
+        var taskSet = try requestedTaskSet()
         if let record { try RecordWriter.check(record) }
-        // A client that goes away while it is written to is no reason to end.
+        // A client that disconnects during a write must not end the server.
         signal(SIGPIPE, SIG_IGN)
-        // Nor is a terminal that ends; and what others have this signal for, reading files again, needs none here.
+        // Nor must a terminal that ends. Other servers reload files on this signal; here that needs no signal.
         signal(SIGHUP, SIG_IGN)
         // Each connection is a file.
         FileLimit.raise()
-        // Tensors come and go with every request.
+        // Every request allocates and frees tensors.
         daris_keep_freed_memory()
         let logger = log.logger()
         let service = InferenceService(
@@ -93,11 +93,11 @@ struct ServeCommand: ParsableCommand {
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
             throw Failure.usage(
-                "\(taskSet.source): there is no task to serve; say 'arrival: sporadic' in those that clients may ask for"
+                "\(taskSet.source): there is no task to serve; set 'arrival: sporadic' in those for clients"
             )
         }
         if !json {
-            // Where nobody reads it, the server does without.
+            // The server runs even if standard output is not read.
             do {
                 try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling) + "\n", within: 5)
             } catch {
@@ -120,7 +120,7 @@ struct ServeCommand: ParsableCommand {
             server.end()
         }
         let executor = prepared.executor(options: executorOptions)
-        // Two of its own, those of signals and files, and one a processor for connections.
+        // Two for the executor, those of signals and files, and one a processor for connections.
         do throws(DeviceError) {
             try ThreadRoom.check(6 + ProcessInfo.processInfo.activeProcessorCount)
         } catch {
@@ -136,7 +136,7 @@ struct ServeCommand: ParsableCommand {
             }
         }
         executor.interrupt()
-        // By now all requests are answered and only periodic jobs run, or the drain limit is used up.
+        // Now all requests are answered and only periodic jobs run, or the drain limit is reached.
         let outcome = executor.waitForEnd(drainLimit: max(server.drainTimeLeft, .milliseconds(Int64(100))))
         interruption.end()
         if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
@@ -165,7 +165,7 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    /// A folder's task set without the models that cannot be run, each of which is told of.
+    /// A folder's task set without the models that cannot run, each of which is reported.
     private func usable(_ taskSet: TaskSet) throws -> TaskSet {
         var usable = taskSet
         for model in taskSet.models {
@@ -188,9 +188,10 @@ struct ServeCommand: ParsableCommand {
         return usable
     }
 
-    private func wanted() throws -> TaskSet {
+    /// The task set of the file or the folder of models, with the options applied.
+    private func requestedTaskSet() throws -> TaskSet {
         guard options.duration == nil else {
-            throw Failure.usage("--duration: a server serves until it is told to end; leave it out")
+            throw Failure.usage("--duration: a server runs until it is stopped; leave it out")
         }
         do throws(ConfigurationError) {
             var taskSet: TaskSet

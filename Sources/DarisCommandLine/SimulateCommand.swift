@@ -12,9 +12,9 @@ struct SimulateCommand: ParsableCommand {
         commandName: "simulate",
         abstract: "Run a task set in virtual time on a model of a GPU.",
         discussion: """
-            The scheduler is the very one of 'daris run'; the device is a model (docs/gpu-model.md), and time is virtual, so \
-            a minute takes a second and the same seed gives the same result. Tasks' jobs arrive as in real runs; sporadic \
-            tasks release jobs of their own. Reports and --json are those of 'daris run', and say that they are simulated.
+            The scheduler is the same as in 'daris run'; the device is a model (docs/gpu-model.md), and time is virtual, so \
+            a minute takes a second and the same seed gives the same result. Jobs arrive as in real runs; sporadic tasks \
+            release jobs by themselves. Reports and --json are those of 'daris run', and say that they are simulated.
 
             Devices: rtx2080ti (fitted to published measurements); h200, a100, orin (predictions from data sheets); or a \
             device file, NAME.json.
@@ -60,7 +60,7 @@ struct SimulateCommand: ParsableCommand {
         try recording.get()
         if let violation = result.violation {
             throw Failure(
-                message: "this run broke a rule that must always hold, which is a defect of Daris: \(violation)",
+                message: "this run violated an invariant, which is a defect of Daris: \(violation)",
                 exitCode: 1)
         }
         try report.summary.checkStrictness(strict)
@@ -68,7 +68,7 @@ struct SimulateCommand: ParsableCommand {
 }
 
 extension TaskSetSimulation {
-    /// Prepares a simulation; what cannot be simulated is wrong usage.
+    /// Prepares a simulation. A task set that cannot be simulated is wrong usage.
     static func prepare(_ taskSet: TaskSet) throws(Failure) -> TaskSetSimulation {
         do { return try TaskSetSimulation(taskSet) } catch { throw Failure.usage(error) }
     }
@@ -92,7 +92,7 @@ extension TaskSetSimulation {
 }
 
 extension RunSummary {
-    /// Exit code 3 if HP jobs missed their deadlines and that is to be told.
+    /// Throws with exit code 3 if HP jobs missed their deadlines under `--strict`.
     func checkStrictness(_ isStrict: Bool) throws(Failure) {
         guard isStrict, hp.missed > 0 else { return }
         let jobs = hp.missed == 1 ? "1 high-priority job" : "\(hp.missed) high-priority jobs"

@@ -3,7 +3,7 @@ import DarisRuntime
 import Foundation
 import Synchronization
 
-/// What people see: results on standard output, everything about the way there on standard error.
+/// The output of commands: results on standard output, progress and errors on standard error.
 enum Terminal {
     /// Whether standard error is a terminal.
     static let showsProgress = isatty(STDERR_FILENO) == 1
@@ -12,26 +12,26 @@ enum Terminal {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil ? .ansi : .plain
     }
 
-    /// Takes all lines for standard error. Whether anybody reads them holds nothing up.
+    /// The writer of all lines to standard error. It never blocks the caller, even if they are not read.
     static let errors = LineWriter(STDERR_FILENO)
 
     private static let line = Mutex(0)
 
-    /// Writes a result and a line break to standard output, at once even if that is a pipe.
+    /// Writes a result and a line break to standard output, unbuffered.
     ///
-    /// - Throws: `Failure` if not all of it could be written, for example because the disk is full; a reader that has
-    ///   closed the pipe ends the process as it ends other programs, without a word.
+    /// - Throws: `Failure` if not all of it could be written, for example on a full disk. A closed pipe ends the
+    ///   process without a message, like other programs.
     static func print(_ text: String = "") throws(Failure) {
         errors.flush(within: 0.2)
         try check(write(text + "\n"))
     }
 
-    /// The same, given up where it has not all been taken after `seconds`.
+    /// The same with a time limit in seconds.
     static func print(_ text: String, within seconds: Double) throws(Failure) {
         errors.flush(within: 0.2)
         let end = Blocking.end(after: seconds) { write(text + "\n") }
         guard case .some(let problem) = end else {
-            return try check("nobody took all of it within \(Int(seconds)) s")
+            return try check("not all of it was read within \(Int(seconds)) s")
         }
         try check(problem)
     }
@@ -40,7 +40,7 @@ enum Terminal {
         if let problem { throw Failure(message: "cannot write to standard output: \(problem)", exitCode: 1) }
     }
 
-    /// Shows a line that the next one replaces. Nothing where standard error is no terminal.
+    /// Shows a line that the next one replaces. Does nothing if standard error is no terminal.
     static func progress(_ text: String) {
         guard showsProgress else { return }
         line.withLock { width in
@@ -51,7 +51,7 @@ enum Terminal {
         }
     }
 
-    /// Takes the progress line away.
+    /// Clears the progress line.
     static func endProgress() {
         line.withLock { width in
             guard width > 0 else { return }
@@ -60,18 +60,18 @@ enum Terminal {
         }
     }
 
-    /// Says a step on standard error: on the progress line of a terminal, else on a line of its own.
+    /// Shows a step on standard error: on the progress line of a terminal, else on a line of its own.
     static func step(_ text: String) {
         if showsProgress { progress(text + " …") } else { error(text) }
     }
 
-    /// A line on standard error.
+    /// Writes a line to standard error.
     static func error(_ text: String) {
         endProgress()
         errors.write(Array((text + "\n").utf8))
     }
 
-    /// Writes all of a text to standard output; returns why it could not, if so.
+    /// Writes all of a text to standard output. Returns the reason if that failed.
     private static func write(_ text: String) -> String? {
         var text = text
         return text.withUTF8 { bytes in
@@ -86,5 +86,48 @@ enum Terminal {
             }
             return nil
         }
+    }
+}
+
+extension Terminal {
+    /// A value in the form of --json: indented, with sorted keys in snake case.
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+/// Calls that block the thread until work of other threads ends.
+enum Blocking {
+    /// The result of asynchronous work.
+    static func result<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Value
+    ) -> Result<Value, any Error> {
+        let done = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) var result: Result<Value, any Error>?
+        Task.detached {
+            do { result = .success(try await work()) } catch { result = .failure(error) }
+            done.signal()
+        }
+        done.wait()
+        return result!
+    }
+
+    /// The result of work that may hang; `nil` if it has not ended after `seconds`. It is not cancelled then.
+    static func end<Value: Sendable>(after seconds: Double, _ work: @escaping @Sendable () -> Value) -> Value? {
+        let done = DispatchSemaphore(value: 0)
+        let value = Box<Value>()
+        Thread.detachNewThread {
+            let result = work()
+            value.content.withLock { $0 = result }
+            done.signal()
+        }
+        return done.wait(timeout: .now() + seconds) == .success ? value.content.withLock { $0 } : nil
+    }
+
+    private final class Box<Value: Sendable>: Sendable {
+        let content = Mutex<Value?>(nil)
     }
 }

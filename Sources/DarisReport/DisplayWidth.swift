@@ -1,9 +1,9 @@
 extension Character {
-    /// The columns a terminal gives this character: 0, 1 or 2.
+    /// The columns of this character on a terminal: 0, 1 or 2.
     ///
-    /// East Asian wide and full-width characters and emoji take two columns; marks that stand alone and characters
-    /// without a picture take none. Characters whose width is ambiguous in Unicode (τ, µ, ×, …) take one, as
-    /// terminals outside East Asian locales show them.
+    /// East Asian wide and full-width characters and emoji take two columns; combining marks and invisible characters
+    /// take none. Characters whose width is ambiguous in Unicode (τ, µ, ×, …) take one, as on terminals outside East
+    /// Asian locales.
     var displayWidth: Int {
         guard let first = unicodeScalars.first else { return 0 }
         if first.value < 0x7F { return first.value < 0x20 ? 0 : 1 }
@@ -12,7 +12,7 @@ extension Character {
         default: break
         }
         if first.properties.isEmojiPresentation || first.isWide { return 2 }
-        // A picture that the variation selector 16 turns into an emoji.
+        // Variation selector 16 makes a character an emoji.
         return unicodeScalars.contains("\u{FE0F}") && first.properties.isEmoji ? 2 : 1
     }
 }
@@ -31,7 +31,7 @@ extension Unicode.Scalar {
 }
 
 extension Sequence<Character> {
-    /// As many of the first characters as `columns` columns hold.
+    /// The longest prefix of at most `columns` columns.
     fileprivate func prefix(columns: Int) -> String {
         var result = ""
         var used = 0
@@ -45,17 +45,17 @@ extension Sequence<Character> {
 }
 
 extension String {
-    /// The columns a terminal gives this text, if it holds no control characters.
+    /// The columns of this text on a terminal, if it has no control characters.
     var displayWidth: Int { reduce(0) { $0 + $1.displayWidth } }
 
-    /// This text with every character that could move the cursor, or hide or turn round what stands beside it,
-    /// replaced by �: names and messages come from files and devices, and must not write to the terminal themselves.
+    /// This text with � for every character that could move the cursor, or hide or reverse other text. Names and
+    /// messages come from files and devices, and must not control the terminal.
     package var printable: String {
         var result = String.UnicodeScalarView()
         for scalar in unicodeScalars {
             switch scalar.properties.generalCategory {
             case .control, .lineSeparator, .paragraphSeparator: result.append("\u{FFFD}")
-            // Zero-width joiners make emoji; every other format character is a way to deceive.
+            // Zero-width joiners make emoji; all other format characters can deceive.
             case .format where scalar != "\u{200D}": result.append("\u{FFFD}")
             default: result.append(scalar)
             }
@@ -63,8 +63,8 @@ extension String {
         return String(result)
     }
 
-    /// This text in at most `width` columns, with … in place of what had to go: the end, or, if `tail` columns of the
-    /// end shall stay, what comes before them.
+    /// This text in at most `width` columns, with … for the part left out: the end, or the part before the last `tail`
+    /// columns.
     func truncated(to width: Int, tail: Int = 0) -> String {
         guard displayWidth > width else { return self }
         guard width > 0 else { return "" }
@@ -73,7 +73,7 @@ extension String {
     }
 
     /// This text broken at spaces into lines of at most `width` columns, all but the first indented by `indent`. Words
-    /// that are longer than a line are broken anywhere.
+    /// longer than a line are broken anywhere.
     func wrapped(to width: Int = TextTable.pageWidth, indent: Int = 0) -> [String] {
         precondition(indent + 2 <= width, "an indent of \(indent) leaves no room in \(width) columns")
         let margin = String(repeating: " ", count: indent)
@@ -102,7 +102,7 @@ extension String {
         return line.isEmpty || line == margin ? lines : lines + [line]
     }
 
-    /// This text after a label, broken into lines that stand beside it; the label takes `columns` columns.
+    /// This text in lines beside a label of `columns` columns.
     func labelled(_ label: String, columns: Int = 12) -> [String] {
         wrapped(to: TextTable.pageWidth - columns).enumerated().map { number, line in
             let margin = number == 0 ? label : ""

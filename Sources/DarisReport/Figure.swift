@@ -1,9 +1,9 @@
-/// Numbers as people read them: as precise as they are useful, and never rounded into another statement.
+/// Numbers for people: with useful precision, and never rounded so that their meaning changes.
 package enum Figure {
-    /// What stands where there is nothing to tell, such as the mean of no times.
+    /// The sign for a missing figure, such as the mean of no times.
     package static let none = "–"
 
-    /// A number with so many decimals; very large ones in powers of ten.
+    /// A number with the given decimals; very large ones in powers of ten.
     package static func fixed(_ value: Double, decimals: Int) -> String {
         guard value.isFinite else { return none }
         var scale = 1.0
@@ -23,7 +23,7 @@ package enum Figure {
         return fixed(value, decimals: value < 99.995 ? 2 : value < 999.95 ? 1 : 0)
     }
 
-    /// A time in nanoseconds, in the unit that suits it.
+    /// A time in nanoseconds, in a unit by its size.
     package static func nanoseconds(_ value: Int64) -> String {
         switch value {
         case ..<1_000: "\(value) ns"
@@ -63,7 +63,7 @@ package enum Figure {
         return fixed(Double(value) / scale, decimals: 1) + letter
     }
 
-    /// A plain number without decimals it does not need: 2, 1.5, 2.25.
+    /// A number without needless decimals: 2, 1.5, 2.25.
     package static func plain(_ value: Double) -> String {
         var text = fixed(value, decimals: 3)
         guard text.contains("."), !text.contains("e") else { return text }
@@ -75,7 +75,7 @@ package enum Figure {
     /// "1 task", "2 tasks".
     package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-    /// Numbers in short: "0–3, 8", in the order given.
+    /// Numbers with ranges: "0–3, 8", in the order given.
     package static func ranges(_ numbers: [Int]) -> String {
         guard !numbers.isEmpty else { return none }
         var runs: [ClosedRange<Int>] = []

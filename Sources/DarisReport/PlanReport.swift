@@ -1,12 +1,12 @@
 import DarisCore
 
-/// What a run is about to do, for people to read before it starts.
+/// The plan of a run, for people to read before it starts.
 ///
 /// ```swift
 /// print(PlanReport(plan).text(styling: .plain))
 /// ```
 package struct PlanReport: Sendable {
-    /// The most rows a table has; the rest is in the JSON report.
+    /// The limit of rows in a table; the rest is in the JSON report.
     static let rowLimit = 40
     /// With more tasks than this, copies of one task share a row.
     static let ungroupedLimit = 20
@@ -82,12 +82,95 @@ package struct PlanReport: Sendable {
         return "Utilisation \(sum) of \(Figure.counted(lanes, "lane")) \(share)\(asked)"
     }
 
-    /// "front, side-1 … (12)": all names of a few, the first two of many.
+    /// "front, side-1 … (12)": up to three names, else the first two.
     static func shortList(_ names: [String]) -> String {
         guard names.count > 3 else { return names.isEmpty ? Figure.none : names.joined(separator: ", ") }
         return names.prefix(2).map { $0.printable.truncated(to: 16) }.joined(separator: ", ") + " … (\(names.count))"
     }
 
-    /// What is said in place of the rows beyond the limit.
+    /// The line in place of rows beyond the limit.
     static func rest(_ count: Int) -> [String] { count > rowLimit ? ["  … \(count - rowLimit) more, see --json"] : [] }
+}
+
+extension RunPlan {
+    /// "NVIDIA RTX 2080 Ti, 68 SMs".
+    var deviceWords: String { "\(device), \(units) \(unitName)" }
+
+    /// "2 contexts × 1 stream, oversubscription 1".
+    var partitionWords: String {
+        Figure.counted(partition.contexts, "context") + " × " + Figure.counted(partition.streams, "stream")
+            + ", oversubscription \(Figure.plain(partition.oversubscription))"
+    }
+
+    /// "daris, MRET over 5 runs, without migration": the policy and every option that differs from the paper.
+    var schedulerWords: String {
+        let window =
+            scheduler.worstCaseExecutionTime
+            ? "WCET in place of MRET" : "MRET over \(Figure.counted(scheduler.windowSize, "run"))"
+        guard scheduler.policy == .daris else { return "\(scheduler.policy.rawValue) (baseline), \(window)" }
+        let switches = [
+            (scheduler.lastStageLevel, "the last-stage level"), (scheduler.lateLevel, "the late level"),
+            (scheduler.fixedPriority, "fixed priorities"), (scheduler.migration, "migration"),
+            (scheduler.admission, "admission"),
+        ]
+        let without = switches.filter { !$0.0 }.map { "without \($0.1)" }
+        let batching = scheduler.batching.map { ["batches of up to \($0) jobs"] } ?? []
+        return ([scheduler.policy.rawValue, window] + without + batching).joined(separator: ", ")
+    }
+}
+
+/// Tasks of a plan that share a row: a single task, or the copies that `count: 3` makes of one.
+struct TaskGroup {
+    /// The tasks, in the order of the plan; at least one.
+    let tasks: [RunPlan.Task]
+
+    /// The tasks in groups. A group has adjacent copies of one task with consecutive numbers, and the same model and
+    /// times. Contexts and measured execution times may differ.
+    static func groups(of tasks: [RunPlan.Task]) -> [TaskGroup] {
+        var groups: [[RunPlan.Task]] = []
+        for task in tasks {
+            if let last = groups.last?.last, isCopy(task, after: last) {
+                groups[groups.count - 1].append(task)
+            } else {
+                groups.append([task])
+            }
+        }
+        return groups.map { TaskGroup(tasks: $0) }
+    }
+
+    /// "front", or "side-1…3" for side-1, side-2 and side-3.
+    var name: String {
+        guard tasks.count > 1, let last = Self.number(of: tasks[tasks.count - 1].name) else { return tasks[0].name }
+        return "\(tasks[0].name)…\(last.number)"
+    }
+
+    /// The contexts of its tasks: "0–3".
+    var contexts: String { Figure.ranges(Set(tasks.map(\.context)).sorted()) }
+
+    /// AFET of a task: "3.90", or "3.90…4.12" if the tasks differ.
+    var executionTime: String {
+        let times = tasks.map { $0.stageAfetMs.reduce(0, +) }
+        let least = Figure.milliseconds(times.min() ?? 0)
+        let most = Figure.milliseconds(times.max() ?? 0)
+        return least == most ? least : "\(least)…\(most)"
+    }
+
+    /// Utilisation of all its tasks.
+    var utilisation: Double { tasks.reduce(0) { $0 + $1.utilisation } }
+
+    private static func isCopy(_ task: RunPlan.Task, after last: RunPlan.Task) -> Bool {
+        guard let one = number(of: last.name), let other = number(of: task.name) else { return false }
+        return one.base == other.base && one.number < .max && one.number + 1 == other.number
+            && last.model == task.model && last.priority == task.priority && last.periodMs == task.periodMs
+            && last.deadlineMs == task.deadlineMs && last.batch == task.batch
+            && last.stageAfetMs.count == task.stageAfetMs.count
+    }
+
+    /// "side-12" in its parts.
+    private static func number(of name: String) -> (base: Substring, number: Int)? {
+        guard let dash = name.lastIndex(of: "-"), let number = Int(name[name.index(after: dash)...]), number > 0 else {
+            return nil
+        }
+        return (name[..<dash], number)
+    }
 }

@@ -1,17 +1,17 @@
 import DarisCore
 
-/// How far a run has come, in one line of at most `TextTable.pageWidth` columns:
+/// The progress of a run in one line of at most `TextTable.pageWidth` columns:
 /// `[#####-----] 5.0/10.0 s  HP 106 done 0 missed | LP 210 done 1 missed 95 rejected | 31.5 jobs/s`.
 ///
-/// A format and nothing else: when to print it, and how to print over the last one, is up to whoever prints.
+/// It is only a format: the caller prints it.
 package struct ProgressLine: Sendable, Hashable {
-    /// Since the start.
+    /// The time since the start.
     package var elapsed: Nanoseconds
-    /// How long jobs will be released.
+    /// The time during which jobs are released.
     package var total: Nanoseconds
-    /// High-priority jobs; nothing is said of them while none is released.
+    /// High-priority jobs; left out while none is released.
     package var hp: JobFigures
-    /// Low-priority jobs; nothing is said of them while none is released.
+    /// Low-priority jobs; left out while none is released.
     package var lp: JobFigures
     /// Completed inferences a second.
     package var jps: Double
@@ -25,14 +25,14 @@ package struct ProgressLine: Sendable, Hashable {
         self.jps = jps
     }
 
-    /// A line from what was counted so far. Jobs that are in flight past their deadline are not yet misses here.
+    /// A line from the counts so far. Jobs in flight past their deadline do not yet count as misses.
     package init(elapsed: Nanoseconds, total: Nanoseconds, hp: JobFigures, lp: JobFigures) {
         self.init(
             elapsed: elapsed, total: total, hp: hp, lp: lp,
             jps: elapsed > .zero ? Double(hp.inferences + lp.inferences) / elapsed.inSeconds : 0)
     }
 
-    /// The line, without a line break. Where it would be too long, counts are shortened first, and the bar left out next.
+    /// The line, without a line break. If it is too long, counts are shortened, then the bar is left out.
     package var text: String {
         let exact = line(exactBelow: 10_000_000)
         guard exact.displayWidth > TextTable.pageWidth else { return exact }
@@ -57,7 +57,7 @@ package struct ProgressLine: Sendable, Hashable {
         return "[\(bar)] \(time) s  \(parts.joined(separator: " | "))"
     }
 
-    /// "LP 210 done 1 missed 95 rejected": rejections and failures only where there are any.
+    /// "LP 210 done 1 missed 95 rejected": rejections and failures only if there are any.
     private func words(_ name: String, _ jobs: JobFigures, _ limit: UInt) -> String? {
         func count(_ value: Int) -> String { Figure.count(value, exactBelow: limit) }
         let counts = jobs.counts

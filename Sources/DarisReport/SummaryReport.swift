@@ -6,7 +6,7 @@ import DarisCore
 /// print(SummaryReport(summary, plan: plan).text(styling: .plain))
 /// ```
 package struct SummaryReport: Sendable {
-    /// The most different errors that are shown.
+    /// The limit of different errors that are shown.
     static let errorLimit = 10
 
     private let summary: RunSummary
@@ -18,9 +18,9 @@ package struct SummaryReport: Sendable {
     /// A report on a run.
     ///
     /// - Parameters:
-    ///   - interrupted: whether the run was stopped before its time.
-    ///   - errors: what failed on the way.
-    ///   - notes: what else happened on the way.
+    ///   - interrupted: Whether the run was stopped early.
+    ///   - errors: The failures of the run.
+    ///   - notes: Other remarks.
     package init(
         _ summary: RunSummary, plan: RunPlan, interrupted: Bool = false, errors: [RunReport.TaskError] = [],
         notes: [String] = []
@@ -32,7 +32,7 @@ package struct SummaryReport: Sendable {
         self.notes = notes
     }
 
-    /// A report on the run that a JSON report tells of.
+    /// A report on the run of a JSON report.
     package init(_ report: RunReport) {
         self.init(
             report.summary, plan: report.plan, interrupted: report.interrupted, errors: report.errors,

@@ -1,4 +1,4 @@
-/// A table of text: a header, a rule, and rows whose columns stand under each other in any terminal.
+/// A table of text: a header, a rule, and rows with aligned columns.
 ///
 /// ```swift
 /// var table = TextTable([.text("task"), .number("period ms")])
@@ -6,27 +6,27 @@
 /// print(table.text(styling: .plain))
 /// ```
 ///
-/// A table takes at most `pageWidth` columns: text is shortened first, longest column first, with … in
-/// place of what had to go; numbers only where that is not enough. No line ends in spaces.
+/// A table has a limit of columns. If it is wider, text is shortened with …, longest column first; then numbers. No
+/// line ends in spaces.
 package struct TextTable: Sendable {
-    /// A column: its title and which way its cells are pushed.
+    /// A column: its title and alignment.
     package struct Column: Sendable {
-        /// What the header says.
+        /// The title in the header.
         package var title: String
-        /// Whether cells stand at the right, as numbers do, and are shortened last.
+        /// Whether cells are aligned to the right, as numbers, and shortened last.
         package var isNumeric: Bool
 
-        /// A column of text: to the left, and shortened where the table is too wide.
+        /// A column of text: aligned to the left, and shortened if the table is too wide.
         package static func text(_ title: String) -> Column { Column(title: title, isNumeric: false) }
-        /// A column of numbers: to the right.
+        /// A column of numbers: aligned to the right.
         package static func number(_ title: String) -> Column { Column(title: title, isNumeric: true) }
     }
 
-    /// The columns that every report keeps to.
+    /// The width of every report, in columns.
     package static let pageWidth = 100
-    /// The columns of space between two columns.
+    /// The space between two columns.
     static let gap = 2
-    /// How far text columns are shortened before numbers are.
+    /// The width to which text columns are shortened before numbers are.
     static let leastTextWidth = 6
 
     private let columns: [Column]
@@ -37,8 +37,8 @@ package struct TextTable: Sendable {
     /// A table without rows.
     ///
     /// - Parameters:
-    ///   - indent: columns of space before each line.
-    ///   - limit: the most columns a line may take; room for at least one character a column.
+    ///   - indent: The spaces before each line.
+    ///   - limit: The limit of a line's width; at least one character for each column.
     package init(_ columns: [Column], indent: Int = 0, limit: Int = TextTable.pageWidth) {
         precondition(!columns.isEmpty, "a table has at least one column")
         precondition(
@@ -49,13 +49,13 @@ package struct TextTable: Sendable {
         self.limit = limit
     }
 
-    /// Adds a row of one cell a column. Control characters in it are shown as �.
+    /// Adds a row of one cell for each column. Control characters are shown as �.
     package mutating func append(_ cells: [String]) {
         precondition(cells.count == columns.count, "a row needs \(columns.count) cells, not \(cells.count)")
         rows.append(cells.map(\.printable))
     }
 
-    /// Header, rule and rows.
+    /// The header, the rule and the rows.
     package func lines(styling: Styling) -> [String] {
         let widths = fittedWidths()
         let header = line(of: columns.map(\.title), widths)
@@ -66,7 +66,7 @@ package struct TextTable: Sendable {
     /// The lines as one text, without a line break at the end.
     package func text(styling: Styling) -> String { lines(styling: styling).joined(separator: "\n") }
 
-    /// The width of each column, so that the table fits.
+    /// The width of each column in a table that fits the limit.
     private func fittedWidths() -> [Int] {
         var widths = columns.indices.map { column in
             let longest = rows.reduce(0) { max($0, $1[column].displayWidth) }
@@ -85,7 +85,8 @@ package struct TextTable: Sendable {
         return widths
     }
 
-    /// Names often differ at their ends only (side-1, side-2), so text is cut before its end.
+    /// A cell in at most `width` columns. Names often differ at their ends only (side-1, side-2), so text keeps its
+    /// end.
     private func shortened(_ cell: String, _ column: Int, _ width: Int) -> String {
         cell.truncated(to: width, tail: columns[column].isNumeric ? 0 : width / 3)
     }
@@ -100,5 +101,29 @@ package struct TextTable: Sendable {
         }
         while line.last == " " { line.removeLast() }
         return line
+    }
+}
+
+/// The styling of text: plain, or with the colours of a terminal. The caller decides; nothing here queries a terminal.
+package enum Styling: Hashable, Sendable {
+    /// Plain text: for files, pipes and logs.
+    case plain
+    /// ANSI escape sequences: for terminals.
+    case ansi
+
+    /// The role of a piece of text.
+    enum Role: String {
+        case heading = "1"
+        case rule = "2"
+        case good = "32"
+        case bad = "31"
+    }
+
+    /// The text in the style of a role. Escape sequences would count as columns, so apply this after the layout.
+    func apply(_ role: Role, to text: String) -> String {
+        switch self {
+        case .plain: text
+        case .ansi: text.isEmpty ? text : "\u{1B}[\(role.rawValue)m\(text)\u{1B}[0m"
+        }
     }
 }

@@ -1,6 +1,6 @@
 import DarisCore
 
-/// What came of a run, in one sentence.
+/// The verdict on a run, in one sentence.
 struct Verdict {
     let summary: RunSummary
     let simulated: Bool

@@ -95,27 +95,6 @@ struct ProgressLineTests {
         #expect(line(0, of: 0).jps == 0)
     }
 
-    @Test("a line of preparation reads like this, and says 100 % only at the end")
-    func preparation() {
-        func text(_ share: Double) -> String {
-            PreparationLine("measuring unet stage", step: 3, of: 4, share: share).text
-        }
-        #expect(text(0.42) == "measuring unet stage 3/4 …  42 %")
-        #expect(text(0) == "measuring unet stage 3/4 …   0 %")
-        #expect(text(0.9999) == "measuring unet stage 3/4 …  99 %")
-        #expect(text(1) == "measuring unet stage 3/4 … 100 %")
-        #expect(text(7) == text(1))
-        #expect(text(-1) == text(0))
-        #expect(text(.nan) == text(0))
-    }
-
-    @Test("a long activity is shortened, not its numbers")
-    func longActivity() {
-        let line = PreparationLine(String(repeating: "模型\n", count: 90), step: .max, of: .max, share: 0.5).text
-        #expect(line.displayWidth <= 100)
-        #expect(line.hasSuffix("… \(Int.max)/\(Int.max) …  50 %"))
-    }
-
     private static func line(elapsed: Nanoseconds) -> ProgressLine {
         var high = JobCounts()
         high.released = 107

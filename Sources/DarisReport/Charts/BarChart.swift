@@ -1,5 +1,4 @@
-/// Horizontal bars in panels that stand side by side and share their categories, as one SVG picture that needs
-/// nothing else.
+/// Horizontal bars in panels side by side that share their categories, as one self-contained SVG picture.
 ///
 /// ```swift
 /// let chart = BarChart(
@@ -11,17 +10,17 @@
 /// let picture = chart.svg()
 /// ```
 ///
-/// The same chart is the same text, byte for byte. Each panel has its own axis, which begins at zero; each bar says its
-/// value at its end. A value that is missing, infinite or not a number is a – in place of its bar.
+/// The same chart gives the same text, byte for byte. Each panel has its own axis, which begins at zero, and each bar
+/// has its value at its end. A value that is missing, infinite or not a number is shown as – without a bar.
 package struct BarChart: Hashable, Sendable {
-    /// One bar a category, all of one colour.
+    /// One bar for each category, all of one colour.
     package struct Group: Hashable, Sendable {
-        /// What the legend says; groups of the same name have the same colour in all panels.
+        /// The name in the legend; groups of the same name have the same colour in all panels.
         package let name: String
-        /// One value a category.
+        /// One value for each category.
         package let values: [Double?]
 
-        /// A group of bars; it needs no name if it is the only one.
+        /// A group of bars; a single group needs no name.
         package init(name: String = "", values: [Double?]) {
             self.name = name
             self.values = values
@@ -30,13 +29,13 @@ package struct BarChart: Hashable, Sendable {
 
     /// One measure of all categories.
     package struct Panel: Hashable, Sendable {
-        /// What is measured.
+        /// The measure.
         package let title: String
-        /// Its unit, which stands behind the title; empty if there is none.
+        /// Its unit, shown after the title; may be empty.
         package let unit: String
         /// The bars of each category, from top to bottom.
         package let groups: [Group]
-        /// How many decimals the values have; by default what suits them.
+        /// The number of decimals of the values; by default chosen by their size.
         package let decimals: Int?
 
         /// A panel of one or more groups.
@@ -49,18 +48,18 @@ package struct BarChart: Hashable, Sendable {
         }
     }
 
-    /// What the picture shows.
+    /// The title of the picture.
     package let title: String
-    /// How it was measured, or what to see in it.
+    /// The conditions of the measurement, or what the picture shows.
     package let subtitle: String
     /// The names of the rows, from top to bottom.
     package let categories: [String]
     /// The measures, from left to right.
     package let panels: [Panel]
-    /// The row to compare with, whose values are marked with a line down each panel.
+    /// The row to compare with; a line in each panel marks its value.
     package let baseline: Int?
 
-    /// A chart of some panels. Each group needs one value a category.
+    /// A chart of panels. Each group needs one value for each category.
     package init(
         title: String, subtitle: String = "", categories: [String], panels: [Panel], baseline: Int? = nil
     ) {
@@ -111,10 +110,117 @@ package struct BarChart: Hashable, Sendable {
         return Double(most) * BarPanel.pitch + 10
     }
 
-    /// The names of the groups, each once, in the order in which they come first.
+    /// The names of the groups, each once, in order of first use.
     private var groupNames: [String] {
         var names: [String] = []
         for group in panels.flatMap(\.groups) where !names.contains(group.name) { names.append(group.name) }
         return names
+    }
+}
+
+/// One panel of a bar chart.
+struct BarPanel {
+    /// The height of a bar with the space after it, enough for a value label.
+    static let pitch = 16.0
+    private static let thickness = 13.0
+
+    private let panel: BarChart.Panel
+    private let baseline: Int?
+    private let names: [String]
+    private let left, width: Double
+    private let horizontal: HorizontalAxis
+    private let decimals: Int
+
+    init(panel: BarChart.Panel, baseline: Int?, names: [String], left: Double, width: Double) {
+        self.panel = panel
+        self.baseline = baseline
+        self.names = names
+        self.left = left
+        self.width = width
+        let values = Self.values(of: panel)
+        decimals = Self.decimals(of: panel)
+        func make(_ intervals: Int) -> ValueAxis {
+            ValueAxis(covering: values, includesZero: true, endsAtTicks: false, intervals: intervals)
+        }
+        let room = Self.room(of: panel)
+        horizontal = HorizontalAxis(left: left + room.left, right: left + width - room.right, make: make)
+    }
+
+    /// The least width of a panel with its values and bars.
+    static func leastWidth(of panel: BarChart.Panel) -> Double {
+        let room = room(of: panel)
+        return max(150, room.left + 80 + room.right)
+    }
+
+    private static func values(of panel: BarChart.Panel) -> [Double] {
+        panel.groups.flatMap(\.values).compactMap(\.self).filter(\.isFinite)
+    }
+
+    private static func decimals(of panel: BarChart.Panel) -> Int {
+        panel.decimals ?? ChartNumber.decimals(for: values(of: panel))
+    }
+
+    /// The space for the values at the ends of bars, and for half of the outermost axis labels.
+    private static func room(of panel: BarChart.Panel) -> (left: Double, right: Double) {
+        let (values, decimals) = (values(of: panel), decimals(of: panel))
+        func longest(_ values: [Double]) -> Double {
+            values.reduce(0) { max($0, ChartFont.label.width(of: ChartNumber.short($1, decimals: decimals))) } + 6
+        }
+        let negative = values.filter { $0 < 0 }
+        let ticks = ValueAxis(covering: values, includesZero: true, endsAtTicks: false, intervals: 1).ticks
+        let halves = ticks.map { ChartFont.label.width(of: $0.label) / 2 }
+        return (
+            max(negative.isEmpty ? 4 : longest(negative), halves.first ?? 0),
+            max(longest(values.filter { $0 >= 0 }), halves.last ?? 0)
+        )
+    }
+
+    func draw(top: Double, rows: ChartRows, on canvas: inout ChartCanvas) {
+        let title = panel.unit.isEmpty ? panel.title : panel.title + ", " + panel.unit
+        canvas.shortText(title, width: width, x: left, y: top - 10, font: .heading)
+        let bottom = rows.bottom(top: top)
+        horizontal.drawGrid(top: top, bottom: bottom, on: &canvas)
+        horizontal.drawLabels(y: bottom + HorizontalAxis.labelHeight - 2, on: &canvas)
+        // Below the bars, since it must not cross their values.
+        drawBaseline(top: top, bottom: bottom, on: &canvas)
+        for (index, group) in panel.groups.enumerated() {
+            let offset = (Double(index) - Double(panel.groups.count - 1) / 2) * Self.pitch
+            canvas.open(ChartStyle.series(names.firstIndex(of: group.name) ?? 0))
+            for row in rows.names.indices {
+                let middle = rows.middle(of: row, top: top) + offset
+                drawBar(group.values[row], of: group, category: rows.names[row], middle: middle, on: &canvas)
+            }
+            canvas.close()
+        }
+    }
+
+    private func drawBar(
+        _ value: Double?, of group: BarChart.Group, category: String, middle: Double, on canvas: inout ChartCanvas
+    ) {
+        let zero = horizontal.x(0)
+        let base = middle + ChartFont.label.size * 0.35
+        guard let value, value.isFinite else {
+            canvas.text(Figure.none, x: zero + 5, y: base, font: .label, style: "quiet")
+            return
+        }
+        let end = horizontal.x(value)
+        // A small value must not look like zero.
+        let length = value == 0 ? 0 : max(1, (end - zero).magnitude)
+        let unit = panel.unit.isEmpty ? "" : " " + panel.unit
+        let names = [category, group.name, panel.title].filter { !$0.isEmpty }.joined(separator: " · ")
+        canvas.rectangle(
+            x: value < 0 ? zero - length : zero, y: middle - Self.thickness / 2, width: length, height: Self.thickness,
+            style: "bar", tooltip: names + ": " + ChartNumber.exact(value) + unit)
+        canvas.text(
+            ChartNumber.short(value, decimals: decimals), x: value < 0 ? zero - length - 4 : zero + length + 4, y: base,
+            font: .label, style: "ink halo", anchor: value < 0 ? .end : .start)
+    }
+
+    /// Draws the value of the baseline if there is one bar for each category: several lines would only confuse.
+    private func drawBaseline(top: Double, bottom: Double, on canvas: inout ChartCanvas) {
+        guard let baseline, panel.groups.count == 1, let value = panel.groups[0].values[baseline], value.isFinite
+        else { return }
+        let x = horizontal.x(value)
+        canvas.line(from: (x, top), to: (x, bottom), style: "reference")
     }
 }

@@ -1,10 +1,10 @@
-/// A picture in the making: shapes in pixels from the top left corner, written as SVG.
+/// An SVG picture under construction: shapes in pixels from the top left corner.
 ///
-/// Every coordinate has one decimal, so that the same chart is the same text everywhere.
+/// Every coordinate has one decimal, so that the same chart gives the same text everywhere.
 struct ChartCanvas {
     enum Anchor: String { case start, middle, end }
 
-    /// The space that stays free at each side.
+    /// The free space at each side.
     static let margin = 16.0
 
     let width: Double
@@ -17,9 +17,9 @@ struct ChartCanvas {
 
     mutating func close() { body += "</g>\n" }
 
-    /// One line of text whose base line begins, has its middle, or ends at a point.
+    /// Adds one line of text, with the start, the middle or the end of its base line at a point.
     ///
-    /// - Parameter tooltip: what a reader sees who points at it, such as what had to be shortened.
+    /// - Parameter tooltip: The tool tip, such as the full text.
     mutating func text(
         _ text: String, x: Double, y: Double, font: ChartFont, style: String = "ink", anchor: Anchor = .start,
         tooltip: String? = nil
@@ -30,7 +30,7 @@ struct ChartCanvas {
         body += "<text \(attributes)>\(Self.title(tooltip))\(Self.escaped(text))</text>\n"
     }
 
-    /// A text in at most so many pixels, whole in the tool tip.
+    /// Adds a text of at most `width` pixels; the tool tip has the full text.
     mutating func shortText(
         _ text: String, width: Double, x: Double, y: Double, font: ChartFont, style: String = "ink",
         anchor: Anchor = .start
@@ -47,7 +47,7 @@ struct ChartCanvas {
         body += Self.element("line", "class=\"\(style)\" \(points)", tooltip)
     }
 
-    /// Straight lines from point to point.
+    /// Adds straight lines from point to point.
     mutating func polyline(_ points: [(x: Double, y: Double)], style: String) {
         let list = points.map { Self.number($0.x) + "," + Self.number($0.y) }.joined(separator: " ")
         body += Self.element("polyline", "class=\"\(style)\" points=\"\(list)\"", nil)
@@ -91,7 +91,7 @@ struct ChartCanvas {
         }
     }
 
-    /// The whole picture, so high, on a page of its own colour.
+    /// The whole picture of a height, on a background of its own colour.
     func document(height: Double, description: String) -> String {
         let (width, height) = (Int(width.rounded(.up)), Int(height.rounded(.up)))
         return """
@@ -118,7 +118,7 @@ struct ChartCanvas {
         return "<\(name) \(attributes)>\(title(tooltip))</\(name)>\n"
     }
 
-    /// Text as XML can hold it, and without characters that could hide or turn round what stands beside it.
+    /// Text in XML, without characters that could hide or reverse other text.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.printable.unicodeScalars {
@@ -127,7 +127,7 @@ struct ChartCanvas {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
-            // The two characters that are no control characters and that XML forbids all the same.
+            // Two characters that are no control characters, but invalid in XML.
             case "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }

@@ -1,15 +1,15 @@
-/// How all charts look: one style sheet with a light and a dark half, chosen by whoever shows the picture.
+/// The style sheet of all charts, with light and dark colours; the viewer chooses.
 enum ChartStyle {
-    /// The colours that series take in turn.
+    /// The number of colours for series.
     static let colours = 6
 
-    /// The class of points that others stand out from.
+    /// The class of background points.
     static let background = "background"
 
     /// The class of a series.
     static func series(_ index: Int) -> String { "s\(index % colours)" }
 
-    // The colours of Okabe and Ito, darkened or lightened until they stand out from the page.
+    // The colours of Okabe and Ito, darkened or lightened for contrast with the page.
     private static let light = Palette(
         page: "#ffffff", ink: "#1b1f24", quiet: "#57606a", grid: "#e4e7eb", axis: "#8c959f", background: "#aab3bc",
         series: ["#0072b2", "#d55e00", "#00805f", "#a8478a", "#8a6d00", "#4d5761"])
@@ -53,9 +53,39 @@ private struct Palette {
             ".axis,.span{stroke:\(axis)}", ".background{color:\(background)}", ".reference,.leader{stroke:\(quiet)}",
             ".mark:not(.ring):not(.cross),.halo{stroke:\(page)}",
         ].map { rule in
-            // Two selectors in one rule need the scope twice.
+            // Each selector of a rule needs the scope.
             ".daris-chart " + rule.split(separator: ",.").joined(separator: ",.daris-chart .")
         }
             + series.enumerated().map { ".daris-chart .s\($0.offset){color:\($0.element)}" }
+    }
+}
+
+/// The shape of a point, so that series differ by more than their colour.
+package enum ChartMarker: String, CaseIterable, Hashable, Sendable {
+    /// A filled circle.
+    case circle
+    /// A filled square.
+    case square
+    /// A filled diamond.
+    case diamond
+    /// A filled triangle.
+    case triangle
+    /// A cross of two strokes.
+    case cross
+    /// A hollow circle, into which a filled one fits.
+    case ring
+
+    /// The default shape of a series. With the colours, no two of the first 36 series look alike.
+    static func standard(series: Int) -> ChartMarker {
+        allCases[(series + series / ChartStyle.colours) % allCases.count]
+    }
+
+    /// The distance from the centre to the edge of a marker of this shape and radius, with its stroke.
+    func reach(radius: Double) -> Double {
+        switch self {
+        case .circle, .square, .cross: radius + 1
+        case .ring: radius * 1.3 + 1
+        case .diamond, .triangle: radius * 1.35 + 1
+        }
     }
 }

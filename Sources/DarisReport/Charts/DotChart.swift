@@ -1,5 +1,5 @@
-/// Rows of a few values each on one axis, joined by a line, as one SVG picture that needs nothing else: what was
-/// published beside what was simulated, for each configuration.
+/// Rows of a few values each on one axis, joined by a line, as one self-contained SVG picture: published and simulated
+/// values of each configuration.
 ///
 /// ```swift
 /// let chart = DotChart(
@@ -8,15 +8,15 @@
 /// let picture = chart.svg()
 /// ```
 ///
-/// The same chart is the same text, byte for byte. Values that are missing, infinite or not numbers are left out.
+/// The same chart gives the same text, byte for byte. Values that are missing, infinite or not numbers are left out.
 package struct DotChart: Hashable, Sendable {
     /// One row.
     package struct Row: Hashable, Sendable {
-        /// What stands at its left.
+        /// The name at its left.
         package let name: String
-        /// One value a series.
+        /// One value for each series.
         package let values: [Double?]
-        /// What stands at its right, such as the difference of the values.
+        /// The text at its right, such as the difference of the values.
         package let note: String
 
         /// A row of values.
@@ -27,20 +27,20 @@ package struct DotChart: Hashable, Sendable {
         }
     }
 
-    /// What the picture shows.
+    /// The title of the picture.
     package let title: String
-    /// How it was measured, or what to see in it.
+    /// The conditions of the measurement, or what the picture shows.
     package let subtitle: String
-    /// What is measured, with its unit.
+    /// The measure, with its unit.
     package let valueTitle: String
-    /// The names of the series. The first is drawn as rings, into which the dots of the second fit.
+    /// The names of the series. The first is drawn as rings, which surround the dots of the second.
     package let series: [String]
     /// The rows, from top to bottom.
     package let rows: [Row]
-    /// What stands above the notes.
+    /// The heading of the notes.
     package let noteTitle: String
 
-    /// A chart of some rows. Each row needs one value a series.
+    /// A chart of rows. Each row needs one value for each series.
     package init(
         title: String, subtitle: String = "", valueTitle: String, series: [String], rows: [Row], noteTitle: String = ""
     ) {
@@ -68,7 +68,7 @@ package struct DotChart: Hashable, Sendable {
         }
         let header = ChartHeader(title: title, subtitle: subtitle, entries: legend)
         let titleBase = header.draw(on: &canvas) + ChartFont.heading.size + 4
-        // In a high picture the axis is out of sight at one of its ends.
+        // A high picture has an axis at each end, so that one is always in sight.
         let hasTwoAxes = rows.count > 20
         let top = titleBase + (hasTwoAxes ? 28 : 10)
 

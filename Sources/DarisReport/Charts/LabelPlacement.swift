@@ -1,6 +1,6 @@
-/// Where there is still room for text in a plot: a map of it in squares of two pixels.
+/// A map of the free space for text in a plot, in squares of two pixels.
 ///
-/// Asking costs the same whether ten marks are drawn or ten thousand.
+/// The time of a query does not depend on the number of marks.
 struct LabelPlacement {
     struct Box {
         var left, top, right, bottom: Double
@@ -15,9 +15,9 @@ struct LabelPlacement {
     private let rows: Int
     private var taken: [Use?]
 
-    /// What a place is taken by, in the order of how much it matters.
+    /// The use of a square, by ascending importance.
     enum Use: Int {
-        /// Points that a label may cover if there is no other room for it.
+        /// Points that a label may cover if there is no other space for it.
         case background
         /// Everything else.
         case foreground
@@ -30,7 +30,7 @@ struct LabelPlacement {
         taken = Array(repeating: nil, count: columns * rows)
     }
 
-    /// Whether a box lies within the plot and on nothing, or on nothing that matters as much as `use`.
+    /// Whether a box lies within the plot and covers only uses of less importance than `use`.
     func hasRoom(for box: Box, besides use: Use = .background) -> Bool {
         guard box.left >= bounds.left, box.right <= bounds.right, box.top >= bounds.top, box.bottom <= bounds.bottom
         else { return false }
@@ -55,7 +55,7 @@ struct LabelPlacement {
         for box in Self.boxes(along: line) { take(box) }
     }
 
-    /// Whether a straight line crosses no text, line or point but those of the background.
+    /// Whether a straight line crosses no text, line or point, except those of the background.
     func hasRoom(for line: Line) -> Bool {
         Self.boxes(along: line).allSatisfy { hasRoom(for: $0, besides: .foreground) }
     }
@@ -79,11 +79,11 @@ struct LabelPlacement {
     }
 }
 
-/// A place for a text beside something drawn: where its base line starts, and the box it fills.
+/// A place for a label: the start of its base line, and its box.
 struct LabelPlace {
     var x, y: Double
     var box: LabelPlacement.Box
-    /// What joins the text to what it names, if it stands far from it.
+    /// The line from a distant label to its marker.
     var leader: LabelPlacement.Line?
 
     /// A text whose base line starts at a point.
@@ -95,7 +95,7 @@ struct LabelPlace {
 
     /// The places around a marker, best first.
     static func around(x: Double, y: Double, reach: Double, width: Double, font: ChartFont) -> [LabelPlace] {
-        // Two pixels besides the gap, as the map of what is taken has squares of that size.
+        // Two more pixels than the gap, since the map has squares of that size.
         let gap = reach + 3
         let (right, left, centre) = (x + gap, x - gap - width, x - width / 2)
         let (middle, above, below) = (y + font.size * 0.32, y - gap - font.descent, y + gap + font.ascent)
@@ -104,9 +104,10 @@ struct LabelPlace {
             (left + 3, above + 3), (right - 3, below - 3), (left + 3, below - 3),
         ].map { LabelPlace(x: $0.0, y: $0.1, width: width, font: font) }
     }
-    /// Places further away from a marker, nearest first, each with a line to it.
+
+    /// The places further away from a marker, nearest first, each with a line to it.
     static func awayFrom(x: Double, y: Double, reach: Double, width: Double, font: ChartFont) -> [LabelPlace] {
-        // Degrees from the right, clockwise; the sines and cosines of others than these are not the same everywhere.
+        // Multiples of 45 degrees; sines and cosines of other angles differ between machines.
         let slant = 0.5.squareRoot()
         let directions = [
             (slant, -slant), (slant, slant), (-slant, -slant), (-slant, slant), (1.0, 0.0), (-1, 0), (0, -1), (0, 1),
@@ -117,7 +118,7 @@ struct LabelPlace {
                 let left = across > 0 ? end.x + 3 : across < 0 ? end.x - 3 - width : end.x - width / 2
                 let base = across != 0 ? font.size * 0.32 : down < 0 ? -font.descent - 3 : font.ascent + 3
                 var place = LabelPlace(x: left, y: end.y + base, width: width, font: font)
-                // Two more pixels from the marker, which is taken itself.
+                // Two more pixels from the marker, whose squares are taken.
                 place.leader = (from: (x + across * (reach + 4), y + down * (reach + 4)), to: end)
                 return place
             }

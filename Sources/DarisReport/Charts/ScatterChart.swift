@@ -1,4 +1,4 @@
-/// Points on two linear axes, as one SVG picture that needs nothing else.
+/// Points on two linear axes, as one self-contained SVG picture.
 ///
 /// ```swift
 /// let chart = ScatterChart(
@@ -8,21 +8,20 @@
 /// let picture = chart.svg()
 /// ```
 ///
-/// The same chart is the same text, byte for byte. It is light or dark as whoever shows it prefers, and every point
-/// names itself to who points at it. Points that are not finite or lie outside the given ranges are left out, and the
-/// picture says how many; labels that would cover something are left out too, and stay in the tool tip. Time and
-/// length of the text grow with the number of points.
+/// The same chart gives the same text, byte for byte. It is light or dark by the viewer's preference, and every point
+/// has a tool tip. Points that are not finite or lie outside the given ranges are left out, and the picture says how
+/// many. Labels without space are left out, too; the tool tip has them. Time and size grow with the number of points.
 package struct ScatterChart: Hashable, Sendable {
     /// One point.
     package struct Point: Hashable, Sendable {
-        /// Where it lies from left to right.
+        /// The horizontal value.
         package var x: Double
-        /// Where it lies from bottom to top.
+        /// The vertical value.
         package var y: Double
-        /// What is written beside it, if there is room.
+        /// The label beside it, if there is space.
         package var label: String?
 
-        /// A point, with a name if it shall have one.
+        /// A point, with an optional label.
         package init(x: Double, y: Double, label: String? = nil) {
             self.x = x
             self.y = y
@@ -30,17 +29,17 @@ package struct ScatterChart: Hashable, Sendable {
         }
     }
 
-    /// Points that belong together: one colour and one shape.
+    /// Points of one colour and one shape.
     package struct Series: Hashable, Sendable {
-        /// What the legend says; a series without a name is not in it.
+        /// The name in the legend; a series without a name is not in it.
         package var name: String
         /// The points, in the order in which a line runs through them.
         package var points: [Point]
         /// Whether a line runs through the points.
         package var isConnected: Bool
-        /// The shape of the points; by default one that no series before has.
+        /// The shape of the points; by default one that no earlier series has.
         package var marker: ChartMarker?
-        /// Whether the points are grey and small, for others to stand out from; labels may cover them.
+        /// Whether the points are grey and small in the background; labels may cover them.
         package var isBackground: Bool
 
         /// A series of points.
@@ -60,7 +59,7 @@ package struct ScatterChart: Hashable, Sendable {
     package struct ReferenceLine: Hashable, Sendable {
         /// The value on the axis that the line crosses.
         package var value: Double
-        /// What is written on the line.
+        /// The label of the line.
         package var label: String
 
         /// A line at a value.
@@ -70,28 +69,28 @@ package struct ScatterChart: Hashable, Sendable {
         }
     }
 
-    /// What the picture shows.
+    /// The title of the picture.
     package var title: String
-    /// How it was measured, or what to see in it.
+    /// The conditions of the measurement, or what the picture shows.
     package var subtitle: String
-    /// What is measured from left to right, with its unit.
+    /// The horizontal measure, with its unit.
     package var xTitle: String
-    /// What is measured from bottom to top, with its unit.
+    /// The vertical measure, with its unit.
     package var yTitle: String
     /// The points; later series are drawn over earlier ones.
     package var series: [Series]
-    /// Whether to draw the line on which both values are equal. The axes are then the same, unless ranges are given.
+    /// Whether to draw the line on which both values are equal. If so, both axes are equal, unless ranges are given.
     package var hasDiagonal: Bool
-    /// Where the axis from left to right begins and ends; by default it has room for all points and lines.
+    /// The range of the horizontal axis; by default it includes all points and lines.
     package var xRange: ClosedRange<Double>?
-    /// Where the axis from bottom to top begins and ends; by default it has room for all points and lines.
+    /// The range of the vertical axis; by default it includes all points and lines.
     package var yRange: ClosedRange<Double>?
-    /// Lines from bottom to top, at values of the axis from left to right.
+    /// Vertical lines, at values of the horizontal axis.
     package var verticalLines: [ReferenceLine]
-    /// Lines from left to right, at values of the axis from bottom to top.
+    /// Horizontal lines, at values of the vertical axis.
     package var horizontalLines: [ReferenceLine]
 
-    /// A chart of some series.
+    /// A chart of series.
     package init(
         title: String, subtitle: String = "", xTitle: String, yTitle: String, series: [Series],
         hasDiagonal: Bool = false, xRange: ClosedRange<Double>? = nil, yRange: ClosedRange<Double>? = nil,
@@ -111,7 +110,7 @@ package struct ScatterChart: Hashable, Sendable {
 
     /// The picture: an SVG document.
     package func svg() -> String {
-        // Equal axes are only seen to be equal in a square.
+        // Equal axes look equal only in a square.
         var canvas = ChartCanvas(width: hasDiagonal ? 560 : 760)
         let header = ChartHeader(title: title, subtitle: subtitle, entries: legend)
         let headerEnd = header.draw(on: &canvas)
@@ -130,7 +129,7 @@ package struct ScatterChart: Hashable, Sendable {
         series[index].isBackground ? ChartStyle.background : ChartStyle.series(number(of: index))
     }
 
-    /// The place of a series among those that have colours.
+    /// The index of a series among those with colours.
     private func number(of index: Int) -> Int { series[..<index].count { !$0.isBackground } }
 
     private var legend: [ChartHeader.Entry] {

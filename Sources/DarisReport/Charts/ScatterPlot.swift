@@ -1,12 +1,12 @@
 /// The part of a scatter chart below its header: axes, lines, points and their labels.
 struct ScatterPlot {
-    /// The most labels of which those without room beside their points stand further away.
+    /// The limit of labels with which those without space beside their points are moved further away.
     private static let mostLeaders = 40
 
     private let chart: ScatterChart
     private let horizontal: HorizontalAxis
     private let vertical: ValueAxis
-    /// The plot itself, and where the title of its vertical axis stands.
+    /// The top and bottom of the plot, and the base line of the vertical axis' title.
     private let top, bottom, titleBase: Double
 
     private var left: Double { horizontal.left }
@@ -29,7 +29,7 @@ struct ScatterPlot {
             ?? ValueAxis(covering: isShared ? xs + ys : ys, intervals: 8)
         self.vertical = vertical
         let left = ChartCanvas.margin + max(20, vertical.labelWidth(.label) + 8)
-        // A margin at the right for half the last label of the axis.
+        // The margin at the right is for half of the last label of the axis.
         horizontal = HorizontalAxis(left: left, right: width - ChartCanvas.margin - 24) { intervals in
             if isShared { return vertical }
             return chart.xRange.flatMap { ValueAxis($0, intervals: intervals) }
@@ -38,14 +38,14 @@ struct ScatterPlot {
         bottom = top + (chart.hasDiagonal ? horizontal.right - left : 400)
     }
 
-    /// Draws it all.
+    /// Draws the plot.
     ///
-    /// - Returns: where it ends.
+    /// - Returns: Its lower end.
     func draw(on canvas: inout ChartCanvas) -> Double {
         var placement = LabelPlacement(
             bounds: .init(left: left, top: top - 6, right: right + 20, bottom: bottom + 6))
         drawAxes(on: &canvas)
-        drawEmptiness(on: &canvas, placement: &placement)
+        drawEmptyNote(on: &canvas, placement: &placement)
         drawReferences(on: &canvas, placement: &placement)
         for index in chart.series.indices { drawSeries(index, on: &canvas, placement: &placement) }
         drawReferenceLabels(on: &canvas, placement: &placement)
@@ -56,7 +56,7 @@ struct ScatterPlot {
     private func y(_ value: Double) -> Double { vertical.position(value, from: bottom, to: top) }
 
     private func isShown(_ point: ScatterChart.Point) -> Bool {
-        // Comparisons with what is not a number are false, and axes are finite.
+        // Comparisons with NaN are false, and axes are finite.
         horizontal.axis.contains(point.x) && vertical.contains(point.y)
     }
 
@@ -75,8 +75,8 @@ struct ScatterPlot {
         canvas.line(from: (left, top), to: (left, bottom), style: "axis")
     }
 
-    /// Says so where there is nothing to see.
-    private func drawEmptiness(on canvas: inout ChartCanvas, placement: inout LabelPlacement) {
+    /// Draws a note if there are no points.
+    private func drawEmptyNote(on canvas: inout ChartCanvas, placement: inout LabelPlacement) {
         guard !chart.series.contains(where: { $0.points.contains(where: isShown) }) else { return }
         let (text, font) = ("no points", ChartFont.subtitle)
         let width = font.width(of: text)
@@ -112,7 +112,7 @@ struct ScatterPlot {
         let reach = marker.reach(radius: radius)
         canvas.open(chart.style(of: index))
         if series.isConnected {
-            // The line is broken where a point is left out: nothing is known of what lies between.
+            // The line has a gap at a point that is left out.
             for run in series.points.split(whereSeparator: { !isShown($0) }) where run.count > 1 {
                 let corners = run.map { (x: horizontal.x($0.x), y: y($0.y)) }
                 canvas.polyline(corners, style: "line")
@@ -153,7 +153,7 @@ struct ScatterPlot {
                 let width = font.width(of: text)
                 let (x, y) = (horizontal.x(point.x), y(point.y))
                 let near = LabelPlace.around(x: x, y: y, reach: reach, width: width, font: font)
-                // Lines from many labels to their points are worse than labels left out.
+                // Many lines from labels to points are worse than missing labels.
                 let far =
                     count > Self.mostLeaders
                     ? [] : LabelPlace.awayFrom(x: x, y: y, reach: reach, width: width, font: font)
@@ -175,7 +175,7 @@ struct ScatterPlot {
         }
     }
 
-    /// Labels on the reference lines, at an end if there is room and nearer the middle if there is not.
+    /// Draws the labels of the reference lines, at an end if there is space, else nearer to the middle.
     private func drawReferenceLabels(on canvas: inout ChartCanvas, placement: inout LabelPlacement) {
         let font = ChartFont.label
         let shares = [0.0, 0.25, 0.5, 0.75, 1]

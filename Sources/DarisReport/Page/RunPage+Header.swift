@@ -9,7 +9,7 @@ extension RunPage {
         return "\(kind) of \(Figure.counted(configuration.tasks.count, "task")) on \(plan.device)"
     }
 
-    /// What ran, what came of it, and the figures that matter.
+    /// The title, the verdict and the main figures.
     var header: String {
         let verdict = Verdict(summary: summary, simulated: plan.simulated, interrupted: wasInterrupted)
         return """

@@ -1,7 +1,7 @@
 import DarisCore
 
 extension RunPage {
-    /// The most rows of a table.
+    /// The limit of rows in a table.
     static let rowLimit = 200
 
     var timelineSection: String {
@@ -33,7 +33,7 @@ extension RunPage {
             """
     }
 
-    /// What of the run the timeline leaves out.
+    /// A note on the part of the run that the timeline leaves out.
     private var thinning: String {
         let isAll = timeline.runs.count == timeline.totalRuns && timeline.jobs.count == timeline.totalJobs
         guard !isAll else { return "" }

@@ -1,44 +1,44 @@
 import DarisCore
 import Foundation
 
-/// A recorded run as one HTML page that needs nothing else: its figures, a timeline, and why jobs missed their deadlines
-/// or were rejected. `docs/report.md` explains it.
+/// A recorded run as one self-contained HTML page: its figures, a timeline, and why jobs missed their deadlines or were
+/// rejected. `docs/report.md` explains it.
 ///
 /// ```swift
 /// let page = try RunPage(try RunRecordReader(path: "run.jsonl"), version: "0.1.0")
 /// try Data(page.html.utf8).write(to: …)
 /// ```
 package struct RunPage: Sendable {
-    /// The most stage runs, and the most jobs, that the timeline of a page shows.
+    /// The limit of stage runs, and of jobs, in the timeline of a page.
     package static let timelineLimit = 200_000
 
-    /// The figures, as the run itself reported them; decisions and hand-overs are not in a record.
+    /// The figures that the run itself reported; decisions and hand-overs are not in a record.
     package let summary: RunSummary
     let plan: RunPlan
     let configuration: SchedulerConfiguration
     let version: String
     let wasInterrupted: Bool
-    /// What is to be said of a record that stops before its last line; `nil` if it does not.
+    /// A note on a record that ends before its last line; `nil` for a complete one.
     package let cutOff: String?
     let timeline: TimelineHistory
-    let ledger: FateLedger
+    let outcomes: OutcomeGroups
     let statistics: StageStatistics
 
     /// Reads a record to its end.
     ///
     /// - Parameters:
-    ///   - version: the version of Daris that makes the page.
-    ///   - from: where the timeline begins.
-    ///   - to: where it ends, if the run goes on for longer.
-    ///   - limit: the most stage runs and jobs of the timeline; figures and explanations are of the whole run.
-    /// - Throws: `RecordError` with the file and line that are wrong.
+    ///   - version: The version of Daris that makes the page.
+    ///   - from: The start of the timeline.
+    ///   - to: The end of the timeline, if the run is longer.
+    ///   - limit: The limit of stage runs and jobs in the timeline; figures and explanations cover the whole run.
+    /// - Throws: `RecordError` with the file and the invalid line.
     package init(
         _ reader: consuming RunRecordReader, version: String, from: Nanoseconds = .zero,
         to: Nanoseconds = .distantFuture, limit: Int = timelineLimit
     ) throws(RecordError) {
         var history = History(
             timeline: TimelineHistory(reader.configuration, from: from, to: to, limit: limit),
-            ledger: FateLedger(reader.configuration), statistics: StageStatistics(reader.configuration))
+            outcomes: OutcomeGroups(reader.configuration), statistics: StageStatistics(reader.configuration))
         let run = try reader.walk(&history)
         summary = run.summary
         wasInterrupted = run.wasInterrupted
@@ -47,7 +47,7 @@ package struct RunPage: Sendable {
         configuration = reader.configuration
         self.version = version
         timeline = history.timeline
-        ledger = history.ledger
+        outcomes = history.outcomes
         statistics = history.statistics
     }
 
@@ -96,7 +96,7 @@ package struct RunPage: Sendable {
         """
     }
 
-    /// A file that the page takes in.
+    /// The text of a file that is part of the page.
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
     var columns: Columns {
@@ -104,14 +104,14 @@ package struct RunPage: Sendable {
             streams: configuration.partition.streams, lanes: configuration.partition.lanes, tasks: configuration.tasks)
     }
 
-    /// The figures at the top for programs: those of `--json`, of the whole run and by priority.
+    /// The figures for programs: those of `--json`, for the whole run and by priority.
     private var figures: RunSummary {
         var figures = summary
         figures.tasks = []
         return figures
     }
 
-    /// A value as JSON that may stand in a page: no text in it can end the script element.
+    /// A value as JSON within a page: no text in it can end the script element.
     static func embedded(_ value: some Encodable) -> String {
         let encoder = ReportKeys.encoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -121,28 +121,28 @@ package struct RunPage: Sendable {
         return String(decoding: data, as: UTF8.self).replacing("<", with: "\\u003c")
     }
 
-    /// A text as it may stand in a page; characters that could deceive the reader are replaced.
+    /// A text within a page; characters that could deceive the reader are replaced.
     static func escaped(_ text: String) -> String {
         text.printable.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
             .replacing("\"", with: "&quot;").replacing("'", with: "&#39;")
     }
 }
 
-/// All that a page keeps of a run.
+/// The data of a run that a page needs.
 private struct History: RunFollower {
     var timeline: TimelineHistory
-    var ledger: FateLedger
+    var outcomes: OutcomeGroups
     var statistics: StageStatistics
 
     mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
         timeline.follow(step, scheduler)
-        ledger.follow(step, scheduler)
+        outcomes.follow(step, scheduler)
         statistics.follow(step, scheduler)
     }
 
     mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler) {
         timeline.finish(at: end, running: running, scheduler)
-        ledger.finish(at: end, running: running, scheduler)
+        outcomes.finish(at: end, running: running, scheduler)
         statistics.finish(at: end, running: running, scheduler)
     }
 }

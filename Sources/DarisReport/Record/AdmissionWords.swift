@@ -1,9 +1,9 @@
 import DarisCore
 
-/// The numbers of an admission test that no context passed: uᵢ + U_k^LP,active < N_s − U_k^HP, with batching the left side
-/// times the context's safety factor.
+/// The explanation of an admission test that no context passed: the numbers of uᵢ + U_k^LP,active < N_s − U_k^HP; with
+/// batching the left side is multiplied by the context's safety factor.
 struct AdmissionWords {
-    /// Contexts beyond the task's own that are told of.
+    /// The limit of contexts besides the task's home.
     private static let limit = 3
 
     private let task: TaskSpecification
@@ -12,7 +12,7 @@ struct AdmissionWords {
     private let streams: Int
     private let contexts: [Admission.Context]
     private let utilisation: Utilisation
-    /// Whether the numbers are those of the test: not if it came after other decisions of the same event.
+    /// Whether the numbers are those of the test; false if it came after other decisions of the same event.
     private let isExact: Bool
 
     init(_ task: Int, _ step: RunStep, _ scheduler: borrowing Scheduler) {
@@ -23,7 +23,7 @@ struct AdmissionWords {
         streams = configuration.partition.streams
         var contexts: [Admission.Context] = []
         for index in 0..<configuration.partition.contexts { contexts.append(scheduler.context(index)) }
-        // A rejection may lower the safety factor there; told is the test as it was.
+        // A rejection may lower the home's safety factor; this is the factor of the test.
         if let tested = step.release?.home { contexts[home] = tested }
         self.contexts = contexts
         utilisation = step.release?.utilisation ?? scheduler.utilisation(of: task)
@@ -41,7 +41,7 @@ struct AdmissionWords {
             + (mayMigrate ? "" : " Migration is switched off.") + locked
     }
 
-    /// "Context 1: 0.31 + 0.52 of LP jobs in flight = 0.83, not below 1 − 0.35 for HP tasks = 0.65."; where there is a safety
+    /// "Context 1: 0.31 + 0.52 of LP jobs in flight = 0.83, not below 1 − 0.35 for HP tasks = 0.65."; with a safety
     /// factor, "(0.31 + 0.52 of LP jobs in flight) × 1.25 (safety factor) = 1.04".
     private func test(_ index: Int) -> String {
         let context = contexts[index]

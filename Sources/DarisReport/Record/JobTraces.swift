@@ -1,23 +1,23 @@
 import DarisCore
 
-/// What is known of a job from its release on.
+/// The history of a job since its release.
 struct JobTrace: Sendable {
     let release: JobRelease
-    /// When it was admitted, on which context, and whether that was not its task's own.
+    /// The time and context of its admission, and whether the context is not its task's home.
     var admission: (time: Nanoseconds, context: Int, migrated: Bool)?
     /// The runs of its stages that have ended, in order.
     var runs: [StageRun] = []
 
     var job: JobID { release.job }
-    /// The stages it has behind it.
+    /// The number of completed stages.
     var stagesDone: Int { runs.count { $0.outcome == .completed } }
-    /// The time it ran.
+    /// The time that it ran.
     var runTime: Nanoseconds { runs.reduce(.zero) { $0 + $1.duration } }
 }
 
-/// The jobs that are released and not at an end, and what ran of late on each context.
+/// The jobs in flight or waiting, and the recent runs on each context.
 struct JobTraces {
-    /// How many runs a context remembers.
+    /// The number of recent runs that are kept for each context.
     private static let memory = 2048
 
     let configuration: SchedulerConfiguration
@@ -37,13 +37,13 @@ struct JobTraces {
 
     subscript(job: JobID) -> JobTrace? { jobs[job] }
 
-    /// The job that a task has on a context.
+    /// The admitted job of a task.
     func current(of task: Int) -> JobTrace? { jobs.values.first { $0.job.task == task && $0.admission != nil } }
 
-    /// How many releases of a task wait behind that.
+    /// The number of a task's releases that wait behind it.
     func waiting(of task: Int) -> Int { jobs.values.count { $0.job.task == task && $0.admission == nil } }
 
-    /// Takes in a step up to the ends of jobs, which `end` takes in.
+    /// Records a step, except for the ends of jobs, which `end` records.
     mutating func follow(_ step: RunStep) {
         if let release = step.release { jobs[release.job] = JobTrace(release: release) }
         for run in step.ended {
@@ -59,10 +59,10 @@ struct JobTraces {
         }
     }
 
-    /// Takes out a job that has ended.
+    /// Removes and returns a job that has ended.
     mutating func end(_ job: JobID) -> JobTrace? { jobs.removeValue(forKey: job) }
 
-    /// The tasks that ran on a context between two moments, with their time, the longest first.
+    /// The tasks that ran on a context in a span of time, with their times, the longest first.
     func ran(on context: Int, from: Nanoseconds, to: Nanoseconds) -> [(task: Int, time: Nanoseconds)] {
         let streams = configuration.partition.streams
         let now = running[context * streams..<(context + 1) * streams].compactMap { run in

@@ -1,59 +1,59 @@
 import DarisCore
 
-/// A job that is released.
+/// The release of a job.
 struct JobRelease: Sendable {
     let job: JobID
-    /// When, as the scheduler was told.
+    /// The time of the release in the event.
     let time: Nanoseconds
     let deadline: Nanoseconds
-    /// uᵢ of the task before the event, which the admission test went by.
+    /// uᵢ of the task before the event, for the admission test.
     let utilisation: Utilisation
-    /// The task's own context before the event, as the admission test read it.
+    /// The task's home before the event, for the admission test.
     let home: Admission.Context
-    /// Whose trace the job belongs to.
+    /// The trace of the client.
     let client: TraceContext?
 }
 
-/// One event of a recorded run with all that came of it.
+/// One event of a recorded run, with its consequences.
 struct RunStep {
-    /// What happened.
+    /// The event.
     let event: Event
-    /// When, by the scheduler's clock, which never goes back.
+    /// The time of the event by the scheduler's clock, which never goes back.
     let time: Nanoseconds
-    /// What the scheduler decided.
+    /// The scheduler's commands.
     let commands: CommandBuffer
     /// The stage runs that ended with this event.
     let ended: [StageRun]
-    /// Those that began.
+    /// The stage runs that began with this event.
     let started: [StageRun]
-    /// The job that it released.
+    /// The job that was released.
     let release: JobRelease?
 }
 
-/// Something that looks on while a recorded run goes on again.
+/// An observer of a replayed run.
 protocol RunFollower {
-    /// Looks at an event and what came of it; `scheduler` is as it was after that.
+    /// Gets each step, with the scheduler after the step.
     mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler)
-    /// Looks at the end of the run, with what was still running then.
+    /// Gets the end of the run, with the stages that were still running.
     mutating func finish(at end: Nanoseconds, running: [StageRun], _ scheduler: borrowing Scheduler)
 }
 
-/// What a record says of its run as a whole.
+/// The results of a replayed run.
 struct WalkedRun {
-    /// The figures, as the run itself reported them.
+    /// The figures that the run itself reported.
     let summary: RunSummary
-    /// When it ended.
+    /// The end of the run.
     let end: Nanoseconds
-    /// Whether a real run was stopped before its time.
+    /// Whether a real run was stopped early.
     let wasInterrupted: Bool
-    /// What is to be said of a record that is cut off.
+    /// A note on a record that is cut off; `nil` for a complete one.
     let cutOff: String?
 }
 
 extension RunRecordReader {
-    /// Replays the rest of the record before a follower.
+    /// Replays the rest of the record for a follower.
     ///
-    /// - Throws: `RecordError` if the record is wrong, or not what this scheduler would have decided.
+    /// - Throws: `RecordError` if the record is invalid, or this scheduler decides differently.
     func walk(_ follower: inout some RunFollower) throws(RecordError) -> WalkedRun {
         var reader = self
         var replay = RecordReplay(configuration)
@@ -83,7 +83,7 @@ extension RunRecordReader {
                 release: release)
             follower.follow(step, replay.scheduler)
         }
-        // Of the last event of a record that is cut off, commands may be missing.
+        // A record that is cut off may lack commands of its last event.
         if !reader.isCutOff, let mismatch = replay.finish() { throw reader.error(mismatch) }
         let end = max(reader.end ?? .zero, .zero)
         let unfinished = running.compactMap { run in
@@ -98,11 +98,11 @@ extension RunRecordReader {
             summary: replay.summary(of: plan, end: end), end: end,
             wasInterrupted: !plan.simulated && plan.durationS.map { end.inSeconds < $0 } ?? false,
             cutOff: reader.isCutOff
-                ? "the record is cut off after \(Figure.seconds(end.inSeconds)), as when its writer is killed; what is said here "
-                    + "is of what it holds" : nil)
+                ? "the record is cut off after \(Figure.seconds(end.inSeconds)), as when its writer is killed; this covers "
+                    + "only the part that it has" : nil)
     }
 
-    /// Takes the stage runs off their lanes that an event ended.
+    /// Removes the stage runs that an event ended from their lanes, and returns them.
     private func takeEnded(_ event: Event, at time: Nanoseconds, _ running: inout [StageRun?]) -> [StageRun] {
         func take(_ lane: Int, _ outcome: StageRun.End, _ measured: Nanoseconds?) -> StageRun? {
             guard var run = running[lane] else { return nil }
@@ -124,7 +124,7 @@ extension RunRecordReader {
         }
     }
 
-    /// Whether a message is of what runs on a lane; one from before a context was lost is not.
+    /// Whether a lane runs a job; not if the event is from before the loss of the context.
     private func runs(_ job: JobID, _ lane: Int, _ running: [StageRun?]) -> Bool {
         running.indices.contains(lane) && running[lane]?.jobs[0] == job
     }
@@ -144,4 +144,35 @@ extension RunRecordReader {
         }
         return started
     }
+}
+
+/// A run on a lane from dispatch to end: a stage of one job, or of a batch of jobs.
+struct StageRun: Sendable, Hashable {
+    /// How a run ended.
+    enum End: UInt8, Sendable { case completed, failed, lost, unfinished }
+
+    /// The index of the lane among those of all contexts.
+    let lane: Int
+    /// The index of the stage, from 0.
+    let stage: Int
+    /// The dispatched job, then those that joined it.
+    let jobs: [JobID]
+    /// The expected execution time: MRET, or for a batch the longest recent time of batches of its size.
+    let expected: Nanoseconds
+    /// The time of the dispatch.
+    let start: Nanoseconds
+    /// The time at which the scheduler got its end.
+    var end: Nanoseconds
+    /// The execution time on the device, if it completed.
+    var measured: Nanoseconds?
+    /// How it ended.
+    var outcome = End.unfinished
+
+    /// The time from dispatch to end.
+    var duration: Nanoseconds { end - start }
+    /// The execution time beyond the expected one; zero if there is none.
+    var overrun: Nanoseconds { measured.map { max(.zero, $0 - expected) } ?? .zero }
+
+    /// The part of it within a span of time.
+    func overlap(_ from: Nanoseconds, _ to: Nanoseconds) -> Nanoseconds { max(.zero, min(end, to) - max(start, from)) }
 }

@@ -2,25 +2,27 @@ import DarisCore
 
 /// Measured execution times against MRET, by task and stage, and the response times of all jobs.
 struct StageStatistics {
-    /// What is counted of a stage.
+    /// The figures of a stage.
     struct Stage {
-        /// Runs that completed, alone and in batches.
+        /// Completed runs alone.
         var alone = 0
+        /// Completed runs in batches.
         var batched = 0
-        /// Measured alone.
+        /// The execution times alone: their sum, the shortest and the longest.
         var sum = Nanoseconds.zero
         var least = Nanoseconds.distantFuture
         var most = Nanoseconds.zero
-        /// Runs that took longer than MRET said before them.
+        /// Runs alone that took longer than their MRET.
         var above = 0
         /// MRET at the end of the run.
         var mret = Nanoseconds.zero
     }
 
-    /// By task and stage.
+    /// The figures by task and stage.
     private(set) var stages: [[Stage]]
-    /// Response times of completed jobs by priority, and as shares of their deadlines.
+    /// Response times of completed jobs by priority.
     private(set) var responses: [[Nanoseconds]] = [[], []]
+    /// The same as shares of the deadlines.
     private(set) var shares: [[Double]] = [[], []]
 
     init(_ configuration: SchedulerConfiguration) {

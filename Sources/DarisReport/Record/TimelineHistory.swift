@@ -1,24 +1,23 @@
 import DarisCore
 
-/// The part of a run that a timeline shows: every job and stage run of a span of time, as long as there are not too
-/// many.
+/// The part of a run that a timeline shows: every job and stage run of a span of time, up to a limit.
 struct TimelineHistory {
     /// A job with its end.
     struct Job {
         let id: JobID
         let release: Nanoseconds
         var deadline: Nanoseconds
-        /// When it ended; the end of the run if it did not.
+        /// The end of the job, or of the run if the job did not end.
         var finish: Nanoseconds
-        /// `nil` if it had not ended when the run did.
+        /// `nil` if the job was in flight at the end of the run.
         var fate: JobFate?
         var reason: FateReason?
-        /// The context it was admitted on; `nil` if it never was.
+        /// The context that admitted it; `nil` if none did.
         var context: Int?
         var migrated = false
     }
 
-    /// A stage run and its jobs' places in `jobs`.
+    /// A stage run with its jobs' indices in `jobs`.
     struct Run {
         let run: StageRun
         let jobs: [Int]
@@ -31,18 +30,20 @@ struct TimelineHistory {
         var to: Nanoseconds?
     }
 
-    /// The most stage runs, and the most jobs.
+    /// The limit of stage runs, and of jobs.
     let limit: Int
-    /// The span that is shown.
+    /// The start of the span.
     let from: Nanoseconds
+    /// The end of the span.
     private(set) var to: Nanoseconds
-    /// Whether `to` came earlier than asked for, because there was too much to show.
+    /// Whether `to` is earlier than requested because of the limit.
     private(set) var isCut = false
     private(set) var runs = ContiguousArray<Run>()
     private(set) var jobs = ContiguousArray<Job>()
     private(set) var losses: [Loss] = []
-    /// Stage runs and jobs of the whole run.
+    /// Stage runs of the whole run.
     private(set) var totalRuns = 0
+    /// Jobs of the whole run.
     private(set) var totalJobs = 0
 
     private let configuration: SchedulerConfiguration

@@ -60,7 +60,7 @@ struct RunPageTests {
         for (job, id) in zip([JobID(task: 0, sequence: 2), JobID(task: 3, sequence: 0)], ids) {
             run.traces[job] = TraceContext(traceParent: "00-\(id)-b7ad6b7169203331-01")
         }
-        let notes = try page(run).ledger.groups.values.flatMap(\.notes)
+        let notes = try page(run).outcomes.groups.values.flatMap(\.notes)
         #expect(notes.count { $0.words.contains(" Trace ") } == 2)
         #expect(notes.first { $0.job == JobID(task: 0, sequence: 2) }?.words.hasSuffix(" Trace \(ids[0]).") == true)
         #expect(notes.first { $0.job == JobID(task: 3, sequence: 0) }?.words.hasSuffix(" Trace \(ids[1]).") == true)
@@ -123,7 +123,7 @@ struct RunPageTests {
         var run = run
         run.options.batching = 2
         run.groups = [BatchGroup(sizes: [.init(jobs: 2, afet: [.milliseconds(60)])])]
-        return try page(run).ledger.groups.filter { $0.key.fate == .rejected }.flatMap(\.value.notes)
+        return try page(run).outcomes.groups.filter { $0.key.fate == .rejected }.flatMap(\.value.notes)
             .filter { $0.job.task == task }.map(\.words)
     }
 
@@ -187,11 +187,11 @@ struct RunPageTests {
         var run = RecordedRun(tasks: [RecordedRun.task("slow", .high, stagesMs: [40])], events: [])
         run.events = (0..<90).map { (Double($0), .jobReleased(task: 0)) }
         let page = try page(run)
-        let skipped = try #require(page.ledger.groups.first { $0.key.fate == .skipped }?.value)
-        #expect(skipped.count == page.summary.hp.skipped && skipped.notes.count == FateLedger.taskLimit)
+        let skipped = try #require(page.outcomes.groups.first { $0.key.fate == .skipped }?.value)
+        #expect(skipped.count == page.summary.hp.skipped && skipped.notes.count == OutcomeGroups.taskLimit)
         #expect(page.html.contains("<p class=\"rest\">\(skipped.count - skipped.notes.count) more; at most 20 a task"))
         let eventful = try self.page(.eventful)
-        let misses = eventful.ledger.groups.filter { $0.key.isMiss }.reduce(0) { $0 + $1.value.count }
+        let misses = eventful.outcomes.groups.filter { $0.key.isMiss }.reduce(0) { $0 + $1.value.count }
         #expect(misses == eventful.summary.hp.missed + eventful.summary.lp.missed)
     }
 

@@ -5,23 +5,23 @@ struct ValueAxis: Equatable {
         var label: String
     }
 
-    /// Where the axis begins and ends; `lower < upper`, both finite.
+    /// The ends of the axis; `lower < upper`, both finite.
     let lower, upper: Double
-    /// From low to high, none outside the axis.
+    /// The ticks within the axis, ascending.
     let ticks: [Tick]
 
-    /// The smallest numbers that are told from zero.
+    /// The smallest magnitude that differs from zero.
     private static let least = 1e-290
-    /// Numbers closer than this, as a share of their size, are the same to an axis.
+    /// The relative difference below which numbers are equal on an axis.
     private static let resolution = 1e-10
 
-    /// An axis from tick to tick that has room for all values; without values, from 0 to 1 and without ticks.
+    /// An axis that includes all values; without values, from 0 to 1 and without ticks.
     ///
     /// - Parameters:
-    ///   - values: what to show; those that are not finite are left out.
-    ///   - includesZero: whether zero must be on the axis; it is as well where the values begin close to it.
-    ///   - endsAtTicks: whether to begin and end at ticks, and not at the outermost values.
-    ///   - intervals: about how many intervals to have.
+    ///   - values: The values; those that are not finite are left out.
+    ///   - includesZero: Whether zero must be on the axis. It also is if the values begin close to it.
+    ///   - endsAtTicks: Whether the axis ends at ticks, not at the outermost values.
+    ///   - intervals: The approximate number of intervals.
     init(
         covering values: some Sequence<Double>, includesZero: Bool = false, endsAtTicks: Bool = true, intervals: Int
     ) {
@@ -44,7 +44,7 @@ struct ValueAxis: Equatable {
         self.init(lower: lower, upper: upper, step: step)
     }
 
-    /// An axis that begins and ends where it is told to, or `nil` if that leaves no room for numbers between.
+    /// An axis with the given ends, or `nil` if they are too close to each other.
     init?(_ range: ClosedRange<Double>, intervals: Int) {
         let (low, high) = (range.lowerBound, range.upperBound)
         let magnitude = max(low.magnitude, high.magnitude)
@@ -68,14 +68,14 @@ struct ValueAxis: Equatable {
 
     func contains(_ value: Double) -> Bool { value >= lower && value <= upper }
 
-    /// Where a value stands between two coordinates.
+    /// The position of a value between two coordinates.
     func position(_ value: Double, from start: Double, to end: Double) -> Double {
-        // Halves, as the difference of two finite numbers need not be finite.
+        // Halves, since the difference of two finite numbers may be infinite.
         let fraction = (value / 2 - lower / 2) / (upper / 2 - lower / 2)
         return start + fraction * (end - start)
     }
 
-    /// The widest tick label.
+    /// The width of the widest tick label.
     func labelWidth(_ font: ChartFont) -> Double { ticks.reduce(0) { max($0, font.width(of: $1.label)) } }
 }
 
@@ -89,7 +89,7 @@ private struct Step {
         let rough = high / count - low / count
         let exponent = ChartNumber.exponent(of: rough)
         let digit = rough / ChartNumber.power(exponent)
-        // A little above, so that a quotient of 2.0000000001 stays a 2.
+        // The bounds are a little above, so that 2.0000000001 counts as 2.
         switch digit {
         case ...1.000_001: (self.digit, self.exponent) = (1, exponent)
         case ...2.000_001: (self.digit, self.exponent) = (2, exponent)
@@ -126,12 +126,61 @@ private struct Step {
             .filter { $0.isFinite && $0 >= low && $0 <= high }
     }
 
-    /// As many decimals as the step has; very large and very small numbers in one power of ten.
+    /// A label with the decimals of the step; very large and very small numbers share one power of ten.
     func label(_ value: Double, upTo largest: Double) -> String {
         if value == 0 { return "0" }
         if largest < ChartNumber.large, exponent >= -5 { return Figure.fixed(value, decimals: max(0, -exponent)) }
         let power = ChartNumber.exponent(of: largest)
         let decimals = min(max(0, power - exponent), 11)
         return Figure.fixed(value / ChartNumber.power(power), decimals: decimals) + "e\(power)"
+    }
+}
+
+/// A horizontal value axis, with vertical grid lines.
+struct HorizontalAxis {
+    /// The height of the tick labels and the space before them.
+    static let labelHeight = 18.0
+
+    let axis: ValueAxis
+    let left, right: Double
+
+    /// An axis with as many intervals as its labels have space.
+    ///
+    /// - Parameter make: Makes an axis with about the given number of intervals.
+    init(left: Double, right: Double, make: (_ intervals: Int) -> ValueAxis) {
+        self.left = left
+        self.right = right
+        var axis = make(1)
+        for intervals in 2...10 {
+            let finer = make(intervals)
+            let places = finer.ticks.prefix(2).map { finer.position($0.value, from: left, to: right) }
+            let step = places.count == 2 ? places[1] - places[0] : right - left
+            guard finer.labelWidth(.label) + 16 <= step else { break }
+            axis = finer
+        }
+        self.axis = axis
+    }
+
+    func x(_ value: Double) -> Double { axis.position(value, from: left, to: right) }
+
+    /// Draws the grid lines between two heights.
+    func drawGrid(top: Double, bottom: Double, on canvas: inout ChartCanvas) {
+        for tick in axis.ticks {
+            let style = tick.value == 0 ? "axis" : "grid"
+            canvas.line(from: (x(tick.value), top), to: (x(tick.value), bottom), style: style)
+        }
+    }
+
+    /// Draws the labels on one base line; those without space are left out.
+    func drawLabels(y: Double, on canvas: inout ChartCanvas) {
+        var end = -Double.infinity
+        for tick in axis.ticks {
+            let half = ChartFont.label.width(of: tick.label) / 2
+            // A label moves beside its tick rather than out of the picture.
+            let x = min(max(x(tick.value), half + 2), canvas.width - half - 2)
+            guard x - half >= end + 6 else { continue }
+            canvas.text(tick.label, x: x, y: y, font: .label, style: "quiet", anchor: .middle)
+            end = x + half
+        }
     }
 }

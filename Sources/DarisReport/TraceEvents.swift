@@ -1,18 +1,19 @@
 import DarisCore
 
-/// A recorded run as trace events, the JSON that Perfetto (ui.perfetto.dev) and chrome://tracing open: a process a
-/// context, a thread a lane, a slice a stage, arrows from stage to stage of a job, counters of what waits and what is admitted.
+/// A recorded run as trace events, the JSON of Perfetto (ui.perfetto.dev) and chrome://tracing: a process for each
+/// context, a thread for each lane, a slice for each stage, arrows between the stages of a job, counters of ready
+/// stages and active utilisation.
 ///
 /// ```swift
 /// try TraceEvents.write(try RunRecordReader(path: "run.jsonl"), version: "0.1.0") { try file.write(contentsOf: $0) }
 /// ```
 ///
-/// Written while the record is read, so that neither has to fit the memory.
+/// The trace is written while the record is read, so that neither must fit into memory.
 package enum TraceEvents {
     /// Writes the trace in pieces.
     ///
-    /// - Returns: what is to be said of a record that stops before its last line; `nil` if it does not.
-    /// - Throws: `RecordError` with the file and line that are wrong, or what `write` throws.
+    /// - Returns: A note on a record that ends before its last line; `nil` for a complete one.
+    /// - Throws: `RecordError` with the file and the invalid line, or what `write` throws.
     @discardableResult
     package static func write(
         _ reader: consuming RunRecordReader, version: String, to write: @escaping ([UInt8]) throws -> Void
@@ -26,9 +27,9 @@ package enum TraceEvents {
     }
 }
 
-/// Makes trace events of steps.
+/// A writer of steps as trace events.
 private struct TraceWriter: RunFollower {
-    /// What an open piece may hold.
+    /// The size in bytes at which a piece is written.
     private static let pieceSize = 1 << 16
 
     private let configuration: SchedulerConfiguration
@@ -38,7 +39,7 @@ private struct TraceWriter: RunFollower {
     private var bytes: [UInt8] = []
     private var isFirst = true
     private var deadlines: [JobID: Nanoseconds] = [:]
-    /// What the counters of each context said last.
+    /// The last values of each context's counters.
     private var counters: [(ready: Int, high: Utilisation, low: Utilisation)?]
 
     init(_ configuration: SchedulerConfiguration, sink: @escaping ([UInt8]) throws -> Void) {
@@ -129,7 +130,7 @@ private struct TraceWriter: RunFollower {
 
     // MARK: - Events
 
-    /// What ran on a lane, with the arrows of its jobs.
+    /// Adds a run on a lane, with the arrows of its jobs.
     private mutating func slice(_ run: StageRun) {
         let streams = configuration.partition.streams
         let place = "\"pid\":\(run.lane / streams + 1),\"tid\":\(run.lane % streams + 1)"
@@ -156,7 +157,7 @@ private struct TraceWriter: RunFollower {
         }
     }
 
-    /// A moment of a job, on the row of its context for those.
+    /// Adds an instant of a job, on the jobs row of its context.
     private mutating func instant(
         _ name: String, _ job: JobID, at time: Nanoseconds, context: Int, reason: FateReason? = nil,
         client: TraceContext? = nil

@@ -1,7 +1,7 @@
 import DarisCore
 
-/// Why a job ended as it did, in words that a reader can check in the timeline.
-struct FateWords {
+/// The explanation of a job's outcome, which a reader can check in the timeline.
+struct OutcomeWords {
     let traces: JobTraces
     let trace: JobTrace
     let outcome: JobOutcome?
@@ -55,7 +55,7 @@ struct FateWords {
             + "\(ms(outcome.deadline - outcome.release)). " + delays
     }
 
-    /// Where the time went: waiting for the previous job, running, waiting for lanes.
+    /// The parts of the response time: waiting for the previous job, running, waiting for lanes.
     private var delays: String {
         var sentences: [String] = []
         if let admission = trace.admission, admission.time > trace.release.time {

@@ -1,6 +1,6 @@
-/// What stands above every plot: title, subtitle and legend.
+/// The part of a chart above the plot: title, subtitle and legend.
 struct ChartHeader {
-    /// One name in the legend, with how its series looks.
+    /// One name in the legend, with the look of its series.
     struct Entry {
         enum Sample {
             case marker(ChartMarker, isConnected: Bool)
@@ -9,7 +9,7 @@ struct ChartHeader {
         }
 
         var name: String
-        /// The class of the series it stands for, which gives the colour.
+        /// The class of its series, which gives the colour.
         var style: String
         var sample: Sample
     }
@@ -21,15 +21,15 @@ struct ChartHeader {
     var subtitle: String
     var entries: [Entry]
 
-    /// What a screen reader says for the picture.
+    /// The description for screen readers.
     var description: String {
         let parts = [title, subtitle].filter { !$0.isEmpty }
         return parts.isEmpty ? "Chart" : parts.joined(separator: ". ")
     }
 
-    /// Draws it from the top of the canvas.
+    /// Draws the header at the top of the canvas.
     ///
-    /// - Returns: where it ends.
+    /// - Returns: Its lower end.
     func draw(on canvas: inout ChartCanvas) -> Double {
         var y = ChartCanvas.margin
         y = draw(title, font: .title, style: "ink", limit: 2, y: y, on: &canvas)
@@ -75,5 +75,49 @@ struct ChartHeader {
         case .reference: canvas.line(from: (x, y), to: (x + 20, y), style: "reference")
         }
         canvas.close()
+    }
+}
+
+/// Rows with names at the left and space for plots at the right.
+struct ChartRows {
+    private static let gap = 12.0
+
+    let names: [String]
+    /// The height of a row.
+    let height: Double
+    /// The width of the picture, the width of names, and the left and right ends of the plots.
+    let width, nameWidth, plotLeft, plotRight: Double
+
+    /// - Parameters:
+    ///   - width: The width of the picture, if the plots fit into it.
+    ///   - leastPlotWidth: The width that the plots need; names take at most a third of `width`.
+    ///   - rightWidth: The space at the right.
+    init(names: [String], height: Double, width: Double, leastPlotWidth: Double, rightWidth: Double = 0) {
+        self.names = names
+        self.height = height
+        let longest = names.reduce(0) { max($0, ChartFont.category.width(of: $1)) }
+        nameWidth = min(longest, width / 3)
+        plotLeft = ChartCanvas.margin + nameWidth + Self.gap
+        self.width = max(width, plotLeft + leastPlotWidth + rightWidth + ChartCanvas.margin)
+        plotRight = self.width - ChartCanvas.margin - rightWidth
+    }
+
+    /// The middle of a row.
+    func middle(of row: Int, top: Double) -> Double { top + (Double(row) + 0.5) * height }
+
+    /// The end of the last row; without rows there is space for a note.
+    func bottom(top: Double) -> Double { top + Double(max(1, names.count)) * height }
+
+    /// Draws the names.
+    func draw(top: Double, on canvas: inout ChartCanvas) {
+        for (row, name) in names.enumerated() {
+            let base = middle(of: row, top: top) + ChartFont.category.size * 0.35
+            canvas.shortText(
+                name, width: nameWidth, x: plotLeft - Self.gap, y: base, font: .category, anchor: .end)
+        }
+        if names.isEmpty {
+            let base = middle(of: 0, top: top) + ChartFont.category.size * 0.35
+            canvas.text("no rows", x: ChartCanvas.margin, y: base, font: .category, style: "quiet")
+        }
     }
 }

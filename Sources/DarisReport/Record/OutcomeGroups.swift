@@ -1,18 +1,19 @@
 import DarisCore
 
-/// Why jobs did not end in time: all of them counted, the first of every kind and task explained.
-struct FateLedger {
-    /// Jobs that ended alike.
+/// The jobs that did not end in time, grouped by outcome: all are counted, and the first of every kind and task
+/// explained.
+struct OutcomeGroups {
+    /// A kind of outcome.
     struct Kind: Hashable, Comparable {
         let priority: Priority
-        /// `nil` if the job had not ended when the run did.
+        /// The job's fate; `nil` if it was in flight at the end of the run.
         let fate: JobFate?
-        /// Of jobs without a fate: `late` if their deadline had passed, else `nil`.
+        /// The reason; for jobs in flight `late` if their deadline had passed, else `nil`.
         let reason: FateReason?
 
         static func < (a: Kind, b: Kind) -> Bool { a.rank.lexicographicallyPrecedes(b.rank) }
 
-        /// HP before LP, and in the order in which a reader wants to know.
+        /// The sort key: HP before LP, then by importance for the reader.
         private var rank: [Int] {
             let order: [JobFate?] = [.completed, .failed, .dropped, .skipped, nil, .rejected]
             return [Int(priority.rawValue), order.firstIndex(of: fate) ?? 0, reason.map { Int($0.rawValue) } ?? -1]
@@ -28,10 +29,10 @@ struct FateLedger {
         }
     }
 
-    /// One job, explained.
+    /// The explanation of one job.
     struct Note {
         let job: JobID
-        /// What to look at in the timeline: the job's time and context.
+        /// The job's time and context in the timeline.
         let from: Nanoseconds
         let to: Nanoseconds
         let context: Int
@@ -46,8 +47,9 @@ struct FateLedger {
         fileprivate var noted: [Int: Int] = [:]
     }
 
-    /// The most jobs explained of a kind and task, and of a kind.
+    /// The limit of explained jobs of a kind and task.
     static let taskLimit = 20
+    /// The limit of explained jobs of a kind.
     static let kindLimit = 100
 
     private(set) var groups: [Kind: Group] = [:]
@@ -74,15 +76,15 @@ struct FateLedger {
     }
 }
 
-extension FateLedger: RunFollower {
+extension OutcomeGroups: RunFollower {
     mutating func follow(_ step: RunStep, _ scheduler: borrowing Scheduler) {
         traces.follow(step)
         for case .finished(let outcome) in step.commands {
             guard let trace = traces.end(outcome.job) else { continue }
             guard outcome.reason != .onTime else { continue }
             let kind = Kind(priority: outcome.priority, fate: outcome.fate, reason: outcome.reason)
-            let words = FateWords(traces: traces, trace: trace, outcome: outcome)
-            // Text is made only where it will be shown.
+            let words = OutcomeWords(traces: traces, trace: trace, outcome: outcome)
+            // The text is only made if it will be shown.
             let context = trace.admission?.context ?? scheduler.home(of: outcome.job.task)
             if outcome.reason == .noContextFits {
                 let test = AdmissionWords(outcome.job.task, step, scheduler)
@@ -97,7 +99,7 @@ extension FateLedger: RunFollower {
         for trace in traces.inFlight {
             let priority = traces.configuration.tasks[trace.job.task].priority
             let isOverdue = trace.release.deadline < scheduler.now
-            let words = FateWords(traces: traces, trace: trace, outcome: nil)
+            let words = OutcomeWords(traces: traces, trace: trace, outcome: nil)
             note(
                 Kind(priority: priority, fate: nil, reason: isOverdue ? .late : nil), trace, to: end,
                 context: trace.admission?.context ?? scheduler.home(of: trace.job.task)
@@ -106,7 +108,7 @@ extension FateLedger: RunFollower {
     }
 }
 
-extension FateLedger.Kind {
+extension OutcomeGroups.Kind {
     /// "HP: ended after the deadline".
     var title: String {
         let words =

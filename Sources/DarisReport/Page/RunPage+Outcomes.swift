@@ -1,12 +1,12 @@
 import DarisCore
 
 extension RunPage {
-    /// The tasks named in the heading of a group.
+    /// The limit of tasks in the heading of a group.
     private static let namedTasks = 6
 
-    /// Why jobs missed their deadlines, were rejected or dropped: counts first, then job by job.
+    /// Why jobs missed their deadlines, were rejected or dropped: counts, then single jobs.
     var fateSection: String {
-        let groups = ledger.groups.sorted { $0.key < $1.key }
+        let groups = outcomes.groups.sorted { $0.key < $1.key }
         let misses = groups.filter { $0.key.isMiss }.reduce(0) { $0 + $1.value.count }
         let lead =
             groups.isEmpty
@@ -22,18 +22,18 @@ extension RunPage {
             """
     }
 
-    private func other(_ groups: [(key: FateLedger.Kind, value: FateLedger.Group)], _ misses: Int) -> String {
+    private func other(_ groups: [(key: OutcomeGroups.Kind, value: OutcomeGroups.Group)], _ misses: Int) -> String {
         Figure.counted(groups.reduce(0) { $0 + $1.value.count } - misses, "job") + " that did not run or did not end"
     }
 
-    private func group(_ kind: FateLedger.Kind, _ group: FateLedger.Group, isOpen: Bool) -> String {
+    private func group(_ kind: OutcomeGroups.Kind, _ group: OutcomeGroups.Group, isOpen: Bool) -> String {
         let tasks = group.byTask.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
         let named = tasks.prefix(Self.namedTasks).map { "\(name(of: $0.key)) \($0.value)" }.joined(separator: ", ")
         let others = tasks.count > Self.namedTasks ? ", \(tasks.count - Self.namedTasks) other tasks" : ""
         let hidden = group.count - group.notes.count
         let rest =
             hidden > 0
-            ? "<p class=\"rest\">\(hidden) more; at most \(FateLedger.taskLimit) a task and \(FateLedger.kindLimit) in all "
+            ? "<p class=\"rest\">\(hidden) more; at most \(OutcomeGroups.taskLimit) a task and \(OutcomeGroups.kindLimit) in all "
                 + "are explained. The record has every one.</p>" : ""
         let items = group.notes.map(item).joined(separator: "\n")
         return """
@@ -48,7 +48,7 @@ extension RunPage {
             """
     }
 
-    private func item(_ note: FateLedger.Note) -> String {
+    private func item(_ note: OutcomeGroups.Note) -> String {
         let isShown = note.to >= timeline.from && note.from <= timeline.to
         let label = "\(name(of: note.job.task)) #\(note.job.sequence)"
         let time = "at \(Figure.fixed(note.to.inSeconds, decimals: 3)) s"
