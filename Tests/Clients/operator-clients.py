@@ -196,7 +196,7 @@ def unread_output(checks, daris, folder):
         code = ends(server.process, 30)
         server.reader.join(timeout=10)
         log = "".join(server.rest)
-        checks.that(code == 1 and "cannot write to standard output: nobody took all of it" in log,
+        checks.that(code == 1 and "cannot write to standard output: not all of it was read" in log,
                     f"a standard output that nobody reads: {code}, {log[-300:]}")
     finally:
         server.process.kill()
