@@ -5,15 +5,16 @@ import DarisRuntime
 import Foundation
 import Synchronization
 
-/// What worker processes cost: throughput and hand-over beside those of one process, and how long a killed one is missed.
+/// The cost of worker processes: throughput and hand-over compared with one process, and the time until a killed one is
+/// back.
 struct Isolated: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "isolation",
-        abstract: "Throughput and hand-over of worker processes, and how long a killed one is missed.",
+        abstract: "Throughput and hand-over of worker processes, and the time until a killed one is back.",
         discussion: """
-            Throughput: Daris with each context in a worker process, and Daris in one process, at once, each on half of \
-            the cores, asked for more than they can give. Sides are swapped within each turn. Needs 'daris' beside this \
-            program.
+            Throughput: Daris with each context in a worker process, and Daris in one process, at the same time, each on \
+            half of the cores, with a demand above their capacity. Sides are swapped within each turn. Needs 'daris' beside \
+            this program.
             """)
 
     @Option(help: "A built-in network.")
@@ -22,14 +23,14 @@ struct Isolated: ParsableCommand {
     var stages = 4
     @Option(help: "Seconds a turn.")
     var seconds = 2.0
-    @Option(help: "Turns; in each both sides of the machine have been the workers' once.")
+    @Option(help: "Turns; in each the workers run once on either half of the cores.")
     var rounds = 7
     @Option(
-        help: "Workers killed for each set of networks: at most 5, which is how often one is started again in a minute."
+        help: "Workers killed for each set of networks: at most 5, the limit of restarts in a minute."
     )
     var kills = 5
 
-    @Flag(help: "Ask for SCHED_FIFO, which keeps other programs out of the measurement.")
+    @Flag(help: "Ask for SCHED_FIFO, which excludes other programs from the measurement.")
     var realtime = false
 
     private var preparing: Preparation.Options {
@@ -53,7 +54,7 @@ struct Isolated: ParsableCommand {
             tasks: [("resnet18", 19), ("unet", 5), ("inception_v3", 6)], name: "examples/overload.yaml, 30 tasks")
     }
 
-    /// Prints the hand-over between stages of a few nodes, which leave the caches as they are.
+    /// Prints the hand-over between stages of one node, which do not fill the caches.
     private func handOver() throws {
         let file = NSTemporaryDirectory() + "/daris-bench-\(UUID().uuidString).onnx"
         try Self.tinyModel.write(to: URL(fileURLWithPath: file))
@@ -122,7 +123,7 @@ struct Isolated: ParsableCommand {
                 ratios.min() ?? 0, ratios.max() ?? 0))
     }
 
-    /// Kills workers of an overloaded run one after another, and prints how long each context was lost.
+    /// Kills workers of an overloaded run one after another, and prints the time until each context is restored.
     private func kill(models: String, tasks: [(model: String, count: Int)], name: String) throws {
         let lines = tasks.map {
             "  - {name: \($0.model), model: \($0.model), rate: 10 Hz, priority: low, count: \($0.count)}"
@@ -166,7 +167,7 @@ struct Isolated: ParsableCommand {
                 median(times), times.count, times.max() ?? 0, outcome.summary.jobs.failed))
     }
 
-    /// The workers of this process, by their numbers.
+    /// The process numbers of this process's workers.
     private static func workers() -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { pid_t($0) }.filter { process in
@@ -178,7 +179,7 @@ struct Isolated: ParsableCommand {
     }
 }
 
-/// When contexts were lost and came back.
+/// The times at which contexts were lost and restored.
 private final class Changes: Sendable {
     private let state = Mutex<(lost: Nanoseconds, times: [Double])>((.zero, []))
     private let semaphore = DispatchSemaphore(value: 0)
@@ -190,9 +191,9 @@ private final class Changes: Sendable {
         semaphore.signal()
     }
 
-    /// Waits at most a minute.
+    /// Waits for a restored context, at most a minute.
     func waitForRestore() { _ = semaphore.wait(timeout: .now() + 60) }
 
-    /// Milliseconds from each loss to the return.
+    /// The milliseconds from each loss to the restoration.
     var times: [Double] { state.withLock { $0.times } }
 }

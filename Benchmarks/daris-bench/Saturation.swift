@@ -7,14 +7,15 @@ import Foundation
 import ONNXRuntime
 import Synchronization
 
-/// Throughput of a saturated CPU under Daris against a bare ONNX Runtime loop, and the hand-over between stages.
+/// The throughput of a saturated CPU under Daris, compared with a bare ONNX Runtime loop, and the hand-over between
+/// stages.
 struct Saturation: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Throughput against a bare ONNX Runtime loop, and the hand-over between stages.",
         discussion: """
-            Both run in this process at once, each on half of the cores: threads that run the whole model in a loop and \
-            do nothing else, and Daris with the model in stages, asked for more than the cores can give and admitting \
-            it all. Sides are swapped within each turn.
+            Both run in this process at the same time, each on half of the cores: threads that only run the whole model in \
+            a loop, and Daris with the model in stages, a demand above the cores' capacity, and no admission test. Sides \
+            are swapped within each turn.
             """)
 
     @Option(help: "A built-in network.")
@@ -23,7 +24,7 @@ struct Saturation: ParsableCommand {
     var stages = 4
     @Option(help: "Seconds a turn.")
     var seconds = 2.0
-    @Option(help: "Turns; in each both sides of the machine have been Daris's once.")
+    @Option(help: "Turns; in each Daris runs once on either half of the cores.")
     var rounds = 7
 
     func run() throws {

@@ -3,16 +3,17 @@ import DarisCore
 import DarisSimulator
 import Foundation
 
-/// What an event costs in a simulated run, and how that grows.
+/// The time of an event in a simulated run, and its growth.
 struct SimulationSpeed: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulation", abstract: "Time an event of a simulated run takes, against tasks and contexts.",
+        commandName: "simulation", abstract: "Time of an event in a simulated run, by tasks and contexts.",
         discussion: """
             ResNet18 tasks on the RTX 2080 Ti model, a third of them HP, at 150 % load; every event goes through the device \
-            model, the scheduler and the auditor. 'ns/event' is what an event more costs: the difference of runs of 20 s and of             10 s, so that start-up and the report, which grow with the number of tasks, stay out; the median of the rounds.
+            model, the scheduler and the auditor. 'ns/event' is the cost of one more event: the difference of runs of 20 s \
+            and of 10 s, which excludes start-up and the report; the median of the rounds.
             """)
 
-    @Option(help: "How often each run is timed.")
+    @Option(help: "The number of timings of each run.")
     var rounds = 5
 
     func run() throws {
@@ -22,7 +23,7 @@ struct SimulationSpeed: ParsableCommand {
             let partition = Partition(
                 contexts: contexts, streams: streams, oversubscription: Double(contexts))
             guard let cost = gpu.networks["resnet18"] else { return }
-            // 1,150 jobs a second are what the device can do.
+            // The device's capacity is 1,150 jobs a second.
             let period = Nanoseconds.seconds(Double(tasks) / (1150 * 1.5))
             let list = (0..<tasks).map { index in
                 SimulatedTask(

@@ -107,7 +107,7 @@ struct ProfileCommand: ParsableCommand {
             }
             try Terminal.print(table.text(styling: Terminal.styling))
             for text in notes { try Terminal.print("note: \(text)") }
-            try Terminal.print("\(path) written; 'daris calibrate \(path) --output card.json' makes a device file from it")
+            try Terminal.print("\(path) written; 'daris calibrate \(path) --output card.json' makes a device of it")
         } catch let failure as Failure {
             throw failure
         } catch {

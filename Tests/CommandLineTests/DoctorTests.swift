@@ -88,7 +88,7 @@ struct DoctorTests {
         let rows = result.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
         #expect(rows.contains("1 4-11 64 64 32-95"))
         #expect(rows.contains("3 0-3, 12-15 64 64 0-31, 96-127"))
-        #expect(rows.last == "proven: every context runs on the SMs promised, and shares what it should")
+        #expect(rows.last == "proven: every context runs on its promised SMs, shared ones included")
     }
 
     @Test("arguments of the SM map are checked")

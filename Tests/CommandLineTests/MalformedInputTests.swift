@@ -216,7 +216,7 @@ extension MalformedInput {
             "serve --models missing", .exactly("--models: 'missing' cannot be read; name a folder with ONNX files")),
         .usage(
             "serve t.yaml --duration 5s",
-            .exactly("--duration: a server serves until it is told to end; leave it out")),
+            .exactly("--duration: a server runs until it is stopped; leave it out")),
         .usage("serve --models . --instances 0", .exactly("--instances: 0 is outside 1 to 256")),
         .usage(
             "serve --models . --deadline 5", .exactly("--deadline: '5' has no unit; write for example '100 ms'")),
@@ -233,7 +233,7 @@ extension MalformedInput {
         .usage(
             "serve t.yaml --http 127.0.0.1:0 --grpc off",
             .exactly(
-                "t.yaml: there is no task to serve; say 'arrival: sporadic' in those that clients may ask for")),
+                "t.yaml: there is no task to serve; set 'arrival: sporadic' in those for clients")),
         .usage("load", .with(["Missing expected argument '<url>'"])),
         .usage(
             "load 127.0.0.1:8000 --model x",

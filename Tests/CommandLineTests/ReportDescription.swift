@@ -11,7 +11,7 @@ enum ReportDescription {
         var description: String { (path + [name]).joined(separator: ".") }
 
         /// Whether every object of the path has the key; a list on the way must not be empty.
-        func isIn(_ report: [String: Any]) -> Bool {
+        func exists(in report: [String: Any]) -> Bool {
             var objects: [Any] = [report]
             for part in path {
                 objects = objects.flatMap { object -> [Any] in

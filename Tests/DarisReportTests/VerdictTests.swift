@@ -77,7 +77,7 @@ struct VerdictTests {
         #expect(!Verdict(summary: summary, simulated: false, interrupted: false).isGood)
     }
 
-    @Test("HP jobs that were rejected are told")
+    @Test("rejected HP jobs are reported")
     func rejected() throws {
         #expect(
             try verdict { $0.hp = Fixtures.group($0.hp, released: 10, rejected: 4) }

@@ -158,7 +158,7 @@ function drawLegend() {
   key.className = "key";
   const kinds = new Set(marks.flat().map(mark => mark.job.fate)), words = [];
   if (misses.length) words.push("✕ or red edge: deadline missed");
-  if (kinds.has(fate.rejected)) words.push("▽ job rejected");
+  if (kinds.has(fate.rejected)) words.push("▽ rejected job");
   if (kinds.has(fate.skipped)) words.push("◇ release skipped");
   if (jobs.some(job => job.migrated)) words.push("▸ at its left: migrated job");
   const isBatched = lanes.some(list => list.some(run => run.jobs.length > 1));

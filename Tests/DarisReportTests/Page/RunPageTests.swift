@@ -53,7 +53,7 @@ struct RunPageTests {
         #expect((figures["hp"] as? [String: Any])?["missed"] as? Int == page.summary.hp.missed)
     }
 
-    @Test("a miss, and a job that was rejected, name the trace that their clients follow")
+    @Test("a miss, and a rejected job, name the trace that their clients follow")
     func clients() throws {
         var run = RecordedRun.eventful
         let ids = ["0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"]
