@@ -23,7 +23,7 @@ struct ContextTests {
         fake.expectClean()
     }
 
-    @Test("objects are released on a thread that never saw their context")
+    @Test("objects can be released on a thread without their context")
     func releaseElsewhere() throws {
         let fake = try FakeDriver()
         nonisolated(unsafe) var stream: CUDAStream? = try CUDAStream(context: try fake.context())
@@ -53,7 +53,7 @@ struct ContextTests {
         #expect(fake.violations.isEmpty)
     }
 
-    @Test("a lost context is told by name, and things are still released")
+    @Test("a lost context is reported by name, and objects are still released")
     func lost() throws {
         let fake = try FakeDriver()
         fake.setManual()

@@ -8,7 +8,7 @@ import Testing
 struct GraphTests {
     private struct Broken: Error, Equatable {}
 
-    @Test("captured work is not done, then launched as often as wanted")
+    @Test("captured work does not run, and can be launched any number of times")
     func replay() throws {
         let fake = try FakeDriver()
         do {
@@ -80,7 +80,7 @@ struct GraphTests {
         fake.expectClean()
     }
 
-    @Test("what cannot be captured makes a clear error")
+    @Test("a call that cannot be captured is a clear error")
     func invalidated() throws {
         let fake = try FakeDriver()
         do {
@@ -115,7 +115,7 @@ struct GraphTests {
         fake.expectClean()
     }
 
-    @Test("a capture holds for its thread only: others wait and allocate as they like")
+    @Test("a capture applies to its thread only: others may wait and allocate")
     func otherThread() throws {
         let fake = try FakeDriver()
         do {
@@ -158,7 +158,7 @@ struct GraphTests {
         #expect(fake.violations.isEmpty)
     }
 
-    @Test("calls of the host at the end can be taken out, those in between cannot")
+    @Test("host functions at the end can be removed, those in between cannot")
     func finalHostFunctions() throws {
         let fake = try FakeDriver()
         do {
@@ -194,7 +194,7 @@ struct GraphTests {
         fake.expectClean()
     }
 
-    @Test("the last kernel may come after the calls that are left out, and still comes after what they came after")
+    @Test("the last kernel may follow the removed host functions, and then waits for what they waited for")
     func callsBeforeTheLastKernel() throws {
         let fake = try FakeDriver()
         do {
@@ -233,7 +233,7 @@ struct GraphTests {
         fake.expectClean()
     }
 
-    @Test("a driver without graphs says so before it begins")
+    @Test("a capture on a driver without graphs fails at once")
     func missing() throws {
         let fake = try FakeDriver()
         fake.setVersion(11_030)

@@ -21,7 +21,7 @@ struct GreenContextTests {
         #expect(resource.isGranularityTold == (version >= 13_000))
     }
 
-    @Test("SMs are parted into groups that are rounded up, and the rest")
+    @Test("SMs are split into groups that are rounded up, and the rest")
     func split() throws {
         let fake = try FakeDriver()
         let resource = try SMResource(of: try fake.context())

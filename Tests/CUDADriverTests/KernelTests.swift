@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Kernels")
 struct KernelTests {
-    @Test("what the compiler says is in the error")
+    @Test("the compiler's messages are in the error")
     func compilerLog() throws {
         let fake = try FakeDriver()
         let context = try fake.context()
@@ -44,7 +44,7 @@ struct KernelTests {
         fake.expectClean()
     }
 
-    @Test("one kernel copies in every direction what its table says at each launch of the graph")
+    @Test("one kernel copies in every direction, by its table at each launch of the graph")
     func copies() throws {
         let fake = try FakeDriver()
         do {

@@ -29,7 +29,7 @@ struct LibraryTests {
         fake.expectClean()
     }
 
-    @Test("a driver without a device is no error, but says so when asked for devices")
+    @Test("a driver without a device is no error until a device is used")
     func noDevice() throws {
         let fake = try FakeDriver()
         fake.setDevices(0)
@@ -93,7 +93,7 @@ struct LibraryTests {
         #expect((error.advice == nil) == advice.isEmpty)
     }
 
-    @Test("a driver that does not tell its version is not used")
+    @Test("a driver that does not report its version is not used")
     func versionUntold() throws {
         let fake = try FakeDriver()
         fake.fail("cuDriverGetVersion", with: 34)
@@ -135,7 +135,7 @@ struct LibraryTests {
         #expect(error.losesContext == isLost)
     }
 
-    @Test("features that a driver lacks are said to need a later one")
+    @Test("missing features of a driver are reported with the needed version")
     func features() throws {
         let fake = try FakeDriver()
         fake.setVersion(11_020)

@@ -7,7 +7,7 @@ import Testing
 struct NVMLTests {
     private static let busID = "0000:01:00.0"
 
-    @Test("all figures are read")
+    @Test("NVML's figures are read")
     func figures() throws {
         let fake = try FakeDriver()
         do {
@@ -24,7 +24,7 @@ struct NVMLTests {
         fake.expectClean()
     }
 
-    @Test("a figure that fails or is not supported costs no other")
+    @Test("a figure that fails or is not supported does not affect the others")
     func unsupported() throws {
         let fake = try FakeDriver()
         let device = try NVMLLibrary.open(path: fake.path).device(busID: Self.busID)
@@ -44,7 +44,7 @@ struct NVMLTests {
         #expect(fake.violations.isEmpty)
     }
 
-    @Test("what does not open or start says why")
+    @Test("a library that does not open or start is an error with the reason")
     func failures() throws {
         let fake = try FakeDriver()
         #expect(throws: NVMLError.self) { try NVMLLibrary.open(path: "libnvidia-ml-of-nobody.so.1") }

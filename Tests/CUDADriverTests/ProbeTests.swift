@@ -1,7 +1,7 @@
 import CUDADriver
 import Testing
 
-@Suite("Whether there is a GPU")
+@Suite("Probing for a GPU")
 struct ProbeTests {
     @Test("a library that is not there makes CUDA unavailable, with its name")
     func missingLibrary() {

@@ -120,7 +120,7 @@ struct StreamTests {
         fake.expectClean()
     }
 
-    @Test("work is done without being asked for, on a thread of the driver's")
+    @Test("work runs by itself, on a thread of the driver")
     func automatic() throws {
         let fake = try FakeDriver()
         do {
@@ -147,7 +147,7 @@ struct StreamTests {
         fake.expectClean()
     }
 
-    @Test("the fake tells what breaks CUDA's rules")
+    @Test("the fake reports violations of CUDA's rules")
     func violations() throws {
         let fake = try FakeDriver()
         fake.setManual()

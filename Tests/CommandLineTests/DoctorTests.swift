@@ -26,7 +26,7 @@ struct DoctorTests {
         }
     }
 
-    @Test("a process for one context tells on which SMs it runs, as the map under MPS asks it to")
+    @Test("a process for one context reports its SMs, for the map under MPS")
     func processMap() throws {
         let environment = ["DARIS_CUDA_DRIVER": Self.fake, "FAKE_CUDA_TELL": "1"]
         let result = try Workplace().daris(["worker", "--sm-map", "0"], environment: environment)
@@ -43,7 +43,7 @@ struct DoctorTests {
         #expect(try !doctor().output.contains("EXCLUSIVE"))
     }
 
-    @Test("without NVML the GPU is shown nevertheless")
+    @Test("without NVML the GPU is still shown")
     func noNVML() throws {
         let result = try doctor([], ["DARIS_NVML": "libnvidia-ml-of-nobody.so.1"])
         #expect(result.exitCode == 0)

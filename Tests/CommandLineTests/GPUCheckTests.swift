@@ -21,7 +21,7 @@ struct GPUCheckTests {
         return Dictionary(pairs) { $1 }
     }
 
-    @Test("a rehearsal on the CPU goes through every step, says what it is, and exits with 0")
+    @Test("a rehearsal on the CPU goes through every step, says that it is one, and exits with 0")
     func rehearsal() throws {
         let workplace = try workplace()
         let result = try workplace.daris(
@@ -52,7 +52,7 @@ struct GPUCheckTests {
         #expect(report.contains("None is about a GPU"))
     }
 
-    @Test("with next to no time every step is there all the same")
+    @Test("with almost no time every step still has a record")
     func noTime() throws {
         let workplace = try workplace()
         let result = try workplace.daris(
@@ -75,7 +75,7 @@ struct GPUCheckTests {
         #expect(states["taskSets"] == "interrupted")
     }
 
-    @Test("over the fake driver facts are read and SM maps proven; what then fails is said, and the check goes on")
+    @Test("with the fake driver facts are read and SM maps proven; later failures do not end the check")
     func fakeGPU() throws {
         let workplace = try workplace()
         let fake = Workplace.executableFolder + "/libFakeCUDA.so"
@@ -127,7 +127,7 @@ struct GPUCheckTests {
         try #require((results["maps"] as? [[String: Any]])?.last { $0["kind"] as? String == "mps" })
     }
 
-    @Test("under MPS contexts are processes of a daemon of our own, and more SMs than their bound are no failure")
+    @Test("under MPS contexts are processes of Daris' own daemon, and more SMs than their bound are no failure")
     func mps() throws {
         let workplace = try workplace()
         let control = """
@@ -144,7 +144,7 @@ struct GPUCheckTests {
         #expect(try states(results)["maps"] == "done")
     }
 
-    @Test("a GPU for one process at a time is said to be one, and MPS, which this check keeps out, is not tried")
+    @Test("a GPU for one process at a time is reported, and MPS, which the check's own context excludes, is not tried")
     func exclusive() throws {
         let workplace = try workplace()
         let command = try check(workplace, mps: "echo tried >> \(workplace.path("tried"))", ["FAKE_CUDA_MODE": "3"])
@@ -197,7 +197,7 @@ struct GPUCheckTests {
         try? FileManager.default.removeItem(atPath: String(folder))
     }
 
-    @Test("a check whose context is lost ends with the reason, what it had, and 1")
+    @Test("a check whose context is lost ends with the reason, its results so far, and 1")
     func lost() throws {
         let workplace = try workplace()
         let result = try check(workplace, mps: "exit 1", ["FAKE_CUDA_LOSE": "700"]).wait(limit: 300)
@@ -211,7 +211,7 @@ struct GPUCheckTests {
         #expect((results["maps"] as? [[String: Any]])?.count == 1, "nothing is measured over a lost context")
     }
 
-    @Test("without a GPU it is said in a sentence, with what would help, and nothing is written")
+    @Test("without a GPU a sentence says so, with advice, and nothing is written")
     func noGPU() throws {
         let workplace = try workplace()
         let result = try workplace.daris(
@@ -238,7 +238,7 @@ struct GPUCheckTests {
         #expect(result.errors.contains(message), "\(result.errors)")
     }
 
-    @Test("a profile with --output is one that daris calibrate takes, where the machine has two cores")
+    @Test("daris calibrate accepts a profile of --output, on a machine with two cores")
     func profile() throws {
         let workplace = try workplace()
         let result = try workplace.daris(

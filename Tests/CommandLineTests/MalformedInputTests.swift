@@ -265,7 +265,7 @@ extension MalformedInput {
 
 @Suite("Malformed inputs")
 struct MalformedInputTests {
-    @Test("each ends with one error that says what would be right", arguments: MalformedInput.table)
+    @Test("each ends with one error that says what is valid", arguments: MalformedInput.table)
     func refused(input: MalformedInput) throws {
         let workplace = try Workplace()
         for (name, bytes) in input.files { try workplace.write(bytes, to: name) }

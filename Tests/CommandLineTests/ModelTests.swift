@@ -55,7 +55,7 @@ struct ModelTests {
         #expect(try result.json()["stage_count"] as? Int == 2)
     }
 
-    @Test("what is carried from stage to stage is counted with the values that dimensions were given")
+    @Test("carried bytes are counted with the given values of dimensions")
     func symbolicDimension() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.symbolicWidth, to: "net.onnx")

@@ -43,7 +43,7 @@ struct OddModelTests {
         expect(result, "error: model 'net': its process was ended by signal 8 (Floating point exception) when it was ")
     }
 
-    @Test("of a folder of models the one that traps is not served, and is told of")
+    @Test("in a folder of models the one that traps is not served, and is reported")
     func served() throws {
         let workplace = try Workplace()
         let models = workplace.path("models")

@@ -71,7 +71,7 @@ struct PackTests {
         #expect(!pieces.contains("daris") && !pieces.contains("c"))
     }
 
-    @Test("a piece that was damaged on the way is told, and nothing is unpacked", .enabled(if: hasTools))
+    @Test("a damaged piece is reported, and nothing is unpacked", .enabled(if: hasTools))
     func damaged() throws {
         let workplace = try Workplace()
         try workplace.write(Self.packing, to: "packing.py")

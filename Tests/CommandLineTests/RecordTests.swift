@@ -47,7 +47,7 @@ struct RecordTests {
         #expect(figures(report).count == 9)
     }
 
-    @Test("of a run that was killed there is a page and a trace of what had been recorded")
+    @Test("a run that was killed has a page and a trace of its record")
     func killed() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.small, to: "net.onnx")
@@ -71,7 +71,7 @@ struct RecordTests {
         }
     }
 
-    @Test("so has that of a real run")
+    @Test("the page of a real run has the figures of the run's own report")
     func real() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.small, to: "net.onnx")

@@ -31,7 +31,7 @@ struct RunTests {
         #expect(result.output.split(separator: "\n").allSatisfy { $0.count <= 100 })
     }
 
-    @Test("a model that fails now and then fails its jobs alone, and --json has every key of its description")
+    @Test("a model that sometimes fails only fails its own jobs, and --json has every documented key")
     func failingModel() throws {
         let workplace = try workplace(
             TestModels.drawing(from: 0, to: 143),

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Serving")
 struct ServeTests {
-    @Test("an address that somebody else listens on is told of before anything is loaded")
+    @Test("an address in use is reported before anything is loaded")
     func addressInUse() throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(listener) }

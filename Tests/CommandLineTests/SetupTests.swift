@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("What the machine offers")
+@Suite("The doctor")
 struct SetupTests {
-    @Test("doctor says what there is, and that task sets can be run")
+    @Test("doctor shows the machine, and that task sets can be run")
     func doctor() throws {
         let result = try Workplace().daris("doctor")
         #expect(result.exitCode == 0)
@@ -13,7 +13,7 @@ struct SetupTests {
         }
     }
 
-    @Test("without ONNX Runtime it is said how to get it")
+    @Test("without ONNX Runtime a message says how to get it")
     func noRuntime() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.small, to: "net.onnx")
@@ -32,7 +32,7 @@ struct SetupTests {
         #expect(doctor.output.contains("run Scripts/fetch-onnxruntime"))
     }
 
-    @Test("a cache that cannot be written is one error, with what would help")
+    @Test("a cache that cannot be written is one error, with advice")
     func noCache() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.small, to: "net.onnx")
@@ -43,7 +43,7 @@ struct SetupTests {
         #expect(result.errorLines.first?.hasSuffix("set XDG_CACHE_HOME to another folder") == true, "\(result.errors)")
     }
 
-    @Test("without a home nothing is kept, which is said, and nothing is left behind")
+    @Test("without a home nothing is kept, a note says so, and nothing is left behind")
     func noHome() throws {
         let workplace = try Workplace()
         try workplace.write(TestModels.small, to: "net.onnx")

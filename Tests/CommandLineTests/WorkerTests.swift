@@ -97,7 +97,7 @@ struct WorkerTests {
         #expect(lines.last == "error: daris crashed: signal 11 (SIGSEGV)" + advice)
     }
 
-    @Test("a run that no context is left for ends early with 1")
+    @Test("a run without a context left ends early with 1")
     func abandoned() throws {
         let workplace = try workplace(duration: "600 s")
         let command = try workplace.start(["run", "t.yaml", "--json"])
@@ -122,7 +122,7 @@ struct WorkerTests {
         waitUntilGone(workers)
     }
 
-    @Test("a model that cannot be run is refused in the worker's words")
+    @Test("a model that cannot be run is refused with the worker's message")
     func refused() throws {
         let workplace = try workplace(duration: "1 s")
         try workplace.write(TestModels.long(262_145, type: 8), to: "net.onnx")
@@ -133,7 +133,7 @@ struct WorkerTests {
             "\(result.errors)")
     }
 
-    @Test("nobody starts a worker by hand, and the help does not mention it")
+    @Test("a worker cannot be started by hand, and the help does not mention it")
     func byHand() throws {
         let workplace = try Workplace()
         let result = try workplace.daris("worker")

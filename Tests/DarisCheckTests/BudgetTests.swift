@@ -23,7 +23,7 @@ struct BudgetTests {
         for (span, step) in zip(spans, CheckStep.allCases) { #expect(abs(span - 100 * step.share / total) < 1e-6) }
     }
 
-    @Test("what a step leaves over, and what it takes too much, goes to and from the steps after it")
+    @Test("time that a step does not use goes to the later steps, and time that it overruns is taken from them")
     func leftOver() {
         let onTime = budget.deadline(of: .facts, at: budget.start)
         let usual = budget.deadline(of: .maps, at: onTime) - onTime
@@ -34,7 +34,7 @@ struct BudgetTests {
         #expect(budget.deadline(of: .taskSets, at: late) == budget.end)
     }
 
-    @Test("once it is used up nothing is left for any step")
+    @Test("after the end no step has time left")
     func usedUp() {
         let after = budget.end + .seconds(Int64(5))
         #expect(budget.remaining(at: after) == .zero)

@@ -7,14 +7,14 @@ import Testing
 struct ClaimTests {
     private func states(_ results: CheckResults) -> [CheckVerdict.State] { results.judged().map(\.state) }
 
-    @Test("nothing measured: every claim is open, and no figure is made up")
+    @Test("with nothing measured, every claim is open, without a figure")
     func nothing() {
         let verdicts = emptyResults().judged()
         #expect(verdicts.count == 5)
         for verdict in verdicts { #expect(verdict.state == .notMeasured && verdict.figure == Figure.none) }
     }
 
-    @Test("everything measured and kept: every claim is met, with its figures")
+    @Test("with everything measured and kept, every claim is met, with its figures")
     func all() {
         let verdicts = fullResults().judged()
         #expect(verdicts.map(\.state) == [CheckVerdict.State](repeating: .met, count: 5))

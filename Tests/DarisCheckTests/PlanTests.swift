@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisCheck
 
-@Suite("What a check measures, and in which order")
+@Suite("The plan of a check")
 struct PlanTests {
     @Test("the task sets have the paper's numbers of tasks")
     func counts() {
@@ -35,7 +35,7 @@ struct PlanTests {
         #expect(group.high == high && group.low == low && abs(group.rate / rate - 1) < 1e-9)
     }
 
-    @Test("the demand is 1.5 times what batching alone makes, and the periods add up to it")
+    @Test("the demand is 1.5 times the throughput of batching alone, and the periods add up to it")
     func scaling() throws {
         let best = ["resnet18": 9_000.0, "unet": 2_000, "inception_v3": 3_000]
         for set in CheckTaskSet.paper {
@@ -107,7 +107,7 @@ struct PlanTests {
         #expect(entries.prefix(12).map(\.batch) == [1, 1, 1, 1, 16, 16, 16, 16, 64, 64, 64, 64])
     }
 
-    @Test("of two runs the one that keeps the deadlines is better, then the faster one")
+    @Test("a run that keeps the deadlines is better, then the faster one")
     func better() {
         let keeps = row("a", jps: 900)
         let misses = row("a", jps: 1_500) { $0.hpDMR = 0.01 }

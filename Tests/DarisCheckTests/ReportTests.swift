@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The report of a check")
 struct ReportTests {
-    @Test("a report of nothing has claims and steps and no empty tables")
+    @Test("a report without results has claims and steps and no empty tables")
     func nothing() {
         let text = CheckReport(emptyResults()).markdown
         #expect(text.contains("## Claims") && text.contains("## Steps"))

@@ -19,7 +19,7 @@ struct ResultsTests {
         return try JSONDecoder().decode(CheckResults.self, from: data)
     }
 
-    @Test("what was written is read again, and no other file stays behind")
+    @Test("written results are read again, and no other file is left behind")
     func roundTrip() throws {
         let folder = try folder()
         defer { remove(folder) }
@@ -32,7 +32,7 @@ struct ResultsTests {
         #expect(names == ["batching.svg", "partitions.svg", "results.json", "results.md", "task-sets.svg"])
     }
 
-    @Test("a reader that has the file open while it is written anew keeps all of the old one")
+    @Test("a reader that has the file open while it is replaced keeps the old content")
     func atomic() throws {
         let folder = try folder()
         defer { remove(folder) }
@@ -57,7 +57,7 @@ struct ResultsTests {
         } throws: { error in "\(error)".contains("results.json") }
     }
 
-    @Test("of each network the fastest batch is the best, and of each task set the best run of both steps")
+    @Test("the best batch of each network is the fastest, and the best run of each task set is from both steps")
     func best() {
         var results = fullResults()
         #expect(results.bestBatching["resnet18"]?.batch == 16)
@@ -66,7 +66,7 @@ struct ResultsTests {
         #expect(results.best(of: "resnet18")?.jps == 1_300)
     }
 
-    @Test("the relative difference of outputs; what is no number is as far off as can be")
+    @Test("the relative difference of outputs; a NaN gives the largest difference")
     func difference() {
         func bytes(_ numbers: [Float]) -> [UInt8] { numbers.withUnsafeBytes(Array.init) }
         #expect(GPUCheck.relativeDifference([bytes([1, -4])], [bytes([1, -4])]) == 0)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisONNX
 
-@Suite("Weights beside the model")
+@Suite("External weights")
 struct ExternalWeightsTests {
     private let folder: TemporaryFolder
     private let path: String
@@ -39,7 +39,7 @@ struct ExternalWeightsTests {
         return reason
     }
 
-    @Test("they are read into the model, from offset on, with or without a length")
+    @Test("weights are read into the model from their offset, with or without a length")
     func loaded() throws {
         _ = try folder.file("w.bin", Array(0..<20))
         for entries in [
@@ -52,7 +52,7 @@ struct ExternalWeightsTests {
         }
     }
 
-    @Test("they are found inside subgraphs and constants too")
+    @Test("weights are found inside subgraphs and constants, too")
     func nested() throws {
         _ = try folder.file("w.bin", Array(0..<8))
         var inner = Graphs.graph(inputs: [], outputs: ["z"], [Graphs.node("Add", ["x", "w"], ["z"])])

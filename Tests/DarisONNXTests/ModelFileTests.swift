@@ -8,7 +8,7 @@ import Testing
 struct ModelFileTests {
     private let simple = Graphs.model(weights: ["w"], outputs: ["y"], [Graphs.node("Add", ["x", "w"], ["y"])])
 
-    @Test("what the format has and Daris does not know survives a round trip byte for byte")
+    @Test("unknown parts of the format survive a round trip byte for byte")
     func unknownFields() throws {
         // A local function (field 25) and a field of a later version (900) of the model, device placement (10) of a
         // node, a quantisation annotation (14) of the graph.
@@ -107,7 +107,7 @@ struct ModelFileTests {
         #expect(understood > 0 && understood < 3000)
     }
 
-    @Test("what is no regular file is refused at once")
+    @Test("a path that is no regular file is refused at once")
     func notAFile() throws {
         let folder = try TemporaryFolder()
         #expect(throws: ONNXError.unreadable(path: folder.path, reason: "it is a directory")) {
@@ -146,7 +146,7 @@ struct ModelFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.onnx"])
     }
 
-    @Test("a link stays a link: the file that it leads to is written, and has to be there")
+    @Test("a link stays a link: its target is written, and must exist")
     func link() throws {
         let folder = try TemporaryFolder()
         let link = folder.path + "/link.onnx"
@@ -199,7 +199,7 @@ struct ModelFileTests {
         #expect(throws: ONNXError.noSuchTensor(tensor: "")) { try model.withExtraOutputs([""]) }
     }
 
-    @Test("a nameless node gets the name by which the graph knows it")
+    @Test("a node without a name gets its name in the graph")
     func nodeNames() throws {
         var model = Graphs.model(
             outputs: ["y"], [Graphs.node("Relu", ["x"], ["a"]), Graphs.node("Neg", ["a"], ["y"])])

@@ -51,7 +51,7 @@ struct ModelGraphTests {
         }
     }
 
-    @Test("what weights alone decide is constant, unless chance or an unknown operator is in it")
+    @Test("nodes that depend on weights only are constant, except random and unknown operators")
     func constants() throws {
         let model = Graphs.model(
             weights: ["w"], outputs: ["y"],
@@ -148,7 +148,7 @@ struct ModelGraphTests {
         #expect(try fused(["MaxPool", "Relu", "Sigmoid"]) == [])
     }
 
-    @Test("a result that is also read elsewhere or put out parts a pair")
+    @Test("nodes whose result is also read elsewhere or is an output are no pair")
     func noFusion() throws {
         let conv = Graphs.node("Conv", ["x"], ["a"])
         let relu = Graphs.node("Relu", ["a"], ["b"])

@@ -10,7 +10,7 @@ struct ReferenceNetworkTests {
         channels.reduce(0) { $0 + 9 * $1.0 * $1.1 + $1.1 }
     }
 
-    @Test("they have as many weights as torchvision's")
+    @Test("reference networks have as many weights as torchvision's")
     func parameterCounts() {
         #expect(ReferenceNetwork.resnet18.parameterCount == 11_689_512)
         #expect(ReferenceNetwork.resnet50.parameterCount == 25_557_032)
@@ -31,7 +31,7 @@ struct ReferenceNetworkTests {
         #expect(ReferenceNetwork.unet.parameterCount == expected)
     }
 
-    @Test("they do as much work as torchvision's")
+    @Test("reference networks have as much work as torchvision's")
     func multiplyAdds() {
         #expect(ReferenceNetwork.resnet18.multiplyAdds == 1_814_073_344)
         #expect(ReferenceNetwork.resnet50.multiplyAdds == 4_089_184_256)
@@ -54,7 +54,7 @@ struct ReferenceNetworkTests {
         #expect(ReferenceNetwork.unet.multiplyAdds == expected)
     }
 
-    @Test("an image too small for a network is no work, and no crash", arguments: ReferenceNetwork.allCases)
+    @Test("an image too small for a network has no work, and does not crash", arguments: ReferenceNetwork.allCases)
     func tooSmall(network: ReferenceNetwork) {
         for size in [-7, 0, 1, 7, 33] { #expect(network.multiplyAdds(height: size, width: size) >= 0) }
         #expect(ReferenceNetwork.inceptionV3.multiplyAdds(height: 33, width: 33) == 0)
@@ -76,7 +76,7 @@ struct ReferenceNetworkTests {
         #expect(hash == 18_107_116_886_316_991_104)
     }
 
-    @Test("weights are spread as they should be")
+    @Test("weights have the right spread")
     func spread() throws {
         let parameter = Network.Parameter(name: "w", shape: [100, 1001], centre: 1, spread: 0.5)
         let data = WeightGenerator.values(of: parameter, seed: 3)

@@ -44,7 +44,7 @@ struct StageCutterTests {
         #expect(only.count == 1 && only[0].interface.outputs == ["c"] && only[0].interface.inputs == ["x"])
     }
 
-    @Test("a stage is not handed a tensor it does not use")
+    @Test("a stage has no input that it does not use")
     func notRouted() throws {
         let model = Graphs.model(
             outputs: ["y"],
@@ -77,7 +77,7 @@ struct StageCutterTests {
         #expect(stages[1].model.proto.graph.node[1] == model.proto.graph.node[3])
     }
 
-    @Test("a carried tensor's type is the caller's, else the model's, else asked for")
+    @Test("a carried tensor's type is the caller's, else the model's, else an error asks for it")
     func types() throws {
         var model = Graphs.model(
             outputs: ["y"], [Graphs.node("Relu", ["x"], ["a"]), Graphs.node("Neg", ["a"], ["y"])])
@@ -123,7 +123,7 @@ struct StageCutterTests {
         }
     }
 
-    @Test("fused nodes are parted only if so many stages cannot be had otherwise")
+    @Test("fused nodes are only separated if there are too few other places to cut")
     func fusion() throws {
         let operators = ["Conv", "Relu", "Conv", "Relu"]
         let nodes = operators.enumerated().map { Graphs.node($1, ["t\($0)"], ["t\($0 + 1)"]) }

@@ -14,7 +14,7 @@ struct DisplayWidthTests {
         #expect(text.displayWidth == width)
     }
 
-    @Test("a text that fits is left alone, and one that does not has … in place of its end, or before its tail")
+    @Test("a text that fits is unchanged; another has … for its end, or before its tail")
     func truncation() {
         #expect("front".truncated(to: 5) == "front")
         #expect("front".truncated(to: 4) == "fro…")
@@ -27,7 +27,7 @@ struct DisplayWidthTests {
         #expect("front".truncated(to: 1, tail: 3) == "…")
     }
 
-    @Test("a name cannot write to the terminal by itself")
+    @Test("a name cannot control the terminal")
     func controlCharacters() {
         #expect("a\u{1B}[2Jb\nc\td\u{202E}e\u{7F}".printable == "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d\u{FFFD}e\u{FFFD}")
         #expect("a\r\nb".printable == "a\u{FFFD}\u{FFFD}b")

@@ -15,7 +15,7 @@ struct FigureTests {
         #expect(Figure.percent(fraction) == text)
     }
 
-    @Test("no count of misses above zero reads as zero, and none below all as all")
+    @Test("no number of misses above zero reads as zero, and none below all as all")
     func honesty() {
         for whole in [1, 2, 3, 7, 212, 999, 1_000, 1_999, 2_000, 2_001, 10_000, 1_000_000, .max] {
             for missed in [1, whole / 2, whole - 1] where missed > 0 && missed < whole {

@@ -151,7 +151,7 @@ struct PlanReportTests {
         #expect(text.contains("… 260 more, see --json"))
     }
 
-    @Test("colours leave the text as it is")
+    @Test("colours do not change the text")
     func styling() throws {
         let report = PlanReport(try Fixtures.cameraPlan())
         let styled = report.text(styling: .ansi)

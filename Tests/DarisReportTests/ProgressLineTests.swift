@@ -24,7 +24,7 @@ struct ProgressLineTests {
         #expect(Self.line(elapsed: .milliseconds(elapsedMs)).text.hasPrefix(start))
     }
 
-    @Test("nothing is said of a priority without jobs")
+    @Test("a priority without jobs is left out")
     func missingPriority() {
         var line = Self.line(elapsed: .zero)
         line.lp = JobFigures(.low)
@@ -36,7 +36,7 @@ struct ProgressLineTests {
         #expect(line.text == "[##########] 0.0/0.0 s  0.0 jobs/s")
     }
 
-    @Test("a long run still shows everything: counts become short, then the bar goes")
+    @Test("a long run still shows everything: counts are shortened, then the bar is left out")
     func longRun() {
         var line = Self.line(elapsed: .seconds(Int64(3_000)))
         line.total = .seconds(Int64(3_600))
@@ -54,7 +54,7 @@ struct ProgressLineTests {
                 + "| 1134 jobs/s")
     }
 
-    @Test("the line is one line of at most 100 columns, whatever happened")
+    @Test("the line is one line of at most 100 columns, for all figures")
     func huge() {
         var counts = JobCounts()
         counts.released = .max

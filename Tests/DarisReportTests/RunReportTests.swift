@@ -14,7 +14,7 @@ struct RunReportTests {
         #expect(try again.json() == report.json())
     }
 
-    @Test("a report of a run in which nothing happened reads back too, and says 0")
+    @Test("a report of an empty run reads back, too, with zeros")
     func nothing() throws {
         for tasks in [[], [Fixtures.cameras[0]], [Fixtures.cameras[4]]] {
             let configuration = try Fixtures.configuration(tasks, homes: tasks.map { _ in 0 })
@@ -39,7 +39,7 @@ struct RunReportTests {
         #expect(try RunReport(json: report.json()) == report)
     }
 
-    @Test("every name with more than one word survives the way to snake case and back")
+    @Test("every name with several words is the same after snake case and back")
     func keys() throws {
         let text = String(decoding: try Self.report().json(), as: UTF8.self)
         for key in [
@@ -57,7 +57,7 @@ struct RunReportTests {
         #expect(ReportKeys.camelCase("_") == "_")
     }
 
-    @Test("the figures stand at the top, beside the plan and how the run ended")
+    @Test("the figures are at the top level, beside the plan and how the run ended")
     func shape() throws {
         let object = try Self.object(Self.report())
         #expect(object["daris"] as? String == "0.1.0")
@@ -83,7 +83,7 @@ struct RunReportTests {
         #expect(top == top.sorted())
     }
 
-    @Test("a figure that JSON cannot say is an error that names it", arguments: [Double.nan, .infinity, -.infinity])
+    @Test("a figure that is not finite is an error that names it", arguments: [Double.nan, .infinity, -.infinity])
     func notFinite(value: Double) throws {
         var report = try Self.report()
         report.summary.tasks[2].figures.responseMs.p99 = value
@@ -99,7 +99,7 @@ struct RunReportTests {
         #expect(report.summary.lp.refused == nil && report.summary.lp.offered == report.summary.lp.released)
     }
 
-    @Test("what is not a report is refused with the reason")
+    @Test("a text that is no report is refused with the reason")
     func refusals() throws {
         #expect(throws: ReportError.notAReport(reason: "it is not JSON")) { try RunReport(json: Data("hello".utf8)) }
         #expect(throws: ReportError.notAReport(reason: "it is not JSON")) { try RunReport(json: Data()) }

@@ -87,7 +87,7 @@ struct SummaryReportTests {
         #expect(try RunReport(json: report.json()) == report)
     }
 
-    @Test("a run without jobs tells nothing where there is nothing to tell")
+    @Test("a run without jobs leaves out what has no figures")
     func noJobs() throws {
         let configuration = try Fixtures.configuration(Fixtures.cameras, homes: [0, 1, 1, 0, 1])
         let text = SummaryReport(Fixtures.emptySummary(configuration), plan: try Fixtures.cameraPlan()).text(
@@ -99,7 +99,7 @@ struct SummaryReportTests {
             text.contains("released 0 = rejected 0 + skipped 0 + completed 0 + dropped 0 + failed 0 + in flight 0"))
     }
 
-    @Test("a priority without tasks has no row, and is said to have none")
+    @Test("a priority without tasks has no row, and a line says so")
     func missingPriorities() throws {
         let high = [Fixtures.cameras[0]]
         let low = [Fixtures.cameras[4]]
@@ -152,7 +152,7 @@ struct SummaryReportTests {
         #expect(text.contains("released 9223372036854775807 ="))
     }
 
-    @Test("a balance that This does not add up is pointed out")
+    @Test("a balance that does not add up is reported")
     func imbalance() throws {
         var summary = try Fixtures.cameraSummary()
         let plan = try Fixtures.cameraPlan()
@@ -161,7 +161,7 @@ struct SummaryReportTests {
         #expect(SummaryReport(summary, plan: plan).text(styling: .plain).contains("This does not add up"))
     }
 
-    @Test("colours leave the text as it is, and the verdict is red when an HP job missed")
+    @Test("colours do not change the text, and the verdict is red when an HP job missed")
     func styling() throws {
         var summary = try Fixtures.cameraSummary()
         let plan = try Fixtures.cameraPlan()

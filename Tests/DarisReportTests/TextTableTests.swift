@@ -30,14 +30,14 @@ struct TextTableTests {
         #expect(table.lines(styling: .plain).last == "a-ve…me  resn…18  123456")
     }
 
-    @Test("numbers are shortened, visibly, only when text cannot give way")
+    @Test("numbers are shortened, visibly, only when text cannot be")
     func shorteningNumbers() {
         var table = TextTable([.text("task"), .number("n")], limit: 16)
         table.append(["abcdefghij", "123456789"])
         #expect(table.lines(styling: .plain).last == "abc…ij  1234567…")
     }
 
-    @Test("colours come only when asked for, and leave the layout as it is")
+    @Test("colours are optional, and do not change the layout")
     func styling() {
         var table = TextTable([.text("task"), .number("n")])
         table.append(["front", "1"])
@@ -93,7 +93,7 @@ struct TextTableTests {
         }
     }
 
-    @Test("where the last column is a number, every row has the same width", arguments: 0..<50 as Range<UInt64>)
+    @Test("with a number in the last column every row has the same width", arguments: 0..<50 as Range<UInt64>)
     func equalWidths(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         var table = TextTable([.text("名前"), .number("µs"), .number("n")], limit: 40)

@@ -28,7 +28,7 @@ struct VerdictTests {
         #expect(try verdict { $0.hp = Fixtures.group($0.hp, released: released, missed: missed) }.hasPrefix(start))
     }
 
-    @Test("releases of a removed HP task are nobody's fault")
+    @Test("releases of a removed HP task are no misses")
     func removed() throws {
         let text = try verdict {
             $0.hp = Fixtures.group($0.hp, released: 20, rejected: 8)
@@ -47,7 +47,7 @@ struct VerdictTests {
         #expect(text.hasPrefix("2 of 10 high-priority jobs (20.0 %) missed their deadlines; "))
     }
 
-    @Test("where no job was accepted or all were cancelled, no rate is told")
+    @Test("without judged jobs no rate is shown")
     func nothingJudged() throws {
         let text = try verdict {
             $0.hp = Fixtures.group($0.hp, released: 5, rejected: 5)

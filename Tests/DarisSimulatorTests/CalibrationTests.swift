@@ -18,7 +18,7 @@ struct CalibrationTests {
         #expect(best?.label == "6×1 OS 6" && best?.jps == 1133.5 && best?.lpAcceptPercent == 68.135)
     }
 
-    @Test("rows whose figures do not add up are known")
+    @Test("rows whose figures do not add up are marked")
     func consistency() {
         let odd = PublishedTable.rtx2080ti.rows.filter { !$0.isConsistent(with: $0.paperTaskSet) }
         #expect(Set(odd.map(\.taskSet)) == ["inception_v3"])
@@ -108,7 +108,7 @@ struct CalibrationTests {
         return gpu
     }
 
-    @Test("what is wrong with a profile is said with its field")
+    @Test("an invalid profile is refused with its field")
     func profileErrors() {
         var profile = GPUProfile(
             title: "x", processors: 64, granularity: 2, memoryMiB: 1, peakTFLOPS: 1, bandwidthGBs: 1, networks: [])

@@ -15,7 +15,7 @@ struct DeviceFileTests {
         #expect(Set(gpu.networks.keys) == ["resnet18", "resnet50", "unet", "inception_v3"])
     }
 
-    @Test("the names are those of the configuration")
+    @Test("the reference networks have the names of the configuration")
     func names() { #expect(GPUCatalogue.names == TaskSet.simulatedDevices) }
 
     @Test("a device that is written and read again is the same")
@@ -24,7 +24,7 @@ struct DeviceFileTests {
         #expect(try GPUCatalogue.read(GPUCatalogue.encoded(gpu), file: "x.json") == gpu)
     }
 
-    @Test("predictions scale work by the rate of an SM and bandwidth by what that work asks for")
+    @Test("predictions scale work by the rate of an SM and bandwidth by the traffic of that work")
     func scaling() throws {
         let base = try GPUCatalogue.device("rtx2080ti")
         let other = GPUCatalogue.Prediction(
@@ -39,7 +39,7 @@ struct DeviceFileTests {
         #expect(!gpu.isMeasured && gpu.source.contains("predicted"))
     }
 
-    @Test("what is wrong with a device file is said with its field")
+    @Test("an invalid device file is refused with its field")
     func errors() throws {
         #expect(
             throws: GPUModelError(
@@ -90,7 +90,7 @@ struct DeviceFileTests {
         #expect(sizes[31] < 50 && sizes[31] > 49)
     }
 
-    @Test("batching alone comes out as published, within 12 %", arguments: PublishedTable.rtx2080ti.batching)
+    @Test("the throughput of batching alone is as published, within 12 %", arguments: PublishedTable.rtx2080ti.batching)
     func batching(row: PublishedTable.BatchingRow) throws {
         let gpu = try GPUCatalogue.device("rtx2080ti")
         let simulated = Batching.throughput(of: gpu.networks[row.network]!, on: gpu, batch: row.batch)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Whole systems with faults")
 struct FuzzerTests {
-    @Test("nothing that must hold is broken", arguments: 1...40 as ClosedRange<UInt64>)
+    @Test("no invariant is violated", arguments: 1...40 as ClosedRange<UInt64>)
     func seeds(seed: UInt64) {
         let failure = Fuzzer.run(seed: seed)
         #expect(failure == nil, "\(failure?.description ?? "")")
@@ -46,7 +46,7 @@ struct FuzzerTests {
         #expect(trace(11) == trace(11))
     }
 
-    @Test("a failure is made small: only what it needs is left")
+    @Test("a failing scenario is reduced to the parts that it needs")
     func minimising() throws {
         // Made up: it fails whenever a context is lost while task 0 still releases jobs, for at least 5 µs.
         func check(_ scenario: FuzzScenario) -> String? {

@@ -48,7 +48,7 @@ struct PlannerTests {
         #expect(one.finalists == other.finalists && one.all == other.all && one.best == other.best)
     }
 
-    @Test("it prunes: fewer partitions are simulated than there are")
+    @Test("the search prunes: it simulates fewer partitions than possible")
     func pruning() {
         var planner = planner(problem())
         planner.kinds = [.streams, .mps, .green]
@@ -59,7 +59,7 @@ struct PlannerTests {
         #expect(Set(outcome.all.map(\.candidate)).count == outcome.all.count)
     }
 
-    @Test("partitions that need more memory than there is are left out")
+    @Test("partitions that need too much memory are left out")
     func memory() {
         let problem = problem(memoryMiB: 1000)
         let outcome = planner(problem).search()
@@ -81,7 +81,7 @@ struct PlannerTests {
         #expect(planner.search().all.allSatisfy { $0.candidate.partition.lanes == 1 })
     }
 
-    @Test("where HP tasks alone are too much, there is no plan")
+    @Test("without room for the HP tasks alone there is no plan")
     func infeasible() {
         let outcome = planner(problem(high: 12, low: 0, periodMs: 5)).search()
         #expect(outcome.best == nil && !outcome.finalists.isEmpty)
@@ -101,7 +101,7 @@ struct PlannerTests {
         #expect(headroom.promotions.count == 1 && headroom.promotions[0].tasks == 2)
     }
 
-    @Test("batching is bounded by launching, by the SMs it fills, and by what is asked for")
+    @Test("batching is bounded by launching, by the SMs it fills, and by the demand")
     func batching() throws {
         let gpu = plainGPU()
         let best = try #require(Batching.best("net", on: gpu))

@@ -39,7 +39,7 @@ struct SimulatedGPUTests {
         #expect(close(times(of: cost, on: [0, 1], plainGPU(), partition(4, 1, os: 4)), [2, 2]))
     }
 
-    @Test("MPS contexts whose windows fall on one another by chance have fewer SMs; green contexts keep theirs")
+    @Test("MPS contexts whose windows overlap by chance have fewer SMs; green contexts keep theirs")
     func overlap() {
         let gpu = plainGPU { $0.windowOverlap = 1 }
         let cost = stage(work: 64)
@@ -97,7 +97,7 @@ struct SimulatedGPUTests {
         #expect(close([ends[0] ?? 0, ends[1] ?? 0], [1.5, 2]))
     }
 
-    @Test("what a lost context ran leaves its share to the others")
+    @Test("the work of a lost context leaves its share to the others")
     func abandoned() {
         var device = SimulatedGPU(plainGPU(), partition: partition(1, 2), costs: [[stage(work: 64)]], seed: 1)
         device.start(task: 0, stage: 0, lane: 0, at: .zero)

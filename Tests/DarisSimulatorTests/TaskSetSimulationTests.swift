@@ -85,7 +85,7 @@ struct TaskSetSimulationTests {
         #expect(try TaskSetSimulation(uncut).configuration.tasks[0].afet.count == 1)
     }
 
-    @Test("what cannot be simulated is said with what would help")
+    @Test("a task set that cannot be simulated is refused with advice")
     func errors() throws {
         #expect(throws: SimulationError.self) { try TaskSetSimulation(try self.taskSet(device: "cpu")) }
         do {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ONNXRuntime
 
-@Suite("What the CUDA provider needs")
+@Suite("The needs of the CUDA provider")
 struct CUDAProviderNeedsTests {
     private func needs(_ content: String?) throws -> CUDAProviderNeeds? {
         let folder = try TemporaryFolder()
@@ -12,7 +12,7 @@ struct CUDAProviderNeedsTests {
         return CUDAProviderNeeds(path: folder.path + "/libonnxruntime.so")
     }
 
-    @Test("versions are read off the names in its file, whatever else stands there")
+    @Test("versions are read from the names in its file, whatever else it contains")
     func names() throws {
         let found = try #require(
             try needs(
@@ -26,7 +26,7 @@ struct CUDAProviderNeedsTests {
         #expect(found.missingLibrary()?.contains("libcudart.so.13") == true)
     }
 
-    @Test("nothing is made up of a file that is not there, or that does not say")
+    @Test("a missing file, or one without the versions, has no needs")
     func unknown() throws {
         #expect(try needs(nil) == nil)
         #expect(try needs("libcudart.so.") == nil)

@@ -10,7 +10,7 @@ struct IOBindingTests {
 
     init() throws { fixture = try Fixture.make() }
 
-    @Test("a bound run reads and writes the bound tensors, as often as it is run")
+    @Test("every run of a binding reads and writes the bound tensors")
     func run() throws {
         let session = try fixture.session(TestModels.addOne)
         let x = try fixture.tensor([1, 2, 3, 4, 5, 6] as [Float], [2, 3])
@@ -66,7 +66,6 @@ struct IOBindingTests {
         #expect(outputs.map { $0.elements(as: Float.self) } == [[2, 3, 4], [8, 9, 10]])
         #expect(try binding.outputs().count == 1)
     }
-
 
     @Test("binding a name that the model does not have fails by that name")
     func wrongName() throws {

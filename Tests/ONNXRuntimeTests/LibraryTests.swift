@@ -68,7 +68,7 @@ struct LibraryTests {
         #expect(!reason.isEmpty)
     }
 
-    @Test("a library that is not ONNX Runtime is refused by what it lacks")
+    @Test("a library that is not ONNX Runtime is refused with the missing function")
     func anotherLibrary() {
         let error = #expect(throws: ONNXRuntimeError.self) {
             try ONNXRuntimeLibrary.open(searching: LibrarySearch(override: Self.cLibrary))

@@ -32,7 +32,7 @@ struct LogTests {
         #expect(lines.contains { $0.metadata["location"] != nil })
     }
 
-    @Test("severities become levels of the same weight")
+    @Test("severities map to levels of the same severity")
     func levels() {
         let severities: [LogSeverity] = [.verbose, .info, .warning, .error, .fatal]
         #expect(severities.map(\.level) == [.trace, .info, .warning, .error, .critical])

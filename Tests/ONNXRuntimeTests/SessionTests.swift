@@ -138,7 +138,6 @@ struct SessionTests {
         #expect(try binding.outputs()["y"]?.elements(as: Float.self) == [2, 3, 4])
     }
 
-
     @Test("ONNX Runtime accepts every option")
     func allOptions() throws {
         var options = SessionOptions()

@@ -70,7 +70,7 @@ struct StringTensorTests {
         #expect(try strings(tensor) == [[1], [2]])
     }
 
-    @Test("there are no strings over a caller's memory, nor of a shape that cannot be")
+    @Test("tensors of strings over a caller's memory, or of an invalid shape, are refused")
     func refused() throws {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 64)
         defer { bytes.deallocate() }
@@ -85,7 +85,7 @@ struct StringTensorTests {
         }
     }
 
-    @Test("a model of strings gives them as it got them")
+    @Test("a model of strings returns them unchanged")
     func identity() throws {
         let session = try fixture.session(TestModels.text)
         #expect(session.inputs[0].type.elementType == .string && session.outputs[0].type.elementType == .string)
@@ -123,7 +123,7 @@ struct StringTensorTests {
         #expect(try strings(#require(try binding.outputs()["y"])) == Self.awkward.reversed())
     }
 
-    @Test("a bound output of another shape fails the run, which leaves the others to come as they were")
+    @Test("a bound output of another shape fails the run, and later runs are not affected")
     func wrongShape() throws {
         let session = try fixture.session(TestModels.text)
         let binding = try IOBinding(session: session)

@@ -36,7 +36,7 @@ struct BarChartTests {
         #expect(label.right < boxes[0].left)
     }
 
-    @Test("what is not nothing does not look like nothing")
+    @Test("a small value does not look like zero")
     func tiny() throws {
         let chart = BarChart(
             title: "t", categories: Self.categories,
@@ -68,7 +68,7 @@ struct BarChartTests {
         #expect(Set(["over", "under"]).isSubset(of: picture.texts.map(\.text)))
     }
 
-    @Test("the baseline's value is marked in each panel that has it")
+    @Test("the baseline's value is marked in each panel with a value")
     func baseline() throws {
         let chart = BarChart(
             title: "t", categories: Self.categories,

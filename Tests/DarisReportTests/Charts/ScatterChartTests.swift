@@ -76,7 +76,7 @@ struct ScatterChartTests {
         }
     }
 
-    @Test("text from outside cannot break the picture, and long text is shortened and whole in the tool tip")
+    @Test("external text cannot break the picture, and long text is shortened, with the full text in the tool tip")
     func hostileText() throws {
         let name = "<script>\"&'\u{0}\u{FFFE}\u{202E}\n]]>" + String(repeating: "long ", count: 80)
         let chart = ScatterChart(

@@ -51,7 +51,7 @@ struct ValueAxisTests {
         #expect(ValueAxis(covering: [.leastNonzeroMagnitude], intervals: 4).upper == 1)
     }
 
-    @Test("an axis begins and ends where it is told to, with ticks between")
+    @Test("an axis has the given ends, with ticks between")
     func fixedRange() throws {
         let axis = try #require(ValueAxis(0.7...10.2, intervals: 5))
         #expect((axis.lower, axis.upper) == (0.7, 10.2))

@@ -127,7 +127,7 @@ struct RunPageTests {
             .filter { $0.job.task == task }.map(\.words)
     }
 
-    @Test("the test that turned a job away is told with its safety factor")
+    @Test("the test that rejected a job is shown with its safety factor")
     func safetyFactor() throws {
         var run = RecordedRun(
             tasks: [
@@ -144,7 +144,7 @@ struct RunPageTests {
             ])
     }
 
-    @Test("the safety factor told is that of the test, though it shrinks with the rejection")
+    @Test("the reported safety factor is that of the test, though it shrinks with the rejection")
     func shrunkSafetyFactor() throws {
         var run = RecordedRun(
             tasks: [
@@ -204,7 +204,7 @@ struct RunPageTests {
         #expect(RunPage.escaped("a\u{202E}b\u{1B}") == "a\u{FFFD}b\u{FFFD}")
     }
 
-    @Test("a long run is cut where the limit is reached, a part is shown on request, and both are said")
+    @Test("a long run is cut at the limit, a part is shown on request, and the page says both")
     func thinning() throws {
         let cut = try page(.eventful, limit: 6)
         #expect(cut.timeline.isCut && cut.timeline.jobs.count <= 7)
@@ -234,13 +234,13 @@ struct RunPageTests {
         #expect(page.statistics.stages.reduce(0) { $0 + $1[0].batched } == 2)
     }
 
-    @Test("a record of nothing makes a page of nothing")
+    @Test("an empty record makes an empty page")
     func empty() throws {
         let html = try page(RecordedRun(tasks: [RecordedRun.task("a", .low, stagesMs: [1])], events: [])).html
         #expect(html.contains("No job completed.") && html.contains("Every job that was released was admitted"))
     }
 
-    @Test("of a record that is cut off, also between an event and its commands, the page has what is there and says so")
+    @Test("the page of a record that is cut off, also between an event and its commands, has its content and says so")
     func cutOff() throws {
         let bytes = try RecordedRun.eventful.record().encoded()
         let header = try #require(bytes.firstIndex(of: UInt8(ascii: "\n"))) + 1
@@ -253,7 +253,7 @@ struct RunPageTests {
         #expect(try page(.eventful).cutOff == nil)
     }
 
-    @Test("a record that is wrong, or that the scheduler would not decide so, is refused with file and line")
+    @Test("a record that is invalid, or that the scheduler decides differently, is refused with file and line")
     func refused() throws {
         let text = String(decoding: try RecordedRun.eventful.record().encoded(), as: UTF8.self)
         func problem(_ change: (inout [String]) -> Void) throws -> String {
@@ -295,7 +295,7 @@ struct RunPageTests {
         }
     }
 
-    @Test("execution times that add up to more than there can be do not end the page")
+    @Test("execution times with a sum beyond the limit do not crash the page")
     func endless() throws {
         let configuration = try RecordedRun(
             tasks: [RecordedRun.task("a", .high, stagesMs: [1])], events: []

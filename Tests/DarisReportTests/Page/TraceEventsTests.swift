@@ -40,7 +40,7 @@ struct TraceEventsTests {
         #expect(outcomes == ["completed", "failed", "lost", "unfinished"])
     }
 
-    @Test("the release of a job whose client follows a trace says which")
+    @Test("the release of a job with a client's trace names the trace")
     func clients() throws {
         var run = RecordedRun.eventful
         run.traces[JobID(task: 0, sequence: 2)] = TraceContext(
@@ -86,7 +86,7 @@ struct TraceEventsTests {
         }
     }
 
-    @Test("what cannot be written ends the trace with its error")
+    @Test("a failed write ends the trace with its error")
     func unwritable() throws {
         struct Full: Error {}
         #expect(throws: Full.self) {
