@@ -167,7 +167,8 @@ struct AdmissionTests {
             context.highPriority = Utilisation(Int64(random.next() % UInt64(streams) * 1_100_000_000))
             context.activeLowPriority = Utilisation(Int64(random.next() % 3_000_000_000))
             for time in 0..<Int64(random.next() % 16) {
-                context.caution.learn(isLate: random.next() % 2 == 0, since: Nanoseconds(time), now: Nanoseconds(time))
+                context.safetyFactor.learn(
+                    isLate: random.next() % 2 == 0, since: Nanoseconds(time), now: Nanoseconds(time))
             }
             let (capacity, headroom) = (Utilisation.lanes(streams), context.headroom(of: .lanes(streams)))
             let edges = [-1, 0, 1].map { Utilisation(max(0, headroom.rawValue + $0)) }
@@ -270,7 +271,7 @@ struct AdmissionTests {
         bench.release(0, at: 0)
         let moved = bench.release(1, at: 1)
         #expect(moved.admittedTo == 1 && moved.migrated == true && moved.lanes == [1])
-        #expect(bench.scheduler.migrations == 1)
+        #expect(bench.ledger.figures(.low).migrated == 1)
         bench.complete(lane: 0, took: 60, at: 60)
         bench.complete(lane: 1, took: 60, at: 61)
         #expect(bench.release(1, at: 101).migrated == false)

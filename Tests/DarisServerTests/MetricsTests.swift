@@ -142,7 +142,7 @@ struct MetricsTests {
     @Test("the headroom is what the admission test leaves, its safety factor included")
     func headroom() throws {
         let system = try WatchedSystem()
-        system.view.withLock { $0.contexts[0].admission.caution.learn(isLate: true, since: .zero, now: .zero) }
+        system.view.withLock { $0.contexts[0].admission.safetyFactor.learn(isLate: true, since: .zero, now: .zero) }
         // (2 − 0.5) / 1.25 − 0.25
         #expect(try read(system).value("daris_context_headroom", ["context": "0"]) == 0.95)
     }

@@ -73,6 +73,8 @@ struct Job: Sendable {
 
     var id: JobID { JobID(task: task, sequence: sequence) }
     var isInFlight: Bool { phase != .over }
+    /// Its release; meaningless before the first.
+    var asRelease: Release { Release(sequence: sequence, time: release, relativeDeadline: deadline - release) }
 
     /// Takes the job to its next phase.
     ///

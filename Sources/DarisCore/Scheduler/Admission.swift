@@ -11,9 +11,9 @@ public struct Admission: Sendable {
         public var work = Nanoseconds.zero
         /// Whether the context can run stages; a lost one cannot.
         public var isAlive = true
-        /// How much more than they are LP jobs are reckoned to be: the paper's test has no caution, from which only batching
-        /// departs (docs/decisions/0010).
-        package var caution = Caution()
+        /// By how much the test multiplies the utilisation of LP jobs: 1 in the paper. Only batching changes it
+        /// (docs/decisions/0010).
+        package var safetyFactor = SafetyFactor()
 
         /// A context with nothing on it.
         package init() {}
@@ -26,7 +26,8 @@ public struct Admission: Sendable {
         /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
         package func counted(_ utilisation: Utilisation) -> Utilisation {
             let asked = utilisation + activeLowPriority
-            return caution.value == Caution.least ? asked : asked.scaled(by: caution.value, over: Caution.least)
+            return safetyFactor.value == SafetyFactor.unit
+                ? asked : asked.scaled(by: safetyFactor.value, over: SafetyFactor.unit)
         }
 
         /// What LP jobs may still use: an LP job is admitted exactly if its utilisation is below this.
@@ -38,7 +39,7 @@ public struct Admission: Sendable {
             let room = capacity - highPriority
             guard isAlive, room > .zero else { return .zero }
             // Rounded up, as the test rounds down what it compares.
-            let shared = (room.rawValue * Caution.least + caution.value - 1) / caution.value
+            let shared = (room.rawValue * SafetyFactor.unit + safetyFactor.value - 1) / safetyFactor.value
             return max(.zero, Utilisation(shared) - activeLowPriority)
         }
 

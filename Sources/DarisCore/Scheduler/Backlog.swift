@@ -14,7 +14,8 @@ struct Backlog: Sendable {
 
     /// Takes out a release, if it waits.
     mutating func remove(_ job: JobID) -> Release? {
-        queues[job.task].firstIndex { $0.sequence == job.sequence }.map { queues[job.task].remove(at: $0) }
+        guard queues.indices.contains(job.task) else { return nil }
+        return queues[job.task].firstIndex { $0.sequence == job.sequence }.map { queues[job.task].remove(at: $0) }
     }
 
     /// Whether all that waits has something to wait for, in words if not.

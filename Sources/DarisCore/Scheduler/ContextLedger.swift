@@ -114,12 +114,12 @@ struct ContextLedger: Sendable {
 
     /// Takes in whether an LP job that was released at `start` ended late.
     mutating func learn(isLate: Bool, since start: Nanoseconds, now: Nanoseconds, context: Int) {
-        contexts[context].caution.learn(isLate: isLate, since: start, now: now)
+        contexts[context].safetyFactor.learn(isLate: isLate, since: start, now: now)
     }
 
     /// Lowers the safety factor of a context where no LP job is in flight, which would otherwise teach it.
-    mutating func loosen(_ context: Int) {
-        if contexts[context].activeLowPriority == .zero { contexts[context].caution.loosen() }
+    mutating func lowerSafetyFactor(of context: Int) {
+        if contexts[context].activeLowPriority == .zero { contexts[context].safetyFactor.lower() }
     }
 
     /// Whether the sums are those of the tasks and jobs, in words if not.
@@ -129,7 +129,7 @@ struct ContextLedger: Sendable {
         var expected = ContextLedger(Partition(contexts: contexts.count, streams: streams, oversubscription: 1))
         for context in contexts.indices {
             expected.contexts[context].isAlive = contexts[context].isAlive
-            expected.contexts[context].caution = contexts[context].caution
+            expected.contexts[context].safetyFactor = contexts[context].safetyFactor
         }
         for task in tasks.indices where tasks[task].isEnabled {
             for instance in tasks.instances(of: task) { expected.reserve(tasks[task], on: tasks.home(instance)) }

@@ -55,15 +55,13 @@ struct Lanes: Sendable {
         return first
     }
 
-    /// Gives an idle lane a stage of a job.
+    /// Gives a lane a stage of a job: an idle one, or one that has just been given the same stage of another.
     @inline(__always)
     mutating func begin(_ job: Dispatch.Member, stage: Int, lane: Int, at now: Nanoseconds) {
+        guard isIdle(lane) else { return others[lane].append(job) }
         running[lane] = (job, stage, now)
         idle[lane / streams] -= 1
     }
-
-    /// Has another job run the stage that has just been given to a lane.
-    mutating func add(_ job: Dispatch.Member, lane: Int) { others[lane].append(job) }
 
     /// The stage that ran on the lane that has become idle last, how many jobs ran it, and which.
     var endedStage: Int { ended.stage }

@@ -1,4 +1,5 @@
-/// The ready stages of every context, and which of them could run together. The owner of both.
+/// The ready stages of every context in the order in which they go to lanes, and which of them could run together. The owner
+/// of both.
 struct ReadyQueues: Sendable {
     /// A ready stage that could run with others.
     struct Candidate: Sendable {
@@ -17,36 +18,94 @@ struct ReadyQueues: Sendable {
         }
     }
 
+    private let options: SchedulerOptions
     private var queues: ContiguousArray<ReadyQueue>
     /// By list (`BatchTimes.list`): the candidates, in the order of the queue.
     private var candidates: ContiguousArray<ContiguousArray<Candidate>>
-    /// The jobs that `takeCompanions` took last.
+    /// The jobs that run their stages with the one that `next` took out last.
     private(set) var companions: ContiguousArray<Int> = []
     /// By job: whether it is being taken out of its queue.
     private var isTaken: ContiguousArray<Bool>
 
-    init(contexts: Int, jobs: Int, lists: Int) {
+    init(contexts: Int, jobs: Int, lists: Int, options: SchedulerOptions) {
+        self.options = options
         queues = ContiguousArray((0..<contexts).map { _ in ReadyQueue(capacity: min(jobs, 1024)) })
         candidates = ContiguousArray(repeating: [], count: lists)
         isTaken = ContiguousArray(repeating: false, count: lists > 0 ? jobs : 0)
     }
 
-    subscript(context: Int) -> ReadyQueue { queues[context] }
+    /// How many stages wait on a context.
+    func count(on context: Int) -> Int { queues[context].count }
 
+    /// The place of a job's current stage in the order of its context.
     @inline(__always)
-    mutating func insert(_ entry: ReadyQueue.Entry, on context: Int) { queues[context].insert(entry) }
+    private func entry(_ index: Int, _ jobs: borrowing JobTable, _ tasks: borrowing TaskTable) -> ReadyQueue.Entry {
+        let job = jobs[index]
+        let (level, due): (UInt8, Nanoseconds) =
+            switch options.policy {
+            case .daris where options.fixedPriority:
+                (
+                    ReadyQueue.level(
+                        tasks[job.task].priority, isLast: options.lastStageLevel && jobs.isAtLastStage(index),
+                        isLate: options.lateLevel && job.predecessorWasLate),
+                    jobs.virtualDeadline(index)
+                )
+            case .daris: (0, jobs.virtualDeadline(index))
+            case .edf: (0, job.deadline)
+            case .fifo: (0, job.release)
+            }
+        return ReadyQueue.Entry(level: level, virtualDeadline: due, release: job.release, job: index)
+    }
 
-    /// Takes out the stage of a context that goes first.
+    /// Adds the current stage of a job. O(log n), and O(k) in the k stages that it could run with.
     @inline(__always)
-    mutating func popFirst(on context: Int) -> ReadyQueue.Entry? { queues[context].popFirst() }
+    mutating func insert(
+        _ job: Int, _ jobs: borrowing JobTable, _ tasks: borrowing TaskTable, _ times: borrowing ExecutionTimes,
+        _ batches: borrowing BatchTimes
+    ) {
+        let entry = entry(job, jobs, tasks)
+        queues[jobs[job].context].insert(entry)
+        guard let list = batches.list(for: jobs[job]) else { return }
+        let rest = jobs.stagesLeft(job).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(jobs[job].task, $1) }
+        add(
+            Candidate(
+                entry: entry, mret: times.mret(jobs[job].task, jobs[job].stage), latestEnd: jobs[job].deadline - rest),
+            to: list)
+    }
+
+    /// Takes out the stage of a context that goes first, and those that run with it, which are in `companions` then.
+    @inline(__always)
+    mutating func next(
+        on context: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes
+    ) -> Int? {
+        if !companions.isEmpty { companions.removeAll(keepingCapacity: true) }
+        guard let first = queues[context].popFirst()?.job else { return nil }
+        guard let list = batches.list(for: jobs[first]) else { return first }
+        let (task, stage) = (jobs[first].task, jobs[first].stage)
+        if let leader = unlist(first, from: list) {
+            takeCompanions(of: leader, task: task, stage: stage, in: list, on: context, at: now, batches)
+        }
+        return first
+    }
+
+    /// Takes out the stage of a context that goes first, by itself.
+    mutating func removeFirst(
+        on context: Int, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes
+    ) -> Int? {
+        guard let first = queues[context].popFirst()?.job else { return nil }
+        if let list = batches.list(for: jobs[first]) { unlist(first, from: list) }
+        return first
+    }
 
     /// Takes out the stage of a job. O(n).
-    mutating func remove(_ job: Int, on context: Int) { queues[context].remove(job: job) }
+    mutating func remove(_ job: Int, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes) {
+        queues[jobs[job].context].remove(job: job)
+        if let list = batches.list(for: jobs[job]) { unlist(job, from: list) }
+    }
 
     // MARK: - Jobs that could run together
 
-    /// Lists a ready stage as a candidate. O(k) in the k candidates of the list.
-    mutating func list(_ candidate: Candidate, in list: Int) {
+    private mutating func add(_ candidate: Candidate, to list: Int) {
         var (low, high) = (0, candidates[list].count)
         while low < high {
             let middle = (low + high) / 2
@@ -55,20 +114,18 @@ struct ReadyQueues: Sendable {
         candidates[list].insert(candidate, at: low)
     }
 
-    /// Takes a job off its list, of a stage that is ready no more. O(k).
     @discardableResult
-    mutating func unlist(_ job: Int, from list: Int) -> Candidate? {
+    private mutating func unlist(_ job: Int, from list: Int) -> Candidate? {
         candidates[list].firstIndex { $0.entry.job == job }.map { candidates[list].remove(at: $0) }
     }
 
     /// Takes out the stages that run together with a leader's: the largest measured size at which the leader and as many
     /// others as that takes end within their bounds, the first in order; none if there is no such size. They are in
     /// `companions` then. O(k · sizes), and O(stages of the context) if there are any.
-    mutating func takeCompanions(
+    private mutating func takeCompanions(
         of leader: Candidate, task: Int, stage: Int, in list: Int, on context: Int, at now: Nanoseconds,
         _ times: borrowing BatchTimes
     ) {
-        companions.removeAll(keepingCapacity: true)
         let bound = leader.bound(at: now)
         for size in times.sizes(of: task) where candidates[list].count >= size.jobs - 1 {
             let end = now + times[size, stage]
@@ -100,8 +157,7 @@ struct ReadyQueues: Sendable {
 
     /// Whether each ready stage waits in its one place and none waits beside an idle lane, in words if not.
     func violation(
-        _ jobs: JobTable, _ lanes: Lanes, _ ledger: ContextLedger,
-        _ times: BatchTimes, entry: (Int) -> ReadyQueue.Entry?
+        _ jobs: JobTable, _ tasks: TaskTable, _ lanes: Lanes, _ ledger: ContextLedger, _ batches: BatchTimes
     ) -> String? {
         var queued = 0
         for context in queues.indices {
@@ -115,7 +171,7 @@ struct ReadyQueues: Sendable {
             }
             for waiting in entries {
                 let job = jobs[waiting.job]
-                if job.phase != .ready || job.context != context || entry(waiting.job) != waiting {
+                if job.phase != .ready || job.context != context || entry(waiting.job, jobs, tasks) != waiting {
                     return "a stage of \(job.id) waits on context \(context) out of place"
                 }
             }
@@ -123,7 +179,7 @@ struct ReadyQueues: Sendable {
         var (ready, listed) = (0, 0)
         for index in jobs.indices where jobs[index].phase == .ready {
             ready += 1
-            guard let list = times.list(for: jobs[index]) else { continue }
+            guard let list = batches.list(for: jobs[index]) else { continue }
             listed += 1
             if !candidates[list].contains(where: { $0.entry.job == index }) {
                 return "\(jobs[index].id), which is ready, is not listed for batching"

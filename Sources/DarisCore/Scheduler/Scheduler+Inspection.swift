@@ -1,79 +1,55 @@
 /// A look inside, for plans, reports and checks.
 extension Scheduler {
-    /// Indices and number of the tasks.
-    package var taskCount: Int { tasks.indices.count }
-
     /// The context on which the next job of a task starts: that of a free instance, or the first instance's if none is free.
-    public func home(of task: Int) -> Int { tasks.home(freeInstance(of: task)) }
-
+    public func home(of task: Int) -> Int { tasks.home(tasks.freeInstance(of: task, jobs, ledger)) }
     /// The context on which the jobs of each instance of a task start.
     public func homes(of task: Int) -> [Int] { tasks.instances(of: task).map { tasks.home($0) } }
-
     /// How many jobs of a task are in flight, at most its `instances`.
     public func jobsInFlight(of task: Int) -> Int { jobs.inFlight(of: task) }
-
     /// Whether the task has been removed and not been added again.
     public func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
-
     /// MRETᵢ: the sum of the MRET of a task's stages.
     public func mret(of task: Int) -> Nanoseconds { times.mret(task) }
-
     /// MRETᵢⱼ: the maximum recent execution time of one stage.
     public func mret(of task: Int, stage: Int) -> Nanoseconds { times.mret(task, stage) }
-
     /// What a stage costs a task: the time of a lane that its last w_s runs took, 1/n of a batch of n, with a margin. MRET
     /// where nothing is batched.
     package func cost(of task: Int, stage: Int) -> Nanoseconds { times.cost(task, stage) }
-
     /// The maximum recent execution time of a batch of `jobs` jobs of the task's group; `nil` if it runs none of that size.
     package func batchTime(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
         batches.time(of: task, jobs: jobs, stage: stage)
     }
-
     /// uᵢ: MRETᵢ / Tᵢ, or with batching the sum of the costs of its stages over Tᵢ.
     public func utilisation(of task: Int) -> Utilisation { tasks[task].utilisation }
-
     /// What the admission test reads of a context.
     public func context(_ index: Int) -> Admission.Context { ledger[index] }
-
     /// How many stages wait for a lane of a context.
-    public func readyStages(on context: Int) -> Int { ready[context].count }
-
+    public func readyStages(on context: Int) -> Int { ready.count(on: context) }
     /// Whether any context can run stages.
     public var hasContext: Bool { ledger.hasContext }
-
     /// What runs on a lane; `nil` if it is idle.
     public func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
-
     /// The jobs whose stages run on a context, dispatch by dispatch.
     package func runningJobs(on context: Int) -> [JobID] {
         lanes.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
     }
-
     /// When a job that is in flight must be done; `nil` if it is not.
     public func deadline(of job: JobID) -> Nanoseconds? { jobs.index(of: job).map { jobs[$0].deadline } }
-
     /// How many jobs of a task have been released: the sequence number of the next.
     public func releasedJobs(of task: Int) -> Int { tasks[task].released }
-
     /// Jobs of a task that are in flight or wait though their deadline has passed.
     package func overdueJobs(of task: Int) -> Int {
         let now = now
         let running = tasks.instances(of: task).count { jobs[$0].isInFlight && jobs[$0].deadline < now }
         return running + backlog[task].lazy.filter { $0.deadline < now }.count
     }
-
     /// What of the design's invariants does not hold, in words; `nil` if all do. Works everything out anew: O(n).
     package func invariantViolation() -> String? {
         if !counts.isBalanced { return "jobs do not add up: \(counts)" }
         let inFlight = jobs.indices.count { jobs[$0].isInFlight } + backlog.count
         if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }
         return jobs.violation() ?? backlog.violation(tasks, jobs) ?? lanes.violation(jobs)
-            ?? readyViolation() ?? ledger.violation(tasks, jobs, times) ?? times.violation() ?? tasks.violation(times)
-    }
-
-    private func readyViolation() -> String? {
-        let entries = jobs.indices.map { jobs[$0].phase == .ready ? entry($0) : nil }
-        return ready.violation(jobs, lanes, ledger, batches) { entries[$0] }
+            ?? ready.violation(jobs, tasks, lanes, ledger, batches) ?? ledger.violation(tasks, jobs, times)
+            ?? times.violation() ?? tasks.violation(times)
     }
 }

@@ -20,8 +20,6 @@ public struct Scheduler: ~Copyable, Sendable {
     public let configuration: SchedulerConfiguration
     /// Fates of all jobs so far.
     public private(set) var counts = JobCounts()
-    /// Jobs that went to another context than their task's own.
-    public private(set) var migrations = 0
     /// The time of the latest event.
     public private(set) var now = Nanoseconds.zero
 
@@ -53,7 +51,8 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks.reserve(in: &ledger)
         lanes = Lanes(configuration.partition, jobs: batches.largest)
         ready = ReadyQueues(
-            contexts: configuration.partition.contexts, jobs: jobs.indices.count, lists: batches.lists)
+            contexts: configuration.partition.contexts, jobs: jobs.indices.count, lists: batches.lists,
+            options: options)
         backlog = Backlog(tasks: configuration.tasks.count)
         timers = DropTimers(jobs: jobs.indices.count)
     }
@@ -75,7 +74,7 @@ public struct Scheduler: ~Copyable, Sendable {
         case .stageCompleted(let lane, let job, let executionTime):
             endStage(of: job, lane: lane, executionTime: executionTime)
         case .stageFailed(let lane, let job): endStage(of: job, lane: lane, executionTime: nil)
-        case .jobCancelled(let job): cancel(job)
+        case .jobCancelled(let job): withdraw(job, .cancelled)
         case .timerFired: dropOverdueJobs()
         case .contextLost(let context): lose(context)
         case .contextRestored(let context): if ledger.restore(context) { tasks.restore(context, &ledger) }
@@ -116,31 +115,18 @@ public struct Scheduler: ~Copyable, Sendable {
             end(task, release, .dropped, .deadlinePassed)
             return false
         }
-        let job = freeInstance(of: task)
+        let job = tasks.freeInstance(of: task, jobs, ledger)
         guard let context = admissibleContext(for: task, home: tasks.home(job)) else {
-            turnAway(task, release, home: tasks.home(job))
+            reject(task, release, home: tasks.home(job))
             return false
         }
-        let migrated = context != tasks.home(job)
-        if migrated { migrations += 1 }
         let id = JobID(task: task, sequence: release.sequence)
-        commands.append(.admitted(id, context: context, migrated: migrated))
+        commands.append(.admitted(id, context: context, migrated: context != tasks.home(job)))
         jobs.admit(job, release, context: context, times)
         ledger.admit(tasks[task], to: context, work: times.cost(task))
         makeReady(job)
         fill(context, preferring: lane)
         return true
-    }
-
-    /// The instance that takes the next job of a task: of those that are free the one whose home has the least work, the first
-    /// of equals; the first of all if none is free.
-    func freeInstance(of task: Int) -> Int {
-        let instances = tasks.instances(of: task)
-        var (best, least) = (instances.lowerBound, Nanoseconds.distantFuture)
-        for job in instances where !jobs[job].isInFlight && ledger[tasks.home(job)].work < least {
-            (best, least) = (job, ledger[tasks.home(job)].work)
-        }
-        return best
     }
 
     /// The context that a job of the task may run on now, or `nil` if there is none (equations 4 and 5): HP jobs go home, LP
@@ -153,14 +139,15 @@ public struct Scheduler: ~Copyable, Sendable {
         return ledger[home].isAlive ? home : nil
     }
 
-    private mutating func turnAway(_ task: Int, _ release: Release, home: Int) {
+    /// Ends a release that no context admits.
+    private mutating func reject(_ task: Int, _ release: Release, home: Int) {
         guard ledger.hasContext else {
             return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
         }
         if options.forgetting && !ledger.couldAdmit(tasks[task], home: home, migration: options.migration) {
             forget(task)
         }
-        if batches.isOn { ledger.loosen(home) }
+        if batches.isOn { ledger.lowerSafetyFactor(of: home) }
         end(task, release, .rejected, .noContextFits)
     }
 
@@ -169,10 +156,8 @@ public struct Scheduler: ~Copyable, Sendable {
     /// until the task fits or its AFET stands in again. Not in the paper; docs/decisions/0002.
     private mutating func forget(_ task: Int) {
         for stage in configuration.tasks[task].afet.indices {
-            let change = times.expireOldest(of: task, stage: stage)
-            ledger.reprice(stage, of: task, by: change, tasks, jobs)
+            reprice(stage, of: task, by: times.expireOldest(of: task, stage: stage))
         }
-        updateUtilisation(task)
     }
 
     // MARK: - Dispatch (IV-B3)
@@ -180,50 +165,18 @@ public struct Scheduler: ~Copyable, Sendable {
     @inline(__always)
     private mutating func makeReady(_ job: Int) {
         jobs.move(job, .readied)
-        ready.insert(entry(job), on: jobs[job].context)
-        if let list = batches.list(for: jobs[job]) { ready.list(candidate(job), in: list) }
-    }
-
-    /// The place of a job's current stage in the order of its context.
-    @inline(__always)
-    func entry(_ index: Int) -> ReadyQueue.Entry {
-        let job = jobs[index]
-        let (level, due): (UInt8, Nanoseconds) =
-            switch options.policy {
-            case .daris where options.fixedPriority:
-                (
-                    ReadyQueue.level(
-                        tasks[job.task].priority, isLast: options.lastStageLevel && jobs.isAtLastStage(index),
-                        isLate: options.lateLevel && job.predecessorWasLate),
-                    jobs.virtualDeadline(index)
-                )
-            case .daris: (0, jobs.virtualDeadline(index))
-            case .edf: (0, job.deadline)
-            case .fifo: (0, job.release)
-            }
-        return ReadyQueue.Entry(level: level, virtualDeadline: due, release: job.release, job: index)
-    }
-
-    /// A ready stage as one that could run with others.
-    private func candidate(_ index: Int) -> ReadyQueues.Candidate {
-        let job = jobs[index]
-        let rest = jobs.stagesLeft(index).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(job.task, $1) }
-        return ReadyQueues.Candidate(
-            entry: entry(index), mret: times.mret(job.task, job.stage), latestEnd: job.deadline - rest)
+        ready.insert(job, jobs, tasks, times, batches)
     }
 
     /// Starts ready stages while the context has an idle lane; the lane that has just become idle goes first, since its
     /// thread is awake.
     private mutating func fill(_ context: Int, preferring lane: Int?) {
         guard ledger[context].isAlive else { return }
-        while let lane = lanes.idleLane(of: context, preferring: lane), let next = ready.popFirst(on: context) {
-            begin(next.job, on: lane)
-            if let list = batches.list(for: jobs[next.job]), let leader = ready.unlist(next.job, from: list) {
-                ready.takeCompanions(
-                    of: leader, task: jobs[next.job].task, stage: jobs[next.job].stage, in: list, on: context,
-                    at: now, batches)
-                for place in ready.companions.indices { begin(ready.companions[place], on: lane) }
-            }
+        while let lane = lanes.idleLane(of: context, preferring: lane),
+            let first = ready.next(on: context, at: now, jobs, batches)
+        {
+            begin(first, on: lane)
+            for place in ready.companions.indices { begin(ready.companions[place], on: lane) }
             commands.append(.dispatch(lanes[lane]))
         }
     }
@@ -232,11 +185,7 @@ public struct Scheduler: ~Copyable, Sendable {
     @inline(__always)
     private mutating func begin(_ job: Int, on lane: Int) {
         jobs.move(job, .started(lane: lane))
-        if lanes.isIdle(lane) {
-            lanes.begin(jobs.member(job), stage: jobs[job].stage, lane: lane, at: now)
-        } else {
-            lanes.add(jobs.member(job), lane: lane)
-        }
+        lanes.begin(jobs.member(job), stage: jobs[job].stage, lane: lane, at: now)
     }
 
     // MARK: - The end of a stage
@@ -249,7 +198,7 @@ public struct Scheduler: ~Copyable, Sendable {
         lanes.end(lane)
         let count = lanes.endedCount
         for place in 0..<count {
-            let job = endedJob(place)
+            let job = lanes.endedJob(place).instance
             if executionTime == nil {
                 jobs.move(job, .stageFailed)
             } else {
@@ -260,11 +209,11 @@ public struct Scheduler: ~Copyable, Sendable {
         if let executionTime { learn(executionTime, since: lanes.start(lane)) }
         let failsAlone = executionTime == nil && count == 1
         for place in 0..<count {
-            let job = endedJob(place)
+            let job = lanes.endedJob(place).instance
             if !failsAlone && endAfterStage(job) == nil { makeReady(job) }
         }
         for place in 0..<count {
-            let job = endedJob(place)
+            let job = lanes.endedJob(place).instance
             guard jobs[job].phase == .between else { continue }
             let (fate, reason) = failsAlone ? (.failed, .stageFailed) : endAfterStage(job)!
             conclude(job, fate, reason)
@@ -272,10 +221,6 @@ public struct Scheduler: ~Copyable, Sendable {
         for place in 0..<count { startWaiting(lanes.endedJob(place).job.task, preferring: lane) }
         fill(lane / lanes.streams, preferring: lane)
     }
-
-    /// The index of a job of the dispatch that has ended last.
-    @inline(__always)
-    private func endedJob(_ place: Int) -> Int { lanes.endedJob(place).instance }
 
     /// How a job ends now that a stage of it is over, `nil` if it goes on.
     @inline(__always)
@@ -296,21 +241,20 @@ public struct Scheduler: ~Copyable, Sendable {
             if count > 1 { batches.record(time, of: leader, jobs: count, stage: stage) }
             cost = batches.cost(time, of: leader, jobs: count, stage: stage)
         }
+        let alone = SchedulerConfiguration.clamped(executionTime)
         for place in 0..<count {
             let task = lanes.endedJob(place).job.task
-            var change = Nanoseconds.zero
-            if count == 1 {
-                change = times.record(SchedulerConfiguration.clamped(executionTime), of: task, stage: stage)
-            }
+            var change = count == 1 ? times.record(alone, of: task, stage: stage) : .zero
             if batches.isOn { change = times.recordCost(cost, of: task, stage: stage) }
-            guard change != .zero else { continue }
-            ledger.reprice(stage, of: task, by: change, tasks, jobs)
-            updateUtilisation(task)
+            reprice(stage, of: task, by: change)
         }
     }
 
+    /// Takes in that a stage costs the jobs of a task more, or less.
     @inline(__always)
-    private mutating func updateUtilisation(_ task: Int) {
+    private mutating func reprice(_ stage: Int, of task: Int, by change: Nanoseconds) {
+        guard change != .zero else { return }
+        ledger.reprice(stage, of: task, by: change, tasks, jobs)
         ledger.change(task, by: tasks.update(task, executionTime: times.cost(task)), tasks, jobs)
     }
 
@@ -331,25 +275,17 @@ public struct Scheduler: ~Copyable, Sendable {
             ledger.learn(isLate: reason != .onTime, since: job.release, now: now, context: job.context)
         }
         jobs.move(index, .ended)
-        tell(job.id, fate, reason, release: job.release, deadline: job.deadline)
+        end(job.task, job.asRelease, fate, reason)
     }
 
-    /// Ends a job that never was in flight.
+    /// Tells the end of a job: of one in flight by `conclude`, else at once.
     private mutating func end(_ task: Int, _ release: Release, _ fate: JobFate, _ reason: FateReason) {
-        tell(
-            JobID(task: task, sequence: release.sequence), fate, reason, release: release.time,
-            deadline: release.deadline)
-    }
-
-    private mutating func tell(
-        _ job: JobID, _ fate: JobFate, _ reason: FateReason, release: Nanoseconds, deadline: Nanoseconds
-    ) {
         counts.recordEnd(fate)
         commands.append(
             .finished(
                 JobOutcome(
-                    job: job, fate: fate, reason: reason, priority: tasks[job.task].priority, release: release,
-                    deadline: deadline, finish: now)))
+                    job: JobID(task: task, sequence: release.sequence), fate: fate, reason: reason,
+                    priority: tasks[task].priority, release: release.time, deadline: release.deadline, finish: now)))
     }
 
     @inline(__always)
@@ -361,33 +297,23 @@ public struct Scheduler: ~Copyable, Sendable {
 
     // MARK: - Jobs that are cancelled, or late under `late: drop`
 
-    private mutating func cancel(_ id: JobID) {
-        guard tasks.indices.contains(id.task) else { return }
-        guard let job = jobs.index(of: id) else { return withdrawWaiting(id, .cancelled) }
-        if jobs[job].phase == .running { jobs.cancel(job) } else { withdraw(job, .cancelled) }
-    }
-
     private mutating func dropOverdueJobs() {
         timers.woken()
-        while let id = timers.popDue(at: now) {
-            if let job = jobs.index(of: id) {
-                // A running one is looked at when its stage ends.
-                if jobs[job].phase == .ready { withdraw(job, .deadlinePassed) }
-            } else {
-                withdrawWaiting(id, .deadlinePassed)
-            }
+        while let id = timers.popDue(at: now) { withdraw(id, .deadlinePassed) }
+    }
+
+    /// Drops a job that waits. One that runs is looked at when its stage ends.
+    private mutating func withdraw(_ id: JobID, _ reason: FateReason) {
+        guard let job = jobs.index(of: id) else {
+            if let release = backlog.remove(id) { end(id.task, release, .dropped, reason) }
+            return
         }
-    }
-
-    private mutating func withdraw(_ job: Int, _ reason: FateReason) {
-        ready.remove(job, on: jobs[job].context)
-        if let list = batches.list(for: jobs[job]) { ready.unlist(job, from: list) }
-        finish(job, .dropped, reason)
-    }
-
-    private mutating func withdrawWaiting(_ id: JobID, _ reason: FateReason) {
-        guard let release = backlog.remove(id) else { return }
-        end(id.task, release, .dropped, reason)
+        if jobs[job].phase == .ready {
+            ready.remove(job, jobs, batches)
+            finish(job, .dropped, reason)
+        } else if reason == .cancelled {
+            jobs.cancel(job)
+        }
     }
 
     private mutating func addDropTimer(_ id: JobID, _ deadline: Nanoseconds) {
@@ -402,12 +328,9 @@ public struct Scheduler: ~Copyable, Sendable {
         tasks.rehome(&ledger)
         for lane in lanes.lanes(of: context) where !lanes.isIdle(lane) {
             lanes.end(lane)
-            for place in 0..<lanes.endedCount { finish(endedJob(place), .failed, .contextLost) }
+            for place in 0..<lanes.endedCount { finish(lanes.endedJob(place).instance, .failed, .contextLost) }
         }
-        while let next = ready.popFirst(on: context) {
-            if let list = batches.list(for: jobs[next.job]) { ready.unlist(next.job, from: list) }
-            finish(next.job, .failed, .contextLost)
-        }
+        while let job = ready.removeFirst(on: context, jobs, batches) { finish(job, .failed, .contextLost) }
     }
 
     // MARK: - Tasks that are removed and added again (docs/decisions/0007)

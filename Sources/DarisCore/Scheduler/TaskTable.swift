@@ -57,6 +57,16 @@ struct TaskTable: Sendable {
     @inline(__always)
     func home(_ instance: Int) -> Int { homes[instance].context }
 
+    /// The instance that takes the next job of a task: of those that are free the one whose home has the least work, the first
+    /// of equals; the first of all if none is free. O(instances).
+    func freeInstance(of task: Int, _ jobs: borrowing JobTable, _ ledger: borrowing ContextLedger) -> Int {
+        var (best, least) = (ranges[task].lowerBound, Nanoseconds.distantFuture)
+        for job in ranges[task] where !jobs[job].isInFlight && ledger[home(job)].work < least {
+            (best, least) = (job, ledger[home(job)].work)
+        }
+        return best
+    }
+
     /// Gives a release of a task its number.
     @inline(__always)
     mutating func release(_ task: Int, at time: Nanoseconds, relativeDeadline: Nanoseconds?) -> Release {

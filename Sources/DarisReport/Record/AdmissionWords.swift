@@ -50,8 +50,8 @@ struct AdmissionWords {
         let room = Utilisation.lanes(streams) - context.highPriority
         let verdict = context.admits(utilisation, streams: streams) ? "which would fit now, below" : "not below"
         let sum = "\(lanes(utilisation)) + \(lanes(context.activeLowPriority)) of LP jobs in flight"
-        let factor = Figure.fixed(context.caution.factor, decimals: 3)
-        let asked = context.caution.value == Caution.least ? sum : "(\(sum)) × \(factor) (safety factor)"
+        let factor = Figure.fixed(context.safetyFactor.factor, decimals: 3)
+        let asked = context.safetyFactor.value == SafetyFactor.unit ? sum : "(\(sum)) × \(factor) (safety factor)"
         return "\(name): \(asked) = \(lanes(context.counted(utilisation))), "
             + "\(verdict) \(streams) − \(lanes(context.highPriority)) for HP tasks = \(lanes(room))."
     }

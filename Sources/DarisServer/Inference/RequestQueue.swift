@@ -63,7 +63,7 @@ final class RequestQueue: Sendable {
         /// The times of the last jobs from hand-over to end, as MRET has those of stages; zero until there was one.
         var times = ExecutionTimeWindows(afet: CollectionOfOne(.zero), size: SchedulerOptions().windowSize)
         /// How many times longer than `longest` says a request may take: about one in a hundred is late.
-        var safetyFactor = Caution(wear: 1024)
+        var safetyFactor = SafetyFactor(decay: 1024)
 
         /// The longest of the last jobs' times.
         var longest: Nanoseconds { times[0] }
