@@ -230,7 +230,8 @@ final class CUDALane: @unchecked Sendable {
         switch state.load(ordering: .acquiring) {
         case .idle, .starting, .giving: return nil
         case .onStream:
-            guard let work, let end = end(of: work) else { return nil }
+            guard hasEnded(), let work else { return nil }
+            let end = end(of: work)
             self.end = end
             let bytes = end.error == nil ? work.bytesToGive : 0
             if hasNeighbours && bytes > Self.bytesAtOnce {
@@ -249,15 +250,20 @@ final class CUDALane: @unchecked Sendable {
         return end
     }
 
-    /// The end of the stage on the stream, if it has come.
-    private func end(of work: Work) -> StageEnd? {
+    /// Whether the stage on the stream has ended, or cannot be asked for any more.
+    private func hasEnded() -> Bool {
         do throws(CUDAError) {
             // Where the launch broke off, what it had put on the stream must still run out of the buffers.
-            guard isEndRecorded ? try isAtEnd() : try stream.isIdle else { return nil }
+            return isEndRecorded ? try isAtEnd() : try stream.isIdle
         } catch {
             // Words that came first say more, but whether the device is lost may be known only now.
             failure = DeviceError(failure?.description ?? error.description, losesDevice: error.losesContext)
+            return true
         }
+    }
+
+    /// The end of the stage, which has come.
+    private func end(of work: Work) -> StageEnd {
         var end = StageEnd(
             lane: index, job: work.job, stage: work.stage, executionTime: .zero, error: failure)
         if failure == nil {

@@ -13,7 +13,7 @@ struct NamedDeviceTests {
 
         private let base: ThreadedDevice
 
-        init(lanes: Int) { base = ThreadedDevice(lanes: lanes) { _, _ in false } }
+        init(lanes: Int) { base = ThreadedDevice(lanes: lanes, time: { _, _ in .microseconds(10) }) { _, _ in false } }
 
         static func load(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
             LoadedDevice(
@@ -57,7 +57,8 @@ struct NamedDeviceTests {
         #expect(prepared.device.base is Echo)
         #expect(prepared.models[0].stages.count == 2)
         #expect(prepared.plan.device == "an echo" && prepared.plan.units == 4)
-        #expect(outcome.errors.isEmpty && outcome.summary.hp.completed >= 5 && outcome.summary.lp.completed >= 2)
+        #expect(outcome.errors.isEmpty && outcome.summary.jobs.failed == 0)
+        #expect(outcome.summary.hp.completed > 0 && outcome.summary.lp.completed > 0)
     }
 
     @Test("every kind of device that task sets can name has its type, and says how it is cut")
