@@ -3,7 +3,7 @@ import DarisRuntime
 
 /// Why an inference has no outputs.
 public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Why a job was not taken.
+    /// Why a request was refused.
     public enum Refusal: Hashable, Sendable {
         /// No context had utilisation to spare for a low-priority job.
         case noContextFits
@@ -21,7 +21,7 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
     case wrongInput(task: String, expected: TensorDescription, found: String)
     /// The inputs are not as many, or not of the names, that the model takes.
     case wrongInputs(task: String, expected: [TensorDescription], found: String)
-    /// The job was turned away at once.
+    /// No job was started: it was rejected or skipped at its release.
     case refused(task: String, Refusal)
     /// The deadline passed before the job was done, and the task drops late jobs (`late: drop`).
     case deadlinePassed(task: String)

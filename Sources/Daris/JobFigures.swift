@@ -6,7 +6,7 @@ public struct JobFigures: Hashable, Sendable {
     public let released: Int
     /// Neither rejected nor skipped.
     public let accepted: Int
-    /// Turned away by the admission test, or because no context was left.
+    /// Rejected by the admission test, or because no context was left.
     public let rejected: Int
     /// Not started, since the task's previous job was in flight.
     public let skipped: Int

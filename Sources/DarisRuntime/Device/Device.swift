@@ -106,17 +106,3 @@ package struct StageEnd: Sendable {
         self.error = error
     }
 }
-
-/// A stage that the device could not run.
-package struct DeviceError: Error, Sendable, CustomStringConvertible {
-    /// The device's own words.
-    package let description: String
-    /// Whether everything else in this process fails on the device from now on.
-    package let losesDevice: Bool
-
-    /// An error in the device's words.
-    package init(_ description: String, losesDevice: Bool = false) {
-        self.description = description
-        self.losesDevice = losesDevice
-    }
-}
