@@ -317,12 +317,29 @@ struct OptionTests {
         #expect(problem(Array(repeating: task(), count: 65_537)) == "at most 65536 tasks can be scheduled, not 65537")
     }
 
+    @Test("a program can tell which field of which task cannot be used")
+    func fields() throws {
+        func error(_ task: TaskSpecification) -> SchedulerError? {
+            do throws(SchedulerError) {
+                _ = try SchedulerConfiguration(
+                    partition: Partition(contexts: 1, streams: 1, oversubscription: 1), tasks: [task])
+                return nil
+            } catch { return error }
+        }
+        func field(_ task: TaskSpecification) -> SchedulerError.TaskField? {
+            if case .task("x", let field, _) = error(task) { field } else { nil }
+        }
+        #expect(field(task("x", period: 0)) == .period && field(task("x", deadline: -1)) == .deadline)
+        #expect(field(task("x", afet: [])) == .afet && field(task("x", batch: 0)) == .batch)
+        #expect(field(task("x", overrun: .queue(limit: 0))) == .overrun)
+    }
+
     @Test("homes that do not fit the partition are refused")
     func homes() throws {
         var configuration = try SchedulerConfiguration(
             partition: Partition(contexts: 2, streams: 1, oversubscription: 1), tasks: [task()])
         configuration.homes = [2]
-        #expect(throws: SchedulerError.self) { try configuration.validate() }
+        #expect(throws: SchedulerError.homes(contexts: 2)) { try configuration.validate() }
     }
 
     @Test("every reason has words of its own")

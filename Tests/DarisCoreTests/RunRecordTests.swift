@@ -296,9 +296,25 @@ struct RunRecordTests {
             problem(String(decoding: record.encoded(), as: UTF8.self))?.contains("the period must be above 0") == true)
     }
 
-    @Test("a file that is not there is named")
-    func noFile() {
-        #expect(throws: RecordError.self) { try RunRecord.read(path: "/nowhere/run.jsonl") }
+    @Test("a file that is not there, another version, a record cut off and a wrong line can be told apart")
+    func kinds() throws {
+        let missing = #expect(throws: RecordError.self) { try RunRecord.read(path: "/nowhere/run.jsonl") }
+        guard case .unreadable("/nowhere/run.jsonl", _) = missing else {
+            Issue.record("\(String(describing: missing))")
+            return
+        }
+        let text = String(decoding: try Self.record(duration: .milliseconds(1)).encoded(), as: UTF8.self)
+        func read(_ text: String) throws { _ = try RunRecord.read(bytes: Array(text.utf8), file: "x") }
+        #expect(throws: RecordError.version(3, file: "x")) {
+            try read(text.replacing("\"daris_record\":2", with: "\"daris_record\":3"))
+        }
+        let lines = text.split(separator: "\n")
+        #expect(throws: RecordError.cutOff(file: "x", line: lines.count)) {
+            try read(lines.dropLast().joined(separator: "\n") + "\n")
+        }
+        #expect(throws: RecordError.malformed(file: "x", line: 2, reason: "the key \"z\" is unknown")) {
+            try read(lines[0] + "\n{\"z\":1}\n" + lines[lines.count - 1] + "\n")
+        }
     }
 
     @Test("a file is read like its bytes")

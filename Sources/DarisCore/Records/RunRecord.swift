@@ -68,16 +68,3 @@ struct RecordHeader: Codable {
     var plan: RunPlan
     var configuration: SchedulerConfiguration
 }
-
-/// A record that cannot be read.
-package struct RecordError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Which file.
-    package let file: String
-    /// Which of its lines, from 1; `nil` where the file as a whole is meant.
-    package let line: Int?
-    /// What is wrong, and what would be right.
-    package let problem: String
-
-    /// File, line and problem in one sentence.
-    package var description: String { line.map { "\(file), line \($0): \(problem)" } ?? "\(file): \(problem)" }
-}

@@ -50,7 +50,7 @@ package struct RunRecordReader: Sendable {
         let data: Data
         do { data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) } catch {
             let left = Self.unfinished(path).map { "; a writer that was killed left \($0)" } ?? ""
-            throw RecordError(file: path, line: nil, problem: "it cannot be read; is it there, and a file?" + left)
+            throw .unreadable(file: path, reason: "it cannot be read; is it there, and a file?" + left)
         }
         try self.init(data, file: path, allowsCutOff: allowsCutOff)
     }
@@ -116,8 +116,10 @@ package struct RunRecordReader: Sendable {
 
     /// A mismatch at the line that was read last, as an error.
     package func error(_ mismatch: RecordMismatch) -> RecordError {
-        error(
-            "this version of Daris would not have decided so and cannot explain it; use the one that wrote the record "
+        .mismatch(
+            file: file, line: line,
+            reason:
+                "this version of Daris would not have decided so and cannot explain it; use the one that wrote the record "
                 + "(\(mismatch))")
     }
 
@@ -140,19 +142,16 @@ package struct RunRecordReader: Sendable {
     // MARK: - First and last line
 
     private static func header(_ text: Data?, isEmpty: Bool, file: String) throws(RecordError) -> RecordHeader {
-        func error(_ problem: String) -> RecordError { RecordError(file: file, line: 1, problem: problem) }
+        func error(_ reason: String) -> RecordError { .malformed(file: file, line: 1, reason: reason) }
         guard let text else {
             throw isEmpty
-                ? error("the file is empty; a record starts with {\"daris_record\":2,…}") : error(cutOffText)
+                ? error("the file is empty; a record starts with {\"daris_record\":2,…}") : .cutOff(file: file, line: 1)
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
             let version = try decoder.decode(Version.self, from: text).darisRecord
-            guard (1...RunRecord.version).contains(version) else {
-                throw error(
-                    "this is version \(version) of the format; this program reads versions 1 to \(RunRecord.version)")
-            }
+            guard (1...RunRecord.version).contains(version) else { throw RecordError.version(version, file: file) }
             let header = try decoder.decode(RecordHeader.self, from: text)
             try header.configuration.validate()
             guard header.plan.tasks.count == header.configuration.tasks.count else {
@@ -193,11 +192,10 @@ package struct RunRecordReader: Sendable {
     }
 
     private static let strayJoin = "jobs have joined a batch, and here no \"run\" follows"
-    private static let cutOffText = "the record is cut off: its last line must be {\"end\":…,\"entries\":…}"
 
-    private func cutOff() -> RecordError { error(Self.cutOffText) }
+    private func cutOff() -> RecordError { .cutOff(file: file, line: line) }
 
-    private func error(_ problem: String) -> RecordError { RecordError(file: file, line: line, problem: problem) }
+    private func error(_ reason: String) -> RecordError { .malformed(file: file, line: line, reason: reason) }
 
     // MARK: - Entries
 

@@ -57,30 +57,20 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
     public func validate() throws(SchedulerError) {
         guard (1...Partition.limit).contains(partition.contexts), (1...Partition.limit).contains(partition.streams)
         else {
-            throw SchedulerError(
-                "a partition has 1 to \(Partition.limit) contexts and streams, not "
-                    + "\(partition.contexts) × \(partition.streams)")
+            throw .partition(contexts: partition.contexts, streams: partition.streams)
         }
         guard partition.oversubscription >= 1, partition.oversubscription <= Double(partition.contexts) else {
-            throw SchedulerError(
-                "the oversubscription of \(partition.contexts) contexts is from 1 to \(partition.contexts), not "
-                    + "\(partition.oversubscription)")
+            throw .oversubscription(partition.oversubscription, contexts: partition.contexts)
         }
         guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
-            throw SchedulerError(
-                "the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(options.windowSize)")
+            throw .windowSize(options.windowSize)
         }
-        guard tasks.count <= Self.taskLimit else {
-            throw SchedulerError("at most \(Self.taskLimit) tasks can be scheduled, not \(tasks.count)")
-        }
+        guard tasks.count <= Self.taskLimit else { throw .taskCount(tasks.count) }
         for task in tasks { try Self.validateInstances(task) }
         let instances = tasks.reduce(0) { $0 + $1.instances }
-        guard instances <= Self.taskLimit else {
-            throw SchedulerError(
-                "the tasks may have at most \(Self.taskLimit) instances together, not \(instances)")
-        }
+        guard instances <= Self.taskLimit else { throw .instances(instances) }
         guard homes.count == instances, homes.allSatisfy({ (0..<partition.contexts).contains($0) }) else {
-            throw SchedulerError("each instance of a task needs a context from 0 to \(partition.contexts - 1)")
+            throw .homes(contexts: partition.contexts)
         }
         for task in tasks { try validate(task) }
         try validateBatching()
@@ -99,31 +89,30 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
 
     private func validateBatching() throws(SchedulerError) {
         if let limit = options.batching, !(2...BatchGroup.jobLimit).contains(limit) {
-            throw SchedulerError("a batch may have 2 to \(BatchGroup.jobLimit) jobs, not \(limit)")
+            throw .batching(limit)
         }
         for (index, group) in (batchGroups ?? []).enumerated() {
             let jobs = group.sizes.map(\.jobs)
             guard jobs.allSatisfy({ (2...BatchGroup.jobLimit).contains($0) }), jobs == Array(Set(jobs)).sorted() else {
-                throw SchedulerError(
-                    "batch group \(index): sizes must ascend from 2 to \(BatchGroup.jobLimit), not \(jobs)")
+                throw .batchGroup(index, reason: "sizes must ascend from 2 to \(BatchGroup.jobLimit), not \(jobs)")
             }
             let times = group.sizes.flatMap(\.afet)
             guard times.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }) else {
-                throw SchedulerError("batch group \(index): an execution time must be from 0 to a day")
+                throw .batchGroup(index, reason: "an execution time must be from 0 to a day")
             }
         }
         var batches = [Int?](repeating: nil, count: batchGroups?.count ?? 0)
         for task in tasks {
             guard let index = task.batchGroup else { continue }
             guard let groups = batchGroups, groups.indices.contains(index) else {
-                throw SchedulerError("task '\(task.name)': there is no batch group \(index)")
+                throw .task(task.name, .batchGroup, reason: "there is no batch group \(index)")
             }
             guard groups[index].sizes.allSatisfy({ $0.afet.count == task.afet.count }) else {
-                throw SchedulerError(
-                    "task '\(task.name)': its batch group has other stages than its \(task.afet.count)")
+                throw .task(
+                    task.name, .batchGroup, reason: "its batch group has other stages than its \(task.afet.count)")
             }
             guard batches[index] ?? task.batch == task.batch else {
-                throw SchedulerError("task '\(task.name)': its batch group has tasks of another batch")
+                throw .task(task.name, .batchGroup, reason: "its batch group has tasks of another batch")
             }
             batches[index] = task.batch
         }
@@ -131,43 +120,37 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
 
     private static func validateInstances(_ task: TaskSpecification) throws(SchedulerError) {
         guard (1...TaskSpecification.instanceLimit).contains(task.instances) else {
-            throw SchedulerError(
-                "task '\(task.name)': a task has 1 to \(TaskSpecification.instanceLimit) instances, not \(task.instances)"
-            )
+            throw .task(
+                task.name, .instances,
+                reason: "a task has 1 to \(TaskSpecification.instanceLimit) instances, not \(task.instances)")
         }
     }
 
     private func validate(_ task: TaskSpecification) throws(SchedulerError) {
         guard task.period > .zero, task.period <= Self.longestTime else {
-            throw SchedulerError("task '\(task.name)': the period must be above 0 and at most a day")
+            throw .task(task.name, .period, reason: "the period must be above 0 and at most a day")
         }
         guard task.deadline > .zero, task.deadline <= Self.longestTime else {
-            throw SchedulerError("task '\(task.name)': the deadline must be above 0 and at most a day")
+            throw .task(task.name, .deadline, reason: "the deadline must be above 0 and at most a day")
         }
         guard (1...Self.stageLimit).contains(task.afet.count) else {
-            throw SchedulerError(
-                "task '\(task.name)': a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
+            throw .task(
+                task.name, .afet, reason: "a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
         }
         guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }), task.totalAFET <= Self.longestTime else {
-            throw SchedulerError("task '\(task.name)': an execution time, and their sum, must be from 0 to a day")
+            throw .task(task.name, .afet, reason: "an execution time, and their sum, must be from 0 to a day")
         }
         guard (1...TaskSpecification.batchLimit).contains(task.batch) else {
-            throw SchedulerError(
-                "task '\(task.name)': the batch must be from 1 to \(TaskSpecification.batchLimit), not \(task.batch)")
+            throw .task(
+                task.name, .batch,
+                reason: "the batch must be from 1 to \(TaskSpecification.batchLimit), not \(task.batch)")
         }
         if case .queue(let limit) = task.overrun, !(1...OverrunRule.largestQueueLimit).contains(limit) {
-            throw SchedulerError(
-                "task '\(task.name)': the queue limit must be from 1 to \(OverrunRule.largestQueueLimit), not \(limit)")
+            throw .task(
+                task.name, .overrun,
+                reason: "the queue limit must be from 1 to \(OverrunRule.largestQueueLimit), not \(limit)")
         }
     }
-}
-
-/// A configuration that cannot be scheduled.
-public struct SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong and what would be right, in one sentence.
-    public let description: String
-
-    init(_ description: String) { self.description = description }
 }
 
 extension TaskSpecification {
