@@ -163,7 +163,7 @@ extension CUDALibrary {
             isExclusive: [DARIS_CUDA_MODE_EXCLUSIVE, DARIS_CUDA_MODE_EXCLUSIVE_PROCESS].contains(mode))
     }
 
-    /// In the form of `nvidia-smi -L`.
+    /// The UUID in the form of `nvidia-smi -L`.
     private func uuid(of device: DarisCudaDevice) throws(CUDAError) -> String? {
         guard let read = functions.device_uuid else { return nil }
         var uuid = DarisCudaUUID()

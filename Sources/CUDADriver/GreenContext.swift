@@ -58,7 +58,7 @@ package struct SMResource: Sendable {
     /// The number that sizes of parts are multiples of, from the same source.
     package let alignment: Int
     /// Whether ``leastPartition`` and ``alignment`` come from the driver.
-    package let isGranularityTold: Bool
+    package let isGranularityReported: Bool
 
     let context: CUDAContext
     let raw: DarisCudaResource
@@ -81,13 +81,13 @@ package struct SMResource: Sendable {
         self.raw = raw
         self.context = context
         multiprocessorCount = Int(raw.sm_count)
-        let told = (Int(raw.least_partition), Int(raw.alignment))
-        isGranularityTold =
+        let reported = (Int(raw.least_partition), Int(raw.alignment))
+        isGranularityReported =
             context.library.version >= CUDAVersion(major: 13, minor: 0)
-            && (1...max(1, Int(raw.sm_count))).contains(told.0)
-            && told.1 >= 1
+            && (1...max(1, Int(raw.sm_count))).contains(reported.0)
+            && reported.1 >= 1
         (leastPartition, alignment) =
-            isGranularityTold ? told : Self.rule(computeCapability: context.device.computeCapability)
+            isGranularityReported ? reported : Self.rule(computeCapability: context.device.computeCapability)
     }
 
     /// The least size of a part and the number that sizes are multiples of, by CUDA's programming guide.

@@ -12,7 +12,7 @@ import Synchronization
 package struct Budget: Hashable, Sendable {
     /// The time of the whole check.
     package let total: Nanoseconds
-    /// When the check began.
+    /// The start of the check.
     package let start: Nanoseconds
 
     /// A budget that runs from `start`.

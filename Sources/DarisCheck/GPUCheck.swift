@@ -181,7 +181,7 @@ package enum CheckError: Error, Sendable, CustomStringConvertible {
     /// There is no GPU to check.
     case noGPU(String)
 
-    /// What is wrong and what would help.
+    /// The problem, and what may help.
     package var description: String {
         switch self {
         case .noGPU(let reason):

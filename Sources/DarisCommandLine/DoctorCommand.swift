@@ -196,7 +196,7 @@ struct SMMapReport {
         var lines = [
             "\(context.device.name): \(windows.multiprocessorCount) SMs in \(windows.groupCount) groups of "
                 + "\(windows.groupSize)"
-                + (green.device.isGranularityTold ? "" : " (least size by rule, the driver does not report it)")
+                + (green.device.isGranularityReported ? "" : " (least size by rule, the driver does not report it)")
         ]
         lines += windows.notes
         lines.append("")

@@ -23,7 +23,7 @@ package struct LoadGenerator: Sendable {
         package var deadline: Nanoseconds?
         /// 1 for high priority, more for low; `nil` for the model's.
         package var priority: Int?
-        /// How long to send.
+        /// The time during which requests are sent.
         package var duration = Nanoseconds.seconds(Int64(10))
         /// The limit of concurrent requests.
         package var concurrency = 64

@@ -39,7 +39,7 @@ package struct CUDAProvider: Sendable {
     }
 }
 
-/// What ONNX Runtime's CUDA provider needs on a machine, read from the provider's file.
+/// The needs of ONNX Runtime's CUDA provider on a machine, read from the provider's file.
 ///
 /// The provider is not loaded: it would hold a context of a GPU until the process ends.
 package struct CUDAProviderNeeds: Hashable, Sendable {

@@ -36,11 +36,11 @@ package enum LogSeverity: Int32, Comparable, Sendable {
     case verbose = 0
     /// Steps, such as each optimisation of a graph.
     case info = 1
-    /// Something that may not be as wanted.
+    /// A possible problem.
     case warning = 2
-    /// Something that failed.
+    /// A failure.
     case error = 3
-    /// Something after which the process cannot go on.
+    /// A failure that ends the process.
     case fatal = 4
 
     /// Whether `a` is less severe than `b`.

@@ -14,10 +14,10 @@ package final class IOBinding: Sendable {
     private let handle: Handle
     private let bound = Mutex(Bound())
 
-    /// What is bound now.
+    /// The current bindings.
     private struct Bound: Sendable {
         var inputs: [String: Tensor] = [:]
-        /// In ONNX Runtime's order.
+        /// The outputs, in ONNX Runtime's order.
         var outputs: [(name: String, target: OutputTarget)] = []
         /// The outputs to empty before a run: tensors of strings that are not also inputs.
         var strings: [Tensor] = []

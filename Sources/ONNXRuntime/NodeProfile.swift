@@ -120,7 +120,7 @@ struct ProfileEvent: Decodable {
 
     let category: String?
     let name: String
-    /// In microseconds.
+    /// The duration in microseconds.
     let duration: Int64?
     let details: Details?
 

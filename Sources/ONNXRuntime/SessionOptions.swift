@@ -5,7 +5,7 @@ import CONNXRuntime
 /// The defaults suit a lane of a real-time scheduler: everything runs on the calling thread, and threads of a pool do
 /// not spin while they wait.
 package struct SessionOptions: Sendable {
-    /// How much ONNX Runtime optimises a graph before it runs.
+    /// The level to which ONNX Runtime optimises a graph before it runs.
     package enum OptimizationLevel: Int32, Sendable {
         /// Not at all.
         case none = 0
@@ -20,7 +20,7 @@ package struct SessionOptions: Sendable {
     /// The threads that share the work of one operator, the calling one included; 0 for one a core. With 1 there is no
     /// pool: a run stays on the calling thread.
     package var intraOpThreads = 1
-    /// How much the graph is optimised.
+    /// The level of optimisation.
     package var optimizationLevel = OptimizationLevel.all
     /// The cores of the pool's threads: one entry for each thread but the calling one, separated by `;`, each a list
     /// such as `2,3` or a range such as `2-3` of logical processors counted from 1. `nil` leaves them to the system.

@@ -4,11 +4,11 @@ import CONNXRuntime
 package struct TensorType: Hashable, Sendable {
     /// One dimension of a tensor.
     package enum Dimension: Hashable, Sendable {
-        /// Always of this extent.
+        /// A fixed extent.
         case fixed(Int)
-        /// Of a named extent, such as `batch`, which is the same wherever the name appears.
+        /// A named extent, such as `batch`, which is the same wherever the name appears.
         case symbolic(String)
-        /// Of any extent.
+        /// An unknown extent.
         case unknown
 
         /// The extent, or -1 if it is not fixed.

@@ -18,7 +18,7 @@ struct GreenContextTests {
         let resource = try SMResource(of: try fake.context())
         #expect(resource.multiprocessorCount == 132)
         #expect(resource.leastPartition == least && resource.alignment == alignment)
-        #expect(resource.isGranularityTold == (version >= 13_000))
+        #expect(resource.isGranularityReported == (version >= 13_000))
     }
 
     @Test("SMs are split into groups that are rounded up, and the rest")

@@ -47,7 +47,7 @@ package enum CheckStep: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// The state of a step, with its problems.
 package struct StepRecord: Hashable, Sendable, Codable {
-    /// How far a step got.
+    /// The state of a step.
     package enum State: String, Hashable, Sendable, Codable {
         /// It has not begun.
         case pending
@@ -65,9 +65,9 @@ package struct StepRecord: Hashable, Sendable, Codable {
 
     /// The step.
     package var step: CheckStep
-    /// How far it got.
+    /// The state of the step.
     package var state = State.pending
-    /// How long it took.
+    /// The time taken, in seconds.
     package var seconds = 0.0
     /// The problems and remarks, a sentence each.
     package var problems: [String] = []

@@ -24,7 +24,7 @@ extension GPUCheck {
                 let resource = try SMResource(of: context)
                 fact("SMs of the smallest green context", "\(resource.leastPartition)")
                 fact("SMs given in multiples of", "\(resource.alignment)")
-                fact("told so by", resource.isGranularityTold ? "the driver" : "rule of the compute capability")
+                fact("reported by", resource.isGranularityReported ? "the driver" : "rule of the compute capability")
             } catch {
                 note(error.description)
             }

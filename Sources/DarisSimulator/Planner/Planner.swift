@@ -19,7 +19,7 @@ package struct Planner: Sendable {
     package struct Outcome: Sendable {
         /// The finalists, best first; feasible ones before others.
         package var finalists: [CandidateFigures]
-        /// All simulated candidates; those that are no finalists by short runs.
+        /// All simulated candidates, with short runs except for the finalists.
         package var all: [CandidateFigures]
 
         /// The plan to use; `nil` if no candidate keeps the constraints.

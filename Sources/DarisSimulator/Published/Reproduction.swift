@@ -103,7 +103,7 @@ package struct ReproductionSummary: Hashable, Sendable, Codable {
     package var medianErrorMixed: Double
     /// Rows whose published HP DMR is 0.
     package var rowsWithoutHPMisses: Int
-    /// Those of them whose simulated HP DMR is at most 1 %.
+    /// Of these, the rows with a simulated HP DMR of at most 1 %.
     package var rowsWithoutHPMissesSimulated: Int
     /// Spearman's rank correlation of JPS over the rows.
     package var rankCorrelation: Double
