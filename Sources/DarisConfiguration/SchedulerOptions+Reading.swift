@@ -47,3 +47,56 @@ extension SchedulerOptions {
         }
     }
 }
+
+extension Partition {
+    /// Reads `partition:`; without it the device is one lane.
+    init(_ field: Field?) throws(ConfigurationError) {
+        self.init(contexts: 1, streams: 1, oversubscription: 1)
+        guard let field else { return }
+        let section = try Section(
+            field, keys: ["contexts", "streams", "oversubscription", "kind"],
+            example: "{contexts: 2, streams: 1, oversubscription: 1}")
+        if let contexts = section["contexts"] { self.contexts = try contexts.integer(in: Limits.contexts) }
+        if let streams = section["streams"] { self.streams = try streams.integer(in: Limits.streams) }
+        if let oversubscription = section["oversubscription"] {
+            let text = try oversubscription.text("a number from 1 to the number of contexts", example: "1")
+            guard let value = Quantity.number(text) else {
+                throw oversubscription.error(
+                    "\(text.quoted) is not a number; write one from 1 to \(contexts), the number of contexts")
+            }
+            guard (1...Double(contexts)).contains(value) else {
+                throw oversubscription.error("\(text.quoted) is outside 1 to \(contexts), the number of contexts")
+            }
+            self.oversubscription = value
+        }
+    }
+}
+
+extension PartitionKind {
+    /// The kinds that a device has; those that are only simulated are GPUs.
+    static func kinds(ofDevice device: String) -> [PartitionKind] {
+        (DeviceKind.named(device) ?? .cuda).partitionKinds
+    }
+
+    /// Reads the kind of `partition:`, if it is given.
+    static func read(
+        _ field: Field?, device: String, contexts: Int
+    ) throws(ConfigurationError) -> PartitionKind? {
+        guard let mapping = field?.node.mapping, let node = mapping["kind"], let field else { return nil }
+        let kindField = Field(node: node, file: field.file, path: "\(field.path).kind")
+        let text = try kindField.text("a kind of partition", example: kinds(ofDevice: device)[0].rawValue)
+        guard let kind = kinds(ofDevice: device).first(where: { $0.rawValue == text }) else {
+            throw kindField.error(
+                "\(text.quoted) is not a kind of partition for device \(device); "
+                    + DeviceKind.all.map(\.partitionUsage).joined(separator: "; "))
+        }
+        if let problem = problem(with: kind, contexts: contexts) { throw kindField.error(problem) }
+        return kind
+    }
+
+    /// Why a kind does not go with a number of contexts, if so.
+    static func problem(with kind: PartitionKind?, contexts: Int) -> String? {
+        guard kind == .streams, contexts > 1 else { return nil }
+        return "kind streams has one context, not \(contexts); use mps or green, or 'contexts: 1'"
+    }
+}

@@ -145,3 +145,91 @@ extension TaskSet {
         return String(cString: folder)
     }
 }
+
+/// YAML's flow notation.
+enum YAMLText {
+    static func mapping(_ entries: [(String, String)]) -> String {
+        "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}"
+    }
+
+    /// A text as it is where that is plain to YAML, else in double quotes.
+    static func scalar(_ text: String) -> String {
+        let isPlain = text.utf8.enumerated().allSatisfy { position, byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"): position > 0
+            default: false
+            }
+        }
+        let isNull = ["", "null", "Null", "NULL"].contains(text)
+        return isPlain && !isNull ? text : quoted(text)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case " "..."~", "\u{A1}"..."\u{1FFF}", "\u{3000}"..."\u{D7FF}": result.unicodeScalars.append(scalar)
+            case "\u{10000}"...: result.unicodeScalars.append(scalar)
+            default:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension ServeSettings {
+    /// The keys of `serve:` that are not their defaults.
+    ///
+    /// - Parameter path: How the path of a file is written.
+    func rendered(path: (String) -> String) -> [(String, String)] {
+        let defaults = ServeSettings()
+        var entries: [(String, String)] = []
+        for (key, address, usual) in [("http", http, defaults.http), ("grpc", grpc, defaults.grpc)]
+        where address != usual {
+            entries.append((key, address.map { YAMLText.scalar($0.description) } ?? "off"))
+        }
+        if let tls {
+            entries.append(
+                ("tls", YAMLText.mapping([("certificate", path(tls.certificate)), ("key", path(tls.key))])))
+        }
+        let tokens = [("inference", inferenceTokens), ("control", controlTokens)].compactMap { key, file in
+            file.map { (key, path($0)) }
+        }
+        if !tokens.isEmpty { entries.append(("tokens", YAMLText.mapping(tokens))) }
+        if let hosts { entries.append(("hosts", "[\(hosts.map(YAMLText.scalar).joined(separator: ", "))]")) }
+        let limits = bounds.rendered()
+        if !limits.isEmpty { entries.append(("limits", YAMLText.mapping(limits))) }
+        return entries
+    }
+}
+
+extension ServeSettings.Bounds {
+    /// The keys of `limits:` that are not their defaults.
+    func rendered() -> [(String, String)] {
+        let defaults = Self()
+        var entries: [(String, String)] = []
+        for (key, bytes, usual) in [
+            ("body", body, defaults.body), ("answer", answer, defaults.answer), ("memory", memory, defaults.memory),
+        ] where bytes != usual {
+            entries.append((key, Quantity.formatBytes(bytes)))
+        }
+        for (key, count, usual) in [
+            ("connections", connections, defaults.connections), ("requests", requests, defaults.requests),
+            ("waiting", waiting, defaults.waiting),
+        ] where count != usual {
+            entries.append((key, "\(count)"))
+        }
+        for (key, time, usual) in [
+            ("receive", receive, defaults.receive), ("idle", idle, defaults.idle), ("drain", drain, defaults.drain),
+        ] where time != usual {
+            entries.append((key, Quantity.format(time)))
+        }
+        return entries
+    }
+}

@@ -138,14 +138,17 @@ struct TaskGroup {
         return groups.map { TaskGroup(tasks: $0) }
     }
 
-    /// "front", or "side-1…3" for side-1, side-2 and side-3.
+    /// "front", "front ×4" for four instances, or "side-1…3" for side-1, side-2 and side-3.
     var name: String {
-        guard tasks.count > 1, let last = Self.number(of: tasks[tasks.count - 1].name) else { return tasks[0].name }
-        return "\(tasks[0].name)…\(last.number)"
+        let instances = tasks[0].instances.map { " ×\($0)" } ?? ""
+        guard tasks.count > 1, let last = Self.number(of: tasks[tasks.count - 1].name) else {
+            return tasks[0].name + instances
+        }
+        return "\(tasks[0].name)…\(last.number)\(instances)"
     }
 
     /// The contexts of its tasks: "0–3".
-    var contexts: String { Figure.ranges(Set(tasks.map(\.context)).sorted()) }
+    var contexts: String { Figure.ranges(Set(tasks.flatMap(\.contexts)).sorted()) }
 
     /// AFET of a task: "3.90", or "3.90…4.12" if the tasks differ.
     var executionTime: String {
@@ -155,14 +158,14 @@ struct TaskGroup {
         return least == most ? least : "\(least)…\(most)"
     }
 
-    /// Utilisation of all its tasks.
-    var utilisation: Double { tasks.reduce(0) { $0 + $1.utilisation } }
+    /// Utilisation of all its tasks, each counted once for each instance.
+    var utilisation: Double { tasks.reduce(0) { $0 + $1.utilisation * Double($1.contexts.count) } }
 
     private static func isCopy(_ task: RunPlan.Task, after last: RunPlan.Task) -> Bool {
         guard let one = number(of: last.name), let other = number(of: task.name) else { return false }
         return one.base == other.base && one.number < .max && one.number + 1 == other.number
             && last.model == task.model && last.priority == task.priority && last.periodMs == task.periodMs
-            && last.deadlineMs == task.deadlineMs && last.batch == task.batch
+            && last.deadlineMs == task.deadlineMs && last.batch == task.batch && last.instances == task.instances
             && last.stageAfetMs.count == task.stageAfetMs.count
     }
 

@@ -53,7 +53,7 @@ BUSY = """
 models: {{sums: {{file: {folder}/sums.onnx}}}}
 tasks:
   - {{name: first, model: sums, rate: 10 Hz, deadline: 2 s, priority: high, arrival: sporadic}}
-  - {{name: later, model: sums, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 2}}
+  - {{name: later, model: sums, rate: 10 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 3}}
 serve: {{http: "127.0.0.1:0", grpc: off, limits: {{waiting: 2}}}}
 run: {{seed: 1}}
 """
@@ -243,8 +243,9 @@ def serving(checks, daris, folder):
 
 
 def overload(checks, daris, folder):
-    """What clients are refused is what metrics and the report say."""
-    server = Server([daris, "serve", folder / "busy.yaml", "--json"])
+    """What clients are refused is what metrics and the report say, and a model with instances is one task everywhere."""
+    record = folder / "busy.jsonl"
+    server = Server([daris, "serve", folder / "busy.yaml", "--json", "--record", record])
 
     def burst(number):
         model = "first" if number % 4 == 0 else "later"
@@ -268,10 +269,19 @@ def overload(checks, daris, folder):
         counted = total("daris_requests_total", 'fate="refused"')
         before, rejected = total("daris_requests_refused_total"), total("daris_jobs_total", 'fate="rejected"')
         checks.that(counted == before + rejected == refused, f"{refused} refused: {counted} = {before} + {rejected}")
+        tasks = {line.split('task="')[1].split('"')[0] for line in ask(server.http, "GET", "/metrics")[1].splitlines()
+                 if 'task="' in line}
+        checks.that(tasks == {"first", "later"}, f"tasks in metrics: {tasks}")
     finally:
         code, _, _ = server.end()
     server.log.seek(0)
     report = json.load(server.log)
+    with record.open() as lines:
+        header = json.loads(lines.readline())
+    named = [[(task["name"], task.get("instances")) for task in tasks] for tasks in (
+        header["plan"]["tasks"], header["configuration"]["tasks"], report["tasks"])]
+    checks.that(named[0] == [("first", None), ("later", 3)] and named[1] == [("first", 1), ("later", 3)]
+                and [name for name, _ in named[2]] == ["first", "later"], f"a model is one task: {named}")
     groups = [report["hp"], report["lp"]]
     checks.that(code == 0 and sum(group["refused"] + group["rejected"] for group in groups) == refused,
                 f"{refused} refused, the report says {[(group['refused'], group['rejected']) for group in groups]}")

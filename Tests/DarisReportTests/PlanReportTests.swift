@@ -5,6 +5,20 @@ import Testing
 
 @Suite("Plans")
 struct PlanReportTests {
+    @Test("a task with instances is one row, with the contexts and the utilisation of all of them")
+    func instances() throws {
+        let task = TaskSpecification(
+            name: "net", period: .milliseconds(100), priority: .high, instances: 3, afet: [.milliseconds(10)])
+        let plan = Fixtures.plan(try Fixtures.configuration([task], homes: [0, 1, 0]))
+        #expect(plan.tasks.count == 1 && plan.tasks[0].instances == 3 && plan.tasks[0].contexts == [0, 1, 0])
+        #expect(plan.contexts.map(\.hpUtilisation).map { ($0 * 100).rounded() } == [20, 10])
+        #expect((plan.totalUtilisation * 100).rounded() == 15)
+        let row = try #require(
+            PlanReport(plan).text(styling: .plain).split(separator: "\n").first { $0.contains("net ×3") })
+        let words = row.split(separator: " ")
+        #expect(words.suffix(1) == ["0.30"] && words.contains("0–1"))
+    }
+
     @Test("a plan reads like this")
     func golden() throws {
         #expect(

@@ -1,5 +1,7 @@
 import CDarisSystem
 import Foundation
+import Glibc
+import Synchronization
 
 /// A thread of the operating system that belongs to one purpose: a lane, the release timer, completions. Swift's
 /// cooperative threads never run under a lane.
@@ -79,5 +81,52 @@ final class DedicatedThread: @unchecked Sendable {
         guard !isJoined else { return }
         isJoined = true
         pthread_join(handle, nil)
+    }
+}
+
+/// Runs what blocks on a thread of its own, so that no thread of Swift's pool waits for it; on the caller's where the system
+/// refuses one.
+package func onThread<Value: Sendable, Failure: Error>(
+    _ body: @escaping @Sendable () throws(Failure) -> Value
+) async throws(Failure) -> Value {
+    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
+        let work: @Sendable () -> Void = { continuation.resume(returning: Result(catching: body)) }
+        do { _ = try DedicatedThread(.init(name: "daris-call"), work) } catch { work() }
+    }
+    return try result.get()
+}
+
+/// Which thread somebody is, so that code can tell whether it runs there.
+final class ThreadIdentity: Sendable {
+    private let thread = Atomic<UInt>(0)
+
+    /// Makes the calling thread the one.
+    func claim() { thread.store(UInt(pthread_self()), ordering: .relaxed) }
+
+    /// Whether the calling thread is the one.
+    var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+}
+
+/// Whether the system lets a process have more threads.
+///
+/// Libraries below this one cannot bear to be refused a thread: some trap, others wait for ever. So those that are about to
+/// start theirs ask first.
+package enum ThreadRoom {
+    /// Starts so many threads at once and ends them again.
+    ///
+    /// - Throws: if the system refuses one.
+    package static func check(_ count: Int) throws(DeviceError) {
+        let start = Semaphore()
+        var threads: [DedicatedThread] = []
+        defer {
+            for _ in threads { start.post() }
+            for thread in threads { thread.join() }
+        }
+        for _ in 0..<count {
+            guard let thread = try? DedicatedThread(.init(name: "daris-room"), { start.wait() }) else {
+                throw DeviceError("the system refuses \(count) more threads; \(DedicatedThread.advice)")
+            }
+            threads.append(thread)
+        }
     }
 }

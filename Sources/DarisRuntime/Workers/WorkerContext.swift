@@ -161,3 +161,122 @@ extension WorkerContext.Lane {
         slot.write(.init(job: job, instance: instance, stage: stage, followsEnd: followsEnd), sequence: sequence)
     }
 }
+
+/// What a worker process runs.
+struct WorkerProgram: Sendable {
+    var path: String
+    /// Variables beside those of this process.
+    var environment: [String: String]
+}
+
+/// An open file that is closed when it is let go of.
+struct Descriptor: ~Copyable {
+    let number: Int32
+
+    /// Takes over an open file, or throws what a call said that was to open it: an error number, negative.
+    init(_ number: Int32, _ subject: String) throws(DeviceError) {
+        guard number >= 0 else { throw DeviceError("\(subject): \(String(cString: strerror(-number)))") }
+        self.number = number
+    }
+
+    deinit { close(number) }
+}
+
+/// How the first start of a worker went; its device waits for that.
+final class FirstStart: Sendable {
+    private let outcome = Mutex<Result<Void, DeviceError>?>(nil)
+    private let semaphore = Semaphore()
+
+    /// Tells; only the first time counts.
+    func tell(_ result: Result<Void, DeviceError>) {
+        let isFirst = outcome.withLock { outcome in
+            defer { outcome = outcome ?? result }
+            return outcome == nil
+        }
+        if isFirst { semaphore.post() }
+    }
+
+    /// Waits until it has been told; call it once.
+    func wait() throws(DeviceError) {
+        semaphore.wait()
+        if case .failure(let error)? = outcome.withLock({ $0 }) { throw error }
+    }
+}
+
+/// What has become of a context's workers.
+struct WorkerRecord: Sendable, Hashable {
+    /// Workers that ended without being told to.
+    private(set) var losses = 0
+    /// Workers that took their place.
+    private(set) var restarts = 0
+    /// Why the last one ended.
+    private(set) var lastReason: String?
+    /// How many times no other one was started for a while.
+    private(set) var pauses = 0
+
+    mutating func lost(_ reason: String) {
+        losses += 1
+        lastReason = reason
+    }
+
+    mutating func restarted() { restarts += 1 }
+
+    mutating func paused() { pauses += 1 }
+
+    /// In words for a report; `nil` if there is nothing to say.
+    func note(context: Int) -> String? {
+        guard losses > 0, let lastReason else { return nil }
+        func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
+        let back = restarts == 0 ? "never" : times(restarts)
+        let lost = "context \(context) was lost \(times(losses)) and came back \(back): \(lastReason)"
+        return pauses == 0 ? lost : "\(lost); it was given up for a pause \(times(pauses))"
+    }
+}
+
+/// When a worker may be started again: after ever longer delays. After so many starts in a span its context is given up for a
+/// pause, which is twice as long each time, until a worker has lived for that span.
+struct RestartBudget: Sendable {
+    /// The most starts in a span before the context is given up.
+    let limit: Int
+    let span: Nanoseconds
+    /// How long the first pause is.
+    let firstPause: Nanoseconds
+    private var starts: [Nanoseconds] = []
+    /// When the present worker was ready.
+    private var ready: Nanoseconds?
+    /// How many times in a row the context has been given up.
+    private(set) var pauses = 0
+
+    /// - Parameters:
+    ///   - limit: the most starts in a span, from 0 to 30.
+    ///   - span: how long a start counts.
+    init(
+        limit: Int = WorkerLimits.startsPerMinute, span: Nanoseconds = .seconds(Int64(60)),
+        firstPause: Nanoseconds = WorkerLimits.firstPause
+    ) {
+        self.limit = limit
+        self.span = span
+        self.firstPause = firstPause
+    }
+
+    /// Whether the context has been given up so many times in a row that it is not to be relied on.
+    var isExhausted: Bool { pauses > WorkerLimits.pausesBeforeEnd }
+
+    /// Notes that a worker is ready.
+    mutating func started(at now: Nanoseconds) { ready = now }
+
+    /// Takes a start that is wanted at `now`, since there is no worker any more.
+    ///
+    /// - Returns: how long to wait before it; a pause if `pauses` has gone up.
+    mutating func take(at now: Nanoseconds) -> Nanoseconds {
+        if let ready, now - ready >= span { pauses = 0 }
+        ready = nil
+        starts.removeAll { now - $0 >= span }
+        guard pauses == 0, starts.count < limit else {
+            pauses += 1
+            return min(Nanoseconds(firstPause.rawValue << Int64(min(pauses - 1, 20))), WorkerLimits.longestPause)
+        }
+        defer { starts.append(now) }
+        return Nanoseconds(WorkerLimits.firstDelay.rawValue << Int64(starts.count))
+    }
+}

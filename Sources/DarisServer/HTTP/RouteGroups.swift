@@ -1,4 +1,5 @@
 import Hummingbird
+import NIOCore
 
 /// The routes of a server by what they are about, each group behind its own gate.
 struct RouteGroups {
@@ -14,4 +15,18 @@ struct RouteGroups {
         inference = group(.inference)
         control = group(.control)
     }
+}
+
+/// What belongs to one HTTP request besides its bytes.
+struct ServerContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+
+    /// Bodies are read with the server's own limit.
+    var maxUploadSize: Int { .max }
 }

@@ -1,4 +1,5 @@
 import DarisCore
+import DequeModule
 import Synchronization
 
 /// A job that somebody outside waits for.
@@ -135,6 +136,114 @@ private final class Cancellation: Sendable {
             defer { state = .cancelled }
             if case .submitted(let job) = state { return job }
             return nil
+        }
+    }
+}
+
+/// The bytes of a job's inputs and outputs, in the order of the model's graph. The device copies inputs in before the
+/// first stage and outputs out after the last, so that nobody else touches the task's own tensors.
+///
+/// Copies take as long as the tensors are large, so a device makes them neither in `launch` nor where it hears of ends.
+package class JobTensors: @unchecked Sendable {
+    // Unchecked: written by whoever makes it, then by the lane that runs the job, then read by whoever is told of its
+    // end; each hands it on through a lock.
+
+    /// One array of bytes an input, row-major, little-endian, as the task's `TensorSize` says.
+    package let inputs: [[UInt8]]
+    /// One array of bytes an output, filled when the job completes.
+    package internal(set) var outputs: [[UInt8]]
+
+    init(inputs: [[UInt8]], outputSizes: [TensorSize]) {
+        self.inputs = inputs
+        outputs = outputSizes.map { [UInt8](repeating: 0, count: $0.byteCount ?? 0) }
+    }
+
+    /// Copies an input that is no string to where the device reads it.
+    func copyInput(_ index: Int, to target: UnsafeMutableRawBufferPointer) {
+        target.copyBytes(from: inputs[index].prefix(target.count))
+    }
+
+    /// Copies an output that is no string from where the device has written it.
+    func copyOutput(_ index: Int, from source: UnsafeRawBufferPointer) {
+        outputs[index].withUnsafeMutableBytes { target in
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.prefix(target.count)))
+        }
+    }
+}
+
+/// Why a submitted job has no outputs.
+package enum SubmissionError: Error, Sendable, CustomStringConvertible {
+    /// There is no task of that name or number.
+    case unknownTask(String)
+    /// The task releases its own jobs.
+    case periodicTask(String)
+    /// The number of inputs, or the size of one, is not the model's, or its strings break off.
+    case wrongInput(String)
+    /// As many jobs as allowed are waiting for an outcome.
+    case tooManySubmissions(limit: Int)
+    /// The executor takes no jobs: it has not been started, or is stopping.
+    case stopped
+    /// The scheduler turned the job away, gave it up, or the device failed.
+    case notCompleted(JobFate, FateReason, message: String?)
+    /// The context was lost while it ran a stage of the job, which may be why, beside stages of so many other jobs.
+    case crashed(others: Int, message: String)
+
+    /// What happened and what would help.
+    package var description: String {
+        switch self {
+        case .unknownTask(let name): "there is no task '\(name)'"
+        case .periodicTask(let name):
+            "task '\(name)' releases its own jobs; say 'arrival: sporadic' to submit jobs to it"
+        case .wrongInput(let text): text
+        case .tooManySubmissions(let limit): "\(limit) submitted jobs are in flight already; wait for some to end"
+        case .stopped: "the executor is not running: it takes jobs from its start until it stops"
+        case .notCompleted(let fate, let reason, let message):
+            "the job was \(fate): \(message ?? reason.text)"
+        case .crashed(_, let message): "the job was failed: \(message)"
+        }
+    }
+}
+
+/// Tells those who submitted jobs of their outcome, on a thread of its own, so that no lane ever runs their code.
+///
+/// What waits here is bounded by the executor's limit on submissions in flight.
+final class CompletionThread: Sendable {
+    private struct State {
+        var calls = Deque<@Sendable () -> Void>()
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+    private let semaphore = Semaphore()
+    private let thread = Mutex<DedicatedThread?>(nil)
+
+    /// Starts the thread, which lives until `stop`.
+    func start() {
+        thread.withLock { $0 = DedicatedThread.required(.init(name: "daris-done")) { self.run() } }
+    }
+
+    /// Calls `body` soon, after those given before.
+    func call(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.calls.append(body) }
+        semaphore.post()
+    }
+
+    /// Makes the calls still waiting, then ends the thread.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        semaphore.post()
+        thread.withLock { $0 }?.join()
+    }
+
+    private func run() {
+        while true {
+            semaphore.wait()
+            let (call, isStopped) = state.withLock { ($0.calls.popFirst(), $0.isStopped) }
+            if let call {
+                call()
+            } else if isStopped {
+                return
+            }
         }
     }
 }
