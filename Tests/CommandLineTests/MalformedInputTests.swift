@@ -87,7 +87,7 @@ extension MalformedInput {
         .task(
             "unknown key", "piority: high",
             ":3:13: tasks[0]: unknown key 'piority'; did you mean 'priority'? allowed are name, model, rate, period, "
-                + "deadline, priority, batch, phase, late, overrun, arrival, count"),
+                + "deadline, priority, batch, phase, late, overrun, arrival, count, instances"),
         .task(
             "bad rate", "model: net, rate: 20 Hertz, priority: high",
             ":3:31: tasks[0].rate: '20 Hertz' is not a rate; write for example '20 Hz'"),

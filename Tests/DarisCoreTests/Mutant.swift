@@ -64,21 +64,24 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         return mutant
     }
 
+    /// A wrong MRET shows in commands only as a wrong admission, order, batch, or choice of an instance by work.
+    private static let wrongTimes: Set<Violation.Invariant> = [.admission, .dispatchOrder, .batching, .stageOrder]
+
     /// Mutants whose MRETs are wrong.
     static let ofExecutionTimes: [Mutant] = [
-        options("a window longer by one", [.admission, .dispatchOrder, .batching]) { $0.windowSize += 1 },
-        options("a window shorter by one", [.admission, .dispatchOrder, .batching]) {
+        options("a window longer by one", wrongTimes) { $0.windowSize += 1 },
+        options("a window shorter by one", wrongTimes) {
             $0.windowSize = max(1, $0.windowSize - 1)
         },
-        options("nothing leaves the window", [.admission, .dispatchOrder, .batching]) {
+        options("nothing leaves the window", wrongTimes) {
             $0.worstCaseExecutionTime = true
         },
-        options("a task that fits nowhere forgets nothing", [.admission, .dispatchOrder]) { $0.forgetting = false },
-        events("execution times are halved", [.admission, .dispatchOrder, .batching]) { event in
+        options("a task that fits nowhere forgets nothing", wrongTimes) { $0.forgetting = false },
+        events("execution times are halved", wrongTimes) { event in
             guard case .stageCompleted(let lane, let job, let time) = event else { return event }
             return .stageCompleted(lane: lane, job: job, executionTime: Nanoseconds(time.rawValue / 2))
         },
-        tasks("AFET is twice itself", [.admission, .dispatchOrder, .batching]) { task in
+        tasks("AFET is twice itself", wrongTimes) { task in
             task.afet = task.afet.map { $0 + $0 }
         },
     ]
@@ -94,7 +97,7 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         options("every LP job is admitted", [.admission]) { $0.admission = false },
         options("no job migrates", [.admission]) { $0.migration = false },
         options("nothing runs together", [.batching, .admission]) { $0.batching = nil },
-        options("batches are as large as can be", [.batching]) {
+        options("batches are as large as can be", [.batching, .admission]) {
             if $0.batching != nil { $0.batching = BatchGroup.jobLimit }
         },
         tasks("no late job is dropped", [.jobFates]) { $0.lateness = .run },
@@ -236,7 +239,7 @@ struct Mutant: CustomTestStringConvertible, Sendable {
             guard case .admitted(let job, let context, _) = command else { return [command] }
             return [.admitted(job, context: context, migrated: false)]
         },
-        commands("a job that should run is rejected", [.admission]) { command in
+        commands("a job that should run is rejected", [.admission, .jobFates]) { command in
             guard case .admitted(let job, _, _) = command, job.sequence % 3 == 2 else { return [command] }
             return [
                 .finished(

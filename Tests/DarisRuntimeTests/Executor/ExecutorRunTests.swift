@@ -297,6 +297,7 @@ struct ExecutorRunTests {
     func terminatedStages() async throws {
         var options = Executor<ManualDevice>.Options()
         options.drainLimit = .milliseconds(1)
+        options.terminationLimit = .seconds(Int64(600))
         let bench = try Bench([Bench.task()], options: options)
         let outcome = bench.start()
         try bench.submit()

@@ -102,7 +102,7 @@ struct PreparationTests {
         #expect(set.notes(on: try SchedulerConfiguration(partition: set.partition, tasks: same)) == [])
     }
 
-    @Test("LP tasks that can never be admitted are told of, the copies of a task together")
+    @Test("LP tasks that can never be admitted are named, those of one share together")
     func neverFitting() throws {
         var set = try TaskSet.parse(
             """
@@ -111,6 +111,7 @@ struct PreparationTests {
             tasks:
               - {name: many, model: m, period: 10 ms, priority: low, count: 3}
               - {name: one, model: m, period: 10 ms, priority: low}
+              - {name: two, model: m, period: 5 ms, priority: low, instances: 2}
               - {name: first, model: m, period: 1 s, priority: high}
             """, file: "t.yaml")
         let tasks = try Preparation.specifications(
@@ -119,11 +120,11 @@ struct PreparationTests {
             set.notes(
                 on: try SchedulerConfiguration(partition: set.partition, tasks: tasks, options: set.scheduler))
         }
-        let end = "of any context: all jobs will be rejected; lower"
+        let end =
+            "of a lane, more than high-priority tasks leave of any context: all jobs will be rejected; lower the rate"
         #expect(
             try notes() == [
-                "3 tasks of 'many' each need 1.5 of a lane, more than high-priority tasks leave \(end) their rate",
-                "task 'one' needs 1.5 of a lane, more than high-priority tasks leave \(end) its rate",
+                "task 'two' needs 3 \(end)", "tasks 'many-1', 'many-2', 'many-3' and 1 more each need 1.5 \(end)",
             ])
         set.scheduler.batching = 8
         #expect(try notes().allSatisfy { $0.hasSuffix("jobs will be rejected until batches have made them cheaper") })
