@@ -28,7 +28,9 @@ public struct Dispatch: Hashable, Sendable {
             self.instance = instance
         }
 
+        /// Whether the jobs are the same.
         public static func == (a: Member, b: Member) -> Bool { a.job == b.job }
+        /// Hashes the job.
         public func hash(into hasher: inout Hasher) { hasher.combine(job) }
     }
 
