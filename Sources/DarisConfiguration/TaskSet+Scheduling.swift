@@ -46,46 +46,54 @@ extension TaskSet {
 
     /// Copies of a task that would be served as models of their own, where one model with instances may be meant.
     package var copiedModelNotes: [String] {
-        var notes: [String] = []
+        declarations.compactMap { name, copies in
+            guard copies.count > 1, case .sporadic = tasks[copies.lowerBound].arrival else { return nil }
+            return "'count: \(copies.count)' makes \(copies.count) models of task '\(name)', '\(name)-1' to "
+                + "'\(name)-\(copies.count)'; write 'instances: \(copies.count)' for one model '\(name)' that runs "
+                + "\(copies.count) requests at a time"
+        }
+    }
+
+    /// The declarations that the tasks come from: a task by itself, or copies of one under its name without their numbers.
+    private var declarations: [(name: String, tasks: Range<Int>)] {
+        var found: [(name: String, tasks: Range<Int>)] = []
         var rest = tasks.indices
         while let index = rest.first {
             let count = copies(at: index)
+            let name = count > 1 ? String(tasks[index].name.dropLast(2)) : tasks[index].name
+            found.append((name, index..<index + count))
             rest = rest.dropFirst(count)
-            guard count > 1, case .sporadic = tasks[index].arrival else { continue }
-            let name = tasks[index].name.dropLast(2)
-            notes.append(
-                "'count: \(count)' makes \(count) models of task '\(name)', '\(name)-1' to '\(name)-\(count)'; write "
-                    + "'instances: \(count)' for one model '\(name)' that runs \(count) requests at a time")
         }
-        return notes
+        return found
     }
 
-    /// LP tasks that the admission test turns away even where no other LP job is in flight.
+    /// LP tasks that the admission test rejects even where no other LP job is in flight.
     private func tasksThatNeverFit(_ configuration: SchedulerConfiguration) -> [String] {
         guard configuration.options.policy == .daris, configuration.options.admission else { return [] }
         let scheduler = Scheduler(configuration)
-        var found: [(name: String, share: Double)] = []
-        for (index, task) in configuration.tasks.enumerated() where task.priority == .low {
-            let utilisation = scheduler.utilisation(of: index)
+        func fits(_ index: Int) -> Bool {
             let contexts =
                 configuration.options.migration
                 ? Array(0..<configuration.partition.contexts) : scheduler.homes(of: index)
-            let fits = contexts.contains {
-                scheduler.context($0).admits(utilisation, streams: configuration.partition.streams)
+            return contexts.contains {
+                scheduler.context($0).admits(
+                    scheduler.utilisation(of: index), streams: configuration.partition.streams)
             }
-            guard !fits else { continue }
-            found.append((task.name, (utilisation.fraction * 100).rounded() / 100))
         }
-        // Tasks of one share are told of together, such as copies.
-        let outlook =
-            configuration.options.batching == nil
-            ? "all jobs will be rejected; lower the rate"
-            : "jobs will be rejected until batches have made them cheaper"
-        return Dictionary(grouping: found, by: \.share).sorted { $0.key > $1.key }.map { share, tasks in
-            let names = tasks.prefix(3).map { "'\($0.name)'" }.joined(separator: ", ")
-            let more = tasks.count > 3 ? " and \(tasks.count - 3) more" : ""
-            return "\(tasks.count == 1 ? "task" : "tasks") \(names)\(more) \(tasks.count == 1 ? "needs" : "each need") "
-                + "\(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave of any context: \(outlook)"
+        return declarations.compactMap { name, copies in
+            let unfit = copies.filter { configuration.tasks[$0].priority == .low && !fits($0) }
+            guard let first = unfit.first else { return nil }
+            let share = (scheduler.utilisation(of: first).fraction * 100).rounded() / 100
+            let (subject, needs, rate) =
+                unfit.count == 1
+                ? ("task '\(name)'", "needs", "its rate")
+                : ("\(unfit.count) tasks of '\(name)'", "each need", "their rate")
+            let outlook =
+                configuration.options.batching == nil
+                ? "all jobs will be rejected; lower \(rate)"
+                : "jobs will be rejected until batches have made them cheaper"
+            return "\(subject) \(needs) \(Quantity.formatNumber(share)) of a lane, more than high-priority tasks leave "
+                + "of any context: \(outlook)"
         }
     }
 

@@ -1,27 +1,12 @@
 /// The ready stages of every context in the order in which they go to lanes, and which of them could run together. The owner
 /// of both.
 struct ReadyQueues: Sendable {
-    /// A ready stage that could run with others.
-    struct Candidate: Sendable {
-        /// Its place in the order of its context.
-        let entry: ReadyQueue.Entry
-        /// Its MRET: how long it would take by itself.
-        let mret: Nanoseconds
-        /// When it must end for its job to be in time by the MRET of the stages to come.
-        let latestEnd: Nanoseconds
-
-        /// Until when a batch with it may last: its virtual deadline if it could still meet that by itself, else the last
-        /// moment at which its job can be in time, and without limit if that is lost too.
-        func bound(at now: Nanoseconds) -> Nanoseconds {
-            if now + mret <= entry.virtualDeadline { return entry.virtualDeadline }
-            return now + mret <= latestEnd ? latestEnd : .distantFuture
-        }
-    }
-
     private let options: SchedulerOptions
     private var queues: ContiguousArray<ReadyQueue>
     /// By list (`BatchTimes.list`): the candidates, in the order of the queue.
-    private var candidates: ContiguousArray<ContiguousArray<Candidate>>
+    private var candidates: ContiguousArray<ContiguousArray<ReadyQueue.Entry>>
+    /// Of the candidates of one list: until when a batch with each may last.
+    private var bounds: ContiguousArray<Nanoseconds> = []
     /// The jobs that run their stages with the one that `next` took out last.
     private(set) var companions: ContiguousArray<Int> = []
     /// By job: whether it is being taken out of its queue.
@@ -60,31 +45,24 @@ struct ReadyQueues: Sendable {
     /// Adds the current stage of a job. O(log n), and O(k) in the k stages that it could run with.
     @inline(__always)
     mutating func insert(
-        _ job: Int, _ jobs: borrowing JobTable, _ tasks: borrowing TaskTable, _ times: borrowing ExecutionTimes,
-        _ batches: borrowing BatchTimes
+        _ job: Int, _ jobs: borrowing JobTable, _ tasks: borrowing TaskTable, _ batches: borrowing BatchTimes
     ) {
         let entry = entry(job, jobs, tasks)
         queues[jobs[job].context].insert(entry)
-        guard let list = batches.list(for: jobs[job]) else { return }
-        let rest = jobs.stagesLeft(job).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(jobs[job].task, $1) }
-        add(
-            Candidate(
-                entry: entry, mret: times.mret(jobs[job].task, jobs[job].stage), latestEnd: jobs[job].deadline - rest),
-            to: list)
+        if let list = batches.list(for: jobs[job]) { add(entry, to: list) }
     }
 
     /// Takes out the stage of a context that goes first, and those that run with it, which are in `companions` then.
     @inline(__always)
     mutating func next(
-        on context: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes
+        on context: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ times: borrowing ExecutionTimes,
+        _ batches: borrowing BatchTimes
     ) -> Int? {
         if !companions.isEmpty { companions.removeAll(keepingCapacity: true) }
         guard let first = queues[context].popFirst()?.job else { return nil }
         guard let list = batches.list(for: jobs[first]) else { return first }
-        let (task, stage) = (jobs[first].task, jobs[first].stage)
-        if let leader = unlist(first, from: list) {
-            takeCompanions(of: leader, task: task, stage: stage, in: list, on: context, at: now, batches)
-        }
+        unlist(first, from: list)
+        takeCompanions(of: first, in: list, at: now, jobs, times, batches)
         return first
     }
 
@@ -105,46 +83,61 @@ struct ReadyQueues: Sendable {
 
     // MARK: - Jobs that could run together
 
-    private mutating func add(_ candidate: Candidate, to list: Int) {
+    private mutating func add(_ entry: ReadyQueue.Entry, to list: Int) {
         var (low, high) = (0, candidates[list].count)
         while low < high {
             let middle = (low + high) / 2
-            if candidates[list][middle].entry < candidate.entry { low = middle + 1 } else { high = middle }
+            if candidates[list][middle] < entry { low = middle + 1 } else { high = middle }
         }
-        candidates[list].insert(candidate, at: low)
+        candidates[list].insert(entry, at: low)
     }
 
-    @discardableResult
-    private mutating func unlist(_ job: Int, from list: Int) -> Candidate? {
-        candidates[list].firstIndex { $0.entry.job == job }.map { candidates[list].remove(at: $0) }
+    private mutating func unlist(_ job: Int, from list: Int) {
+        if let place = candidates[list].firstIndex(where: { $0.job == job }) { candidates[list].remove(at: place) }
+    }
+
+    /// Until when a batch with the current stage of a job may last: its virtual deadline if it could still meet that by itself,
+    /// else the last moment at which its job can be in time, and without limit if that is lost too.
+    private func bound(
+        of job: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ times: borrowing ExecutionTimes
+    ) -> Nanoseconds {
+        let (task, due) = (jobs[job].task, jobs.virtualDeadline(job))
+        let end = now + times.mret(task, jobs[job].stage)
+        if end <= due { return due }
+        let rest = jobs.stagesLeft(job).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(task, $1) }
+        let latest = jobs[job].deadline - rest
+        return end <= latest ? latest : .distantFuture
     }
 
     /// Takes out the stages that run together with a leader's: the largest measured size at which the leader and as many
     /// others as that takes end within their bounds, the first in order; none if there is no such size. They are in
-    /// `companions` then. O(k · sizes), and O(stages of the context) if there are any.
+    /// `companions` then. O(k · (sizes + stages)), and O(stages of the context) if there are any.
     private mutating func takeCompanions(
-        of leader: Candidate, task: Int, stage: Int, in list: Int, on context: Int, at now: Nanoseconds,
-        _ times: borrowing BatchTimes
+        of leader: Int, in list: Int, at now: Nanoseconds, _ jobs: borrowing JobTable,
+        _ times: borrowing ExecutionTimes, _ batches: borrowing BatchTimes
     ) {
-        let bound = leader.bound(at: now)
-        for size in times.sizes(of: task) where candidates[list].count >= size.jobs - 1 {
-            let end = now + times[size, stage]
-            if end > bound { continue }
+        guard !candidates[list].isEmpty else { return }
+        bounds.removeAll(keepingCapacity: true)
+        for candidate in candidates[list] { bounds.append(bound(of: candidate.job, at: now, jobs, times)) }
+        let limit = bound(of: leader, at: now, jobs, times)
+        for size in batches.sizes(of: jobs[leader].task) where bounds.count >= size.jobs - 1 {
+            let end = now + batches[size, jobs[leader].stage]
+            if end > limit { continue }
             var others = 0
-            for candidate in candidates[list] where others < size.jobs - 1 && candidate.bound(at: now) >= end {
-                others += 1
-            }
-            if others == size.jobs - 1 { return take(others, from: list, on: context, until: end, at: now) }
+            for bound in bounds where others < size.jobs - 1 && bound >= end { others += 1 }
+            if others == size.jobs - 1 { return take(others, from: list, on: jobs[leader].context, until: end) }
         }
     }
 
-    private mutating func take(
-        _ count: Int, from list: Int, on context: Int, until end: Nanoseconds, at now: Nanoseconds
-    ) {
-        while companions.count < count,
-            let place = candidates[list].firstIndex(where: { $0.bound(at: now) >= end })
-        {
-            let job = candidates[list].remove(at: place).entry.job
+    private mutating func take(_ count: Int, from list: Int, on context: Int, until end: Nanoseconds) {
+        var place = 0
+        while companions.count < count {
+            guard bounds[place] >= end else {
+                place += 1
+                continue
+            }
+            let job = candidates[list].remove(at: place).job
+            bounds.remove(at: place)
             companions.append(job)
             isTaken[job] = true
         }
@@ -181,7 +174,7 @@ struct ReadyQueues: Sendable {
             ready += 1
             guard let list = batches.list(for: jobs[index]) else { continue }
             listed += 1
-            if !candidates[list].contains(where: { $0.entry.job == index }) {
+            if !candidates[list].contains(where: { $0.job == index }) {
                 return "\(jobs[index].id), which is ready, is not listed for batching"
             }
         }

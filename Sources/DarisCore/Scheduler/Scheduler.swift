@@ -165,7 +165,7 @@ public struct Scheduler: ~Copyable, Sendable {
     @inline(__always)
     private mutating func makeReady(_ job: Int) {
         jobs.move(job, .readied)
-        ready.insert(job, jobs, tasks, times, batches)
+        ready.insert(job, jobs, tasks, batches)
     }
 
     /// Starts ready stages while the context has an idle lane; the lane that has just become idle goes first, since its
@@ -173,7 +173,7 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func fill(_ context: Int, preferring lane: Int?) {
         guard ledger[context].isAlive else { return }
         while let lane = lanes.idleLane(of: context, preferring: lane),
-            let first = ready.next(on: context, at: now, jobs, batches)
+            let first = ready.next(on: context, at: now, jobs, times, batches)
         {
             begin(first, on: lane)
             for place in ready.companions.indices { begin(ready.companions[place], on: lane) }

@@ -34,7 +34,10 @@ enum LiveEvents {
             json.string(task.model)
             json.raw(",\"hp\":\(task.priority == Priority.high.name),\"deadline\":\(number(task.deadlineMs))")
             json.raw(
-                ",\"period\":\(number(task.periodMs)),\"batch\":\(task.batch),\"stages\":\(task.stageAfetMs.count)}")
+                ",\"period\":\(number(task.periodMs)),\"batch\":\(task.batch),\"stages\":\(task.stageAfetMs.count)")
+            json.raw(",\"contexts\":")
+            json.shape(task.contexts)
+            json.raw("}")
         }
         json.raw("]}")
         return event("plan", json.bytes)

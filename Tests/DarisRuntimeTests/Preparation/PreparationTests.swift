@@ -102,7 +102,7 @@ struct PreparationTests {
         #expect(set.notes(on: try SchedulerConfiguration(partition: set.partition, tasks: same)) == [])
     }
 
-    @Test("LP tasks that can never be admitted are named, those of one share together")
+    @Test("LP tasks that can never be admitted are named, the copies of a task together")
     func neverFitting() throws {
         var set = try TaskSet.parse(
             """
@@ -120,11 +120,12 @@ struct PreparationTests {
             set.notes(
                 on: try SchedulerConfiguration(partition: set.partition, tasks: tasks, options: set.scheduler))
         }
-        let end =
-            "of a lane, more than high-priority tasks leave of any context: all jobs will be rejected; lower the rate"
+        let end = "of any context: all jobs will be rejected; lower"
         #expect(
             try notes() == [
-                "task 'two' needs 3 \(end)", "tasks 'many-1', 'many-2', 'many-3' and 1 more each need 1.5 \(end)",
+                "3 tasks of 'many' each need 1.5 of a lane, more than high-priority tasks leave \(end) their rate",
+                "task 'one' needs 1.5 of a lane, more than high-priority tasks leave \(end) its rate",
+                "task 'two' needs 3 of a lane, more than high-priority tasks leave \(end) its rate",
             ])
         set.scheduler.batching = 8
         #expect(try notes().allSatisfy { $0.hasSuffix("jobs will be rejected until batches have made them cheaper") })

@@ -157,7 +157,8 @@ class TaskRow {
     }
     this.element = make("tr", {},
       make("th", { scope: "row" },
-        make("span", { class: "badge " + (task.hp ? "hp" : "lp"), text: task.hp ? "HP" : "LP" }), " " + task.name, this.home),
+        make("span", { class: "badge " + (task.hp ? "hp" : "lp"), text: task.hp ? "HP" : "LP" }),
+        " " + task.name + (task.contexts.length > 1 ? " ×" + task.contexts.length : ""), this.home),
       ...[this.dmr, this.acceptance, this.response, this.room, this.jobs].map((part) => part.element));
   }
 
@@ -167,7 +168,10 @@ class TaskRow {
     const jobs = now.slice(TASK.jobs);
     const recent = difference(jobs, before && before.tasks[this.index].slice(TASK.jobs), task.hp);
     this.element.classList.toggle("removed", now[TASK.removed] === 1);
-    say(this.home, (task.model === task.name ? "" : task.model + " · ") + "context " + now[TASK.home] + " · MRET "
+    // With several instances each has a home of its own; that of the next job changes from moment to moment.
+    const homes = task.contexts.length > 1 ? [...new Set(task.contexts)].sort((a, b) => a - b) : [now[TASK.home]];
+    const contexts = (homes.length > 1 ? "contexts " : "context ") + homes.join(", ");
+    say(this.home, (task.model === task.name ? "" : task.model + " · ") + contexts + " · MRET "
       + format.time(now[TASK.mret]) + (now[TASK.removed] ? " · taken out" : ""));
 
     say(this.dmr.figure, format.share(recent.dmr));
@@ -210,7 +214,8 @@ class TaskRow {
     const fits = (index) => view.contexts[index][CONTEXT.alive] === 1 && wanted < rooms[index];
     let words = "always admitted";
     if (!task.hp) {
-      words = now[TASK.jobs + JOBS.inFlight] ? "in flight" : fits(home) ? "fits"
+      const running = now[TASK.jobs + JOBS.inFlight];
+      words = running >= task.contexts.length ? (running > 1 ? "all in flight" : "in flight") : fits(home) ? "fits"
         : fits(best) ? "fits on context " + best : "no context fits";
     }
     say(this.room.figure, words);
