@@ -97,6 +97,7 @@ extension TaskSet {
             )
         }
         var tasks: [TaskDeclaration] = []
+        var instances = 0
         var lines: [String: Int] = [:]
         var traces = TraceFiles()
         for element in elements {
@@ -108,6 +109,11 @@ extension TaskSet {
             }
             guard tasks.count + entry.count <= Limits.tasks else {
                 throw element.error("this makes \(tasks.count + entry.count) tasks; keep to \(Limits.tasks)")
+            }
+            instances += entry.count * entry.task.instances
+            guard instances <= SchedulerConfiguration.taskLimit else {
+                throw element.error(
+                    "this makes \(instances) instances of tasks; keep to \(SchedulerConfiguration.taskLimit)")
             }
             for task in try entry.copies() {
                 if let line = lines.updateValue(task.line, forKey: task.name) {

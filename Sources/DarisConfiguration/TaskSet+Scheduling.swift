@@ -14,8 +14,10 @@ extension TaskSet {
             )
         }
         guard let load else { return specifications }
-        let total = specifications.reduce(0) {
-            $0 + Double($1.instances) * $1.totalAFET.inSeconds / $1.period.inSeconds
+        // A task with a rate of its own releases as many jobs whatever its instances; one that is served, as many as it runs.
+        let total = zip(tasks, specifications).reduce(0) { total, task in
+            let jobs = task.0.arrival == .sporadic() ? Double(task.1.instances) : 1
+            return total + jobs * task.1.totalAFET.inSeconds / task.1.period.inSeconds
         }
         let factor = total / (load * Double(partition.lanes))
         guard factor > 0, factor.isFinite else {

@@ -21,6 +21,11 @@ package enum ModelFolder {
         }
         let files = names.filter { $0.hasSuffix(".onnx") && !$0.hasPrefix(".") }
         guard !files.isEmpty else { throw ServerError("'\(folder)' has no file whose name ends in .onnx") }
+        guard files.count * instances <= SchedulerConfiguration.taskLimit else {
+            throw ServerError(
+                "'\(folder)' has \(files.count) models, which with \(instances) instances each are more than "
+                    + "\(SchedulerConfiguration.taskLimit); use fewer instances")
+        }
         var models: [ModelDeclaration] = []
         var tasks: [TaskDeclaration] = []
         for file in files {

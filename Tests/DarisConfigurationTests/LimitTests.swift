@@ -131,6 +131,11 @@ struct LimitTests {
             - {name: b, model: net, rate: 1, priority: low, count: 2}
             """
         #expect(complaint(file) == "t.yaml:4:3: tasks[1]: this makes 10001 tasks; keep to 10000")
+        let many = """
+            models: {net: {builtin: unet}}
+            tasks: [{name: a, model: net, rate: 20 Hz, priority: low, count: 300, instances: 256}]
+            """
+        #expect(complaint(many) == "t.yaml:2:9: tasks[0]: this makes 76800 instances of tasks; keep to 65536")
     }
 
     @Test("1,000 models are the most")

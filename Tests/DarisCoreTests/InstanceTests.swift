@@ -72,6 +72,32 @@ struct InstanceTests {
         #expect(bench.release(0, at: 0).contains(.admitted(JobID(task: 0, sequence: 1), context: 0, migrated: false)))
     }
 
+    @Test("without migration a job goes to the free instance whose home admits it, before one with less work")
+    func homeThatAdmits() throws {
+        var options = SchedulerOptions()
+        options.migration = false
+        var bench = try Bench(
+            contexts: 2,
+            [
+                task(.low, instances: 2, afet: [30]), task(.high, name: "b", instances: 1, afet: [90]),
+                task(.low, name: "c", instances: 1, afet: [20]),
+            ], homes: [0, 1, 0, 1], options: options)
+        bench.release(2, at: 0)
+        #expect(bench.scheduler.context(0).work < bench.scheduler.context(1).work)
+        #expect(bench.release(0, at: 0).contains(.admitted(JobID(task: 0, sequence: 0), context: 1, migrated: false)))
+    }
+
+    @Test("the longest times of as many jobs as there may be can be added up")
+    func longest() throws {
+        let configuration = try SchedulerConfiguration(
+            partition: Partition(contexts: 1, streams: 1, oversubscription: 1),
+            tasks: [task(.high, instances: 256, afet: Array(repeating: 0, count: 256))])
+        var times = ExecutionTimes(configuration, sharesLanes: false)
+        for stage in 0..<256 { _ = times.record(SchedulerConfiguration.longestTime, of: 0, stage: stage) }
+        let most = Int64(SchedulerConfiguration.taskLimit)
+        #expect(times.mret(0).rawValue > 0 && !times.mret(0).rawValue.multipliedReportingOverflow(by: most).overflow)
+    }
+
     @Test("what one job teaches changes the work and the utilisation of the others in flight")
     func sharing() throws {
         var bench = try Bench(contexts: 2, [task(.low, instances: 3, afet: [10, 10], period: 1000)], homes: [0, 1, 1])

@@ -26,12 +26,18 @@ struct ContextLedger: Sendable {
             contexts: contexts)
     }
 
+    /// Whether a context admits a job of an LP task.
+    func admits(_ task: TaskState, on context: Int) -> Bool {
+        contexts[context].admits(task.utilisation, streams: streams)
+    }
+
     /// Whether a job of an LP task would be admitted if no other LP job were in flight.
-    func couldAdmit(_ task: TaskState, home: Int, migration: Bool) -> Bool {
-        for context in contexts.indices where migration || context == home {
+    func couldAdmit(_ task: Int, _ tasks: borrowing TaskTable, migration: Bool) -> Bool {
+        let (utilisation, homes) = (tasks[task].utilisation, tasks.instances(of: task))
+        for context in contexts.indices where migration || homes.contains(where: { tasks.home($0) == context }) {
             var empty = contexts[context]
             empty.activeLowPriority = .zero
-            if empty.admits(task.utilisation, streams: streams) { return true }
+            if empty.admits(utilisation, streams: streams) { return true }
         }
         return false
     }

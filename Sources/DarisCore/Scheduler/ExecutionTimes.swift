@@ -9,6 +9,8 @@ struct ExecutionTimes: Sendable {
     private let stages: ContiguousArray<Range<Int>>
     private var totals: ContiguousArray<Nanoseconds>
     private var totalCosts: ContiguousArray<Nanoseconds>
+    /// By task: the longest sample of a stage, so that the work of as many jobs as there may be can be added up.
+    private let limits: ContiguousArray<Nanoseconds>
     private let windowSize: Int
 
     init(_ configuration: SchedulerConfiguration, sharesLanes: Bool) {
@@ -30,6 +32,8 @@ struct ExecutionTimes: Sendable {
                 return count..<count + task.afet.count
             })
         totals = ContiguousArray(tasks.map(\.totalAFET))
+        limits = ContiguousArray(
+            tasks.map { Nanoseconds(SchedulerConfiguration.longestTime.rawValue / Int64(2 * $0.afet.count)) })
         totalCosts = totals
     }
 
@@ -48,7 +52,7 @@ struct ExecutionTimes: Sendable {
     /// Takes in the execution time of a stage that ran by itself; returns by how much MRET changed.
     @inline(__always)
     mutating func record(_ time: Nanoseconds, of task: Int, stage: Int) -> Nanoseconds {
-        let change = times.record(time, stage: stages[task].lowerBound + stage)
+        let change = times.record(min(time, limits[task]), stage: stages[task].lowerBound + stage)
         totals[task] += change
         return change
     }
@@ -56,7 +60,7 @@ struct ExecutionTimes: Sendable {
     /// Takes in what a stage cost; returns by how much its cost changed. Not called where jobs run alone.
     @inline(__always)
     mutating func recordCost(_ cost: Nanoseconds, of task: Int, stage: Int) -> Nanoseconds {
-        let change = costs.record(cost, stage: stages[task].lowerBound + stage)
+        let change = costs.record(min(cost, limits[task]), stage: stages[task].lowerBound + stage)
         totalCosts[task] += change
         return change
     }

@@ -12,9 +12,11 @@ struct ReadyQueues: Sendable {
     /// By job: whether it is being taken out of its queue.
     private var isTaken: ContiguousArray<Bool>
 
-    init(contexts: Int, jobs: Int, lists: Int, options: SchedulerOptions) {
-        self.options = options
-        queues = ContiguousArray((0..<contexts).map { _ in ReadyQueue(capacity: min(jobs, 1024)) })
+    init(_ configuration: SchedulerConfiguration, lists: Int) {
+        options = configuration.options
+        let jobs = configuration.homes.count
+        queues = ContiguousArray(
+            (0..<configuration.partition.contexts).map { _ in ReadyQueue(capacity: min(jobs, 1024)) })
         candidates = ContiguousArray(repeating: [], count: lists)
         isTaken = ContiguousArray(repeating: false, count: lists > 0 ? jobs : 0)
     }

@@ -1,7 +1,9 @@
 /// A look inside, for plans, reports and checks.
 extension Scheduler {
     /// The context on which the next job of a task starts: that of a free instance, or the first instance's if none is free.
-    public func home(of task: Int) -> Int { tasks.home(tasks.freeInstance(of: task, jobs, ledger)) }
+    public func home(of task: Int) -> Int {
+        tasks.home(tasks.freeInstance(of: task, isTested: options.tests(tasks[task].priority), jobs, ledger))
+    }
     /// The context on which the jobs of each instance of a task start.
     public func homes(of task: Int) -> [Int] { tasks.instances(of: task).map { tasks.home($0) } }
     /// How many jobs of a task are in flight, at most its `instances`.

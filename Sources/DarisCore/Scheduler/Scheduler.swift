@@ -13,7 +13,6 @@
 /// This is the policy: each fact belongs to one of the owners below, which alone changes it. An event costs O(log n) in the
 /// number of ready stages, plus O(stages) at an admission, O(contexts) at a migration, and O(k) in the k jobs that could run
 /// together at a dispatch. Nothing is allocated once queues have reached their greatest length.
-///
 /// Source: Fakhim Babaei and Chantem, *DARIS*, arXiv 2504.08795, sections III and IV.
 public struct Scheduler: ~Copyable, Sendable {
     /// What the scheduler was made from.
@@ -24,15 +23,15 @@ public struct Scheduler: ~Copyable, Sendable {
     public private(set) var now = Nanoseconds.zero
 
     let options: SchedulerOptions
-    var tasks: TaskTable
-    var jobs: JobTable
-    var times: ExecutionTimes
-    var batches: BatchTimes
-    var ledger: ContextLedger
-    var lanes: Lanes
-    var ready: ReadyQueues
-    var backlog: Backlog
-    var timers: DropTimers
+    private(set) var tasks: TaskTable
+    private(set) var jobs: JobTable
+    private(set) var times: ExecutionTimes
+    private(set) var batches: BatchTimes
+    private(set) var ledger: ContextLedger
+    private(set) var lanes: Lanes
+    private(set) var ready: ReadyQueues
+    private(set) var backlog: Backlog
+    private(set) var timers: DropTimers
     /// What the present event leads to.
     private var commands = CommandBuffer()
 
@@ -50,9 +49,7 @@ public struct Scheduler: ~Copyable, Sendable {
         ledger = ContextLedger(configuration.partition)
         tasks.reserve(in: &ledger)
         lanes = Lanes(configuration.partition, jobs: batches.largest)
-        ready = ReadyQueues(
-            contexts: configuration.partition.contexts, jobs: jobs.indices.count, lists: batches.lists,
-            options: options)
+        ready = ReadyQueues(configuration, lists: batches.lists)
         backlog = Backlog(tasks: configuration.tasks.count)
         timers = DropTimers(jobs: jobs.indices.count)
     }
@@ -115,7 +112,7 @@ public struct Scheduler: ~Copyable, Sendable {
             end(task, release, .dropped, .deadlinePassed)
             return false
         }
-        let job = tasks.freeInstance(of: task, jobs, ledger)
+        let job = tasks.freeInstance(of: task, isTested: options.tests(tasks[task].priority), jobs, ledger)
         guard let context = admissibleContext(for: task, home: tasks.home(job)) else {
             reject(task, release, home: tasks.home(job))
             return false
@@ -131,8 +128,8 @@ public struct Scheduler: ~Copyable, Sendable {
 
     /// The context that a job of the task may run on now, or `nil` if there is none (equations 4 and 5): HP jobs go home, LP
     /// jobs where they fit.
-    func admissibleContext(for task: Int, home: Int) -> Int? {
-        if tasks[task].priority == .low && options.policy == .daris && options.admission {
+    private func admissibleContext(for task: Int, home: Int) -> Int? {
+        if options.tests(tasks[task].priority) {
             return ledger.target(
                 tasks[task], home: home, executionTime: times.mret(task), migration: options.migration)
         }
@@ -144,7 +141,7 @@ public struct Scheduler: ~Copyable, Sendable {
         guard ledger.hasContext else {
             return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
         }
-        if options.forgetting && !ledger.couldAdmit(tasks[task], home: home, migration: options.migration) {
+        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: options.migration) {
             forget(task)
         }
         if batches.isOn { ledger.lowerSafetyFactor(of: home) }
@@ -244,6 +241,8 @@ public struct Scheduler: ~Copyable, Sendable {
         let alone = SchedulerConfiguration.clamped(executionTime)
         for place in 0..<count {
             let task = lanes.endedJob(place).job.task
+            // A task learns once from a batch, whatever the number of its jobs in it.
+            if (0..<place).contains(where: { lanes.endedJob($0).job.task == task }) { continue }
             var change = count == 1 ? times.record(alone, of: task, stage: stage) : .zero
             if batches.isOn { change = times.recordCost(cost, of: task, stage: stage) }
             reprice(stage, of: task, by: change)

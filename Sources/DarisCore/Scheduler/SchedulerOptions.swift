@@ -45,6 +45,9 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// The paper's algorithm.
     public init() {}
 
+    /// Whether jobs of a priority must pass the admission test.
+    func tests(_ priority: Priority) -> Bool { priority == .low && policy == .daris && admission }
+
     /// The most jobs that may run a stage together: 1 if nothing is batched.
     package var largestBatch: Int { policy == .daris ? batching ?? 1 : 1 }
 }

@@ -58,11 +58,17 @@ struct TaskTable: Sendable {
     func home(_ instance: Int) -> Int { homes[instance].context }
 
     /// The instance that takes the next job of a task: of those that are free the one whose home has the least work, the first
-    /// of equals; the first of all if none is free. O(instances).
-    func freeInstance(of task: Int, _ jobs: borrowing JobTable, _ ledger: borrowing ContextLedger) -> Int {
-        var (best, least) = (ranges[task].lowerBound, Nanoseconds.distantFuture)
-        for job in ranges[task] where !jobs[job].isInFlight && ledger[home(job)].work < least {
-            (best, least) = (job, ledger[home(job)].work)
+    /// of equals; the first of all if none is free. If jobs of the task are tested, homes that admit one go before those
+    /// that do not. O(instances).
+    func freeInstance(
+        of task: Int, isTested: Bool, _ jobs: borrowing JobTable, _ ledger: borrowing ContextLedger
+    ) -> Int {
+        if ranges[task].count == 1 { return ranges[task].lowerBound }
+        var (best, least, bestFits) = (ranges[task].lowerBound, Nanoseconds.distantFuture, false)
+        for job in ranges[task] where !jobs[job].isInFlight {
+            let work = ledger[home(job)].work
+            let fits = !isTested || ledger.admits(tasks[task], on: home(job))
+            if fits == bestFits ? work < least : fits { (best, least, bestFits) = (job, work, fits) }
         }
         return best
     }

@@ -59,11 +59,12 @@ struct PageFacts: Encodable {
         families = groups.map {
             Family(name: $0.name, isHigh: $0.tasks[0].priority == Priority.high.name, tasks: $0.tasks.count)
         }
+        let instances = configuration.instances
         tasks = configuration.tasks.enumerated().map { index, task in
             Task(
                 name: task.name, model: page.plan.tasks[index].model, isHigh: task.priority == .high,
                 family: family[index], stages: task.afet.count, deadline: task.deadline.rawValue,
-                home: configuration.homes[index])
+                home: configuration.homes[instances[index].lowerBound])
         }
         contexts = configuration.partition.contexts
         streams = configuration.partition.streams

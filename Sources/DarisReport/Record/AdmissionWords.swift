@@ -18,13 +18,13 @@ struct AdmissionWords {
     init(_ task: Int, _ step: RunStep, _ scheduler: borrowing Scheduler) {
         let configuration = scheduler.configuration
         self.task = configuration.tasks[task]
-        home = scheduler.home(of: task)
+        home = step.release?.home ?? scheduler.home(of: task)
         mayMigrate = configuration.options.migration
         streams = configuration.partition.streams
         var contexts: [Admission.Context] = []
         for index in 0..<configuration.partition.contexts { contexts.append(scheduler.context(index)) }
         // A rejection may lower the home's safety factor; this is the factor of the test.
-        if let tested = step.release?.home { contexts[home] = tested }
+        if let tested = step.release?.account { contexts[home] = tested }
         self.contexts = contexts
         utilisation = step.release?.utilisation ?? scheduler.utilisation(of: task)
         isExact = step.release?.utilisation != nil

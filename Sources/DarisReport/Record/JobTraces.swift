@@ -37,8 +37,10 @@ struct JobTraces {
 
     subscript(job: JobID) -> JobTrace? { jobs[job] }
 
-    /// The admitted job of a task.
-    func current(of task: Int) -> JobTrace? { jobs.values.first { $0.job.task == task && $0.admission != nil } }
+    /// The first admitted job of a task.
+    func current(of task: Int) -> JobTrace? {
+        jobs.values.filter { $0.job.task == task && $0.admission != nil }.min { $0.job.sequence < $1.job.sequence }
+    }
 
     /// The number of a task's releases that wait behind it.
     func waiting(of task: Int) -> Int { jobs.values.count { $0.job.task == task && $0.admission == nil } }

@@ -9,7 +9,9 @@ struct JobRelease: Sendable {
     /// uᵢ of the task before the event, for the admission test.
     let utilisation: Utilisation
     /// The task's home before the event, for the admission test.
-    let home: Admission.Context
+    let home: Int
+    /// The account of that context before the event.
+    let account: Admission.Context
     /// The trace of the client.
     let client: TraceContext?
 }
@@ -69,10 +71,11 @@ extension RunRecordReader {
             if case .jobReleased(let task, let relative) = event {
                 let job = JobID(task: task, sequence: replay.scheduler.releasedJobs(of: task))
                 let span = SchedulerConfiguration.clamped(relative ?? configuration.tasks[task].deadline)
+                let home = replay.scheduler.home(of: task)
                 release = JobRelease(
                     job: job, time: entry.time, deadline: entry.time + span,
                     utilisation: replay.scheduler.utilisation(of: task),
-                    home: replay.scheduler.context(replay.scheduler.home(of: task)),
+                    home: home, account: replay.scheduler.context(home),
                     client: noted?.job == job ? noted?.trace : nil)
             }
             if let mismatch = replay.take(entry) { throw reader.error(mismatch) }

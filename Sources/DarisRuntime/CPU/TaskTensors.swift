@@ -1,6 +1,6 @@
 import ONNXRuntime
 
-/// The tensors of one task, allocated once, and the bindings of its stages to them. A task has at most one job in
+/// The tensors of one instance of a task, allocated once, and the bindings of its stages to them. It has at most one job in
 /// flight, so its jobs can share them.
 final class TaskTensors: Sendable {
     private let inputs: [Tensor]

@@ -2,7 +2,7 @@ import CUDADriver
 import DarisCore
 import ONNXRuntime
 
-/// The memory of one task on a GPU. A task has at most one job in flight, so its jobs share it.
+/// The memory of one instance of a task on a GPU. It has at most one job in flight, so its jobs share it.
 final class TaskMemory: Sendable {
     /// Memory of somebody else's that inputs come from and outputs go to, where the device runs in a worker process.
     struct Shared: @unchecked Sendable {

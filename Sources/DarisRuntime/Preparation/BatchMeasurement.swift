@@ -25,7 +25,10 @@ struct BatchMeasurement: Sendable {
                 "\(tasks)")
             let entry = "batches/\(key).json"
             if let cached = store.cache.read(entry, as: BatchGroup.self), cached.sizes.map(\.jobs) == sizes,
-                cached.sizes.allSatisfy({ $0.afet.count == counts[index] })
+                cached.sizes.allSatisfy({ size in
+                    size.afet.count == counts[index]
+                        && size.afet.allSatisfy { $0 >= .zero && $0 <= SchedulerConfiguration.longestTime }
+                })
             {
                 result.groups.append(cached)
                 continue

@@ -10,6 +10,8 @@ struct AuditedTask: Sendable {
     let queueLimit: Int
     let firstStage: Int
     let stageCount: Int
+    /// The longest sample of a stage that counts: half a day over the stages.
+    var longestSample: Int64 { 43_200_000_000_000 / Int64(stageCount) }
     /// Its jobs among those of all tasks, one for each instance.
     let jobs: Range<Int>
 

@@ -265,12 +265,13 @@ package struct Auditor: ~Copyable, Sendable {
         }
     }
 
-    /// The idle instance whose next job must start: the one on whose home the least work is queued and running, then the
-    /// first.
+    /// The idle instance whose next job must start: where admission is tested, one whose home admits it before others; then
+    /// the one on whose home the least work is queued and running, then the first.
     func nextInstance(of task: Int) -> Int? {
-        var best: (work: Int64, job: Int)?
+        var best: (rejects: Int, work: Int64, job: Int)?
         for job in tasks[task].jobs where instances[job].phase == .idle {
-            let candidate = (contexts[instances[job].home].work, job)
+            let home = instances[job].home
+            let candidate = (isTested(task) && !fits(task, home) ? 1 : 0, contexts[home].work, job)
             if best.map({ candidate < $0 }) ?? true { best = candidate }
         }
         return best?.job

@@ -4,7 +4,7 @@ import DarisCore
 extension Auditor {
     /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side is
     /// multiplied by the safety factor.
-    private func fits(_ index: Int, _ context: Int) -> Bool {
+    func fits(_ index: Int, _ context: Int) -> Bool {
         contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
     }
 
@@ -34,7 +34,7 @@ extension Auditor {
     }
 
     /// Whether jobs of the task are admitted by the test alone.
-    private func isTested(_ index: Int) -> Bool {
+    func isTested(_ index: Int) -> Bool {
         !tasks[index].isHigh && options.policy == .daris && options.admission
     }
 
@@ -95,9 +95,10 @@ extension Auditor {
     // MARK: - Tasks that could never be admitted again
 
     /// Whether the task would be admitted somewhere with no other LP job in flight.
-    func fitsSomewhereAlone(_ index: Int, home: Int) -> Bool {
+    func fitsSomewhereAlone(_ index: Int) -> Bool {
         contexts.indices.contains { context in
-            (options.migration || context == home) && contexts[context].isAlive
+            (options.migration || tasks[index].jobs.contains { instances[$0].home == context })
+                && contexts[context].isAlive
                 && admits(tasks[index].utilisation, on: context)
         }
     }

@@ -102,12 +102,18 @@ extension Auditor {
         let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), longest)
         if members.count > 1 { batching.record(kept, of: first, jobs: members.count, stage: stage) }
         let cost = batching.cost(kept, of: first, jobs: members.count, stage: stage)
+        var learnt: [Int] = []
         for member in members {
             let task = instances[member].task
             let place = tasks[task].firstStage + stage
             contexts[instances[member].context].work -= batching.costs[place]
-            if members.count == 1 { tasks[task].mret += times.record(executionTime, stage: place) }
-            changeCost(of: stage, task, by: batching.costs.record(cost, stage: place), except: member)
+            let limit = tasks[task].longestSample
+            if members.count == 1 { tasks[task].mret += times.record(min(executionTime, limit), stage: place) }
+            // A task learns once from a batch, whatever the number of its jobs in it.
+            if !learnt.contains(task) {
+                learnt.append(task)
+                changeCost(of: stage, task, by: batching.costs.record(min(cost, limit), stage: place), except: member)
+            }
             instances[member].runsAlone = false
             passStage(member)
         }

@@ -61,7 +61,7 @@ extension Auditor {
         let (task, stage) = (instances[index].task, instances[index].stage)
         let place = tasks[task].firstStage + stage
         contexts[instances[index].context].work -= times[place]
-        let change = times.record(executionTime, stage: place)
+        let change = times.record(min(executionTime, tasks[task].longestSample), stage: place)
         tasks[task].mret += change
         changeCost(of: stage, task, by: change, except: index)
         passStage(index)
