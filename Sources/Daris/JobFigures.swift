@@ -16,7 +16,7 @@ public struct JobFigures: Hashable, Sendable {
     public let late: Int
     /// Given up: at the deadline under `late: drop`, or cancelled.
     public let dropped: Int
-    /// Given up because somebody cancelled them; counted in `dropped` too.
+    /// Given up because they were cancelled; counted in `dropped` too.
     public let cancelled: Int
     /// Hit by a failure of a stage or of a context.
     public let failed: Int

@@ -17,7 +17,7 @@ public struct TaskDescription: Hashable, Sendable {
     public let model: String
     /// Its importance.
     public let priority: Priority
-    /// The time between two jobs; of a sporadic task the least that is reckoned with.
+    /// The time between two jobs; of a sporadic task the least that is expected.
     public let period: Duration
     /// From a job's release to its deadline, where the job brings none of its own.
     public let deadline: Duration

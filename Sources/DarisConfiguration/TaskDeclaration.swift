@@ -15,7 +15,7 @@ package struct TaskDeclaration: Hashable, Sendable, Codable {
     package var name: String
     /// The name of the model it runs.
     package var model: String
-    /// Tᵢ: the time between releases, as `arrival` takes it; what admission and `load` reckon with.
+    /// Tᵢ: the time between releases, as `arrival` takes it; what admission and `load` are based on.
     package var period: Nanoseconds
     /// Dᵢ: the time from release to deadline; `nil` means the period.
     package var deadline: Nanoseconds?

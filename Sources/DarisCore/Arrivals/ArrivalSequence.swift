@@ -9,7 +9,7 @@
 /// The nominal release times of one task, counted from the start of the run.
 ///
 /// They are strictly increasing, save that a trace may name a time more than once. The same process, period, phase and
-/// seed give the same times, whoever drives them: the real-time executor or the simulator.
+/// seed give the same times, in the real-time executor and in the simulator.
 ///
 /// ```swift
 /// var arrivals = ArrivalSequence(.poisson, period: .milliseconds(50), phase: .zero, seed: 7)

@@ -54,7 +54,7 @@ package struct RunSummary: Codable, Sendable, Hashable {
         package var late: Int
         /// Given up: at the deadline under `late: drop`, cancelled, or waiting when the task was removed.
         package var dropped: Int
-        /// Given up because somebody cancelled them or removed their task; counted in `dropped` too.
+        /// Given up because they were cancelled or their task was removed; counted in `dropped` too.
         package var cancelled: Int
         /// Hit by a failure of a stage or of a context.
         package var failed: Int

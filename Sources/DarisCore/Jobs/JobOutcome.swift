@@ -26,7 +26,7 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     case queueFull
     /// Its deadline passed.
     case deadlinePassed
-    /// Whoever asked for it no longer wants it.
+    /// It was cancelled.
     case cancelled
     /// The device could not run one of its stages.
     case stageFailed

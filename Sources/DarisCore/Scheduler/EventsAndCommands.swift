@@ -90,7 +90,7 @@ public enum Event: Hashable, Sendable {
     case stageCompleted(lane: Int, job: JobID, executionTime: Nanoseconds)
     /// The stage running on a lane could not be run. If jobs had joined, each is tried again by itself.
     case stageFailed(lane: Int, job: JobID)
-    /// Nobody wants the outcome of a job any more.
+    /// A job is cancelled.
     case jobCancelled(JobID)
     /// The time asked for with `Command.wake` has come.
     case timerFired

@@ -3,7 +3,7 @@ import DarisCore
 
 /// One lane of the CPU device: a thread that runs the stages it is handed, one after another, on its context's cores.
 final class CPULane: @unchecked Sendable {
-    // Unchecked: the slot is written by whoever launches while the lane is idle, and read by the lane's thread after the
+    // Unchecked: the slot is written by the thread that launches while the lane is idle, and read by the lane's thread after the
     // semaphore; the two never overlap.
 
     /// A stage to run.

@@ -16,7 +16,7 @@ final class TaskTensors: Sendable {
     /// each stage once.
     ///
     /// - Parameters:
-    ///   - places: memory for some of the tensors, by name; whoever owns it keeps it as long as the tensors.
+    ///   - places: memory for some of the tensors, by name; its owner keeps it as long as the tensors.
     ///   - warmsUp: whether to run the stages.
     init(
         _ model: StagedModel, shapes: TensorShapes, sessions: [[Session]], seed: UInt64,

@@ -10,7 +10,7 @@ import Synchronization
 /// poller serves all lanes: copying a job's inputs before its first stage and its outputs after its last one, and putting
 /// a stage on the stream that could not be captured.
 final class CUDALane: @unchecked Sendable {
-    // Unchecked: `work` and what follows it belong to whoever launches while the lane is idle, then to the thread or to the
+    // Unchecked: `work` and what follows it belong to the thread that launches while the lane is idle, then to the thread or to the
     // poller, as `state` says.
 
     /// A stage to run.
@@ -39,7 +39,7 @@ final class CUDALane: @unchecked Sendable {
             for member in others { member.memory.take(member.io) }
         }
 
-        /// How many bytes of outputs somebody waits for.
+        /// The bytes of outputs that submitters wait for.
         var bytesToGive: Int {
             guard stage == memory.layout.stages.count - 1 else { return 0 }
             return others.reduce(memory.bytesToGive(io)) { $0 + $1.memory.bytesToGive($1.io) }

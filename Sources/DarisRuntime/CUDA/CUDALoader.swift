@@ -31,7 +31,7 @@ struct CUDALoader {
     ///   - priorities: by task.
     ///   - shapes: of each different task.
     ///   - batches: sizes of batch, smallest first, by those tasks whose jobs may run together.
-    ///   - places: memory of somebody else's for inputs and outputs, by task and name; empty for none.
+    ///   - places: memory of another owner for inputs and outputs, by task and name; empty for none.
     ///   - seed: of the tensors that periodic jobs run on.
     func load(
         _ tasks: [DeviceTask], priorities: [Priority], models: [StagedModel], shapes: [DeviceTask: TensorShapes],

@@ -89,7 +89,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
     ///   - batches: sizes of batch by those tasks whose jobs may run together.
     ///   - engine: what runs stages.
     ///   - driver: the driver's library; the system's if `nil`.
-    ///   - places: memory of somebody else's for the inputs and outputs of tasks, by task and name; empty for none.
+    ///   - places: memory of another owner for the inputs and outputs of tasks, by task and name; empty for none.
     func load(
         _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
         batches: [DeviceTask: [Int]] = [:], engine: any StageEngine, driver: String?,

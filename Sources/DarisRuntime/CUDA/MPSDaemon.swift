@@ -211,7 +211,7 @@ struct MPSFolder: Sendable {
     /// Makes one for this process.
     static func make(in root: String) throws(DeviceError) -> MPSFolder {
         let name = "\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        // Nobody may find it before it is locked.
+        // No other process may find it before it is locked.
         let hidden = "\(root)/daris-starting-\(name)"
         let path = "\(root)/\(prefix)\(name)"
         do {
@@ -233,7 +233,7 @@ struct MPSFolder: Sendable {
         return MPSFolder(path: path, lock: lock)
     }
 
-    /// Those of this user whose processes have ended without removing them; whoever asks must.
+    /// Those of this user whose processes have ended without removing them; the caller must.
     static func abandoned(in root: String) -> [MPSFolder] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         return names.filter { $0.hasPrefix(prefix) }.compactMap { name in

@@ -4,7 +4,7 @@ import ONNXRuntime
 
 /// The memory of one instance of a task on a GPU. It has at most one job in flight, so its jobs share it.
 final class TaskMemory: Sendable {
-    /// Memory of somebody else's that inputs come from and outputs go to, where the device runs in a worker process.
+    /// Memory of another owner that inputs come from and outputs go to, where the device runs in a worker process.
     struct Shared: @unchecked Sendable {
         // Unchecked: the other side touches it only while no job of the task is in flight.
         var inputs: [UnsafeMutableRawBufferPointer]

@@ -2,7 +2,7 @@ import DarisCore
 import DequeModule
 import Synchronization
 
-/// A job that somebody outside waits for.
+/// A job whose submitter waits for it.
 struct Submission: Sendable {
     let tensors: JobTensors
     let completion: @Sendable (Result<[[UInt8]], SubmissionError>) -> Void
@@ -104,7 +104,7 @@ extension Executor {
     /// Has the completion thread tell a submitter.
     func answer(_ submission: Submission, _ result: @escaping @Sendable () -> Result<[[UInt8]], SubmissionError>) {
         completions.call {
-            // Taken off before, so that whoever is told may submit the next job.
+            // Taken off before, so that a submitter that is told may submit the next job.
             self.untold.subtract(1, ordering: .relaxed)
             submission.completion(result())
         }
@@ -141,7 +141,7 @@ private final class Cancellation: Sendable {
 }
 
 /// The bytes of a job's inputs and outputs, in the order of the model's graph. The device copies inputs in before the
-/// first stage and outputs out after the last, so that nobody else touches the task's own tensors.
+/// first stage and outputs out after the last, so that only the device touches the task's own tensors.
 ///
 /// Copies take as long as the tensors are large, so a device makes them neither in `launch` nor where it hears of ends.
 package class JobTensors: @unchecked Sendable {

@@ -88,7 +88,7 @@ package final class Executor<D: Device>: Sendable {
         var loss: DeviceError?
         var takesJobs = false
         var hasStarted = false
-        /// The outcome has been taken; a stage that ends now concerns nobody.
+        /// The outcome has been taken; a stage that ends now is ignored.
         var isOver = false
         var wasInterrupted = false
         var drainStart: Nanoseconds?
@@ -103,7 +103,7 @@ package final class Executor<D: Device>: Sendable {
     let options: Options
     let clock: MonotonicClock
     let state: Mutex<State>
-    /// What has been counted. Whoever holds this lock may wait for `state`'s, never the other way round.
+    /// What has been counted. A thread that holds this lock may wait for `state`'s, never the other way round.
     let measurements: Mutex<Measurements>
     let timer: ReleaseTimer
     /// The last look that was taken for watchers.

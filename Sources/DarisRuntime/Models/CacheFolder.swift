@@ -124,9 +124,9 @@ package struct CacheFolder: Sendable {
     }
 
     /// Makes a folder entry: `body` fills a folder of another name, which then takes the entry's place at once, so that
-    /// nobody ever sees half of it.
+    /// no reader ever sees half of it.
     ///
-    /// If somebody else has made the same entry meanwhile, theirs stays, since they may be using it: read what is there.
+    /// If another process has made the same entry meanwhile, that one stays, since it may be in use: read what is there.
     /// A fresh cache replaces it all the same.
     func make(_ entry: String, _ body: (String) throws -> Void) throws(PreparationError) {
         let target = path(entry)

@@ -96,7 +96,7 @@ package func onThread<Value: Sendable, Failure: Error>(
     return try result.get()
 }
 
-/// Which thread somebody is, so that code can tell whether it runs there.
+/// The identity of a thread, so that code can tell whether it runs there.
 final class ThreadIdentity: Sendable {
     private let thread = Atomic<UInt>(0)
 

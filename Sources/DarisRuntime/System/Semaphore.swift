@@ -1,7 +1,7 @@
 import CDarisSystem
 import Glibc
 
-/// A POSIX semaphore: posting to one that nobody waits for, and waiting for one that has been posted, are a few
+/// A POSIX semaphore: posting to one that no thread waits for, and waiting for one that has been posted, are a few
 /// instructions without a system call.
 final class Semaphore: @unchecked Sendable {
     // Unchecked: a sem_t is made to be used from several threads, and the pointer never changes.

@@ -163,7 +163,7 @@ struct LaneSlot {
         daris_store(completed, sequence)
     }
 
-    /// The last completion, every field read once and checked: whoever wrote it may have lost its mind.
+    /// The last completion, every field read once and checked: the worker that wrote it is not trusted.
     ///
     /// - Throws: what is impossible about it.
     func completion() throws(DeviceError) -> Completion {

@@ -30,11 +30,11 @@ final class WorkerAttachment: Sendable {
     /// Ends the watching.
     func close() {
         closed.store(true, ordering: .releasing)
-        for lane in 0..<lanes { stir(lane) }
+        for lane in 0..<lanes { wake(lane) }
     }
 
     /// Has a lane's watching thread look again, whatever the worker says of its sleeping.
-    func stir(_ lane: Int) {
+    func wake(_ lane: Int) {
         let slot = memory.slot(lane)
         daris_increment(slot.changes)
         daris_wake(slot.changes)

@@ -38,7 +38,7 @@ extension WorkerContext {
                 watcher.isLaunched = false
             case .violation(let reason):
                 attachment.note(violation: reason)
-                stirKeeper()
+                wakeKeeper()
                 return
             case nil: break
             }

@@ -189,7 +189,7 @@ extension WorkerContext {
                 process.killNow()
                 return
             }
-            if state.withLock({ $0.isTerminating }) { process.nudge() }
+            if state.withLock({ $0.isTerminating }) { process.wake() }
             var files = [
                 pollfd(fd: process.end.number, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: event.number, events: Int16(POLLIN), revents: 0),
@@ -224,7 +224,7 @@ extension WorkerContext {
         while !isStopping, clock.now < time { _ = poll([], until: time, clock, reason) }
     }
 
-    /// Waits until one of the files can be read from, the keeper is stirred, or a time has come; says which files.
+    /// Waits until one of the files can be read from, the keeper is woken, or a time has come; says which files.
     ///
     /// Fails what has been launched on the context meanwhile, which has no worker.
     private func poll(_ numbers: [Int32], until time: Nanoseconds, _ clock: MonotonicClock, _ reason: String) -> [Bool]

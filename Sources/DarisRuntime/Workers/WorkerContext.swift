@@ -56,7 +56,7 @@ final class WorkerContext: Sendable {
 
     let settings: Settings
     let state: Mutex<State>
-    /// Stirs the keeper.
+    /// Wakes the keeper.
     let event: Descriptor
     let firstStart = FirstStart()
     let watchers: [Watcher]
@@ -96,8 +96,8 @@ final class WorkerContext: Sendable {
     func launch(_ job: JobID, instance: Int, stage: Int, lane: Int, io: JobTensors?) {
         let followsEnd = watchers[lane].identity.isCurrent && watchers[lane].isTelling
         enum Next {
-            case wake(WorkerAttachment)
-            case stir(WorkerAttachment)
+            case wakeWorker(WorkerAttachment)
+            case wakeWatcher(WorkerAttachment)
             case fail
         }
         let next: Next = state.withLock { state in
@@ -109,16 +109,16 @@ final class WorkerContext: Sendable {
             guard let attachment = state.attachment else { return .fail }
             if io != nil && stage == 0 {
                 state.lanes[lane].waitsForInputs = true
-                return .stir(attachment)
+                return .wakeWatcher(attachment)
             }
             state.lanes[lane].command(attachment.memory.slot(lane), followsEnd: followsEnd)
-            return .wake(attachment)
+            return .wakeWorker(attachment)
         }
         switch next {
-        case .wake where followsEnd: watchers[lane].isLaunched = true
-        case .wake(let attachment): attachment.memory.slot(lane).wakeWorker()
-        case .stir(let attachment): attachment.stir(lane)
-        case .fail: stirKeeper()
+        case .wakeWorker where followsEnd: watchers[lane].isLaunched = true
+        case .wakeWorker(let attachment): attachment.memory.slot(lane).wakeWorker()
+        case .wakeWatcher(let attachment): attachment.wake(lane)
+        case .fail: wakeKeeper()
         }
     }
 
@@ -135,19 +135,19 @@ final class WorkerContext: Sendable {
         }
         guard let attachment else { return }
         daris_store(attachment.memory.termination, isTerminating ? 1 : 0)
-        if isTerminating { stirKeeper() }
+        if isTerminating { wakeKeeper() }
     }
 
     /// Has the worker and the threads end; does not wait.
     func end() {
         state.withLock { $0.isStopping = true }
-        stirKeeper()
+        wakeKeeper()
     }
 
     /// Waits until the worker and the threads have ended.
     func join() { keeper.withLock { $0 }?.join() }
 
-    func stirKeeper() {
+    func wakeKeeper() {
         var one: UInt64 = 1
         write(event.number, &one, 8)
     }

@@ -178,7 +178,7 @@ final class WorkerHandlers: Sendable {
         }
     }
 
-    /// Tells of a context. The lock is held meanwhile, so that nobody who sets a handler misses a change or hears of it
+    /// Tells of a context. The lock is held meanwhile, so that a handler that is being set neither misses a change nor hears of it
     /// twice; a handler launches from it, but never sets another.
     func tell(_ change: ContextChange) {
         contexts.withLock { contexts in

@@ -104,7 +104,7 @@ struct WorkerProcess: ~Copyable {
     }
 
     /// Has the worker look at the words in shared memory that concern all of it.
-    func nudge() {
+    func wake() {
         var byte: UInt8 = 0
         send(socket.number, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
     }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The tokens in a file, one a line, read again when the file has changed.
 ///
-/// A token is compared in the same time whether it is right at its start or wrong, so that nobody can find it out byte by
+/// A token is compared in the same time whether it is right at its start or wrong, so that it cannot be found out byte by
 /// byte.
 final class TokenList: Sendable {
     private struct State {

@@ -69,7 +69,7 @@ struct InferAnswerSerializer: MessageSerializer {
 /// One repeated field of bytes of a message in the wire format of protocol buffers, apart from the rest.
 enum RawContents {
     /// A message without the field, and the field's values; `nil` if it has more than `limit` other fields. From where the
-    /// message is not as it should be, all is left to whoever reads the rest.
+    /// message is not as it should be, all is left to the reader of the rest.
     static func split(
         _ message: UnsafeRawBufferPointer, field: UInt64, limit: Int
     ) -> (rest: [UInt8], contents: [[UInt8]])? {
@@ -136,7 +136,7 @@ enum RawContents {
             }
         }
 
-        /// A group, to the end of it; whether the ends are those of what they end is left to whoever reads the rest.
+        /// A group, to the end of it; whether the ends are those of what they end is left to the reader of the rest.
         private mutating func group() -> Range<Int>? {
             let start = position
             var depth = 1

@@ -73,7 +73,7 @@ final class LiveFeed: Sendable {
     func leave(_ seat: Seat) { state.withLock { $0.watchers.removeValue(forKey: seat.number) }?.stream.finish() }
 
     /// Ends every watcher's events, after one that says so, and takes no more watchers. One that takes no events any
-    /// more is let go of after `grace`, so that nobody's end waits for it.
+    /// more is let go of after `grace`, so that no end waits for it.
     func end(grace: Duration = .seconds(1)) {
         let watchers = state.withLock { state in
             state.isOver = true
@@ -113,7 +113,7 @@ final class LiveFeed: Sendable {
             switch watcher.stream.yield(event) {
             case .enqueued: continue
             case .dropped: isSlow = true
-            // Nobody listens any more.
+            // The watcher has gone.
             default: isSlow = false
             }
             let wasThere = state.withLock { $0.watchers.removeValue(forKey: number) != nil }

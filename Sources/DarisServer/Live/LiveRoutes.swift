@@ -118,7 +118,7 @@ struct LivePage: Sendable {
         return response
     }
 
-    /// What every answer has that a browser may show: it is nobody else's, and nothing keeps it.
+    /// What every answer has that a browser may show: no other origin may read it, and no cache keeps it.
     static let guards: HTTPFields = [
         .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
         HTTPField.Name("Referrer-Policy")!: "no-referrer",

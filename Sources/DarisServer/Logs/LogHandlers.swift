@@ -39,7 +39,7 @@ package struct JSONLogHandler: LogHandler {
         json.string("\(event.message)")
         for (key, value) in all.sorted(by: { $0.key < $1.key }) {
             json.raw(",")
-            // Whoever logs must not be able to say another time or level.
+            // A caller must not be able to log another time or level.
             json.string(Self.reserved.contains(key) ? "metadata_\(key)" : key)
             json.raw(":")
             Self.write(value, to: &json)

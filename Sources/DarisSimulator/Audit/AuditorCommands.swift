@@ -16,7 +16,7 @@ extension Auditor {
 
     // MARK: - Lanes
 
-    /// Whether a stage may start on a lane, whoever goes first.
+    /// Whether a stage may start on a lane, whatever the order.
     func checkStart(_ job: JobID, stage: Int, lane: Int) throws(Violation) {
         guard let index = inFlight(job) else {
             throw violation(.stageOrder, "a stage of \(name(job)) was started, which is not in flight")

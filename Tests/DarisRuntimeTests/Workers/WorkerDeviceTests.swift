@@ -286,7 +286,7 @@ struct WorkerDeviceTests {
             // The watching thread writes the command once it has copied the inputs.
             while daris_load(attachment.memory.slot(0).commanded) == 0 { await Task.yield() }
             scribble.write(to: attachment.memory.slot(0))
-            attachment.stir(0)
+            attachment.wake(0)
             let message = await answers.first(1)[0].ending?.message
             #expect(message?.hasPrefix("its worker process went wrong: it ") == true)
             #expect(message?.contains(scribble.words) == true, "\(message ?? "")")

@@ -75,7 +75,7 @@ struct WorkerProtocolTests {
                 slot.base.storeBytes(
                     of: UInt32(truncatingIfNeeded: value % 3 == 0 ? value >> 8 : value >> 8 & 1),
                     toByteOffset: offsets[Int(generator.next() % UInt64(offsets.count))], as: UInt32.self)
-                attachment.stir(lane)
+                attachment.wake(lane)
             }
             attachment.close()
             await onThread { for thread in watching { thread.join() } }
