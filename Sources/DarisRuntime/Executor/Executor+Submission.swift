@@ -145,7 +145,7 @@ private final class Cancellation: Sendable {
 ///
 /// Copies take as long as the tensors are large, so a device makes them neither in `launch` nor where it hears of ends.
 package class JobTensors: @unchecked Sendable {
-    // Unchecked: written by whoever makes it, then by the lane that runs the job, then read by whoever is told of its
+    // Unchecked: written by its maker, then by the lane that runs the job, then read by the submitter that is told of its
     // end; each hands it on through a lock.
 
     /// One array of bytes an input, row-major, little-endian, as the task's `TensorSize` says.

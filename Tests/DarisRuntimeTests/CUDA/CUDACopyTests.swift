@@ -58,7 +58,7 @@ struct CUDACopyTests {
         #expect(await gpu.isClean())
     }
 
-    @Test("while a job's inputs are copied, others are submitted and run, and whoever looks is answered")
+    @Test("while a job's inputs are copied, others are submitted and run, and watchers are answered")
     func inputsOffTheLock() async throws {
         let gpu = try FakeDriver(multiprocessors: 132)
         do {

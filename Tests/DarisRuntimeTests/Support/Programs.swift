@@ -1,10 +1,16 @@
+import DarisCore
 import Foundation
+
+@testable import DarisRuntime
 
 extension TemporaryFolder {
     /// A stand-in for another program, in the shell's language.
     func program(_ name: String, _ script: String) throws -> String {
-        let file = path + "/" + name
-        try "#!/bin/sh\n\(script)\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let (file, draft) = (path + "/" + name, path + "/" + name + ".draft")
+        try "#!/bin/sh\n\(script)\n".write(toFile: draft, atomically: true, encoding: .utf8)
+        // By another process: while this one has a program open to write it, children that other tests start have it open too,
+        // and it cannot be run.
+        _ = try ChildProcess.run("/bin/cp", [draft, file], environment: [:], limit: .seconds(Int64(60)))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
         return file
     }
