@@ -28,6 +28,8 @@ package enum Limits {
     package static let contexts = 1...Partition.limit
     /// N_s.
     package static let streams = 1...Partition.limit
+    /// `express` lanes of a context; at most its streams.
+    package static let express = 0...Partition.limit
     /// The stages a model is cut into.
     package static let stages = 1...64
     /// Inferences a job.

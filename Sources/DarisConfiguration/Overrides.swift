@@ -15,6 +15,8 @@ extension TaskSet {
         package var streams: Int?
         /// `--oversubscription`: OS.
         package var oversubscription: Double?
+        /// `--express`: express lanes of each context.
+        package var express: Int?
         /// `--load`: as a ratio, 1.5 for 150 %.
         package var load: Double?
         /// `--duration`
@@ -47,8 +49,8 @@ extension TaskSet {
         /// Overrides of the values given.
         package init(
             device: String? = nil, kind: PartitionKind? = nil, isolation: Isolation? = nil, contexts: Int? = nil,
-            streams: Int? = nil, oversubscription: Double? = nil, load: Double? = nil, duration: Nanoseconds? = nil,
-            seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
+            streams: Int? = nil, oversubscription: Double? = nil, express: Int? = nil, load: Double? = nil,
+            duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
             forgetting: Bool? = nil, staging: Bool? = nil, batching: Int? = nil
@@ -59,6 +61,7 @@ extension TaskSet {
             self.contexts = contexts
             self.streams = streams
             self.oversubscription = oversubscription
+            self.express = express
             self.load = load
             self.duration = duration
             self.seed = seed
@@ -128,7 +131,19 @@ extension TaskSet {
             let checked = try TaskSet.checked(jobs, in: 1...Limits.batching.upperBound, option: "--batching")
             result.scheduler.batching = checked == 1 ? nil : checked
         }
+        try result.apply(express: overrides.express)
         self = result
+    }
+
+    private mutating func apply(express: Int?) throws(ConfigurationError) {
+        if let express {
+            partition.express = try TaskSet.checked(express, in: Limits.express, option: "--express")
+            asksForExpress = true
+        }
+        chooseExpress()
+        if let problem = expressProblem {
+            throw ConfigurationError(field: express == nil ? "partition.express" : "--express", message: problem)
+        }
     }
 
     private mutating func apply(kind: PartitionKind?) throws(ConfigurationError) {

@@ -54,10 +54,11 @@ extension Partition {
         self.init(contexts: 1, streams: 1, oversubscription: 1)
         guard let field else { return }
         let section = try Section(
-            field, keys: ["contexts", "streams", "oversubscription", "kind"],
+            field, keys: ["contexts", "streams", "oversubscription", "express", "kind"],
             example: "{contexts: 2, streams: 1, oversubscription: 1}")
         if let contexts = section["contexts"] { self.contexts = try contexts.integer(in: Limits.contexts) }
         if let streams = section["streams"] { self.streams = try streams.integer(in: Limits.streams) }
+        if let express = section["express"] { self.express = try express.integer(in: Limits.express) }
         if let oversubscription = section["oversubscription"] {
             let text = try oversubscription.text("a number from 1 to the number of contexts", example: "1")
             guard let value = Quantity.number(text) else {

@@ -54,6 +54,12 @@ extension TaskSet {
             load: load,
             scheduler: scheduler, staging: staging, run: try RunSettings(section["run"]),
             serve: try ServeSettings(section["serve"]))
+        let express = try section["partition"].flatMap { field throws(ConfigurationError) in
+            field.node.mapping?["express"].map { Field(node: $0, file: field.file, path: "\(field.path).express") }
+        }
+        asksForExpress = express != nil
+        chooseExpress()
+        if let express, let problem = expressProblem { throw express.error(problem) }
     }
 
     /// What is wrong with a device's name, if anything.

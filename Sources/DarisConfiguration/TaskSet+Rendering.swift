@@ -21,7 +21,8 @@ extension TaskSet {
         let kind = partitionKind.map { "kind: \($0.rawValue), " } ?? ""
         lines.append(
             "partition: {\(kind)contexts: \(partition.contexts), streams: \(partition.streams), "
-                + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))}")
+                + "oversubscription: \(Quantity.formatNumber(partition.oversubscription))"
+                + (asksForExpress ? ", express: \(partition.express)}" : "}"))
         if isolation != .none { lines.append("isolation: \(isolation.rawValue)") }
         let options = renderedGPU()
         if !options.isEmpty { lines.append("gpu: \(YAMLText.mapping(options))") }

@@ -17,6 +17,8 @@ package struct TaskSet: Hashable, Sendable, Codable {
     package var device: String
     /// How the device is cut into contexts and streams.
     package var partition: Partition
+    /// Whether the express lanes are as asked for; if not, there are as many as suit the device and the policy.
+    package var asksForExpress: Bool
     /// How contexts get their share of the device; `nil` for what is usual on it.
     package var partitionKind: PartitionKind?
     /// Whether the contexts are processes of their own.
@@ -62,6 +64,7 @@ package struct TaskSet: Hashable, Sendable, Codable {
         self.source = source
         self.device = device
         self.partition = partition
+        asksForExpress = true
         self.partitionKind = partitionKind
         self.isolation = isolation
         self.gpu = gpu
@@ -72,6 +75,29 @@ package struct TaskSet: Hashable, Sendable, Codable {
         self.staging = staging
         self.run = run
         self.serve = serve
+    }
+
+    /// Gives each context as many express lanes as suit the device, the policy and the tasks, unless the user has said how many: N_s
+    /// on a CPU, where there are HP and LP tasks and HP goes before LP; none in simulations, as in the paper, and on a GPU, where
+    /// none has been measured.
+    package mutating func chooseExpress() {
+        guard !asksForExpress else { return }
+        let priorities = Set(tasks.map(\.priority))
+        let hasExpress =
+            scheduler.hasFixedPriorities && priorities.count > 1 && DeviceKind.cpu.index(of: device) != nil
+        partition.express = hasExpress ? partition.streams : 0
+    }
+
+    /// What is wrong with the express lanes, if anything.
+    var expressProblem: String? {
+        let express = partition.express
+        if express > partition.streams {
+            return "\(express) is outside 0 to \(partition.streams), the number of streams of a context"
+        }
+        guard express > 0, !scheduler.hasFixedPriorities else { return nil }
+        let cause =
+            scheduler.policy == .daris ? "fixed_priority is off" : "the policy is '\(scheduler.policy.rawValue)'"
+        return "express lanes are for HP stages, which do not go before LP here: \(cause); write 0"
     }
 
     /// What is allowed but probably not meant, one sentence each.

@@ -6,19 +6,49 @@ public struct Partition: Hashable, Sendable, Codable {
     public var streams: Int
     /// OS, from 1 (contexts are disjoint) to N_c (every context may use the whole device).
     public var oversubscription: Double
+    /// The express lanes of each context, from 0 (the paper) to N_s. Only HP jobs run there, while no ordinary lane of the
+    /// context is free: on top of the LP stages that hold those, not beside them (docs/decisions/0018).
+    public var express: Int
 
     /// The largest `contexts` and the largest `streams`.
     public static let limit = 256
 
-    /// A partition of `contexts` × `streams` lanes.
-    public init(contexts: Int, streams: Int, oversubscription: Double) {
+    /// A partition of `contexts` × `streams` ordinary lanes, and `contexts` × `express` express lanes on top.
+    public init(contexts: Int, streams: Int, oversubscription: Double, express: Int = 0) {
         self.contexts = contexts
         self.streams = streams
         self.oversubscription = oversubscription
+        self.express = express
     }
 
-    /// The number of stages that can run at once: N_c × N_s.
+    /// The ordinary lanes, N_c × N_s: what the device can do at once, by which load and utilisation are told.
     public var lanes: Int { contexts * streams }
+
+    /// All lanes, express lanes too. They are numbered context by context, ordinary lanes first.
+    package var laneCount: Int { contexts * lanesPerContext }
+
+    /// Contexts, streams and oversubscription in words: what execution times under full load depend on.
+    package var shape: String { "\(contexts)x\(streams) OS \(oversubscription)" }
+
+    /// The lanes of a context, express lanes too.
+    package var lanesPerContext: Int { streams + express }
+
+    /// The context that a lane belongs to.
+    package func context(of lane: Int) -> Int { lane / lanesPerContext }
+
+    /// The lanes of a context, express lanes last.
+    package func lanes(of context: Int) -> Range<Int> { context * lanesPerContext..<(context + 1) * lanesPerContext }
+
+    /// The number of a lane within its context.
+    package func place(of lane: Int) -> Int { lane % lanesPerContext }
+
+    /// A lane within its context, for people.
+    package func laneName(_ lane: Int) -> String {
+        isExpress(lane) ? "express lane \(place(of: lane) - streams)" : "lane \(place(of: lane))"
+    }
+
+    /// Whether only HP jobs run on a lane.
+    package func isExpress(_ lane: Int) -> Bool { place(of: lane) >= streams }
 
     /// The paper's name for this shape.
     package var policyName: String {
@@ -60,6 +90,29 @@ public struct Partition: Hashable, Sendable, Codable {
             let size = quota(units: groupCount * groupSize, granularity: groupSize) / groupSize
             return (start..<start + max(1, size)).map { $0 % groupCount }.sorted()
         }
+    }
+}
+
+extension Partition {
+    private enum CodingKeys: String, CodingKey { case contexts, streams, oversubscription, express }
+
+    /// Reads a partition. Without `express` it is the paper's, as in records from before there were express lanes.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            contexts: try values.decode(Int.self, forKey: .contexts),
+            streams: try values.decode(Int.self, forKey: .streams),
+            oversubscription: try values.decode(Double.self, forKey: .oversubscription),
+            express: try values.decodeIfPresent(Int.self, forKey: .express) ?? 0)
+    }
+
+    /// Writes a partition; the paper's as it always was.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(contexts, forKey: .contexts)
+        try values.encode(streams, forKey: .streams)
+        try values.encode(oversubscription, forKey: .oversubscription)
+        if express != 0 { try values.encode(express, forKey: .express) }
     }
 }
 

@@ -38,7 +38,8 @@ struct EveryKeyTests {
             name: "partition", least: "contexts: 2",
             keys: [
                 "contexts": "contexts: 3", "streams": "contexts: 2, streams: 4",
-                "oversubscription": "contexts: 2, oversubscription: 1.5", "kind": "contexts: 2, kind: mps",
+                "oversubscription": "contexts: 2, oversubscription: 1.5", "express": "express: 0",
+                "kind": "contexts: 2, kind: mps",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], device: cuda, partition: @}"),
         Part(
             name: "gpu", least: "", keys: ["tf32": "tf32: false", "nhwc": "nhwc: true", "graphs": "graphs: false"],

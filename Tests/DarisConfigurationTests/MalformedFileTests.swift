@@ -69,7 +69,7 @@ struct MalformedFileTests {
         ),
         (
             "partition: {quota: 3}",
-            "t.yaml:1:13: partition: unknown key 'quota'; allowed are contexts, streams, oversubscription, kind"
+            "t.yaml:1:13: partition: unknown key 'quota'; allowed are contexts, streams, oversubscription, express, kind"
         ),
         (
             "models: {net: {buildin: unet}}\ntasks: []",

@@ -69,6 +69,8 @@ struct OverrideTests {
     ) throws {
         var expected = try example()
         expected[keyPath: option].toggle()
+        // Without fixed priorities there are none.
+        expected.chooseExpress()
         var overrides = TaskSet.Overrides()
         overrides[keyPath: override] = expected[keyPath: option]
         var set = try example()

@@ -122,7 +122,7 @@ struct AuditorTests {
         var auditor = Auditor(walk.configuration)
         var scheduler = Scheduler(configuration)
         var commands = CommandBuffer()
-        let partition = configuration.partition
+        let scheduled = configuration
         func step(_ event: Event) -> Violation? {
             let time = Nanoseconds(walk.now)
             walk.note(event)
@@ -131,7 +131,7 @@ struct AuditorTests {
             } else {
                 commands.removeAll()
             }
-            let passed = CommandBuffer(commands.flatMap { mutant.pass($0, partition.streams, partition.lanes) })
+            let passed = CommandBuffer(commands.flatMap { mutant.pass($0, scheduled) })
             for command in passed { walk.note(command) }
             if let violation = auditor.observe(event, at: time, commands: passed) { return violation }
             guard checkingTimes else { return nil }

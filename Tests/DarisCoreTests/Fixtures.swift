@@ -30,11 +30,12 @@ struct Bench: ~Copyable {
     private var buffer = CommandBuffer()
 
     init(
-        contexts: Int = 1, streams: Int = 1, _ tasks: [TaskSpecification], homes: [Int]? = nil,
+        contexts: Int = 1, streams: Int = 1, express: Int = 0, _ tasks: [TaskSpecification], homes: [Int]? = nil,
         options: SchedulerOptions = SchedulerOptions()
     ) throws {
         var configuration = try SchedulerConfiguration(
-            partition: Partition(contexts: contexts, streams: streams, oversubscription: 1), tasks: tasks,
+            partition: Partition(contexts: contexts, streams: streams, oversubscription: 1, express: express),
+            tasks: tasks,
             options: options)
         if let homes { configuration.homes = homes }
         self.init(configuration)

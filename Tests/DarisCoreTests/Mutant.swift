@@ -11,10 +11,8 @@ struct Mutant: CustomTestStringConvertible, Sendable {
     fileprivate(set) var configure: @Sendable (inout SchedulerConfiguration) -> Void = { _ in }
     /// What the scheduler is told in place of an event; nothing if `nil`.
     fileprivate(set) var hear: @Sendable (Event) -> Event? = { $0 }
-    /// What is passed on in place of a command, given the number of lanes of a context and of all.
-    fileprivate(set) var pass: @Sendable (Command, _ streams: Int, _ lanes: Int) -> [Command] = { command, _, _ in
-        [command]
-    }
+    /// What is passed on in place of a command.
+    fileprivate(set) var pass: @Sendable (Command, SchedulerConfiguration) -> [Command] = { command, _ in [command] }
 
     private init(_ name: String, _ invariants: Set<Violation.Invariant>) {
         testDescription = name
@@ -177,7 +175,7 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         _ change: @escaping @Sendable (JobOutcome) -> [JobOutcome]
     ) -> Mutant {
         var mutant = Mutant(name, invariants)
-        mutant.pass = { command, _, _ in
+        mutant.pass = { command, _ in
             guard case .finished(let outcome) = command else { return [command] }
             return change(outcome).map { .finished($0) }
         }
@@ -186,12 +184,12 @@ struct Mutant: CustomTestStringConvertible, Sendable {
 
     private static func dispatches(
         _ name: String, _ invariants: Set<Violation.Invariant>,
-        _ change: @escaping @Sendable (Dispatch, _ streams: Int, _ lanes: Int) -> [Dispatch]
+        _ change: @escaping @Sendable (Dispatch, SchedulerConfiguration) -> [Dispatch]
     ) -> Mutant {
         var mutant = Mutant(name, invariants)
-        mutant.pass = { command, streams, lanes in
+        mutant.pass = { command, configuration in
             guard case .dispatch(let dispatch) = command else { return [command] }
-            return change(dispatch, streams, lanes).map { .dispatch($0) }
+            return change(dispatch, configuration).map { .dispatch($0) }
         }
         return mutant
     }
@@ -200,8 +198,20 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         _ name: String, _ invariants: Set<Violation.Invariant>, _ change: @escaping @Sendable (Command) -> [Command]
     ) -> Mutant {
         var mutant = Mutant(name, invariants)
-        mutant.pass = { command, _, _ in change(command) }
+        mutant.pass = { command, _ in change(command) }
         return mutant
+    }
+
+    /// A stage of a priority on the last lane of its context, where there are express lanes.
+    private static func moved(
+        _ dispatch: Dispatch, of priority: Priority, _ configuration: SchedulerConfiguration
+    ) -> [Dispatch] {
+        let partition = configuration.partition
+        var dispatch = dispatch
+        if partition.express > 0, configuration.tasks[dispatch.jobs[0].task].priority == priority {
+            dispatch.lane = partition.lanes(of: partition.context(of: dispatch.lane)).upperBound - 1
+        }
+        return [dispatch]
     }
 
     private static func members(_ dispatch: Dispatch) -> [Dispatch.Member] {
@@ -248,42 +258,54 @@ struct Mutant: CustomTestStringConvertible, Sendable {
                         deadline: .zero, finish: .zero))
             ]
         },
-        dispatches("a stage starts twice", [.stageOrder]) { dispatch, streams, _ in
+        dispatches("a stage starts twice", [.stageOrder]) { dispatch, configuration in
             var other = dispatch
-            other.lane = dispatch.lane / streams * streams + (dispatch.lane + 1) % streams
+            let lanes = configuration.partition.lanes(of: configuration.partition.context(of: dispatch.lane))
+            other.lane = lanes.lowerBound + (dispatch.lane + 1 - lanes.lowerBound) % lanes.count
             return [dispatch, other]
         },
-        dispatches("a stage starts on a busy lane", [.stageOrder]) { dispatch, streams, _ in
+        dispatches("a stage starts on a busy lane", [.stageOrder]) { dispatch, configuration in
             var dispatch = dispatch
-            dispatch.lane = dispatch.lane / streams * streams
+            let partition = configuration.partition
+            dispatch.lane = partition.lanes(of: partition.context(of: dispatch.lane)).lowerBound
             return [dispatch]
         },
-        dispatches("a stage starts on another context", [.stageOrder]) { dispatch, streams, lanes in
+        dispatches("a stage starts on another context", [.stageOrder]) { dispatch, configuration in
             var dispatch = dispatch
-            dispatch.lane = (dispatch.lane + streams) % lanes
+            let partition = configuration.partition
+            dispatch.lane = (dispatch.lane + partition.lanesPerContext) % partition.laneCount
             return [dispatch]
         },
-        dispatches("a stage is left out", [.stageOrder]) { dispatch, _, _ in
+        dispatches("a stage is left out", [.stageOrder]) { dispatch, _ in
             var dispatch = dispatch
             if dispatch.jobs[0].sequence % 3 == 2 { dispatch.stage += 1 }
             return [dispatch]
         },
-        dispatches("a lane stays idle", [.dispatchOrder]) { dispatch, _, _ in
+        dispatches("a lane stays idle", [.dispatchOrder]) { dispatch, _ in
             dispatch.jobs[0].sequence % 3 == 2 ? [] : [dispatch]
         },
-        dispatches("a job is called another instance", [.stageOrder]) { dispatch, _, _ in
+        dispatches("an LP stage runs on an express lane", [.expressLanes, .stageOrder]) { dispatch, configuration in
+            moved(dispatch, of: .low, configuration)
+        },
+        dispatches("HP runs on an express lane though an ordinary one is free", [.expressLanes, .stageOrder]) {
+            moved($0, of: .high, $1)
+        },
+        dispatches("an express lane stays idle", [.dispatchOrder]) { dispatch, configuration in
+            configuration.partition.isExpress(dispatch.lane) ? [] : [dispatch]
+        },
+        dispatches("a job is called another instance", [.stageOrder]) { dispatch, _ in
             let members = members(dispatch).map { Dispatch.Member($0.job, instance: $0.instance + 1) }
             return [
                 Dispatch(stage: dispatch.stage, lane: dispatch.lane, job: members[0], with: Array(members.dropFirst()))
             ]
         },
-        dispatches("a batch is in another order", [.batching, .dispatchOrder]) { dispatch, _, _ in
+        dispatches("a batch is in another order", [.batching, .dispatchOrder]) { dispatch, _ in
             let others = members(dispatch).dropFirst().reversed()
             return [
                 Dispatch(stage: dispatch.stage, lane: dispatch.lane, job: members(dispatch)[0], with: Array(others))
             ]
         },
-        dispatches("a batch has one job too few", [.batching]) { dispatch, _, _ in
+        dispatches("a batch has one job too few", [.batching]) { dispatch, _ in
             let others = members(dispatch).dropFirst().dropLast()
             return [
                 Dispatch(stage: dispatch.stage, lane: dispatch.lane, job: members(dispatch)[0], with: Array(others))

@@ -18,9 +18,15 @@ struct RandomWalk {
         var random = SplitMix64(seed: seed)
         unit = [Int64(1), 1000, 1_000_003].randomElement(using: &random)!
         let drawn = try Self.configuration(unit: unit, using: &random)
-        configuration = instances ? try Self.withInstances(drawn, using: &random) : drawn
-        laneJobs = Array(repeating: nil, count: configuration.partition.lanes)
-        companions = Array(repeating: [], count: configuration.partition.lanes)
+        var configuration = instances ? try Self.withInstances(drawn, using: &random) : drawn
+        if seed % 2 == 1, configuration.options.hasFixedPriorities {
+            // Drawn apart, so that the walks without express lanes stay what they are.
+            var apart = SplitMix64(seed: seed ^ 0xE897)
+            configuration.partition.express = Int.random(in: 1...configuration.partition.streams, using: &apart)
+        }
+        self.configuration = configuration
+        laneJobs = Array(repeating: nil, count: configuration.partition.laneCount)
+        companions = Array(repeating: [], count: configuration.partition.laneCount)
         released = Array(repeating: 0, count: configuration.tasks.count)
         self.random = random
     }
@@ -225,7 +231,7 @@ struct RandomWalk {
                 companions[lane] = []
             }
         case .contextLost(let context):
-            for lane in laneJobs.indices where lane / configuration.partition.streams == context {
+            for lane in laneJobs.indices where configuration.partition.context(of: lane) == context {
                 laneJobs[lane] = nil
                 companions[lane] = []
             }

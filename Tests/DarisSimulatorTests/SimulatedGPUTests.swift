@@ -22,6 +22,32 @@ struct SimulatedGPUTests {
         #expect(close(times(of: stage(work: 64), on: [0], plainGPU(), partition(4, 1, os: 4)), [1]))
     }
 
+    @Test("an express stage takes the SMs that it wants first, after a time in which what runs keeps them")
+    func express() {
+        var cut = partition(1, 1)
+        cut.express = 1
+        // 0.05 ms alone, 1 ms with the hundredth that is always left, and the rest.
+        #expect(close(times(of: stage(work: 64), on: [0, 1], plainGPU(), cut), [1.99, 1.05]))
+        // With SMs enough for both neither waits but for the making way.
+        #expect(close(times(of: stage(work: 32, parallelism: 32), on: [0, 1], plainGPU(), cut), [1, 1.05]))
+    }
+
+    @Test("AFET is measured on ordinary lanes, all of which are kept busy: express lanes change nothing in it")
+    func expressProfile() throws {
+        func afets(_ express: Int) -> [[Nanoseconds]] {
+            var cut = partition(2, 1)
+            cut.express = express
+            let costs = [[stage(work: 64)], [stage(work: 16, parallelism: 16), stage(work: 8)], [stage(work: 32)]]
+            let profiler = FullLoadProfiler(stageCounts: costs.map(\.count), cut)
+            return costs.indices.map { task in
+                var device = SimulatedGPU(plainGPU(), partition: cut, costs: costs, seed: 1)
+                return profiler.afet(of: task, on: &device, seed: 7)
+            }
+        }
+        let (without, with) = (afets(0), afets(1))
+        #expect(with == without)
+    }
+
     @Test("streams of a context share its quota")
     func streams() {
         // Two stages of 32 SMs each fit into 64; four do not.

@@ -90,18 +90,18 @@ package struct RunLedger: Sendable {
     /// What runs on each lane: the first job of the dispatch, the stage, and the number of jobs.
     private var running: ContiguousArray<(job: JobID, stage: Int, jobs: Int)?>
     private let batch: [Int]
-    private let streams: Int
+    private let partition: Partition
 
     /// Nothing counted yet.
     package init(_ configuration: SchedulerConfiguration) {
         priorities = Priority.allCases.map(Group.init)
         tasks = ContiguousArray(configuration.tasks.map { Group($0.priority) })
-        busy = ContiguousArray(repeating: .zero, count: configuration.partition.lanes)
-        running = ContiguousArray(repeating: nil, count: configuration.partition.lanes)
+        busy = ContiguousArray(repeating: .zero, count: configuration.partition.laneCount)
+        running = ContiguousArray(repeating: nil, count: configuration.partition.laneCount)
         batch = configuration.tasks.map(\.batch)
         losses = ContiguousArray(repeating: 0, count: configuration.partition.contexts)
         restores = losses
-        streams = configuration.partition.streams
+        partition = configuration.partition
     }
 
     /// The figures of all jobs of a priority.
@@ -154,7 +154,7 @@ package struct RunLedger: Sendable {
         case .contextLost(let context):
             guard losses.indices.contains(context) else { return }
             losses[context] += 1
-            for lane in context * streams..<(context + 1) * streams { running[lane] = nil }
+            for lane in partition.lanes(of: context) { running[lane] = nil }
         case .contextRestored(let context): if restores.indices.contains(context) { restores[context] += 1 }
         case .jobCancelled, .timerFired, .taskRemoved, .taskAdded: break
         }

@@ -178,8 +178,10 @@ package struct RunSummary: Codable, Sendable, Hashable {
         }
         let partition = scheduler.configuration.partition
         contexts = (0..<partition.contexts).map { context in
-            let lanes = context * partition.streams..<(context + 1) * partition.streams
-            let busy = ledger.busy[lanes].reduce(0) { $0 + $1.inSeconds }
+            // What express lanes run, they run in the time of ordinary lanes.
+            let busy = ledger.busy[partition.lanes(of: context).prefix(partition.streams)].reduce(0) {
+                $0 + $1.inSeconds
+            }
             return Context(
                 context: context, utilisation: busy / seconds / Double(partition.streams),
                 losses: ledger.losses[context], restores: ledger.restores[context])

@@ -1,7 +1,13 @@
 /// The ready stages of every context in the order in which they go to lanes, and which of them could run together. The owner
 /// of both.
 struct ReadyQueues: Sendable {
+    /// Some of the stages that wait on a context.
+    enum Part { case all, high, low }
+
     private let options: SchedulerOptions
+    /// Whether HP and LP stages wait apart, as they must where they may start on different lanes.
+    private let isSplit: Bool
+    /// By context; where HP and LP wait apart, first the HP and then the LP stages of each.
     private var queues: ContiguousArray<ReadyQueue>
     /// By list (`BatchTimes.list`): the candidates, in the order of the queue.
     private var candidates: ContiguousArray<ContiguousArray<ReadyQueue.Entry>>
@@ -14,15 +20,38 @@ struct ReadyQueues: Sendable {
 
     init(_ configuration: SchedulerConfiguration, lists: Int) {
         options = configuration.options
+        isSplit = configuration.partition.express > 0
         let jobs = configuration.homes.count
         queues = ContiguousArray(
-            (0..<configuration.partition.contexts).map { _ in ReadyQueue(capacity: min(jobs, 1024)) })
+            (0..<configuration.partition.contexts * (isSplit ? 2 : 1)).map { _ in
+                ReadyQueue(capacity: min(jobs, 1024))
+            })
         candidates = ContiguousArray(repeating: [], count: lists)
         isTaken = ContiguousArray(repeating: false, count: lists > 0 ? jobs : 0)
     }
 
     /// How many stages wait on a context.
-    func count(on context: Int) -> Int { queues[context].count }
+    func count(on context: Int) -> Int {
+        isSplit ? queues[2 * context].count + queues[2 * context + 1].count : queues[context].count
+    }
+
+    /// Whether HP and LP stages wait on a context; where they wait together, whether any does.
+    @inline(__always)
+    func waiting(on context: Int) -> (high: Bool, low: Bool) {
+        isSplit
+            ? (!queues[2 * context].isEmpty, !queues[2 * context + 1].isEmpty)
+            : (!queues[context].isEmpty, !queues[context].isEmpty)
+    }
+
+    /// Where a stage of a level waits.
+    @inline(__always)
+    private func queue(of context: Int, level: UInt8) -> Int {
+        isSplit ? 2 * context + (Self.isHigh(level) ? 0 : 1) : context
+    }
+
+    /// Whether a level is one of HP's, where priorities are fixed.
+    @inline(__always)
+    private static func isHigh(_ level: UInt8) -> Bool { level < ReadyQueue.level(.low, isLast: true, isLate: true) }
 
     /// The place of a job's current stage in the order of its context.
     @inline(__always)
@@ -50,21 +79,28 @@ struct ReadyQueues: Sendable {
         _ job: Int, _ jobs: borrowing JobTable, _ tasks: borrowing TaskTable, _ batches: borrowing BatchTimes
     ) {
         let entry = entry(job, jobs, tasks)
-        queues[jobs[job].context].insert(entry)
+        queues[queue(of: jobs[job].context, level: entry.level)].insert(entry)
         if let list = batches.list(for: jobs[job]) { add(entry, to: list) }
     }
 
-    /// Takes out the stage of a context that goes first, and those that run with it, which are in `companions` then.
+    /// Takes out the stage of a context that goes first, of those that an opening is for, and those that run with it, which are
+    /// in `companions` then.
     @inline(__always)
     mutating func next(
-        on context: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ times: borrowing ExecutionTimes,
-        _ batches: borrowing BatchTimes
+        on context: Int, for opening: Lanes.Opening, at now: Nanoseconds, _ jobs: borrowing JobTable,
+        _ times: borrowing ExecutionTimes, _ batches: borrowing BatchTimes
     ) -> Int? {
         if !companions.isEmpty { companions.removeAll(keepingCapacity: true) }
-        guard let first = queues[context].popFirst()?.job else { return nil }
+        let queue =
+            switch opening.leaders {
+            case .all: context
+            case .high: 2 * context
+            case .low: 2 * context + 1
+            }
+        guard let first = queues[queue].popFirst()?.job else { return nil }
         guard let list = batches.list(for: jobs[first]) else { return first }
         unlist(first, from: list)
-        takeCompanions(of: first, in: list, at: now, jobs, times, batches)
+        takeCompanions(of: first, among: opening.companions, in: list, at: now, jobs, times, batches)
         return first
     }
 
@@ -72,14 +108,21 @@ struct ReadyQueues: Sendable {
     mutating func removeFirst(
         on context: Int, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes
     ) -> Int? {
-        guard let first = queues[context].popFirst()?.job else { return nil }
+        let first =
+            isSplit ? queues[2 * context].popFirst() ?? queues[2 * context + 1].popFirst() : queues[context].popFirst()
+        guard let first = first?.job else { return nil }
         if let list = batches.list(for: jobs[first]) { unlist(first, from: list) }
         return first
     }
 
     /// Takes out the stage of a job. O(n).
     mutating func remove(_ job: Int, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes) {
-        queues[jobs[job].context].remove(job: job)
+        if isSplit {
+            queues[2 * jobs[job].context].remove(job: job)
+            queues[2 * jobs[job].context + 1].remove(job: job)
+        } else {
+            queues[jobs[job].context].remove(job: job)
+        }
         if let list = batches.list(for: jobs[job]) { unlist(job, from: list) }
     }
 
@@ -115,12 +158,15 @@ struct ReadyQueues: Sendable {
     /// others as that takes end within their bounds, the first in order; none if there is no such size. They are in
     /// `companions` then. O(k · (sizes + stages)), and O(stages of the context) if there are any.
     private mutating func takeCompanions(
-        of leader: Int, in list: Int, at now: Nanoseconds, _ jobs: borrowing JobTable,
+        of leader: Int, among part: Part, in list: Int, at now: Nanoseconds, _ jobs: borrowing JobTable,
         _ times: borrowing ExecutionTimes, _ batches: borrowing BatchTimes
     ) {
         guard !candidates[list].isEmpty else { return }
         bounds.removeAll(keepingCapacity: true)
-        for candidate in candidates[list] { bounds.append(bound(of: candidate.job, at: now, jobs, times)) }
+        for candidate in candidates[list] {
+            let isExcluded = part != .all && (part == .high) != Self.isHigh(candidate.level)
+            bounds.append(isExcluded ? .zero - .distantFuture : bound(of: candidate.job, at: now, jobs, times))
+        }
         let limit = bound(of: leader, at: now, jobs, times)
         for size in batches.sizes(of: jobs[leader].task) where bounds.count >= size.jobs - 1 {
             let end = now + batches[size, jobs[leader].stage]
@@ -145,7 +191,9 @@ struct ReadyQueues: Sendable {
         }
         var taken: ContiguousArray<Bool> = []
         swap(&taken, &isTaken)
-        queues[context].removeAll { taken[$0] }
+        for queue in isSplit ? 2 * context..<2 * context + 2 : context..<context + 1 {
+            queues[queue].removeAll { taken[$0] }
+        }
         for job in companions { taken[job] = false }
         swap(&taken, &isTaken)
     }
@@ -155,17 +203,20 @@ struct ReadyQueues: Sendable {
         _ jobs: JobTable, _ tasks: TaskTable, _ lanes: Lanes, _ ledger: ContextLedger, _ batches: BatchTimes
     ) -> String? {
         var queued = 0
-        for context in queues.indices {
-            let entries = queues[context].entries
+        for queue in queues.indices {
+            let (context, entries) = (isSplit ? queue / 2 : queue, queues[queue].entries)
             queued += entries.count
             if !entries.isEmpty {
                 if !ledger[context].isAlive { return "stages wait on the lost context \(context)" }
-                if lanes.idleLane(of: context, preferring: nil) != nil {
-                    return "context \(context) has an idle lane and a ready stage"
+                if lanes.opening(of: context, preferring: nil, waiting(on: context)) != nil {
+                    return "context \(context) has an idle lane and a ready stage that may run there"
                 }
             }
             for waiting in entries {
                 let job = jobs[waiting.job]
+                if isSplit && Self.isHigh(waiting.level) != (tasks[job.task].priority == .high) {
+                    return "a stage of \(job.id) waits among those of the other priority"
+                }
                 if job.phase != .ready || job.context != context || entry(waiting.job, jobs, tasks) != waiting {
                     return "a stage of \(job.id) waits on context \(context) out of place"
                 }

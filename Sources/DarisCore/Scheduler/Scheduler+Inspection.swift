@@ -33,7 +33,7 @@ extension Scheduler {
     public func dispatch(on lane: Int) -> Dispatch? { lanes.isIdle(lane) ? nil : lanes[lane] }
     /// The jobs whose stages run on a context, dispatch by dispatch.
     package func runningJobs(on context: Int) -> [JobID] {
-        lanes.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
+        lanes.partition.lanes(of: context).flatMap { dispatch(on: $0).map { Array($0.jobs) } ?? [] }
     }
     /// When a job that is in flight must be done; `nil` if it is not.
     public func deadline(of job: JobID) -> Nanoseconds? { jobs.index(of: job).map { jobs[$0].deadline } }
@@ -50,7 +50,7 @@ extension Scheduler {
         if !counts.isBalanced { return "jobs do not add up: \(counts)" }
         let inFlight = jobs.indices.count { jobs[$0].isInFlight } + backlog.count
         if counts.inFlight != inFlight { return "\(counts.inFlight) jobs count as in flight, but \(inFlight) are" }
-        return jobs.violation() ?? backlog.violation(tasks, jobs) ?? lanes.violation(jobs)
+        return jobs.violation() ?? backlog.violation(tasks, jobs) ?? lanes.violation(jobs, tasks)
             ?? ready.violation(jobs, tasks, lanes, ledger, batches) ?? ledger.violation(tasks, jobs, times)
             ?? times.violation() ?? tasks.violation(times)
     }

@@ -165,16 +165,16 @@ public struct Scheduler: ~Copyable, Sendable {
         ready.insert(job, jobs, tasks, batches)
     }
 
-    /// Starts ready stages while the context has an idle lane; the lane that has just become idle goes first, since its
+    /// Starts ready stages while the context has an idle lane for one; the lane that has just become idle goes first, since its
     /// thread is awake.
     private mutating func fill(_ context: Int, preferring lane: Int?) {
         guard ledger[context].isAlive else { return }
-        while let lane = lanes.idleLane(of: context, preferring: lane),
-            let first = ready.next(on: context, at: now, jobs, times, batches)
+        while let opening = lanes.opening(of: context, preferring: lane, ready.waiting(on: context)),
+            let first = ready.next(on: context, for: opening, at: now, jobs, times, batches)
         {
-            begin(first, on: lane)
-            for place in ready.companions.indices { begin(ready.companions[place], on: lane) }
-            commands.append(.dispatch(lanes[lane]))
+            begin(first, on: opening.lane)
+            for place in ready.companions.indices { begin(ready.companions[place], on: opening.lane) }
+            commands.append(.dispatch(lanes[opening.lane]))
         }
     }
 
@@ -182,7 +182,9 @@ public struct Scheduler: ~Copyable, Sendable {
     @inline(__always)
     private mutating func begin(_ job: Int, on lane: Int) {
         jobs.move(job, .started(lane: lane))
-        lanes.begin(jobs.member(job), stage: jobs[job].stage, lane: lane, at: now)
+        lanes.begin(
+            jobs.member(job), isHigh: tasks[jobs[job].task].priority == .high, stage: jobs[job].stage, lane: lane,
+            at: now)
     }
 
     // MARK: - The end of a stage
@@ -192,7 +194,7 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func endStage(of id: JobID, lane: Int, executionTime: Nanoseconds?) {
         // Another job's end is a message from before the context of the lane was lost.
         guard lanes.runs(id, on: lane) else { return }
-        lanes.end(lane)
+        lanes.end(lane, at: now)
         let count = lanes.endedCount
         for place in 0..<count {
             let job = lanes.endedJob(place).instance
@@ -216,7 +218,7 @@ public struct Scheduler: ~Copyable, Sendable {
             conclude(job, fate, reason)
         }
         for place in 0..<count { startWaiting(lanes.endedJob(place).job.task, preferring: lane) }
-        fill(lane / lanes.streams, preferring: lane)
+        fill(lanes.partition.context(of: lane), preferring: lane)
     }
 
     /// How a job ends now that a stage of it is over, `nil` if it goes on.
@@ -231,10 +233,16 @@ public struct Scheduler: ~Copyable, Sendable {
     /// other jobs of the same task.
     private mutating func learn(_ executionTime: Nanoseconds, since start: Nanoseconds) {
         let (stage, count, leader) = (lanes.endedStage, lanes.endedCount, lanes.endedJob(0).job.task)
+        var (executionTime, kept) = (executionTime, now - start)
+        if lanes.endedPreemption > .zero {
+            // The stage may have waited for the processor before it began, so that its own time does not hold all that was taken.
+            kept = max(kept - lanes.endedPreemption, .zero)
+            executionTime = min(executionTime, kept)
+        }
         var cost = Nanoseconds.zero
         if batches.isOn {
             // The lane was kept from the dispatch until the end was seen.
-            let time = SchedulerConfiguration.clamped(max(executionTime, now - start))
+            let time = SchedulerConfiguration.clamped(max(executionTime, kept))
             if count > 1 { batches.record(time, of: leader, jobs: count, stage: stage) }
             cost = batches.cost(time, of: leader, jobs: count, stage: stage)
         }
@@ -325,8 +333,8 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func lose(_ context: Int) {
         guard ledger.lose(context) else { return }
         tasks.rehome(&ledger)
-        for lane in lanes.lanes(of: context) where !lanes.isIdle(lane) {
-            lanes.end(lane)
+        for lane in lanes.partition.lanes(of: context) where !lanes.isIdle(lane) {
+            lanes.end(lane, at: now)
             for place in 0..<lanes.endedCount { finish(lanes.endedJob(place).instance, .failed, .contextLost) }
         }
         while let job = ready.removeFirst(on: context, jobs, batches) { finish(job, .failed, .contextLost) }

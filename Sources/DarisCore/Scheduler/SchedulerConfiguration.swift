@@ -62,6 +62,10 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         guard partition.oversubscription >= 1, partition.oversubscription <= Double(partition.contexts) else {
             throw .oversubscription(partition.oversubscription, contexts: partition.contexts)
         }
+        guard (0...partition.streams).contains(partition.express) else {
+            throw .express(partition.express, streams: partition.streams)
+        }
+        guard partition.express == 0 || options.hasFixedPriorities else { throw .expressWithoutPriorities }
         guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
             throw .windowSize(options.windowSize)
         }

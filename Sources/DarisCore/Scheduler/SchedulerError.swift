@@ -9,6 +9,10 @@ public enum SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
     case partition(contexts: Int, streams: Int)
     /// The oversubscription is below 1 or above the number of contexts.
     case oversubscription(Double, contexts: Int)
+    /// There are more express lanes in a context than streams, or fewer than none.
+    case express(Int, streams: Int)
+    /// There are express lanes though HP does not go before LP.
+    case expressWithoutPriorities
     /// The window of MRET is empty or too long.
     case windowSize(Int)
     /// There are too many tasks.
@@ -31,6 +35,11 @@ public enum SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
             "a partition has 1 to \(Partition.limit) contexts and streams, not \(contexts) × \(streams)"
         case .oversubscription(let value, let contexts):
             "the oversubscription of \(contexts) contexts is from 1 to \(contexts), not \(value)"
+        case .express(let count, let streams):
+            "a context of \(streams) stream\(streams == 1 ? "" : "s") has 0 to \(streams) express lanes, not \(count)"
+        case .expressWithoutPriorities:
+            "express lanes are for HP, which goes before LP under 'policy: daris' with fixed priorities alone; "
+                + "say 'express: 0'"
         case .windowSize(let size):
             "the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(size)"
         case .taskCount(let count):

@@ -48,6 +48,9 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// Whether jobs of a priority must pass the admission test.
     func tests(_ priority: Priority) -> Bool { priority == .low && policy == .daris && admission }
 
+    /// Whether HP stages go before LP stages, without which there can be no express lanes.
+    package var hasFixedPriorities: Bool { policy == .daris && fixedPriority }
+
     /// The most jobs that may run a stage together: 1 if nothing is batched.
     package var largestBatch: Int { policy == .daris ? batching ?? 1 : 1 }
 }

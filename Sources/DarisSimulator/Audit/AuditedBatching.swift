@@ -26,12 +26,12 @@ struct AuditedBatching: Sendable {
         groupOfTask = isOn ? configuration.tasks.map(\.batchGroup) : []
         times = groups.map { group in group.sizes.map { AuditedTimes($0.afet, options) } }
         costs = AuditedTimes(isOn ? configuration.tasks.flatMap(\.afet) : [], options, statistic: .meanWithMargin)
-        dispatchTimes = Array(repeating: 0, count: isOn ? configuration.partition.lanes : 0)
+        dispatchTimes = Array(repeating: 0, count: isOn ? configuration.partition.laneCount : 0)
         instancesForEach = groups.indices.map { group in
             configuration.tasks.reduce(0) { $0 + ($1.batchGroup == group ? $1.instances : 0) }
                 / configuration.partition.contexts
         }
-        followers = Array(repeating: [], count: isOn ? configuration.partition.lanes : 0)
+        followers = Array(repeating: [], count: isOn ? configuration.partition.laneCount : 0)
     }
 
     /// The group of a task, `nil` if it never runs with others.

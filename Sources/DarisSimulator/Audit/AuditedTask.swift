@@ -121,16 +121,53 @@ struct AuditedContext: Sendable {
     var safetyFactorRaised: Int64 = 0
     /// MRET of all stages queued and running.
     var work: Int64 = 0
-    var idleLanes: Int
+    let streams: Int
+    let express: Int
+    /// Stages that run on ordinary lanes and on express lanes, HP and LP.
+    var highOnOrdinary = 0
+    var lowOnOrdinary = 0
+    var onExpress = 0
     var ready: ContiguousArray<AuditedRank> = []
+    /// How many of the ready stages are HP.
+    var highReady = 0
+    /// What express lanes have taken of the time of each LP stage under them, and until when that is counted.
+    var taken: Int64 = 0
+    var countedUntil: Int64 = 0
 
-    /// Whether a lane idles beside a ready stage.
-    var isStalled: Bool { isAlive && idleLanes > 0 && !ready.isEmpty }
+    init(_ partition: Partition) {
+        streams = partition.streams
+        express = partition.express
+    }
+
+    /// Whether an ordinary lane is idle.
+    var hasOrdinaryLane: Bool { highOnOrdinary + lowOnOrdinary < streams }
+    /// Whether another HP stage may start: on an idle ordinary lane, else on an idle express lane; N_s run at most.
+    var startsHigh: Bool {
+        highOnOrdinary + onExpress < streams && (hasOrdinaryLane || onExpress < express)
+    }
+
+    /// Whether a lane idles beside a ready stage that may run there.
+    var isStalled: Bool {
+        guard isAlive, !ready.isEmpty else { return false }
+        return express == 0
+            ? hasOrdinaryLane : highReady > 0 && startsHigh || highReady < ready.count && hasOrdinaryLane
+    }
+
+    /// Counts until now what express stages take, in equal parts, of the time of the LP stages under them: as many lanes as are busy
+    /// beyond N_s.
+    mutating func countTaken(until now: Int64) {
+        let over = highOnOrdinary + lowOnOrdinary + onExpress - streams
+        if lowOnOrdinary > 0 && over > 0 {
+            taken += (now - countedUntil) * Int64(min(over, lowOnOrdinary)) / Int64(lowOnOrdinary)
+        }
+        countedUntil = now
+    }
 }
 
 /// The place of a ready stage in the order of its context.
 struct AuditedRank: Sendable {
     let level: Int
+    let isHigh: Bool
     let due: Int64
     let release: Int64
     let job: Int

@@ -21,13 +21,15 @@ package struct Auditor: ~Copyable, Sendable {
     package private(set) var jobs = JobCounts()
 
     let options: SchedulerOptions
-    let streams: Int
+    let partition: Partition
     var tasks: ContiguousArray<AuditedTask>
     /// One for each instance of each task.
     var instances: ContiguousArray<AuditedJob>
     var contexts: ContiguousArray<AuditedContext>
     /// The job whose stage runs on each lane, or -1.
     var lanes: ContiguousArray<Int>
+    /// By lane, where there are express lanes: when its stage was dispatched, and what they had taken by then.
+    var starts: ContiguousArray<(time: Int64, taken: Int64)>
     var times: AuditedTimes
     var batching: AuditedBatching
     var waiting: ContiguousArray<ContiguousArray<AuditedRelease>>
@@ -67,11 +69,11 @@ package struct Auditor: ~Copyable, Sendable {
     /// - Precondition: `configuration.validate()` passes.
     package init(_ configuration: SchedulerConfiguration) {
         options = configuration.options
-        streams = configuration.partition.streams
+        partition = configuration.partition
         var tasks = ContiguousArray<AuditedTask>()
         var instances = ContiguousArray<AuditedJob>()
         var contexts = ContiguousArray(
-            repeating: AuditedContext(idleLanes: streams), count: configuration.partition.contexts)
+            repeating: AuditedContext(partition), count: configuration.partition.contexts)
         var stages = 0
         for task in configuration.tasks {
             let jobs = instances.count..<instances.count + task.instances
@@ -88,7 +90,8 @@ package struct Auditor: ~Copyable, Sendable {
         self.tasks = tasks
         self.instances = instances
         self.contexts = contexts
-        lanes = ContiguousArray(repeating: -1, count: configuration.partition.lanes)
+        lanes = ContiguousArray(repeating: -1, count: partition.laneCount)
+        starts = ContiguousArray(repeating: (0, 0), count: partition.express > 0 ? partition.laneCount : 0)
         times = AuditedTimes(configuration.tasks.lazy.flatMap(\.afet), options)
         batching = AuditedBatching(configuration)
         waiting = ContiguousArray(repeating: [], count: tasks.count)
@@ -191,7 +194,8 @@ package struct Auditor: ~Copyable, Sendable {
         }
         if stalledContexts > 0 {
             let context = contexts.firstIndex(where: \.isStalled) ?? -1
-            throw violation(.dispatchOrder, "a lane of context \(context) idles beside a ready stage")
+            throw violation(
+                .dispatchOrder, "a lane of context \(context) idles beside a ready stage that may run there")
         }
         try checkCause()
         if allNeedWake {

@@ -10,7 +10,7 @@ extension Auditor {
 
     private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
         let counted = Int128(lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
-        return counted < Int128(streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
+        return counted < Int128(partition.streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
     }
 
     /// With batching, LP jobs that end in time or late teach a context its safety factor.
@@ -89,7 +89,7 @@ extension Auditor {
     }
 
     private func predictedFinish(_ index: Int, _ context: Int) -> Int64 {
-        contexts[context].work / Int64(streams) + tasks[index].mret
+        contexts[context].work / Int64(partition.streams) + tasks[index].mret
     }
 
     // MARK: - Tasks that could never be admitted again
@@ -120,7 +120,7 @@ extension Auditor {
         func lanes(_ billionths: Int64) -> Double { Double(billionths) / 1e9 }
         return """
             on context \(context) \(lanes(tasks[index].utilisation)) + \(lanes(account.activeLowPriority)) is \
-            \(fits(index, context) ? "" : "not ")less than \(streams) − \(lanes(account.highPriority))
+            \(fits(index, context) ? "" : "not ")less than \(partition.streams) − \(lanes(account.highPriority))
             """
     }
 }

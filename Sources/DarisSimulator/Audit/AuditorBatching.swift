@@ -10,7 +10,7 @@ extension Auditor {
             Set(joined).count == joined.count, .batching,
             "a job runs in the batch on lane \(lane) twice: \(names(joined))")
         try checkMembers(leader, joined)
-        let expected = members(with: leader)
+        let expected = members(with: leader, on: lane)
         if joined != expected {
             throw violation(
                 .batching,
@@ -58,11 +58,14 @@ extension Auditor {
 
     /// The jobs that must run with the one that goes first: of the largest size at which all end within their bounds, the
     /// first in order.
-    private func members(with leader: Int) -> [Int] {
+    private func members(with leader: Int, on lane: Int) -> [Int] {
         guard group(of: leader) != nil, !instances[leader].runsAlone else { return [] }
         let (stage, group, task) = (instances[leader].stage, group(of: leader), instances[leader].task)
+        // HP alone runs on express lanes, and only LP with an LP leader where those are.
+        let (needsHigh, needsLow) = (partition.isExpress(lane), partition.express > 0 && !isHigh(leader))
         let others = contexts[instances[leader].context].ready.filter { other in
-            other.job != leader && self.group(of: other.job) == group && instances[other.job].stage == stage
+            other.job != leader && !(other.isHigh ? needsLow : needsHigh) && self.group(of: other.job) == group
+                && instances[other.job].stage == stage
                 && !instances[other.job].runsAlone
         }.sorted { $0.outranks($1) }
         for jobs in batching.sizes(of: task) {
@@ -99,7 +102,11 @@ extension Auditor {
         batching.followers[lane].removeAll(keepingCapacity: true)
         // The lane was kept from the dispatch on.
         let longest = SchedulerConfiguration.longestTime.rawValue
-        let kept = min(max(executionTime, now - batching.dispatchTimes[lane]), longest)
+        let sinceDispatch = now - batching.dispatchTimes[lane]
+        let (executionTime, kept) = (
+            ownTime(executionTime, of: leader, on: lane),
+            min(ownTime(max(executionTime, sinceDispatch), of: leader, on: lane), longest)
+        )
         if members.count > 1 { batching.record(kept, of: first, jobs: members.count, stage: stage) }
         let cost = batching.cost(kept, of: first, jobs: members.count, stage: stage)
         var learnt: [Int] = []

@@ -34,7 +34,7 @@ extension Auditor {
             "stage \(stage) of \(name(job)) was started, but stage \(instances[index].stage) is next")
         let context = instances[index].context
         try require(
-            context * streams <= lane && lane < (context + 1) * streams, .stageOrder,
+            partition.lanes(of: context).contains(lane), .stageOrder,
             "\(name(job)) is on context \(context), but was started on lane \(lane)")
         try require(
             contexts[context].isAlive, .containment, "\(name(job)) was started on the lost context \(context)")
@@ -49,6 +49,7 @@ extension Auditor {
             throw violation(.stageOrder, "a stage of no job was started on lane \(lane)")
         }
         let (context, others) = (instances[index].context, Array(jobs.dropFirst()))
+        try checkLane(index, others, lane)
         try checkOrder(index, context)
         if batching.isOn {
             batching.dispatchTimes[lane] = now
@@ -61,7 +62,8 @@ extension Auditor {
         takeFromReady(index)
         instances[index].phase = .running
         lanes[lane] = index
-        change(context) { $0.idleLanes -= 1 }
+        count(lane, index, by: 1)
+        if !starts.isEmpty { starts[lane] = (now, contexts[context].taken) }
     }
 
     /// Whether the jobs that share a lane, or a device, are told apart.
@@ -74,12 +76,36 @@ extension Auditor {
         }
     }
 
+    /// Whether the stages of some jobs may run on a lane of their context: on an express lane HP alone, while no ordinary lane is
+    /// free; N_s HP stages of a context at most, over all its lanes.
+    private func checkLane(_ leader: Int, _ others: [Int], _ lane: Int) throws(Violation) {
+        let context = contexts[instances[leader].context]
+        if partition.isExpress(lane) {
+            for job in [leader] + others {
+                try require(
+                    isHigh(job), .expressLanes, "\(name(of: job)), which is LP, runs on the express lane \(lane)")
+            }
+            try require(
+                !context.hasOrdinaryLane, .expressLanes,
+                "\(name(of: leader)) runs on the express lane \(lane), though an ordinary lane of its context is free")
+        }
+        guard context.express > 0 else { return }
+        try require(
+            !isHigh(leader) || context.highOnOrdinary + context.onExpress < context.streams, .expressLanes,
+            "\(name(of: leader)) runs as one HP stage more than the \(context.streams) streams of its context")
+        for job in others where isHigh(job) {
+            try require(isHigh(leader), .expressLanes, "\(name(of: job)) runs under an LP stage, and it is HP")
+        }
+    }
+
     private func checkOrder(_ index: Int, _ context: Int) throws(Violation) {
         let chosen = contexts[context].ready[instances[index].readyIndex]
+        // What may not start now is not passed over.
+        let waitsForHigh = partition.express > 0 && !contexts[context].startsHigh
         for place in contexts[context].ready.indices {
             let other = contexts[context].ready[place]
             try require(
-                !other.outranks(chosen), .dispatchOrder,
+                other.isHigh && waitsForHigh || !other.outranks(chosen), .dispatchOrder,
                 """
                 a stage of \(name(of: index)) (level \(chosen.level), due at \(chosen.due) ns) was started on context \(context) \
                 before one of \(name(of: other.job)) (level \(other.level), due at \(other.due) ns)

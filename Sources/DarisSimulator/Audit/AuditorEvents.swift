@@ -52,8 +52,33 @@ extension Auditor {
     private mutating func free(_ lane: Int, of job: JobID) -> Int? {
         guard lanes.indices.contains(lane), let index = inFlight(job), lanes[lane] == index else { return nil }
         lanes[lane] = -1
-        change(instances[index].context) { $0.idleLanes += 1 }
+        count(lane, index, by: -1)
         return index
+    }
+
+    /// Counts a lane that starts (1) or has ended (-1) a stage of a job.
+    mutating func count(_ lane: Int, _ index: Int, by count: Int) {
+        let (isExpress, isHigh, now) = (partition.isExpress(lane), isHigh(index), now)
+        change(instances[index].context) {
+            $0.countTaken(until: now)
+            if isExpress {
+                $0.onExpress += count
+            } else if isHigh {
+                $0.highOnOrdinary += count
+            } else {
+                $0.lowOnOrdinary += count
+            }
+        }
+    }
+
+    func isHigh(_ job: Int) -> Bool { tasks[instances[job].task].isHigh }
+
+    /// What the end of a stage teaches of its time: of an LP stage under express stages what is left without what these took, at
+    /// most the time since its dispatch.
+    func ownTime(_ executionTime: Int64, of index: Int, on lane: Int) -> Int64 {
+        guard !starts.isEmpty, !isHigh(index) else { return executionTime }
+        let taken = contexts[instances[index].context].taken - starts[lane].taken
+        return taken == 0 ? executionTime : min(executionTime, max(0, now - starts[lane].time - taken))
     }
 
     private mutating func complete(_ index: Int, lane: Int, executionTime: Int64) {
@@ -61,6 +86,7 @@ extension Auditor {
         let (task, stage) = (instances[index].task, instances[index].stage)
         let place = tasks[task].firstStage + stage
         contexts[instances[index].context].work -= times[place]
+        let executionTime = ownTime(executionTime, of: index, on: lane)
         let change = times.record(min(executionTime, tasks[task].longestSample), stage: place)
         tasks[task].mret += change
         changeCost(of: stage, task, by: change, except: index)
@@ -119,12 +145,13 @@ extension Auditor {
     private mutating func lose(_ context: Int) {
         guard contexts.indices.contains(context), contexts[context].isAlive else { return }
         cause = .contextLost(context)
-        let streams = streams
+        let now = now
         change(context) {
+            $0.countTaken(until: now)
             $0.isAlive = false
-            $0.idleLanes = streams
+            ($0.highOnOrdinary, $0.lowOnOrdinary, $0.onExpress) = (0, 0, 0)
         }
-        for lane in context * streams..<(context + 1) * streams {
+        for lane in partition.lanes(of: context) {
             lanes[lane] = -1
             if batching.isOn { batching.followers[lane].removeAll(keepingCapacity: true) }
         }
@@ -226,13 +253,16 @@ extension Auditor {
         instances[index].phase = .ready
         instances[index].readyIndex = contexts[job.context].ready.count
         change(job.context) {
-            $0.ready.append(AuditedRank(level: level, due: due, release: job.release.release, job: index))
+            $0.ready.append(
+                AuditedRank(level: level, isHigh: task.isHigh, due: due, release: job.release.release, job: index))
+            if task.isHigh { $0.highReady += 1 }
         }
     }
 
     mutating func takeFromReady(_ index: Int) {
         let (context, place) = (instances[index].context, instances[index].readyIndex)
         change(context) {
+            if $0.ready[place].isHigh { $0.highReady -= 1 }
             let last = $0.ready.removeLast()
             if place < $0.ready.count { $0.ready[place] = last }
         }

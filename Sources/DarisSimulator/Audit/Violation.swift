@@ -2,7 +2,7 @@ import DarisCore
 
 /// Something a scheduler did that it must never do, found by an `Auditor`.
 package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What a finished run must always satisfy, numbered as in the design; batching is beyond it.
+    /// What a finished run must always satisfy, numbered as in the design; batching and express lanes are beyond it.
     package enum Invariant: Int, Hashable, Sendable, Codable, CaseIterable {
         /// Released = rejected + skipped + completed + dropped + failed + in flight: every job gets the one fate that the
         /// rules give it, at once and only once.
@@ -21,6 +21,8 @@ package struct Violation: Error, Hashable, Sendable, CustomStringConvertible {
         case containment = 7
         /// Jobs run together only by the rule of batching: one group and stage, a measured size, and each within its bound.
         case batching = 8
+        /// HP stages alone run on express lanes, while no ordinary lane is free, and at most N_s of a context at once.
+        case expressLanes = 9
     }
 
     /// Which invariant does not hold.

@@ -32,7 +32,20 @@ package enum StageTimes: Sendable {
 }
 
 /// A device whose stages take as long as they are told, whatever runs beside them.
+///
+/// What runs beyond the streams of a context is taken from its LP stages, in equal parts: with one stream an LP stage stands still
+/// while an express stage runs, and goes on where it was (preemptive-resume).
 package struct FixedTimes: VirtualDevice {
+    private struct Run {
+        /// The number of the end that is valid; 0 while the stage stands still.
+        var number: Int
+        let started: Nanoseconds
+        let isHigh: Bool
+        /// What is left of its time, as of `updated`.
+        var left: Nanoseconds
+        var updated: Nanoseconds
+    }
+
     private struct End: Comparable {
         var time: Nanoseconds
         /// Order of creation, which breaks ties.
@@ -46,8 +59,8 @@ package struct FixedTimes: VirtualDevice {
     private let configuration: SchedulerConfiguration
     private var random: SplitMix64
     private var ends = Heap<End>()
-    /// The number of the end that is still valid on each lane, and when its stage started.
-    private var current: ContiguousArray<(number: Int, started: Nanoseconds)?>
+    /// What runs on each lane.
+    private var current: ContiguousArray<Run?>
     private var created = 0
 
     /// A device for the tasks of a configuration.
@@ -55,23 +68,72 @@ package struct FixedTimes: VirtualDevice {
         self.times = times
         self.configuration = configuration
         random = if case .noisy(let seed, _) = times { SplitMix64(seed: seed) } else { SplitMix64(seed: 0) }
-        current = ContiguousArray(repeating: nil, count: configuration.partition.lanes)
+        current = ContiguousArray(repeating: nil, count: configuration.partition.laneCount)
     }
 
     /// Starts a stage on an idle lane.
     package mutating func start(task: Int, stage: Int, jobs: Int, lane: Int, at now: Nanoseconds) {
-        start(lane: lane, time: stageTime(task: task, stage: stage, jobs: jobs, lane: lane), at: now)
+        start(task: task, lane: lane, time: stageTime(task: task, stage: stage, jobs: jobs, lane: lane), at: now)
     }
 
-    /// Starts a stage that takes `time`.
-    mutating func start(lane: Int, time: Nanoseconds, at now: Nanoseconds) {
-        created += 1
-        current[lane] = (created, now)
-        ends.insert(End(time: now + time, number: created, lane: lane))
+    /// Starts a stage of a task that takes `time`.
+    mutating func start(task: Int, lane: Int, time: Nanoseconds, at now: Nanoseconds) {
+        change(lane, at: now) {
+            $0.current[lane] = Run(
+                number: 0, started: now, isHigh: $0.configuration.tasks[task].priority == .high, left: time,
+                updated: now)
+        }
     }
 
     /// Forgets what runs on a lane.
-    package mutating func abandon(lane: Int, at now: Nanoseconds) { current[lane] = nil }
+    package mutating func abandon(lane: Int, at now: Nanoseconds) { change(lane, at: now) { $0.current[lane] = nil } }
+
+    /// Changes what runs on a lane, and with it how fast the LP stages of its context go on.
+    private mutating func change(_ lane: Int, at now: Nanoseconds, _ change: (inout FixedTimes) -> Void) {
+        let partition = configuration.partition
+        guard partition.express > 0 else {
+            change(&self)
+            if current[lane] != nil { planEnd(lane) }
+            return
+        }
+        let lanes = partition.lanes(of: partition.context(of: lane))
+        let before = share(lanes)
+        for other in lanes { pass(other, until: now, share: before) }
+        change(&self)
+        let after = share(lanes)
+        if current[lane] != nil { planEnd(lane, share: after) }
+        for other in lanes where other != lane && after != before && current[other]?.isHigh == false {
+            planEnd(other, share: after)
+        }
+    }
+
+    /// The part of its speed that each LP stage of a context has: so many of so many lanes.
+    private func share(_ lanes: Range<Int>) -> (left: Int64, of: Int64) {
+        let over = lanes.count { current[$0] != nil } - configuration.partition.streams
+        let low = lanes.count { current[$0]?.isHigh == false }
+        return (Int64(max(0, low - max(0, over))), Int64(max(1, low)))
+    }
+
+    private mutating func pass(_ lane: Int, until now: Nanoseconds, share: (left: Int64, of: Int64)) {
+        guard let run = current[lane] else { return }
+        let span = (now - run.updated).rawValue
+        let done = run.isHigh ? span : span * share.left / share.of
+        current[lane]?.left = max(run.left - Nanoseconds(done), .zero)
+        current[lane]?.updated = now
+    }
+
+    private mutating func planEnd(_ lane: Int, share: (left: Int64, of: Int64) = (1, 1)) {
+        guard let run = current[lane] else { return }
+        let (left, of) = run.isHigh ? (1, 1) : share
+        guard left > 0 else {
+            current[lane]?.number = 0
+            return
+        }
+        created += 1
+        current[lane]?.number = created
+        let span = Nanoseconds((run.left.rawValue * of + left - 1) / left)
+        ends.insert(End(time: run.updated + span, number: created, lane: lane))
+    }
 
     /// The time of the next event; `nil` if nothing runs.
     package mutating func nextEvent() -> Nanoseconds? {
@@ -87,7 +149,7 @@ package struct FixedTimes: VirtualDevice {
         guard nextEvent() != nil, let end = ends.popMin(), let started = current[end.lane]?.started else {
             return nil
         }
-        current[end.lane] = nil
+        change(end.lane, at: end.time) { $0.current[end.lane] = nil }
         return (end.lane, end.time - started)
     }
 

@@ -51,7 +51,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         scheduler = Scheduler(driver.configuration)
         ledger = RunLedger(driver.configuration)
         auditor = Auditor(driver.configuration)
-        lanes = ContiguousArray(repeating: nil, count: driver.configuration.partition.lanes)
+        lanes = ContiguousArray(repeating: nil, count: driver.configuration.partition.laneCount)
         startedInTime = ContiguousArray(repeating: false, count: driver.configuration.tasks.count)
     }
 
@@ -99,9 +99,8 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         case .jobReleased(let task, _):
             if next.kind == .release { scheduleRelease(of: task) }
         case .contextLost(let context):
-            let streams = driver.configuration.partition.streams
             guard (0..<driver.configuration.partition.contexts).contains(context) else { break }
-            for lane in context * streams..<(context + 1) * streams where lanes[lane] != nil {
+            for lane in driver.configuration.partition.lanes(of: context) where lanes[lane] != nil {
                 device.abandon(lane: lane, at: now)
                 lanes[lane] = nil
             }

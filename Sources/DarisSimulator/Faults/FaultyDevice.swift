@@ -21,7 +21,7 @@ struct FaultyDevice: VirtualDevice {
         let afet = configuration.afet(of: task, stage: stage, jobs: jobs) ?? .zero
         var time = Double(afet.rawValue) * (0.5 + Double(random.next() % 1000) / 1000)
         for fault in slow where fault.task == task && fault.span.contains(now) { time *= fault.factor }
-        base.start(lane: lane, time: Nanoseconds(Int64(min(time, 1e15))), at: now)
+        base.start(task: task, lane: lane, time: Nanoseconds(Int64(min(time, 1e15))), at: now)
     }
 
     mutating func abandon(lane: Int, at now: Nanoseconds) { base.abandon(lane: lane, at: now) }

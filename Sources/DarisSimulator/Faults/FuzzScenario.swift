@@ -69,6 +69,10 @@ package struct FuzzScenario: Hashable, Sendable {
         if seed % 5 < 2 {
             for index in tasks.indices { tasks[index].instances = Int.random(in: 1...4, using: &drawn) }
         }
+        if seed % 2 == 1, options.hasFixedPriorities {
+            var apart = SplitMix64(seed: seed ^ 0xE897)
+            partition.express = Int.random(in: 1...partition.streams, using: &apart)
+        }
         do {
             configuration = try SchedulerConfiguration(
                 partition: partition, tasks: tasks, options: options, batchGroups: groups)
@@ -144,7 +148,7 @@ package struct FuzzScenario: Hashable, Sendable {
         }
         let lines =
             [
-                "\(partition.contexts) × \(partition.streams) lanes, for \(duration.rawValue) ns, \(configuration.options)"
+                "\(partition.contexts) × \(partition.streams) lanes, \(partition.express) express, for \(duration.rawValue) ns, \(configuration.options)"
             ]
             + tasks + faults.map { "  fault: \($0)" }
         return lines.joined(separator: "\n")

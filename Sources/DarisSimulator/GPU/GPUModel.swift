@@ -42,6 +42,12 @@ package struct GPUModel: Hashable, Sendable, Codable {
         package var queueLanes: Double
         /// λ: the slowdown of everything by each busy lane beyond `queueLanes`.
         package var queueCrowding: Double
+        /// How long what runs keeps its SMs when an express stage starts, in ms; `nil` where it has not been measured, which
+        /// stands for a guess.
+        package var preemptionMs: Double?
+
+        /// A guess: a few thread blocks' time.
+        package static let usualPreemptionMs = 0.05
     }
 
     /// The largest number of SMs in a device file.
@@ -65,6 +71,7 @@ package struct GPUModel: Hashable, Sendable, Codable {
             ("sharing.launchCrowding", sharing.launchCrowding, 0...1e3),
             ("sharing.queueLanes", sharing.queueLanes, 0...1e6),
             ("sharing.queueCrowding", sharing.queueCrowding, 0...1e3),
+            ("sharing.preemptionMs", sharing.preemptionMs ?? 0, 0...1e3),
         ]
         for (name, cost) in networks.sorted(by: { $0.key < $1.key }) {
             checks += [

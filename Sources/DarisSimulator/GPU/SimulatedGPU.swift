@@ -17,6 +17,8 @@ import DarisCore
 /// - *compute*: its SM·ns are worked off at the rate of its SMs. The bounds are its parallelism, its context's quota,
 ///   which the streams of the context share, and the device's SMs and memory bandwidth, which all share.
 ///
+/// A stage on an express lane takes the SMs that it wants before others do, after a time in which what runs keeps them.
+///
 /// `docs/gpu-model.md` has the equations.
 package struct SimulatedGPU: VirtualDevice, Sendable {
     /// The phase of a lane.
@@ -35,12 +37,17 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         var bandwidth = 0.0
         var started = Nanoseconds.zero
         var context = 0
+        var isExpress = false
     }
 
     private let processors: Double
     private let sharing: GPUModel.Sharing
     /// θ of this kind of partition.
     private let overlap: Double
+    /// How long what runs keeps its SMs when an express stage starts, in ns.
+    private let preemption: Double
+    /// By context: the SMs that its express stages have.
+    private var express: ContiguousArray<Double>
     /// Whether several contexts have several streams each. If so, launches exclude each other in all contexts.
     private let sharesLaunches: Bool
     private let stageOverhead: Double
@@ -76,7 +83,7 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         processors = Double(gpu.processors)
         sharing = gpu.sharing
         overlap = kind == .green ? 0 : gpu.sharing.windowOverlap
-        sharesLaunches = partition.contexts > 1 && partition.streams > 1
+        sharesLaunches = partition.contexts > 1 && partition.lanesPerContext > 1
         stageOverhead = gpu.sharing.stageOverheadMs * 1e6
         self.costs = ContiguousArray(costs.joined())
         self.batched = batched
@@ -88,15 +95,18 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
             })
         quota = Double(partition.quota(units: gpu.processors, granularity: gpu.granularity))
         lanes = ContiguousArray(
-            (0..<partition.lanes).map { index in
+            (0..<partition.laneCount).map { index in
                 var lane = Lane()
-                lane.context = index / partition.streams
+                lane.context = partition.context(of: index)
+                lane.isExpress = partition.isExpress(index)
                 return lane
             })
-        busy.reserveCapacity(partition.lanes)
+        busy.reserveCapacity(partition.laneCount)
+        preemption = (gpu.sharing.preemptionMs ?? GPUModel.Sharing.usualPreemptionMs) * 1e6
         launching = ContiguousArray(repeating: 0, count: partition.contexts)
         demand = ContiguousArray(repeating: 0, count: partition.contexts)
         granted = ContiguousArray(repeating: 0, count: partition.contexts)
+        express = ContiguousArray(repeating: 0, count: partition.contexts)
         computing = ContiguousArray(repeating: 0, count: partition.contexts)
         noise = NoiseSource(sigma: gpu.sharing.noise, seed: seed)
     }
@@ -108,7 +118,7 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         let cost = cost(of: task, stage: stage, jobs: jobs)
         let factor = noise.next()
         lanes[lane].phase = .wake
-        lanes[lane].left = stageOverhead * factor
+        lanes[lane].left = stageOverhead * factor + (lanes[lane].isExpress ? preemption : 0)
         lanes[lane].launch = cost.launch * factor
         lanes[lane].work = cost.work * factor
         lanes[lane].parallelism = min(cost.parallelism, quota)
@@ -195,12 +205,15 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         next = nil
         guard !busy.isEmpty else { return }
         let crowding = 1 + sharing.queueCrowding * max(0, Double(busy.count) - sharing.queueLanes)
-        let computeRate = computingInAll == 0 ? 0 : shareProcessors() / crowding
+        let first =
+            busy.contains { lanes[$0].isExpress && lanes[$0].phase == .compute } ? shareExpress() : (rate: 0, left: 1)
+        let isShared = computingInAll > 0 && first.left > 0
+        let computeRate = isShared ? shareProcessors(left: first.left) / crowding : 0
         // Many busy lanes lengthen launches if contexts share them.
         let launchCrowding =
             sharesLaunches ? 1 + sharing.launchCrowding * max(0, Double(busy.count) - sharing.launchLanes) : 1
         var soonest = Double.infinity
-        var first = -1
+        var soonestLane = -1
         for lane in busy {
             let context = lanes[lane].context
             switch lanes[lane].phase {
@@ -208,33 +221,57 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
             case .launch:
                 let launchers = Double(sharesLaunches ? launchingInAll : launching[context])
                 lanes[lane].rate = 1 / (launchers * launchCrowding * crowding)
+            case .compute where lanes[lane].isExpress:
+                lanes[lane].rate = first.rate / crowding * lanes[lane].parallelism
             case .compute, .idle: lanes[lane].rate = computeRate * granted[context] * lanes[lane].parallelism
             }
             let span = lanes[lane].left / lanes[lane].rate
-            if span < soonest || (span == soonest && lane < first) {
+            if span < soonest || (span == soonest && lane < soonestLane) {
                 soonest = span
-                first = lane
+                soonestLane = lane
             }
         }
-        next = (now + Nanoseconds(Int64(min(max(0, soonest.rounded(.up)), 4e18))), first)
+        next = (now + Nanoseconds(Int64(min(max(0, soonest.rounded(.up)), 4e18))), soonestLane)
     }
 
-    /// Updates the share of its demand that each context grants its stages, and returns the part of it that the device
-    /// can provide.
-    private mutating func shareProcessors() -> Double {
+    /// The part of the device that is left to other stages whatever express stages want.
+    private static let leastShare = 0.01
+
+    /// Grants express stages what they want, as far as the device has it: the rate of each for each SM that it wants, and the part
+    /// of the device that is left for the others.
+    private mutating func shareExpress() -> (rate: Double, left: Double) {
+        var (wanted, traffic) = (0.0, 0.0)
+        for context in express.indices { express[context] = 0 }
+        for lane in busy where lanes[lane].phase == .compute && lanes[lane].isExpress {
+            wanted += lanes[lane].parallelism
+            traffic += lanes[lane].parallelism * lanes[lane].bandwidth
+        }
+        let rate = min(1, processors / wanted, (1 - sharing.kernelGap) / traffic)
+        for lane in busy where lanes[lane].phase == .compute && lanes[lane].isExpress {
+            express[lanes[lane].context] += lanes[lane].parallelism * rate
+        }
+        let left = min(1 - wanted * rate / processors, 1 - traffic * rate)
+        return (rate, max(left, Self.leastShare))
+    }
+
+    /// Updates the share of its demand that each context grants its ordinary stages, and returns the part of it that the device
+    /// can provide, of which a part is left.
+    private mutating func shareProcessors(left: Double) -> Double {
+        let processors = processors * left
         for lane in busy where lanes[lane].phase == .compute {
             demand[lanes[lane].context] = 0
             computing[lanes[lane].context] = 0
         }
-        for lane in busy where lanes[lane].phase == .compute {
+        for lane in busy where lanes[lane].phase == .compute && !lanes[lane].isExpress {
             demand[lanes[lane].context] += lanes[lane].parallelism
             computing[lanes[lane].context] += 1
         }
         var (total, free, traffic, active) = (0.0, 1.0, 0.0, 0.0)
-        for lane in busy where lanes[lane].phase == .compute {
+        for lane in busy where lanes[lane].phase == .compute && !lanes[lane].isExpress {
             let context = lanes[lane].context
             if demand[context] > 0 {
-                let used = min(demand[context], quota)
+                let used = min(
+                    demand[context], left == 1 ? quota : max(quota - express[context], quota * Self.leastShare))
                 let neighbours = 1 - 1 / computing[context]
                 granted[context] = used / demand[context] / (1 + sharing.streamInterference * neighbours)
                 demand[context] = 0
@@ -247,9 +284,10 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
                 * (1 + sharing.streamInterference * (1 - 1 / computing[context]))
         }
         // Time that stages lose to their neighbours is lost: it frees no bandwidth for others.
+        guard total > 0 else { return 0 }
         let covered = overlap * processors * (1 - free) + (1 - overlap) * min(processors, total)
         let rate = covered / total
-        return min(rate, (1 - sharing.kernelGap / active) / traffic)
+        return min(rate, left * (1 - sharing.kernelGap / active) / traffic)
     }
 }
 

@@ -6,14 +6,17 @@ package struct Ablation: Sendable {
     package let name: String
     /// Whether networks stay uncut.
     package let isUnstaged: Bool
+    /// Whether there are express lanes if there were none, and none if there were.
+    package let switchesExpress: Bool
     private let change: @Sendable (inout SchedulerOptions) -> Void
 
     init(
-        _ name: String, isUnstaged: Bool = false,
+        _ name: String, isUnstaged: Bool = false, switchesExpress: Bool = false,
         _ change: @escaping @Sendable (inout SchedulerOptions) -> Void = { _ in }
     ) {
         self.name = name
         self.isUnstaged = isUnstaged
+        self.switchesExpress = switchesExpress
         self.change = change
     }
 
@@ -28,6 +31,7 @@ package struct Ablation: Sendable {
     package static let all: [Ablation] = [
         Ablation("as given"),
         Ablation("no staging", isUnstaged: true),
+        Ablation("express lanes", switchesExpress: true),
         Ablation("no last-stage level") { $0.lastStageLevel = false },
         Ablation("no late level") { $0.lateLevel = false },
         Ablation("no fixed priority (EDF)") { $0.fixedPriority = false },
@@ -60,9 +64,13 @@ package struct Ablation: Sendable {
             problem.options = ablation.applied(to: problem.options)
             var candidate = candidate
             if ablation.isUnstaged { candidate.stageScale = 0 }
-            return problem.figures(candidate, duration: duration, runs: runs).map {
-                Row(name: ablation.name, figures: $0)
+            var name = ablation.name
+            if ablation.switchesExpress {
+                let hasExpress = candidate.partition.express > 0
+                candidate.partition.express = hasExpress ? 0 : candidate.partition.streams
+                if hasExpress { name = "no \(name)" }
             }
+            return problem.figures(candidate, duration: duration, runs: runs).map { Row(name: name, figures: $0) }
         }.compactMap { $0 }
     }
 }

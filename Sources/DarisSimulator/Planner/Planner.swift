@@ -78,7 +78,7 @@ package struct Planner: Sendable {
         guard let top = byJPS.first, top.isFeasible(problem.constraints) else { return byJPS }
         let equals = byJPS.filter { $0.isFeasible(problem.constraints) && $0.jps >= top.jps * (1 - Self.tolerance) }
         let winner = equals.min { a, b in
-            let (x, y) = (a.candidate.partition.lanes, b.candidate.partition.lanes)
+            let (x, y) = (a.candidate.partition.laneCount, b.candidate.partition.laneCount)
             if x != y { return x < y }
             return a.jps > b.jps
         }
@@ -136,7 +136,7 @@ private struct Search {
         }
     }
 
-    /// Simulates the neighbours of the best few candidates, with other numbers of stages if requested.
+    /// Simulates the neighbours of the best few candidates, with express lanes, and with other numbers of stages if requested.
     mutating func refine() {
         for figures in planner.ranked(Array(order.compactMap { known[$0] })).prefix(3) {
             let partition = figures.candidate.partition
@@ -145,6 +145,11 @@ private struct Search {
             where share >= 1 && share <= Double(partition.contexts) {
                 var changed = figures.candidate
                 changed.partition.oversubscription = share
+                neighbours.append(changed)
+            }
+            if planner.problem.options.hasFixedPriorities {
+                var changed = figures.candidate
+                changed.partition.express = partition.express == 0 ? partition.streams : 0
                 neighbours.append(changed)
             }
             if planner.searchesStages {

@@ -34,8 +34,8 @@ package struct PlanningProblem: Sendable {
         let networks = Set(tasks(1).map(\.network)).reduce(0) { $0 + (gpu.networks[$1]?.memoryMiB ?? 0) }
         let contexts = Double(candidate.partition.contexts)
         return candidate.kind == .mps
-            ? contexts * (Self.contextMemoryMiB + Double(candidate.partition.streams) * networks)
-            : Self.contextMemoryMiB + Double(candidate.partition.lanes) * networks
+            ? contexts * (Self.contextMemoryMiB + Double(candidate.partition.lanesPerContext) * networks)
+            : Self.contextMemoryMiB + Double(candidate.partition.laneCount) * networks
     }
 
     /// Simulates a candidate for `duration`, once for each of `runs` seeds, and combines the runs.
@@ -58,10 +58,14 @@ package struct PlanningProblem: Sendable {
             }
         }
         let scaled = tasks
+        var partition = candidate.partition
+        // Express lanes need priorities.
+        if !options.hasFixedPriorities { partition.express = 0 }
+        let cut = partition
         let summaries = (0..<runs).compactMap { run -> RunSummary? in
             let seed = seed &+ UInt64(run)
             let simulation = try? Simulation(
-                scaled, on: gpu, partition: candidate.partition, kind: candidate.kind, options: options, seed: seed)
+                scaled, on: gpu, partition: cut, kind: candidate.kind, options: options, seed: seed)
             return simulation.map { $0.run(phases: $0.randomPhases(seed: seed), duration: duration).summary }
         }
         guard summaries.count == runs, runs > 0 else { return nil }
@@ -108,7 +112,9 @@ package struct Candidate: Hashable, Sendable, Codable {
         let os = partition.oversubscription
         let shape = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
         let share = partition.contexts == 1 ? "" : os == os.rounded() ? " OS \(Int(os))" : " OS \(os)"
-        return shape + share + (stageScale == 1 ? "" : stageScale == 0 ? ", uncut" : ", stages ×\(stageScale)")
+        let express = partition.express == 0 ? "" : ", express \(partition.express)"
+        return shape + share + express
+            + (stageScale == 1 ? "" : stageScale == 0 ? ", uncut" : ", stages ×\(stageScale)")
     }
 }
 

@@ -3,12 +3,13 @@ import DarisCore
 /// A measurement of AFET on a simulated device by the rules of `FullLoad`.
 package struct FullLoadProfiler {
     private let stageCounts: [Int]
-    private let lanes: Int
+    /// The ordinary lanes: those that are kept busy.
+    private let lanes: [Int]
 
-    /// A profiler of tasks with these numbers of stages on a device of `lanes` lanes.
-    package init(stageCounts: [Int], lanes: Int) {
+    /// A profiler of tasks with these numbers of stages on a device that is cut so.
+    package init(stageCounts: [Int], _ partition: Partition) {
         self.stageCounts = stageCounts
-        self.lanes = lanes
+        lanes = (0..<partition.laneCount).filter { !partition.isExpress($0) }
     }
 
     /// The AFET of each stage of a task, or of a batch of `jobs` jobs of its group. The device must be idle; stages
@@ -18,8 +19,8 @@ package struct FullLoadProfiler {
     ) -> [Nanoseconds] {
         var random = SplitMix64(seed: seed)
         var now = Nanoseconds.zero
-        let measured = FullLoad.lane(of: task, lanes: lanes)
-        for lane in 0..<lanes where lane != measured { keepBusy(lane, on: &device, at: now, using: &random) }
+        let measured = lanes[FullLoad.lane(of: task, lanes: lanes.count)]
+        for lane in lanes where lane != measured { keepBusy(lane, on: &device, at: now, using: &random) }
         return (0..<stageCounts[task]).map { stage in
             var total = Nanoseconds.zero
             for run in 0..<FullLoad.warmUps + FullLoad.repeats {
@@ -45,7 +46,8 @@ package struct FullLoadProfiler {
         _ lane: Int, on device: inout Device, at now: Nanoseconds, using random: inout SplitMix64
     ) {
         guard
-            let (task, stage) = FullLoad.stage(on: lane, lanes: lanes, stageCounts: stageCounts, using: &random)
+            let (task, stage) = FullLoad.stage(
+                on: lanes.firstIndex(of: lane) ?? 0, lanes: lanes.count, stageCounts: stageCounts, using: &random)
         else { return }
         device.start(task: task, stage: stage, jobs: 1, lane: lane, at: now)
     }
@@ -77,7 +79,7 @@ struct BatchProfile {
             return Kind(
                 network: task.network, batch: task.specification.batch, stages: task.stages, batched: task.batched)
         }
-        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), lanes: partition.lanes)
+        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), partition)
         for (common, members) in members.sorted(by: { $0.value[0] < $1.value[0] }) where members.count > 1 {
             let sizes = common.batched.keys.sorted().filter { $0 <= min(largest, members.count) }
             guard !sizes.isEmpty else { continue }

@@ -70,7 +70,7 @@ package struct Simulation: Sendable {
     package static func afets(
         _ tasks: [SimulatedTask], on gpu: GPUModel, partition: Partition, kind: PartitionKind, seed: UInt64
     ) -> [[Nanoseconds]] {
-        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), lanes: partition.lanes)
+        let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), partition)
         let costs = tasks.map(\.stages)
         var known: [[StageCost]: [Nanoseconds]] = [:]
         return tasks.indices.map { index in
