@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +39,26 @@ int daris_set_affinity(const int *processors, int count) {
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
 
+int daris_make_way(void) {
+    struct sched_param parameters = {.sched_priority = 0};
+    return sched_setscheduler(0, SCHED_IDLE, &parameters) == 0 ? 0 : errno;
+}
+
+int daris_set_slice(int64_t nanoseconds) {
+    // As sched_setattr(2) has it; not all C libraries do.
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime = (uint64_t)nanoseconds};
+    errno = 0;
+    attributes.nice = getpriority(PRIO_PROCESS, 0);
+    if (errno != 0) return errno;
+    return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
+}
+
 int daris_set_fifo_priority(int priority) {
     struct sched_param parameters = {.sched_priority = priority};
     return pthread_setschedparam(pthread_self(), priority > 0 ? SCHED_FIFO : SCHED_OTHER, &parameters);
@@ -45,7 +66,7 @@ int daris_set_fifo_priority(int priority) {
 
 void daris_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
-int daris_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? 0 : errno; }
+int daris_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? 0 : errno; }
 
 int daris_may_lock_memory(void) {
     struct rlimit limit;

@@ -59,6 +59,7 @@ public final class InferenceSystem: Sendable {
     private let device: MachineDevice
     private let executor: Executor<MachineDevice>
     private let phase = Mutex(Phase.prepared)
+    private let contexts: Int
 
     // MARK: - Preparing
 
@@ -83,6 +84,7 @@ public final class InferenceSystem: Sendable {
         indices = Dictionary(zip(tasks.map(\.name), tasks.indices)) { first, _ in first }
         notes = prepared.plan.notes
         device = prepared.device
+        contexts = prepared.configuration.partition.contexts
         executor = prepared.executor()
     }
 
@@ -108,8 +110,8 @@ public final class InferenceSystem: Sendable {
     ///
     /// - Throws: `PreparationError.device` if the system refuses the threads for it.
     public func start() throws(PreparationError) {
-        // Two of the executor, and the one that waits for its end.
-        do throws(DeviceError) { try ThreadRoom.check(3) } catch {
+        // One for each context and one more of the executor, and the one that waits for its end.
+        do throws(DeviceError) { try ThreadRoom.check(2 + contexts) } catch {
             throw .device(name: "cpu", reason: error.description)
         }
         phase.withLock { phase in

@@ -11,9 +11,10 @@ struct AblateCommand: ParsableCommand {
         commandName: "ablate",
         abstract: "Switch the scheduler's rules off one at a time, by simulation.",
         discussion: """
-            Shows the effect of each rule for a task set on a simulated device: no staging, no level of last stages, no level \
-            of late ones, no priorities (EDF alone), the longest execution time ever (WCET) instead of the longest recent \
-            one (MRET), other windows, no migration, no admission test.
+            Shows the effect of each rule for a task set on a simulated device: no staging, express lanes (or none, if the \
+            task set has them), no level of last stages, no level of late ones, no priorities (EDF alone), the longest \
+            execution time ever (WCET) instead of the longest recent one (MRET), other windows, no migration, no admission \
+            test.
 
             Example: daris ablate examples/paper-resnet18.yaml --output out
             """)

@@ -33,6 +33,10 @@ struct TaskSetOptions: ParsableArguments {
     var oversubscription: Double?
     @Option(
         help: ArgumentHelp(
+            "Express lanes of each context, for HP stages on top of LP: 0 to its streams.", valueName: "n"))
+    var express: Int?
+    @Option(
+        help: ArgumentHelp(
             "daris, or one of the baselines edf and fifo (no priorities, no admission).", valueName: "name"))
     var policy: String?
     @Option(help: ArgumentHelp("Scale all rates to this share of the device's capacity.", valueName: "150%"))
@@ -82,7 +86,8 @@ struct TaskSetOptions: ParsableArguments {
 
     private func overrides() throws(ConfigurationError) -> TaskSet.Overrides {
         var overrides = TaskSet.Overrides(
-            device: device, contexts: contexts, streams: streams, oversubscription: oversubscription, seed: seed,
+            device: device, contexts: contexts, streams: streams, oversubscription: oversubscription, express: express,
+            seed: seed,
             window: window)
         if let load { overrides.load = try Quantity.parseShare(load, field: "--load") }
         if let duration { overrides.duration = try Quantity.parseDuration(duration, field: "--duration") }

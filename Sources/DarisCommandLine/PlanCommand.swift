@@ -175,6 +175,7 @@ struct PlanCommand: ParsableCommand {
         if let best = report.best {
             var plan = taskSet
             plan.partition = best.candidate.partition
+            plan.asksForExpress = true
             plan.partitionKind = best.candidate.kind
             if best.candidate.stageScale != 1 {
                 let tasks = try TaskSetSimulation.tasks(

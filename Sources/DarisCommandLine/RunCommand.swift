@@ -50,8 +50,10 @@ struct RunCommand: ParsableCommand {
         var executorOptions = Executor<MachineDevice>.Options()
         if let recorder { executorOptions.observer = { recorder.observe($0, $1, $2) } }
         let executor = prepared.executor(options: executorOptions)
-        // The executor needs two threads; signals and progress need others.
-        do throws(DeviceError) { try ThreadRoom.check(5) } catch { throw Failure.failed(error) }
+        // The executor needs one thread for each context and one more; signals and progress need others.
+        do throws(DeviceError) { try ThreadRoom.check(4 + prepared.configuration.partition.contexts) } catch {
+            throw Failure.failed(error)
+        }
         let interruption = Interruption { executor.interrupt() }
         let progress = showProgress(of: executor, total: taskSet.run.duration)
         let outcome = executor.run()
@@ -117,47 +119,6 @@ extension Preparation {
             return try prepare(taskSet, options: options)
         } catch {
             throw Failure.failed(error)
-        }
-    }
-}
-
-/// `daris check TASKSET`.
-struct CheckCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check",
-        abstract: "Find mistakes in a task set, and show the plan it leads to.",
-        discussion: """
-            Reads the task set and its models like 'daris run', measures what is not in the cache, and prints the plan: \
-            contexts, placement, utilisations. No job is released. With --fast nothing is measured: only the file and its \
-            models are read.
-
-            Exit codes: 0 no mistakes; 1 a model cannot be run, or the high-priority tasks do not fit; 2 the task set or \
-            an option is wrong.
-            """)
-
-    @Argument(help: "A YAML file with models and tasks.")
-    var taskset: String
-    @OptionGroup(title: "Overrides of the file")
-    var options: TaskSetOptions
-    @Flag(help: "Read the file and its models, and measure nothing.")
-    var fast = false
-    @Flag(help: "Show the plan even if the high-priority tasks alone do not fit.")
-    var force = false
-
-    func run() throws {
-        let taskSet = try options.taskSet(taskset)
-        if fast {
-            let names = try Preparation.readModels(of: taskSet) { Terminal.step($0) }
-            Terminal.endProgress()
-            for warning in taskSet.warnings { try Terminal.print("warning: \(warning)") }
-            let (tasks, models) = (taskSet.tasks.count, names.count)
-            try Terminal.print(
-                "\(taskset): \(tasks) task\(tasks == 1 ? "" : "s"), model\(models == 1 ? "" : "s") "
-                    + "\(names.joined(separator: ", ")): no mistakes found")
-        } else {
-            let prepared = try Preparation.prepareShowingSteps(taskSet, force: force)
-            prepared.device.shutDown()
-            try Terminal.print(PlanReport(prepared.plan).text(styling: Terminal.styling))
         }
     }
 }

@@ -120,9 +120,10 @@ struct ServeCommand: ParsableCommand {
             server.end()
         }
         let executor = prepared.executor(options: executorOptions)
-        // Two for the executor, those of signals and files, and one a processor for connections.
+        // One for each context and one more for the executor, those of signals and files, and one a processor for connections.
         do throws(DeviceError) {
-            try ThreadRoom.check(6 + ProcessInfo.processInfo.activeProcessorCount)
+            let contexts = prepared.configuration.partition.contexts
+            try ThreadRoom.check(5 + contexts + ProcessInfo.processInfo.activeProcessorCount)
         } catch {
             throw Failure.failed(error)
         }
@@ -215,6 +216,7 @@ struct ServeCommand: ParsableCommand {
                 } catch {
                     throw ConfigurationError(field: "--models", message: error.description)
                 }
+                taskSet.asksForExpress = false
                 taskSet = try options.applied(to: taskSet)
             case (nil, nil): throw ConfigurationError(message: "name a task set, or a folder of models with --models")
             case (_?, _?): throw ConfigurationError(message: "name a task set or a folder of models, not both")

@@ -96,10 +96,11 @@ extension RunPlan {
     /// "NVIDIA RTX 2080 Ti, 68 SMs".
     var deviceWords: String { "\(device), \(units) \(unitName)" }
 
-    /// "2 contexts × 1 stream, oversubscription 1".
+    /// "2 contexts × 1 stream, oversubscription 1, 1 express lane each".
     var partitionWords: String {
         Figure.counted(partition.contexts, "context") + " × " + Figure.counted(partition.streams, "stream")
             + ", oversubscription \(Figure.plain(partition.oversubscription))"
+            + (partition.express == 0 ? "" : ", \(Figure.counted(partition.express, "express lane")) each")
     }
 
     /// "daris, MRET over 5 runs, without migration": the policy and every option that differs from the paper.

@@ -56,16 +56,17 @@ private struct TraceWriter: RunFollower {
         bytes.append(contentsOf: "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"daris\":\(quoted(version)),".utf8)
         bytes.append(contentsOf: "\"device\":\(quoted(plan.device)),\"simulated\":\(plan.simulated)},".utf8)
         bytes.append(contentsOf: "\"traceEvents\":[".utf8)
-        let streams = configuration.partition.streams
-        for context in 0..<configuration.partition.contexts {
+        let partition = configuration.partition
+        let rows = partition.lanesPerContext
+        for context in 0..<partition.contexts {
             let process = "\"ph\":\"M\",\"pid\":\(context + 1)"
             add(process + ",\"name\":\"process_name\",\"args\":{\"name\":\"context \(context)\"}")
             add(process + ",\"name\":\"process_sort_index\",\"args\":{\"sort_index\":\(context)}")
-            for lane in 0...streams {
-                let name = lane < streams ? "lane \(lane)" : "jobs"
+            for lane in 0...rows {
+                let name = lane < rows ? partition.laneName(lane) : "jobs"
                 let thread = process + ",\"tid\":\(lane + 1)"
                 add(thread + ",\"name\":\"thread_name\",\"args\":{\"name\":\"\(name)\"}")
-                add(thread + ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":\((lane + 1) % (streams + 1))}")
+                add(thread + ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":\((lane + 1) % (rows + 1))}")
             }
         }
     }
@@ -96,7 +97,7 @@ private struct TraceWriter: RunFollower {
         for case .finished(let outcome) in step.commands {
             if outcome.reason != .onTime {
                 let context = step.ended.first { $0.jobs.contains(outcome.job) }.map {
-                    $0.lane / configuration.partition.streams
+                    configuration.partition.context(of: $0.lane)
                 }
                 let name = outcome.fate == .completed ? "deadline missed" : "\(outcome.fate)"
                 instant(
@@ -132,8 +133,8 @@ private struct TraceWriter: RunFollower {
 
     /// Adds a run on a lane, with the arrows of its jobs.
     private mutating func slice(_ run: StageRun) {
-        let streams = configuration.partition.streams
-        let place = "\"pid\":\(run.lane / streams + 1),\"tid\":\(run.lane % streams + 1)"
+        let partition = configuration.partition
+        let place = "\"pid\":\(partition.context(of: run.lane) + 1),\"tid\":\(partition.place(of: run.lane) + 1)"
         let (leader, stages) = (run.jobs[0], configuration.tasks[run.jobs[0].task].afet.count)
         let isBatch = run.jobs.count > 1
         let batch = isBatch ? " × \(run.jobs.count) jobs" : ""
@@ -167,7 +168,7 @@ private struct TraceWriter: RunFollower {
             client.map { ",\"trace_id\":\"\($0.traceID)\",\"parent_id\":\"\($0.parentID)\"" } ?? ""
         let why = reason.map { ",\"reason\":\(quoted($0.text))" } ?? ""
         add(
-            "\"ph\":\"i\",\"s\":\"t\",\"pid\":\(context + 1),\"tid\":\(configuration.partition.streams + 1),"
+            "\"ph\":\"i\",\"s\":\"t\",\"pid\":\(context + 1),\"tid\":\(configuration.partition.lanesPerContext + 1),"
                 + "\"ts\":\(microseconds(time)),\"cat\":\"\(configuration.tasks[job.task].priority.name)\","
                 + "\"name\":\(quoted("\(name): \(names[job.task])")),"
                 + "\"args\":{\"job\":\(quoted(label(job)))\(deadline)\(trace)\(why)}")

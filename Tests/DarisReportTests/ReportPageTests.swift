@@ -10,6 +10,7 @@ struct ReportPageTests {
     func keys() throws {
         var report = try RunReportTests.report()
         report.plan.scheduler.batching = 8
+        report.plan.partition.express = 1
         report.summary.batching = RunSummary.Batching(batches: 1, meanJobs: 2, share: 1)
         let written = Self.paths(of: try RunReportTests.object(report), under: "")
         let documented = Self.paths(onPage: try Self.page())

@@ -24,7 +24,7 @@ private final class GatedDevice: Device {
 
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { state.withLock { $0.handler = handler } }
 
-    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let end = StageEnd(
             lane: dispatch.lane, job: dispatch.jobs[0], stage: dispatch.stage, executionTime: .microseconds(100))
         state.withLock { $0.held.append(end) }

@@ -22,10 +22,19 @@ int daris_set_affinity(const int *processors, int count);
 /// Gives this thread SCHED_FIFO with a priority (1 to 99), or SCHED_OTHER with 0.
 int daris_set_fifo_priority(int priority);
 
+/// Has this thread, and those it starts, make way for all threads of usual priority that its processor could run (SCHED_IDLE). Needs
+/// no right, and cannot be taken back without one.
+int daris_make_way(void);
+
+/// Asks that this thread, of usual priority, run soon when it wakes, and for so many nanoseconds at a time (100,000 to 100,000,000):
+/// among threads of one priority those that ask for less go first. Needs no right; Linux before 6.12 takes no notice.
+int daris_set_slice(int64_t nanoseconds);
+
 /// Names this thread for debuggers and top: at most 15 bytes are kept.
 void daris_name_thread(const char *name);
 
-/// Keeps all memory of the process, present and future, from being paged out.
+/// Keeps all memory of the process, present and future, from being paged out once it has been used. Memory that is only
+/// reserved stays unused: to fill the 8 MiB of a new thread's stack would stop all other threads for 20 ms.
 int daris_lock_memory(void);
 
 /// Whether the process may lock any amount of memory: 1 or 0.

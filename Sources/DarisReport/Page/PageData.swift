@@ -43,7 +43,9 @@ struct PageFacts: Encodable {
     let tasks: [Task]
     let families: [Family]
     let contexts: Int
-    let streams: Int
+    /// The lanes of a context, and how many of them, the last ones, are express lanes.
+    let lanes: Int
+    let express: Int
     let from: Int64
     let to: Int64
     let losses: [Loss]
@@ -67,7 +69,8 @@ struct PageFacts: Encodable {
                 home: configuration.homes[instances[index].lowerBound])
         }
         contexts = configuration.partition.contexts
-        streams = configuration.partition.streams
+        lanes = configuration.partition.lanesPerContext
+        express = configuration.partition.express
         from = page.timeline.from.rawValue
         to = page.timeline.to.rawValue
         losses = page.timeline.losses.map { loss in
@@ -124,7 +127,7 @@ extension TimelineHistory {
     /// Then for each lane the number of runs and the runs. For each: start since the end of the last, duration, stage,
     /// job since the last, expected time since the last of that task and stage, outcome, duration less measured, other
     /// jobs.
-    func columns(streams: Int, lanes: Int, tasks: [TaskSpecification]) -> Columns {
+    func columns(lanes: Int, tasks: [TaskSpecification]) -> Columns {
         let last = Int(JobFate.allCases.count)
         var columns = Columns()
         var places: [Int: Int] = [:]

@@ -5,7 +5,7 @@ extension RunPage {
     static let rowLimit = 200
 
     var timelineSection: String {
-        let lanes = Figure.counted(configuration.partition.lanes, "lane")
+        let lanes = Figure.counted(configuration.partition.laneCount, "lane")
         return """
             <section id="timeline">
             <h2>What ran when, on each lane</h2>

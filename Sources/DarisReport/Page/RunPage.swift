@@ -101,7 +101,7 @@ package struct RunPage: Sendable {
 
     var columns: Columns {
         timeline.columns(
-            streams: configuration.partition.streams, lanes: configuration.partition.lanes, tasks: configuration.tasks)
+            lanes: configuration.partition.laneCount, tasks: configuration.tasks)
     }
 
     /// The figures for programs: those of `--json`, for the whole run and by priority.

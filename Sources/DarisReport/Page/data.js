@@ -34,7 +34,7 @@ function readJobs(next) {
 
 function readLanes(next, jobs) {
   const expected = new Map();
-  return Array.from({ length: facts.contexts * facts.streams }, (_, lane) => {
+  return Array.from({ length: facts.contexts * facts.lanes }, (_, lane) => {
     let time = facts.from, place = 0;
     return Array.from({ length: next() }, () => {
       const run = { lane, start: time + next() };
@@ -79,12 +79,17 @@ function endOf(job) {
   return `${facts.fates[job.fate]}: ${facts.reasons[job.reason]}`;
 }
 
+function laneName(lane) {
+  const first = facts.lanes - facts.express;
+  return lane < first ? `lane ${lane}` : `express lane ${lane - first}`;
+}
+
 function describe(job, run) {
   const task = facts.tasks[job.task], lines = [];
   lines.push(name(job) + (run ? ` · stage ${run.stage + 1} of ${task.stages}` : "")
     + ` · ${task.is_high ? "HP" : "LP"}`);
   if (run) {
-    const place = `context ${Math.floor(run.lane / facts.streams)}, lane ${run.lane % facts.streams}`;
+    const place = `context ${Math.floor(run.lane / facts.lanes)}, ${laneName(run.lane % facts.lanes)}`;
     const took = run.outcome === 0 ? `execution time ${ms(run.measured)}`
       : ["", "failed", "lost with its context", "not ended when the run did"][run.outcome];
     lines.push(`From ${at(run.start)} for ${ms(run.end - run.start)} on ${place}; ${took}, `

@@ -59,8 +59,8 @@ function hit(x, y) {
     return best && { job: best.job, run: null };
   }
   const stream = Math.floor((inside - markHeight) / rowHeight);
-  if (stream >= facts.streams || isCrowded()) return null;
-  const list = lanes[context * facts.streams + stream], run = list[firstAfter(list, toTime(x - 1), "end")];
+  if (stream >= facts.lanes || isCrowded()) return null;
+  const list = lanes[context * facts.lanes + stream], run = list[firstAfter(list, toTime(x - 1), "end")];
   return run && toX(run.start) <= x + 1 ? { job: run.jobs[0], run } : null;
 }
 

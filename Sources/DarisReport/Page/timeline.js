@@ -2,15 +2,15 @@
 const whole = { from: facts.from, to: Math.max(facts.to, facts.from + 1000) };
 let view = { ...whole }, selected = null, hovered = null, lit = null;
 const rowHeight = 24, markHeight = 18, axisHeight = 24;
-const contextHeight = markHeight + facts.streams * rowHeight + 6;
+const contextHeight = markHeight + facts.lanes * rowHeight + 6;
 let laneWidth = $("lanes").clientWidth;
 const gutter = () => laneWidth < 600 ? 50 : 84;
 const plotWidth = () => Math.max(20, laneWidth - gutter());
 const toX = time => gutter() + (time - view.from) / (view.to - view.from) * plotWidth();
 const toTime = x => view.from + (x - gutter()) / plotWidth() * (view.to - view.from);
 const laneTop = lane => {
-  const context = Math.floor(lane / facts.streams);
-  return context * contextHeight + markHeight + (lane % facts.streams) * rowHeight;
+  const context = Math.floor(lane / facts.lanes);
+  return context * contextHeight + markHeight + (lane % facts.lanes) * rowHeight;
 };
 const shownHeight = () => Math.min(axisHeight + facts.contexts * contextHeight,
   document.documentElement.dataset.print ? Infinity : Math.min(innerHeight * 0.72, 760));
@@ -208,7 +208,7 @@ function drawLanes() {
       c.fillText("context lost", Math.max(left, toX(loss.from)) + 14, top + markHeight / 2);
     }
     drawMarks(c, context, top);
-    for (let lane = context * facts.streams; lane < (context + 1) * facts.streams; lane++) {
+    for (let lane = context * facts.lanes; lane < (context + 1) * facts.lanes; lane++) {
       const y = laneTop(lane) + offset;
       if (y > height || y + rowHeight < axisHeight) continue;
       if (crowded) { drawBusy(c, lane, y); continue; }
@@ -221,9 +221,11 @@ function drawLanes() {
     if (job && contextOf(job) === context) drawJob(c, job, offset);
     c.restore();
     c.fillStyle = colours.quiet;
-    for (let stream = 0; stream < facts.streams; stream++) {
+    for (let stream = 0; stream < facts.lanes; stream++) {
       const y = top + markHeight + stream * rowHeight;
-      c.fillText(isNarrow ? `${stream}` : `lane ${stream}`, isNarrow ? 14 : 16, y + rowHeight / 2);
+      const isExpress = stream >= facts.lanes - facts.express;
+      const label = isExpress ? `express ${stream - facts.lanes + facts.express}` : `lane ${stream}`;
+      c.fillText(isNarrow ? isExpress ? `e${stream - facts.lanes + facts.express}` : `${stream}` : label, isNarrow ? 14 : 16, y + rowHeight / 2);
       c.fillStyle = colours.grid; c.fillRect(0, y + rowHeight - 1, width, 1); c.fillStyle = colours.quiet;
     }
   }
@@ -239,11 +241,13 @@ function drawOverview() {
   const count = Math.max(1, Math.floor(width / 2));
   if (overall?.count !== count) {
     overall = { count, high: new Float32Array(count), low: new Float32Array(count) };
-    for (const list of lanes) {
+    // What express lanes run, they run in the time of the others.
+    const ordinary = lanes.filter((_, lane) => lane % facts.lanes < facts.lanes - facts.express);
+    for (const list of ordinary) {
       const busy = busyColumns(list, whole.from, whole.to, count);
       for (let i = 0; i < count; i++) {
-        overall.high[i] += busy.high[i] / lanes.length;
-        overall.low[i] += busy.low[i] / lanes.length;
+        overall.high[i] += busy.high[i] / ordinary.length;
+        overall.low[i] += busy.low[i] / ordinary.length;
       }
     }
   }

@@ -29,7 +29,7 @@ struct JobTraces {
     init(_ configuration: SchedulerConfiguration) {
         self.configuration = configuration
         recent = [[StageRun]](repeating: [], count: configuration.partition.contexts)
-        running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
+        running = [StageRun?](repeating: nil, count: configuration.partition.laneCount)
     }
 
     /// The jobs in flight, in order of their tasks.
@@ -50,7 +50,7 @@ struct JobTraces {
         if let release = step.release { jobs[release.job] = JobTrace(release: release) }
         for run in step.ended {
             running[run.lane] = nil
-            let context = run.lane / configuration.partition.streams
+            let context = configuration.partition.context(of: run.lane)
             recent[context].append(run)
             if recent[context].count >= 2 * Self.memory { recent[context].removeFirst(Self.memory) }
             for job in run.jobs { jobs[job]?.runs.append(run) }
@@ -66,8 +66,7 @@ struct JobTraces {
 
     /// The tasks that ran on a context in a span of time, with their times, the longest first.
     func ran(on context: Int, from: Nanoseconds, to: Nanoseconds) -> [(task: Int, time: Nanoseconds)] {
-        let streams = configuration.partition.streams
-        let now = running[context * streams..<(context + 1) * streams].compactMap { run in
+        let now = running[configuration.partition.lanes(of: context)].compactMap { run in
             run.map { run in
                 var run = run
                 run.end = max(run.start, to)

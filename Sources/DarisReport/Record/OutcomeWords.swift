@@ -124,7 +124,10 @@ struct OutcomeWords {
     /// Stages are numbered from 1, as in "stage 3 of 4".
     private func stage(_ index: Int) -> String { "Stage \(index + 1) of \(stages)" }
 
-    private func place(_ run: StageRun) -> String { "context \(run.lane / streams), lane \(run.lane % streams)" }
+    private func place(_ run: StageRun) -> String {
+        let partition = traces.configuration.partition
+        return "context \(partition.context(of: run.lane)), \(partition.laneName(run.lane))"
+    }
 
     private func ms(_ time: Nanoseconds) -> String { Figure.milliseconds(time.inMilliseconds) + " ms" }
 }

@@ -59,7 +59,7 @@ extension RunRecordReader {
     func walk(_ follower: inout some RunFollower) throws(RecordError) -> WalkedRun {
         var reader = self
         var replay = RecordReplay(configuration)
-        var running = [StageRun?](repeating: nil, count: configuration.partition.lanes)
+        var running = [StageRun?](repeating: nil, count: configuration.partition.laneCount)
         var noted: (job: JobID, trace: TraceContext)?
         while let entry = try reader.next() {
             if case .trace(let job, let trace) = entry.content { noted = (job, trace) }
@@ -121,8 +121,7 @@ extension RunRecordReader {
         case .stageFailed(let lane, let job) where runs(job, lane, running):
             return [take(lane, .failed, nil)].compactMap { $0 }
         case .contextLost(let context) where (0..<configuration.partition.contexts).contains(context):
-            let streams = configuration.partition.streams
-            return (context * streams..<(context + 1) * streams).compactMap { take($0, .lost, nil) }
+            return configuration.partition.lanes(of: context).compactMap { take($0, .lost, nil) }
         default: return []
         }
     }

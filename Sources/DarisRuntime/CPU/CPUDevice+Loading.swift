@@ -7,7 +7,12 @@ import ONNXRuntime
 extension CPUDevice: NamedDevice {
     static let kind = DeviceKind.cpu
 
-    static func notes(on rights: SystemRights) -> [String] { [rights.quotaNote].compactMap(\.self) }
+    static func notes(on rights: SystemRights) -> [String] {
+        let obstacle =
+            "the system refuses SCHED_IDLE: LP stages do not make way for HP on express lanes; say 'express: 0' under "
+            + "'partition'"
+        return [rights.quotaNote, rights.makesWay ? nil : obstacle].compactMap(\.self)
+    }
 
     /// As many as a stage will run on.
     static func cuttingThreads(_ partition: Partition, processors: Int) -> Int {
@@ -29,13 +34,13 @@ extension CPUDevice: NamedDevice {
 
     private static func loadHere(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
         let device = try CPUDevice(
-            tasks: request.tasks, models: request.models, partition: request.partition,
+            tasks: request.tasks, makesWay: request.makesWay, models: request.models, partition: request.partition,
             processors: request.processors, environment: request.environment, fifoPriority: request.fifoPriority,
             seed: request.taskSet.run.seed, progress: request.options.progress)
         return LoadedDevice(
             device: MachineDevice(device), name: "CPU (\(CPUFacts.name))", unitName: "cores",
             units: request.processors.count, kind: .cores, contextUnits: device.coreSets,
-            fingerprint: "\(request.partition) \(device.coreSets)", shapes: device.shapes)
+            fingerprint: "\(request.partition.shape) \(device.coreSets)", shapes: device.shapes)
     }
 }
 
@@ -77,6 +82,15 @@ struct CPUStageLoader {
     let environment: Environment
     let coreSets: [[Int]]
 
+    /// The sessions of a model for stages that make way, that do not, or both. One serves both, unless it has threads of its own.
+    func sessions(_ model: StagedModel, makingWay: Set<Bool>) throws(PreparationError) -> ModelSessions {
+        let hasPools = coreSets.contains { $0.count > 1 }
+        guard hasPools, makingWay.contains(true) else { return ModelSessions(high: try sessions(model), low: nil) }
+        // Threads get the priority of the one that starts them.
+        let low = try DedicatedThread.makingWay { () throws(PreparationError) in try sessions(model) }
+        return ModelSessions(high: makingWay.contains(false) ? try sessions(model) : nil, low: low)
+    }
+
     /// The sessions of each stage of a model, one a context. Contexts that can share a session have the same one.
     func sessions(_ model: StagedModel) throws(PreparationError) -> [[Session]] {
         var stages: [[Session]] = []
@@ -112,6 +126,16 @@ struct CPUStageLoader {
     }
 }
 
+/// The sessions of a model by stage, then by context, for tasks that make way and for others.
+struct ModelSessions {
+    let high: [[Session]]?
+    let low: [[Session]]?
+
+    /// Those of a task.
+    func sessions(makingWay: Bool) -> [[Session]] { makingWay ? low ?? any : any }
+    var any: [[Session]] { high ?? low ?? [] }
+}
+
 extension CPUDevice {
     /// Loads the models into worker processes, each with one context's cores.
     static func loadWorkers(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
@@ -125,14 +149,14 @@ extension CPUDevice {
             plans.append(
                 .init(
                     specification: try WorkerSpecification(
-                        context: index, device: .init(kind, cores), streams: partition.streams, request),
+                        context: index, device: .init(kind, cores), makesWay: request.makesWay, request),
                     processors: cores))
         }
         let device = try WorkerDevice(plans, program: program, progress: request.options.progress)
         return LoadedDevice(
             device: MachineDevice(device), name: "CPU (\(CPUFacts.name))", unitName: "cores",
             units: request.processors.count, kind: .cores, contextUnits: coreSets,
-            fingerprint: "\(partition) \(coreSets) in processes", shapes: device.shapes)
+            fingerprint: "\(partition.shape) \(coreSets) in processes", shapes: device.shapes)
     }
 
     static func loadPart(
@@ -142,8 +166,8 @@ extension CPUDevice {
         // All threads to come, those that load the models too, stay off the cores of other contexts.
         _ = daris_set_affinity(cores.map(Int32.init), Int32(cores.count))
         let device = try CPUDevice(
-            tasks: specification.tasks, models: specification.models,
-            partition: Partition(contexts: 1, streams: specification.streams, oversubscription: 1),
+            tasks: specification.tasks, makesWay: specification.makesWay, models: specification.models,
+            partition: specification.partition,
             processors: cores, environment: try specification.openEnvironment(), seed: specification.seed,
             progress: progress, hosting: hosting)
         return WorkerPart(device: device, processors: cores)

@@ -8,8 +8,11 @@ import Synchronization
 /// A lane's stage runs on as many threads as its context has cores. With one core a stage runs on the lane's own thread,
 /// and one session a stage serves every lane; with more, each set of cores has sessions of its own, whose pool threads are
 /// tied to those cores and sleep while they have nothing to do.
+///
+/// With express lanes, LP stages make way: they run on threads, and with pool threads, of SCHED_IDLE, which the system stops
+/// whenever a thread of usual priority wants the core, and which keep about 0.3 % of it (a weight of 3 beside 1,024).
 package final class CPUDevice: Device {
-    /// How many lanes there are: contexts × streams, context by context.
+    /// How many lanes there are, context by context.
     package let laneCount: Int
     /// The cores of each context.
     package let coreSets: [[Int]]
@@ -20,7 +23,10 @@ package final class CPUDevice: Device {
     let lanes: [CPULane]
     private let runOptions: RunOptions
     private let handler = Handler()
-    private let streams: Int
+    private let partition: Partition
+    /// By task: whether its stages make way; empty if none does.
+    private let makesWay: [Bool]
+    private let isMakingWay = Atomic<Bool>(true)
     /// Where the tensors are not the device's own; kept because it owns them.
     private let hosting: Hosting?
 
@@ -35,36 +41,40 @@ package final class CPUDevice: Device {
     ///   - tasks: what runs, by task index.
     ///   - models: the models the tasks name.
     ///   - partition: contexts and streams; the cores are shared out by its quota formula with M = cores.
+    ///   - makesWay: by task, whether its stages make way for others on their cores; empty for none.
     ///   - processors: the cores that may be used.
-    ///   - fifoPriority: a SCHED_FIFO priority for the lanes, or 0.
+    ///   - fifoPriority: a SCHED_FIFO priority for the lanes of stages that do not make way, or 0.
     ///   - seed: of the tensors that periodic jobs run on.
     package convenience init(
-        tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
-        fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
+        tasks: [DeviceTask], makesWay: [Bool] = [], models: [StagedModel], partition: Partition, processors: [Int],
+        environment: Environment, fifoPriority: Int = 0, seed: UInt64 = 1, progress: StepHandler = { _ in }
     ) throws(PreparationError) {
         try self.init(
-            tasks: tasks, models: models, partition: partition, processors: processors, environment: environment,
-            fifoPriority: fifoPriority, seed: seed, progress: progress, hosting: nil)
+            tasks: tasks, makesWay: makesWay, models: models, partition: partition, processors: processors,
+            environment: environment, fifoPriority: fifoPriority, seed: seed, progress: progress, hosting: nil)
     }
 
     /// The same, in a worker process if `hosting` is given: then there are no threads, and a stage runs on the thread that
     /// launches it.
     init(
-        tasks: [DeviceTask], models: [StagedModel], partition: Partition, processors: [Int], environment: Environment,
-        fifoPriority: Int = 0, seed: UInt64, progress: StepHandler, hosting: Hosting?
+        tasks: [DeviceTask], makesWay: [Bool], models: [StagedModel], partition: Partition, processors: [Int],
+        environment: Environment, fifoPriority: Int = 0, seed: UInt64, progress: StepHandler, hosting: Hosting?
     ) throws(PreparationError) {
         let coreSets = CoreSets.sets(partition, processors: processors)
         let loader = CPUStageLoader(environment: environment, coreSets: coreSets)
-        var loaded: [[[Session]]] = []
-        for model in models {
+        var loaded: [ModelSessions] = []
+        for (index, model) in models.enumerated() {
             progress("loading \(model.name)")
-            loaded.append(try loader.sessions(model))
+            let users = tasks.indices.filter { tasks[$0].model == index }.map {
+                makesWay.isEmpty ? false : makesWay[$0]
+            }
+            loaded.append(try loader.sessions(model, makingWay: Set(users)))
         }
         var shapes = hosting?.shapes ?? [:]
         for task in tasks where shapes[task] == nil {
             progress("inspecting \(models[task.model].name)")
             shapes[task] = try TensorShapes.discover(
-                models[task.model], stages: loaded[task.model].map { $0[0] }, batch: task.batch)
+                models[task.model], stages: loaded[task.model].any.map { $0[0] }, batch: task.batch)
         }
         let tensors = tasks.flatMap { task in shapes[task].map { $0.inputs + $0.made.values } ?? [] }
         if let problem = MachineMemory.own.problem(with: tensors) {
@@ -77,7 +87,8 @@ package final class CPUDevice: Device {
         var warm: Set<DeviceTask> = []
         for (index, task) in tasks.enumerated() {
             if index % 8 == 0 { progress("preparing tasks, \(index) of \(tasks.count)") }
-            let (model, sessions, known) = (models[task.model], loaded[task.model], shapes[task]!)
+            let sessions = loaded[task.model].sessions(makingWay: !makesWay.isEmpty && makesWay[index])
+            let (model, known) = (models[task.model], shapes[task]!)
             let isFirst = warm.insert(task).inserted
             taskTensors.append(
                 try runtime(model.name) { () throws(ONNXRuntimeError) in
@@ -95,27 +106,35 @@ package final class CPUDevice: Device {
         self.shapes = shapes
         let prepared = taskTensors
         self.tasks = prepared
-        streams = partition.streams
-        laneCount = partition.lanes
+        self.partition = partition
+        self.makesWay = makesWay
+        laneCount = partition.laneCount
         self.hosting = hosting
-        lanes = hosting == nil ? (0..<partition.lanes).map(CPULane.init) : []
-        let (options, handler, streams) = (runOptions, handler, streams)
+        lanes = hosting == nil ? (0..<partition.laneCount).map(CPULane.init) : []
+        let (options, handler) = (runOptions, handler)
         for (index, lane) in lanes.enumerated() {
             do throws(DeviceError) {
                 try lane.start(
                     .init(
-                        name: "daris-\(index / streams).\(index % streams)", processors: coreSets[index / streams],
-                        fifoPriority: fifoPriority),
+                        name: "daris-\(partition.context(of: index)).\(partition.place(of: index))",
+                        processors: coreSets[partition.context(of: index)], fifoPriority: fifoPriority),
+                    hasLow: makesWay.contains(true) && !partition.isExpress(index),
                     run: { work, lane in
                         prepared[work.instance].run(
-                            stage: work.stage, context: lane / streams, io: work.io, options: options)
+                            stage: work.stage, context: partition.context(of: lane), io: work.io, options: options)
                     },
-                    ended: { handler.call($0) })
+                    tell: { handler.call($0) })
             } catch {
                 throw .device(name: Self.kind.name, reason: error.description)
             }
         }
     }
+
+    /// The cores of a context.
+    package func processors(of context: Int) -> [Int] { coreSets[context] }
+
+    /// The lanes that are not express lanes.
+    package var ordinaryLanes: [Int] { (0..<laneCount).filter { !partition.isExpress($0) } }
 
     /// What the bytes of each input and output of a task's model must be, in the order of its graph.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
@@ -128,15 +147,24 @@ package final class CPUDevice: Device {
         try? runOptions.resume()
     }
 
-    /// Wakes an idle lane to run a stage.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    /// Whether LP stages make way for HP.
+    package func setMakingWay(_ isOn: Bool) { isMakingWay.store(isOn, ordering: .relaxed) }
+
+    /// Wakes a lane that has been handed a stage.
+    package func wake(lane: Int) { if hosting == nil { lanes[lane].start() } }
+
+    /// Hands a stage to an idle lane; in a worker process, runs it.
+    package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, instance) = (dispatch.jobs[0], dispatch.jobs.instance(at: 0))
         let (stage, lane, io) = (dispatch.stage, dispatch.lane, tensors.first ?? nil)
         guard hosting != nil else {
-            return lanes[lane].launch(.init(job: job, instance: instance, stage: stage, io: io))
+            return lanes[lane].hand(
+                .init(
+                    job: job, instance: instance, stage: stage, io: io,
+                    makesWay: !makesWay.isEmpty && makesWay[instance] && isMakingWay.load(ordering: .relaxed)))
         }
         let start = daris_monotonic_nanoseconds()
-        let error = tasks[instance].run(stage: stage, context: lane / streams, io: io, options: runOptions)
+        let error = tasks[instance].run(stage: stage, context: partition.context(of: lane), io: io, options: runOptions)
         handler.call(
             StageEnd(
                 lane: lane, job: job, stage: stage,

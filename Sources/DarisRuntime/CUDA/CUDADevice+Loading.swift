@@ -19,7 +19,7 @@ extension CUDADevice: NamedDevice {
         let kind = partitionKind(taskSet)
         let library: CUDALibrary
         do {
-            library = try GPUSetup.openDriver(nil, lanes: taskSet.partition.lanes)
+            library = try GPUSetup.openDriver(nil, lanes: taskSet.partition.laneCount)
             _ = try library.facts(ofDevice: index)
             if kind == .green { try library.require(.greenContexts) }
         } catch {

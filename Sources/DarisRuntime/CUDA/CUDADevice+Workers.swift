@@ -17,7 +17,7 @@ extension CUDADevice {
         let program = try request.workerProgram()
         let facts: CUDADeviceFacts
         do throws(CUDAError) {
-            facts = try GPUSetup.openDriver(nil, lanes: partition.streams).facts(ofDevice: index)
+            facts = try GPUSetup.openDriver(nil, lanes: partition.lanesPerContext).facts(ofDevice: index)
         } catch {
             throw .device(name: taskSet.device, reason: error.description)
         }
@@ -25,14 +25,15 @@ extension CUDADevice {
         let percentage = MPSDaemon.percentage(partition, multiprocessors: facts.multiprocessorCount)
         let setup = GPUSetup(
             index: daemon?.clientGPU ?? index, name: taskSet.device,
-            partition: Partition(contexts: 1, streams: partition.streams, oversubscription: 1), kind: .streams,
+            partition: Partition(
+                contexts: 1, streams: partition.streams, oversubscription: 1, express: partition.express),
+            kind: .streams,
             options: taskSet.gpu, priorities: taskSet.instancePriorities, seed: taskSet.run.seed,
             fifoPriority: request.fifoPriority, isUnderMPS: daemon != nil)
         let held = try WorkerSpecification.Held(Self.kind, setup)
         let plans = (0..<partition.contexts).map { context in
             WorkerDevice.ContextPlan(
-                specification: WorkerSpecification(
-                    context: context, device: held, streams: partition.streams, request),
+                specification: WorkerSpecification(context: context, device: held, request),
                 environment: daemon?.environment(percentage: percentage) ?? [:])
         }
         request.options.progress("starting \(plans.count) worker process\(plans.count == 1 ? "" : "es")")

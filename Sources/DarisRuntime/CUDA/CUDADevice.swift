@@ -9,10 +9,12 @@ import ONNXRuntime
 /// lane's fixed tensors (`TensorLayout`). One thread polls for ends, and each lane has one for what takes the host long, such
 /// as copying large inputs and outputs. A stage's execution time is what the device says between two events. A job may run
 /// any of its stages on any lane of its context, and jobs of its task on any context, since every lane has every stage
-/// loaded: migration moves nothing.
+/// loaded: migration moves nothing. An express lane is a stream of the highest priority in the same context, with the models of
+/// HP tasks alone.
 package final class CUDADevice: Device {
-    /// How many lanes there are: contexts × streams, context by context.
+    /// How many lanes there are, context by context.
     package let laneCount: Int
+    private let partition: Partition
     /// The SMs of each context.
     package let units: [[Int]]
 
@@ -49,6 +51,8 @@ package final class CUDADevice: Device {
         var lanes: [CUDALane]
         var programs: [[[LaneProgram]]]
         var units: [[Int]]
+        /// Which of the lanes are express lanes.
+        var partition: Partition
         /// What the user should know: stages that could not be captured, quotas that were rounded.
         var notes: [String]
         var fifoPriority: Int
@@ -61,6 +65,7 @@ package final class CUDADevice: Device {
         programs = parts.programs
         units = parts.units
         laneCount = parts.lanes.count
+        partition = parts.partition
         let handler = Handler()
         self.handler = handler
         poller = CUDAPoller(parts.lanes) { handler.call($0) }
@@ -70,6 +75,9 @@ package final class CUDADevice: Device {
                 .init(name: "daris-\(lane.index)", fifoPriority: parts.fifoPriority), hasNeighbours: laneCount > 1)
         }
     }
+
+    /// The lanes that are not express lanes.
+    package var ordinaryLanes: [Int] { (0..<laneCount).filter { !partition.isExpress($0) } }
 
     /// The bytes of each input and output of a task's model, in the order of its graph.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
@@ -90,7 +98,7 @@ package final class CUDADevice: Device {
     package func batchSizes(of task: Int) -> [Int] { tasks[task].batches.map(\.jobs) }
 
     /// Puts a stage of one or more jobs on the stream of an idle lane.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (jobs, task) = (dispatch.jobs, tasks[dispatch.jobs.instance(at: 0)])
         guard
             let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program

@@ -29,12 +29,14 @@ struct CUDALoader {
     ///
     /// - Parameters:
     ///   - priorities: by task.
+    ///   - partition: which lanes are express lanes.
     ///   - shapes: of each different task.
     ///   - batches: sizes of batch, smallest first, by those tasks whose jobs may run together.
     ///   - places: memory of another owner for inputs and outputs, by task and name; empty for none.
     ///   - seed: of the tensors that periodic jobs run on.
     func load(
-        _ tasks: [DeviceTask], priorities: [Priority], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
+        _ tasks: [DeviceTask], priorities: [Priority], partition: Partition, models: [StagedModel],
+        shapes: [DeviceTask: TensorShapes],
         batches: [DeviceTask: [Int]] = [:], contexts: GPUContexts,
         places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary, seed: UInt64
     ) throws(PreparationError) -> CUDADevice.Parts {
@@ -43,10 +45,13 @@ struct CUDALoader {
         let laneCount = contexts.streams.joined().count
         let scratchBytes = programs.map(\.layout.laneBytes).max() ?? 0
         let copies = programs.map { $0.layout.copies * $0.jobs }.max() ?? 0
+        let onExpress = Set(tasks.indices.filter { priorities[$0] == .high }.map { tasks[$0].model })
         let copier = try onDevice { () throws(CUDAError) in try CopyKernel(context: context) }
         try refuse(
             MemoryBill(
-                weights: models.map(\.fileBytes), copies: laneCount,
+                weights: models.map(\.fileBytes), copies: partition.lanes,
+                expressWeights: models.indices.filter(onExpress.contains).map { models[$0].fileBytes },
+                expressLanes: laneCount - partition.lanes,
                 tasks: programOfTask.reduce(0) { $0 + programs[$1].layout.deviceBytes },
                 lanes: laneCount * scratchBytes))
 
@@ -70,7 +75,7 @@ struct CUDALoader {
                     copies: copies)
             }
             var row = [[LaneProgram]](repeating: [], count: programs.count)
-            for (number, model) in models.enumerated() {
+            for (number, model) in models.enumerated() where !partition.isExpress(index) || onExpress.contains(number) {
                 progress("loading \(model.name) onto lane \(index + 1) of \(laneCount)")
                 // Once for all batch sizes: what runs on one lane runs one after another.
                 var stages: [any LoadedStage] = []
@@ -82,7 +87,13 @@ struct CUDALoader {
             }
             lanes.append(lane)
             loaded.append(row)
-            if index == 0 && laneCount > 1 { try refuse(lanesLike: before - (try free()), count: laneCount - 1) }
+            if index == 0 && laneCount > 1 {
+                // Express lanes hold less.
+                let all = models.reduce(0) { $0 + $1.fileBytes }
+                let high = onExpress.reduce(0) { $0 + models[$1].fileBytes }
+                let express = all == 0 ? 0 : (laneCount - partition.lanes) * high / all
+                try refuse(lanesLike: before - (try free()), count: partition.lanes - 1 + express)
+            }
         }
         return CUDADevice.Parts(
             tasks: tasks.indices.map { index in
@@ -90,7 +101,8 @@ struct CUDALoader {
                     isHighPriority: priorities[index] == .high, memory: memories[index], program: programOfTask[index],
                     batches: programs.indices.filter { programs[$0].task == tasks[index] && programs[$0].jobs > 1 }
                         .map { .init(jobs: programs[$0].jobs, program: $0) })
-            }, lanes: lanes, programs: loaded, units: contexts.units, notes: notes, fifoPriority: fifoPriority)
+            }, lanes: lanes, programs: loaded, units: contexts.units, partition: partition, notes: notes,
+            fifoPriority: fifoPriority)
     }
 
     /// What a lane must be able to run: each different task alone, and in batches of as many as there are.

@@ -100,7 +100,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
         let context: CUDAContext
         let contexts: GPUContexts
         do {
-            let library = try Self.openDriver(driver, lanes: partition.lanes, isUnderMPS: isUnderMPS)
+            let library = try Self.openDriver(driver, lanes: partition.laneCount, isUnderMPS: isUnderMPS)
             context = try CUDAContext(library: library, device: index)
             contexts = try GPUContexts.make(partition, kind: kind, on: context)
         } catch {
@@ -110,7 +110,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
             context: context, engine: engine, options: options, name: name, fifoPriority: fifoPriority,
             progress: progress)
         let parts = try loader.load(
-            tasks, priorities: priorities, models: models, shapes: shapes, batches: batches,
+            tasks, priorities: priorities, partition: partition, models: models, shapes: shapes, batches: batches,
             contexts: contexts, places: places,
             library: library, seed: seed)
         return (CUDADevice(parts), context, parts)
@@ -136,7 +136,7 @@ struct GPUContexts: Sendable {
     let units: [[Int]]
     let notes: [String]
 
-    /// Cuts a GPU.
+    /// Cuts a GPU. The streams of express lanes come last in each context and have the highest priority there is.
     ///
     /// - Parameter kind: `streams` or `green`; `mps` is a matter of processes, each of which has one context of kind
     ///   `streams`.
@@ -148,6 +148,9 @@ struct GPUContexts: Sendable {
             for _ in 0..<partition.contexts {
                 var row: [CUDAStream] = []
                 for _ in 0..<partition.streams { row.append(try CUDAStream(context: context)) }
+                for _ in 0..<partition.express {
+                    row.append(try CUDAStream(context: context, priority: context.streamPriorityRange.lowerBound))
+                }
                 streams.append(row)
             }
             let all = Array(0..<context.device.multiprocessorCount)
@@ -155,9 +158,11 @@ struct GPUContexts: Sendable {
         }
         let green = try GreenPartition(partition, on: context)
         var streams: [[CUDAStream]] = []
+        let highest = context.streamPriorityRange.lowerBound
         for context in green.contexts {
             var row: [CUDAStream] = []
             for _ in 0..<partition.streams { row.append(try CUDAStream(greenContext: context)) }
+            for _ in 0..<partition.express { row.append(try CUDAStream(greenContext: context, priority: highest)) }
             streams.append(row)
         }
         let units = green.windows.groups.indices.map(green.windows.multiprocessors)

@@ -4,13 +4,19 @@ struct MemoryBill: Sendable, Equatable {
     var weights: [Int]
     /// How often the weights lie on the device: once, or once a lane.
     var copies: Int
+    /// The weights of each model that HP tasks run, once for each express lane.
+    var expressWeights: [Int] = []
+    /// How many express lanes there are.
+    var expressLanes = 0
     /// What jobs keep between stages, all tasks together.
     var tasks: Int
     /// The lanes' tensors, all lanes together.
     var lanes: Int
 
     /// All of it.
-    var total: Int { weights.reduce(0, +) * copies + tasks + lanes }
+    var total: Int { allWeights + tasks + lanes }
+
+    private var allWeights: Int { weights.reduce(0, +) * copies + expressWeights.reduce(0, +) * expressLanes }
 
     /// Why it does not fit, or `nil` if it does.
     ///
@@ -19,10 +25,13 @@ struct MemoryBill: Sendable, Equatable {
     ///   - working: bytes that the lanes' sessions need besides, where that is known.
     func refusal(free: Int, working: Int = 0) -> String? {
         guard total + working > free else { return nil }
-        let times = copies == 1 ? "" : " for each of \(copies) lanes"
+        var times = copies == 1 ? "" : " for each of \(copies) lanes"
+        if expressLanes > 0 {
+            times += ", \(Self.text(expressWeights.reduce(0, +))) for each of \(expressLanes) express lanes"
+        }
         let sessions = working == 0 ? "" : ", \(Self.text(working)) of working memory of the lanes' sessions"
         return "the task set needs \(Self.text(total + working)) of the \(Self.text(free)) that are free: "
-            + "\(Self.text(weights.reduce(0, +) * copies)) of weights (\(Self.text(weights.reduce(0, +)))\(times)), "
+            + "\(Self.text(allWeights)) of weights (\(Self.text(weights.reduce(0, +)))\(times)), "
             + "\(Self.text(tasks)) between the stages of jobs, \(Self.text(lanes)) of tensors of the lanes\(sessions); "
             + "use fewer lanes, fewer tasks or a smaller batch"
     }

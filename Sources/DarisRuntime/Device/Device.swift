@@ -8,8 +8,14 @@ import ONNXRuntime
 /// of a task set, in their order); it holds their models, ready to run on every lane, and tensors for each. It runs at most
 /// one stage a lane, which its caller sees to.
 package protocol Device: Sendable {
-    /// How many lanes there are: contexts × streams, context by context.
+    /// How many lanes there are, context by context, express lanes last in each.
     var laneCount: Int { get }
+
+    /// The lanes that are not express lanes.
+    var ordinaryLanes: [Int] { get }
+
+    /// The processors of the machine that a context's stages run on; empty if none are set apart for them.
+    func processors(of context: Int) -> [Int]
 
     /// What the bytes of each input and output of a task's model must be, in the order of its graph, at the task's batch
     /// size.
@@ -29,13 +35,21 @@ package protocol Device: Sendable {
     /// size: at least 2 each, the smallest first; empty if none can.
     func batchSizes(of task: Int) -> [Int]
 
-    /// Starts a stage of one or more jobs on an idle lane and returns at once. Its end names the first of them.
+    /// Whether LP stages make way for HP where they can, as they do at first. Called while no stage runs.
+    func setMakingWay(_ isOn: Bool)
+
+    /// Hands a stage of one or more jobs to an idle lane and returns at once; it starts at the latest when the lane is woken. Its
+    /// end names the first of the jobs.
     ///
     /// - Parameters:
     ///   - dispatch: one job, or as many as one of the `batchSizes` of the first.
     ///   - tensors: those of each job, copied in before the first stage and out after the last; `nil` for a periodic job, which
     ///     runs on its task's own tensors. Empty if all are periodic.
-    func launch(_ dispatch: Dispatch, tensors: [JobTensors?])
+    func hand(_ dispatch: Dispatch, tensors: [JobTensors?])
+
+    /// Wakes a lane that has been handed a stage. The lane may take the processor from the thread that calls this, which must hold
+    /// no lock.
+    func wake(lane: Int)
 
     /// Makes running stages, and those launched later, end early with an error, where the device can.
     func terminateRunningStages()
@@ -54,6 +68,12 @@ extension Device {
     /// Most devices lose no context without losing all.
     package func setContextHandler(_ handler: @escaping @Sendable (ContextChange) -> Void) {}
 
+    /// Most devices have none but ordinary lanes.
+    package var ordinaryLanes: [Int] { Array(0..<laneCount) }
+
+    /// Most devices are no processors.
+    package func processors(of context: Int) -> [Int] { [] }
+
     /// Most devices run jobs one by one.
     package func batchSizes(of task: Int) -> [Int] { [] }
 
@@ -62,6 +82,18 @@ extension Device {
 
     /// Most devices are what they were.
     package var notes: [String] { [] }
+
+    /// Most devices run LP and HP alike, or decide by themselves.
+    package func setMakingWay(_ isOn: Bool) {}
+
+    /// Most devices start what they are handed.
+    package func wake(lane: Int) {}
+
+    /// Starts a stage of one or more jobs on an idle lane.
+    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        hand(dispatch, tensors: tensors)
+        wake(lane: dispatch.lane)
+    }
 
     /// Starts a stage of one job.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {

@@ -72,6 +72,9 @@ struct LoadRequest: Sendable {
 
     var partition: Partition { taskSet.partition }
 
+    /// By task as the device has them: whether its stages make way for HP. Empty where none does, as without express lanes.
+    var makesWay: [Bool] { partition.express > 0 ? taskSet.instancePriorities.map { $0 == .low } : [] }
+
     /// The program that worker processes run.
     func workerProgram() throws(PreparationError) -> String {
         do throws(DeviceError) { return try WorkerExecutable.find(options.workerExecutable) } catch {
@@ -127,6 +130,9 @@ package struct MachineDevice: Device {
     /// How many lanes there are.
     package var laneCount: Int { base.laneCount }
 
+    /// The lanes that are not express lanes.
+    package var ordinaryLanes: [Int] { base.ordinaryLanes }
+
     /// What the bytes of each input and output of a task's model must be.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         base.tensorSizes(of: task)
@@ -140,11 +146,20 @@ package struct MachineDevice: Device {
         base.setContextHandler(handler)
     }
 
+    /// The processors of the machine that a context's stages run on.
+    package func processors(of context: Int) -> [Int] { base.processors(of: context) }
+
     /// How many jobs can run a stage together with one of a task.
     package func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
 
-    /// Starts a stage of one or more jobs on an idle lane.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) { base.launch(dispatch, tensors: tensors) }
+    /// Whether LP stages make way for HP where they can.
+    package func setMakingWay(_ isOn: Bool) { base.setMakingWay(isOn) }
+
+    /// Hands a stage of one or more jobs to an idle lane.
+    package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) { base.hand(dispatch, tensors: tensors) }
+
+    /// Wakes a lane that has been handed a stage.
+    package func wake(lane: Int) { base.wake(lane: lane) }
 
     /// Makes running stages end early with an error, where the device can.
     package func terminateRunningStages() { base.terminateRunningStages() }

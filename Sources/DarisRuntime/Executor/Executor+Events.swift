@@ -3,8 +3,25 @@ import DarisCore
 /// The hot path: from an event to what follows from it. Runs on the thread that saw the event, under the lock, and
 /// allocates nothing unless a job was submitted from outside or failed.
 extension Executor {
+    /// Does something under the lock, then wakes the lanes that were handed stages: one that took the processor from a thread that
+    /// holds the lock would stop all others for as long as its stage takes.
+    func decide<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
+        let (value, handed) = state.withLock { state in
+            let value = body(&state)
+            let handed = state.handed
+            state.handed = 0
+            return (value, handed)
+        }
+        var rest = handed
+        while rest != 0 {
+            device.wake(lane: rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
+        return value
+    }
+
     func stageEnded(_ end: StageEnd) {
-        state.withLock { state in
+        decide { state in
             guard !state.isOver else { return }
             let time = clock.now
             if let handover = end.handover { state.notes.append(.handover(handover)) }
@@ -20,7 +37,7 @@ extension Executor {
 
     func contextChanged(_ change: ContextChange) {
         if case .abandoned(let reason) = change { return abandon(reason) }
-        state.withLock { state in
+        decide { state in
             guard !state.isOver else { return }
             switch change {
             case .lost(let context, let reason):
@@ -49,10 +66,16 @@ extension Executor {
             switch state.commands[index] {
             case .dispatch(let dispatch):
                 state.laneStarts[dispatch.lane] = before
-                device.launch(dispatch, tensors: tensors(of: dispatch, state))
+                device.hand(dispatch, tensors: tensors(of: dispatch, state))
+                // Beyond what a word tells apart, at once.
+                if dispatch.lane < UInt128.bitWidth {
+                    state.handed |= 1 << UInt128(dispatch.lane)
+                } else {
+                    device.wake(lane: dispatch.lane)
+                }
             case .finished(let outcome):
                 finish(outcome, error: error, &state)
-            case .wake(let time): timer.wake(at: time)
+            case .wake(let time): timers[0].wake(at: time)
             case .admitted, .queued: break
             }
         }

@@ -43,7 +43,7 @@ extension Executor {
         let submission = Submission(
             tensors: JobTensors(inputs: inputs, outputSizes: sizes.outputs), completion: completion)
 
-        let result: Result<JobID, SubmissionError> = state.withLock { state in
+        let result: Result<JobID, SubmissionError> = decide { state in
             guard state.takesJobs else { return .failure(.stopped) }
             guard untold.load(ordering: .relaxed) < options.submissionLimit else {
                 return .failure(.tooManySubmissions(limit: options.submissionLimit))
@@ -87,7 +87,7 @@ extension Executor {
     /// Gives up a job: at once if it waits, at the end of its stage if one is running. Its `completion` is called as
     /// for every job.
     package func cancel(_ job: JobID) {
-        state.withLock { state in
+        decide { state in
             if !state.isOver { handle(.jobCancelled(job), at: clock.now, &state) }
         }
     }
@@ -143,7 +143,7 @@ private final class Cancellation: Sendable {
 /// The bytes of a job's inputs and outputs, in the order of the model's graph. The device copies inputs in before the
 /// first stage and outputs out after the last, so that only the device touches the task's own tensors.
 ///
-/// Copies take as long as the tensors are large, so a device makes them neither in `launch` nor where it hears of ends.
+/// Copies take as long as the tensors are large, so a device makes them neither in `hand` nor where it hears of ends.
 package class JobTensors: @unchecked Sendable {
     // Unchecked: written by its maker, then by the lane that runs the job, then read by the submitter that is told of its
     // end; each hands it on through a lock.

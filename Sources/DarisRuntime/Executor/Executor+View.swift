@@ -23,11 +23,10 @@ extension Executor {
         takeFigures(&view)
         state.withLock { state in
             view.time = clock.now
-            let streams = configuration.partition.streams
             for index in view.contexts.indices {
                 view.contexts[index].admission = state.scheduler.context(index)
                 view.contexts[index].readyStages = state.scheduler.readyStages(on: index)
-                for lane in index * streams..<(index + 1) * streams {
+                for lane in configuration.partition.lanes(of: index) {
                     view.lanes[lane].stage = stage(on: lane, state)
                 }
             }

@@ -78,6 +78,8 @@ package final class Executor<D: Device>: Sendable {
         /// What happened and has not been counted yet.
         var notes = ContiguousArray<RunLedger.Note>()
         var commands = CommandBuffer()
+        /// Lanes that have been handed a stage and are to be woken once the lock is free, a bit each.
+        var handed: UInt128 = 0
         /// When each lane was given a stage last.
         var laneStarts: ContiguousArray<Nanoseconds>
         var submissions: [JobID: Submission] = [:]
@@ -105,7 +107,11 @@ package final class Executor<D: Device>: Sendable {
     let state: Mutex<State>
     /// What has been counted. A thread that holds this lock may wait for `state`'s, never the other way round.
     let measurements: Mutex<Measurements>
-    let timer: ReleaseTimer
+    /// One for the tasks of each context, on its processors: what runs there then is LP, which makes way, or HP, which the
+    /// release would wait for anyhow. One for all where the device has no processors of its own.
+    let timers: [ReleaseTimer]
+    /// Timers that still have releases to come.
+    private let releasingTimers: Atomic<Int>
     /// The last look that was taken for watchers.
     let views = Mutex<SystemView?>(nil)
     private let duration: Nanoseconds
@@ -127,7 +133,8 @@ package final class Executor<D: Device>: Sendable {
         options: Options = Options()
     ) {
         precondition(arrivals.count == configuration.tasks.count, "each task needs to say how its jobs arrive")
-        precondition(device.laneCount == configuration.partition.lanes, "the device must have the partition's lanes")
+        precondition(
+            device.laneCount == configuration.partition.laneCount, "the device must have the partition's lanes")
         self.device = device
         self.configuration = configuration
         self.arrivals = arrivals
@@ -137,16 +144,27 @@ package final class Executor<D: Device>: Sendable {
         clock = MonotonicClock()
         var initial = State(
             scheduler: Scheduler(configuration),
-            laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.lanes))
+            laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.laneCount))
         initial.commands.reserveCapacity(64)
         initial.notes.reserveCapacity(2 * Measurements.noteLimit)
         state = Mutex(initial)
         measurements = Mutex(Measurements(configuration))
-        timer = ReleaseTimer(
-            zip(arrivals.indices, arrivals).compactMap { index, arrival in
-                guard case .clock(let times) = arrival else { return nil }
-                return .init(task: index, times: times)
-            }, until: duration, clock: clock)
+        let isSplit = (0..<configuration.partition.contexts).contains { !device.processors(of: $0).isEmpty }
+        let clock = clock
+        var timers: [ReleaseTimer] = []
+        for context in 0..<(isSplit ? configuration.partition.contexts : 1) {
+            let sources = arrivals.indices.compactMap { task -> ReleaseTimer.Source? in
+                guard case .clock(let times) = arrivals[task] else { return nil }
+                let home = configuration.homes[configuration.instances[task].lowerBound]
+                return isSplit && home != context ? nil : .init(task: task, times: times)
+            }
+            guard !sources.isEmpty else { continue }
+            let processors = isSplit ? device.processors(of: context) : []
+            timers.append(ReleaseTimer(sources, until: duration, clock: clock, processors: processors))
+        }
+        // One in any case, for what the scheduler asks to be woken for.
+        self.timers = timers.isEmpty ? [ReleaseTimer([], until: duration, clock: clock)] : timers
+        releasingTimers = Atomic(self.timers.count)
     }
 
     // MARK: - A run from start to end
@@ -171,16 +189,20 @@ package final class Executor<D: Device>: Sendable {
         completions.start()
         device.setHandler { end in self.stageEnded(end) }
         device.setContextHandler { change in self.contextChanged(change) }
-        timer.start(
-            fifoPriority: options.timerFIFOPriority,
-            onRelease: { task, time in
-                self.state.withLock { state in
-                    if state.takesJobs { self.handle(.jobReleased(task: task), at: time, &state) }
-                }
-                self.count()
-            },
-            onWake: { self.state.withLock { self.handle(.timerFired, at: self.clock.now, &$0) } },
-            onEnd: { self.drain() })
+        for timer in timers {
+            timer.start(
+                fifoPriority: options.timerFIFOPriority,
+                onRelease: { task, time in
+                    self.decide { state in
+                        if state.takesJobs { self.handle(.jobReleased(task: task), at: time, &state) }
+                    }
+                    self.count()
+                },
+                onWake: { self.decide { self.handle(.timerFired, at: self.clock.now, &$0) } },
+                onEnd: {
+                    if self.releasingTimers.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { self.drain() }
+                })
+        }
     }
 
     /// Ends the releases now; jobs in flight run to their end. May be called from any thread, more than once.
@@ -188,9 +210,11 @@ package final class Executor<D: Device>: Sendable {
         state.withLock { state in
             if state.drainStart == nil { state.wasInterrupted = true }
         }
-        timer.stopReleasing()
+        stopReleasing()
         drain()
     }
+
+    private func stopReleasing() { for timer in timers { timer.stopReleasing() } }
 
     /// Waits until the releases are over and every job has ended, or the drain limit has passed; then stops all threads.
     ///
@@ -204,7 +228,7 @@ package final class Executor<D: Device>: Sendable {
             _ = drained.wait(seconds: options.terminationLimit.inSeconds)
             break
         }
-        timer.stop()
+        for timer in timers { timer.stop() }
         state.withLock { $0.isOver = true }
         let ledger = counted { $0.ledger }
         let outcome = state.withLock { state in
@@ -246,7 +270,7 @@ package final class Executor<D: Device>: Sendable {
             return true
         }
         guard isNew else { return }
-        timer.stopReleasing()
+        stopReleasing()
         drain()
         options.whenLost?(reason)
     }

@@ -31,13 +31,17 @@ final class ReleaseTimer: @unchecked Sendable {
     /// The next release of each source that has one.
     private var releases: Heap<Release>
     private let until: Nanoseconds
+    private let processors: [Int]
     private let giveUp: Nanoseconds
     private var wakeTime = Nanoseconds.distantFuture
     private var isStopped = false
     private var thread: DedicatedThread?
 
     /// A timer that releases jobs until `until`, not started yet.
-    init(_ sources: [Source], until: Nanoseconds, clock: MonotonicClock) {
+    ///
+    /// - Parameter processors: those that its thread may run on; empty for any.
+    init(_ sources: [Source], until: Nanoseconds, clock: MonotonicClock, processors: [Int] = []) {
+        self.processors = processors
         pthread_mutex_init(mutex, nil)
         _ = daris_condition_init(condition)
         var sources = sources
@@ -65,7 +69,9 @@ final class ReleaseTimer: @unchecked Sendable {
         fifoPriority: Int, onRelease: @escaping @Sendable (Int, Nanoseconds) -> Void,
         onWake: @escaping @Sendable () -> Void, onEnd: @escaping @Sendable () -> Void
     ) {
-        thread = DedicatedThread.required(.init(name: "daris-timer", fifoPriority: fifoPriority)) {
+        let attributes = DedicatedThread.Attributes(
+            name: "daris-timer", processors: processors, fifoPriority: fifoPriority, slice: .microseconds(100))
+        thread = DedicatedThread.required(attributes) {
             self.run(onRelease: onRelease, onWake: onWake, onEnd: onEnd)
         }
     }

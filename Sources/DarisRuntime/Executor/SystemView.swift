@@ -112,7 +112,7 @@ package struct SystemView: Sendable {
     init(_ configuration: SchedulerConfiguration) {
         let partition = configuration.partition
         contexts = Array(repeating: Context(capacity: .lanes(partition.streams)), count: partition.contexts)
-        lanes = Array(repeating: Lane(), count: partition.lanes)
+        lanes = Array(repeating: Lane(), count: partition.laneCount)
         var stages = 0
         tasks = configuration.tasks.map { task in
             defer { stages += task.afet.count }

@@ -167,10 +167,22 @@ package final class TimedDevice<Base: Device>: Device {
     /// How many jobs can run a stage together with one of a task.
     package func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
 
-    /// Starts a stage of one or more jobs on an idle lane.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    /// The lanes that are not express lanes.
+    package var ordinaryLanes: [Int] { base.ordinaryLanes }
+
+    /// The processors of the machine that a context's stages run on.
+    package func processors(of context: Int) -> [Int] { base.processors(of: context) }
+
+    /// Whether LP stages make way for HP where they can.
+    package func setMakingWay(_ isOn: Bool) { base.setMakingWay(isOn) }
+
+    /// Wakes a lane that has been handed a stage.
+    package func wake(lane: Int) { base.wake(lane: lane) }
+
+    /// Hands a stage of one or more jobs to an idle lane.
+    package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let before = clock.now
-        base.launch(dispatch, tensors: tensors)
+        base.hand(dispatch, tensors: tensors)
         let time = clock.now - before
         launches.withLock { $0.record(time) }
     }

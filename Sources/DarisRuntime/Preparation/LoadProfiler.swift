@@ -15,6 +15,8 @@ final class LoadProfiler<D: Device>: Sendable {
     }
 
     private let device: D
+    /// The lanes that are kept busy: express lanes run on top of these.
+    private let lanes: [Int]
     /// Number of stages by task.
     private let stageCounts: [Int]
     private let state: Mutex<State>
@@ -24,6 +26,7 @@ final class LoadProfiler<D: Device>: Sendable {
     /// A profiler of the tasks of a device on which nothing runs.
     init(device: D, stageCounts: [Int], seed: UInt64) {
         self.device = device
+        lanes = device.ordinaryLanes
         self.stageCounts = stageCounts
         state = Mutex(State(generator: SplitMix64(seed: seed)))
     }
@@ -35,11 +38,13 @@ final class LoadProfiler<D: Device>: Sendable {
     /// - Throws: what the device said, if a stage failed every time.
     func afet(of task: Int, with others: [Int] = []) throws(DeviceError) -> [Nanoseconds] {
         device.setHandler { self.ended($0) }
-        let lane = FullLoad.lane(of: task, lanes: device.laneCount)
+        // So that what lanes take from each other is in the times of HP and LP alike.
+        device.setMakingWay(false)
+        let lane = lanes[FullLoad.lane(of: task, lanes: lanes.count)]
         state.withLock { state in
             state.measuredLane = lane
             state.isStopping = false
-            for other in 0..<device.laneCount where other != lane { keepBusy(other, &state) }
+            for other in lanes where other != lane { keepBusy(other, &state) }
         }
         defer {
             let mustWait = state.withLock { state in
@@ -48,6 +53,7 @@ final class LoadProfiler<D: Device>: Sendable {
             }
             if mustWait { idle.wait() }
             device.setHandler { _ in }
+            device.setMakingWay(true)
         }
         var afet: [Nanoseconds] = []
         for stage in 0..<stageCounts[task] {
@@ -96,7 +102,8 @@ final class LoadProfiler<D: Device>: Sendable {
     private func keepBusy(_ lane: Int, _ state: inout State) {
         guard
             let (task, stage) = FullLoad.stage(
-                on: lane, lanes: device.laneCount, stageCounts: stageCounts, using: &state.generator)
+                on: lanes.firstIndex(of: lane) ?? 0, lanes: lanes.count, stageCounts: stageCounts,
+                using: &state.generator)
         else { return }
         state.busyLanes += 1
         device.launch(JobID(task: task, sequence: 0), stage: stage, lane: lane)

@@ -1,4 +1,5 @@
 import CDarisSystem
+import DarisCore
 import Foundation
 import Glibc
 import Synchronization
@@ -21,6 +22,10 @@ final class DedicatedThread: @unchecked Sendable {
         var processors: [Int] = []
         /// A SCHED_FIFO priority, or 0.
         var fifoPriority = 0
+        /// How long it wants to run at a time, where that is short: then it runs sooner when it wakes.
+        var slice = Nanoseconds.zero
+        /// Whether it runs only while no thread of usual priority wants its processor.
+        var makesWay = false
     }
 
     /// Starts a thread. Affinity and priority are set as far as the system allows; `SystemRights` says beforehand.
@@ -37,8 +42,12 @@ final class DedicatedThread: @unchecked Sendable {
                     let processors = start.attributes.processors.map(Int32.init)
                     _ = daris_set_affinity(processors, Int32(processors.count))
                 }
-                if start.attributes.fifoPriority > 0 {
+                if start.attributes.makesWay {
+                    _ = daris_make_way()
+                } else if start.attributes.fifoPriority > 0 {
                     _ = daris_set_fifo_priority(Int32(start.attributes.fifoPriority))
+                } else if start.attributes.slice > .zero {
+                    _ = daris_set_slice(start.attributes.slice.rawValue)
                 }
                 start.body()
                 return nil
@@ -81,6 +90,27 @@ final class DedicatedThread: @unchecked Sendable {
         guard !isJoined else { return }
         isJoined = true
         pthread_join(handle, nil)
+    }
+}
+
+extension DedicatedThread {
+    private final class Box<Value: Sendable>: @unchecked Sendable {
+        // Unchecked: written by the thread, read after it has been joined.
+        var value: Value?
+    }
+
+    /// Does something on a thread that makes way, as do the threads that it starts, and waits for it.
+    static func makingWay<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(PreparationError) -> Value
+    ) throws(PreparationError) -> Value {
+        let box = Box<Result<Value, PreparationError>>()
+        do throws(DeviceError) {
+            try DedicatedThread(.init(name: "daris-load", makesWay: true)) { box.value = Result(catching: body) }.join()
+        } catch {
+            throw .device(name: "cpu", reason: error.description)
+        }
+        guard let result = box.value else { preconditionFailure("a thread that was joined did nothing") }
+        return try result.get()
     }
 }
 

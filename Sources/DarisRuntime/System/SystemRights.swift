@@ -11,6 +11,8 @@ package struct SystemRights: Sendable {
     package let quota: Double?
     /// Whether its threads may have SCHED_FIFO.
     package let fifo: Bool
+    /// Whether its threads may make way for others (SCHED_IDLE).
+    package let makesWay: Bool
     /// Whether it may lock enough memory (mlockall).
     package let memoryLock: Bool
 
@@ -19,12 +21,13 @@ package struct SystemRights: Sendable {
         let answer = Answer()
         let thread = DedicatedThread.required(.init(name: "daris-probe")) {
             answer.fifo = daris_set_fifo_priority(1) == 0
+            answer.makesWay = daris_make_way() == 0
         }
         thread.join()
         let (affine, quota) = (affineProcessors(), CPUQuota.read())
         return SystemRights(
             processors: usable(affine, quota: quota), affinity: affine.count, quota: quota, fifo: answer.fifo,
-            memoryLock: daris_may_lock_memory() == 1)
+            makesWay: answer.makesWay, memoryLock: daris_may_lock_memory() == 1)
     }
 
     /// The processors this thread may run on, as many as the process's control groups leave it.
@@ -58,6 +61,7 @@ package struct SystemRights: Sendable {
     private final class Answer: @unchecked Sendable {
         // Unchecked: written by the probing thread, read after it has been joined.
         var fifo = false
+        var makesWay = false
     }
 }
 

@@ -92,7 +92,15 @@ struct LaneSlot {
         var error: String?
     }
 
-    static let byteCount = 1088
+    /// What a thread of a lane in the worker waits for.
+    struct Bell {
+        /// Sequence number of the last command for this thread.
+        let commanded: UnsafeMutablePointer<UInt32>
+        /// Not 0 while the thread waits.
+        let workerSleeps: UnsafeMutablePointer<UInt32>
+    }
+
+    static let byteCount = 1216
     private static let taskOffset = 8
     private static let jobOffset = 16
     private static let stageOffset = 24
@@ -105,13 +113,17 @@ struct LaneSlot {
     private static let textOffset = 192
     private static let changesOffset = 960
     private static let parentSleepsOffset = 1024
+    private static let lowCommandedOffset = 1088
+    private static let lowSleepsOffset = 1152
 
     let base: UnsafeMutableRawPointer
 
-    /// Sequence number of the last command.
-    var commanded: UnsafeMutablePointer<UInt32> { base.assumingMemoryBound(to: UInt32.self) }
-    /// Not 0 while the worker's thread of this lane waits.
-    var workerSleeps: UnsafeMutablePointer<UInt32> { (base + 64).assumingMemoryBound(to: UInt32.self) }
+    /// What the lane's thread waits for, or its thread for stages that make way.
+    func bell(makingWay: Bool) -> Bell {
+        Bell(
+            commanded: (base + (makingWay ? Self.lowCommandedOffset : 0)).assumingMemoryBound(to: UInt32.self),
+            workerSleeps: (base + (makingWay ? Self.lowSleepsOffset : 64)).assumingMemoryBound(to: UInt32.self))
+    }
     /// Sequence number of the last command that has been carried out.
     var completed: UnsafeMutablePointer<UInt32> { (base + 128).assumingMemoryBound(to: UInt32.self) }
     /// Changes whenever a stage has ended or the parent has something for its own watching thread, which waits for it.
@@ -124,18 +136,21 @@ struct LaneSlot {
     }
 
     /// Writes a command, for a lane that has none; the lane's thread is still to be woken.
-    func write(_ command: Command, sequence: UInt32) {
+    ///
+    /// - Parameter makingWay: for which of the lane's threads it is.
+    func write(_ command: Command, sequence: UInt32, makingWay: Bool = false) {
         base.storeBytes(of: Int64(command.job.task), toByteOffset: Self.taskOffset, as: Int64.self)
         base.storeBytes(of: Int64(command.job.sequence), toByteOffset: Self.jobOffset, as: Int64.self)
         base.storeBytes(of: Int64(command.instance), toByteOffset: Self.instanceOffset, as: Int64.self)
         base.storeBytes(of: Int64(command.stage), toByteOffset: Self.stageOffset, as: Int64.self)
         base.storeBytes(of: command.followsEnd ? 1 : 0, toByteOffset: Self.followsOffset, as: UInt32.self)
-        daris_store(commanded, sequence)
+        daris_store(bell(makingWay: makingWay).commanded, sequence)
     }
 
-    /// Wakes the lane's thread in the worker, if it waits.
-    func wakeWorker() {
-        if daris_load(workerSleeps) != 0 { daris_wake(commanded) }
+    /// Wakes the thread in the worker that a command is for, if it waits.
+    func wakeWorker(makingWay: Bool = false) {
+        let bell = bell(makingWay: makingWay)
+        if daris_load(bell.workerSleeps) != 0 { daris_wake(bell.commanded) }
     }
 
     /// The last command; the worker's side.

@@ -55,7 +55,7 @@ package enum Worker {
         daris_end_crashes("the worker process of context \(specification.context)")
         if specification.locksMemory { _ = SystemRights.lockMemory() }
         let type = try MachineDevice.type(of: specification.device.kind)
-        let hosting = Hosting(lanes: specification.streams, memoryFile: memoryFile, specification.shapes)
+        let hosting = Hosting(lanes: specification.laneCount, memoryFile: memoryFile, specification.shapes)
         let part = try type.loadPart(specification, hosting: hosting) { send(.progress($0)) }
         try run(part.device, specification, hosting, processors: part.processors, check: part.check)
         part.settle()
@@ -75,12 +75,13 @@ package enum Worker {
         check: () throws(DeviceError) -> Void
     ) throws(PreparationError) {
         let (memory, readiness) = try hosting.readiness()
-        let server = WorkerServer(device, memory: memory, lanes: specification.streams) { end($0) }
+        let server = WorkerServer(device, memory: memory, lanes: specification.laneCount) { end($0) }
         do throws(DeviceError) {
-            try server.start { lane in
+            try server.start(lowLanes: specification.makesWay.contains(true) ? specification.partition.streams : 0) {
+                lane, makesWay in
                 DedicatedThread.Attributes(
-                    name: "daris-\(specification.context).\(lane)", processors: processors,
-                    fifoPriority: specification.fifoPriority)
+                    name: "daris-\(specification.context).\(lane)\(makesWay ? "l" : "")", processors: processors,
+                    fifoPriority: specification.fifoPriority, makesWay: makesWay)
             }
         } catch {
             throw .device(name: "worker", reason: error.description)

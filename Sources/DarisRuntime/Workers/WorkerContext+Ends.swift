@@ -33,9 +33,6 @@ extension WorkerContext {
                 watcher.isTelling = true
                 settings.handlers.tell(end)
                 watcher.isTelling = false
-                // Only now: the lane may take the processor from the one that wakes it, which held a lock before.
-                if watcher.isLaunched { slot.wakeWorker() }
-                watcher.isLaunched = false
             case .violation(let reason):
                 attachment.note(violation: reason)
                 wakeKeeper()
@@ -74,7 +71,7 @@ extension WorkerContext {
                 state.lanes[lane].io = nil
                 return .tell(
                     StageEnd(
-                        lane: settings.index * settings.streams + lane, job: entry.job, stage: entry.stage,
+                        lane: settings.index * settings.laneCount + lane, job: entry.job, stage: entry.stage,
                         executionTime: completion.executionTime, handover: completion.handover,
                         error: completion.error.map { DeviceError($0) }), entry.io, instance: entry.instance)
             } catch {
@@ -85,13 +82,16 @@ extension WorkerContext {
 
     /// Sends the command of a lane whose inputs have been copied.
     private func sendWaiting(_ lane: Int, _ attachment: WorkerAttachment) {
-        state.withLock { $0.lanes[lane].command(attachment.memory.slot(lane), followsEnd: false) }
-        attachment.memory.slot(lane).wakeWorker()
+        let makesWay = state.withLock { state in
+            state.lanes[lane].command(attachment.memory.slot(lane), followsEnd: false)
+            return state.lanes[lane].makesWay
+        }
+        attachment.memory.slot(lane).wakeWorker(makingWay: makesWay)
     }
 
     /// Ends all stages that have been launched, as failed: for a context without a worker.
     func failLaunched(_ reason: DeviceError) {
-        for lane in 0..<settings.streams {
+        for lane in 0..<settings.laneCount {
             let job: (job: JobID, stage: Int)? = state.withLock { state in
                 guard state.lanes[lane].isBusy else { return nil }
                 state.lanes[lane].isBusy = false
@@ -102,7 +102,7 @@ extension WorkerContext {
             guard let job else { continue }
             settings.handlers.tell(
                 StageEnd(
-                    lane: settings.index * settings.streams + lane, job: job.job, stage: job.stage,
+                    lane: settings.index * settings.laneCount + lane, job: job.job, stage: job.stage,
                     executionTime: .zero, error: reason))
         }
     }

@@ -130,7 +130,7 @@ extension WorkerContext {
         var facts = stat()
         guard fstat(process.memory.number, &facts) == 0 else { throw DeviceError("fstat fails on shared memory") }
         try readiness.check(
-            taskCount: specification.tasks.count, lanes: settings.streams, fileBytes: Int(facts.st_size))
+            taskCount: specification.tasks.count, lanes: settings.laneCount, fileBytes: Int(facts.st_size))
         let sizes = readiness.tasks.map { ($0.inputs.map(\.size), $0.outputs.map(\.size)) }
         try state.withLock { state throws(DeviceError) in
             if state.sizes.isEmpty {
@@ -144,7 +144,7 @@ extension WorkerContext {
         specification.shapes = readiness.shapes
         let memory = try SharedMemory(file: process.memory.number, byteCount: readiness.byteCount)
         return WorkerAttachment(
-            memory: memory, process: process.number, lanes: settings.streams, tasks: readiness.tasks)
+            memory: memory, process: process.number, lanes: settings.laneCount, tasks: readiness.tasks)
     }
 
     /// Lets launches go to a worker, and starts the threads that hear of their ends.
@@ -162,7 +162,7 @@ extension WorkerContext {
         }
         var watching: [DedicatedThread] = []
         do throws(DeviceError) {
-            for lane in 0..<settings.streams {
+            for lane in 0..<settings.laneCount {
                 watching.append(
                     try DedicatedThread(
                         .init(

@@ -22,7 +22,7 @@ final class WorkerContext: Sendable {
         var handlers: WorkerHandlers
         var progress: StepHandler
 
-        var streams: Int { specification.streams }
+        var laneCount: Int { specification.laneCount }
         /// Above the lanes', for one that runs a stage must not keep the ends of others from being heard.
         var watchingPriority: Int { specification.fifoPriority > 0 ? specification.fifoPriority + 1 : 0 }
     }
@@ -31,6 +31,7 @@ final class WorkerContext: Sendable {
     struct Lane {
         var job = JobID(task: 0, sequence: 0)
         var instance = 0
+        var makesWay = false
         var stage = 0
         var io: JobTensors?
         /// Of the last command to the present worker.
@@ -46,6 +47,8 @@ final class WorkerContext: Sendable {
         /// The worker; `nil` while there is none.
         var attachment: WorkerAttachment?
         var isTerminating = false
+        /// Whether LP stages make way for HP.
+        var isMakingWay = true
         var isStopping = false
         /// Tensor sizes by task, once the first worker is ready.
         var sizes: [(inputs: [TensorSize], outputs: [TensorSize])] = []
@@ -69,15 +72,13 @@ final class WorkerContext: Sendable {
         let identity = ThreadIdentity()
         /// Whether the thread tells of an end.
         var isTelling = false
-        /// Whether the lane has been launched from there.
-        var isLaunched = false
     }
 
     init(_ settings: Settings) throws(DeviceError) {
         self.settings = settings
         event = try Descriptor(daris_event(), "an event")
-        state = Mutex(State(lanes: ContiguousArray(repeating: Lane(), count: settings.streams)))
-        watchers = (0..<settings.streams).map { _ in Watcher() }
+        state = Mutex(State(lanes: ContiguousArray(repeating: Lane(), count: settings.laneCount)))
+        watchers = (0..<settings.laneCount).map { _ in Watcher() }
     }
 
     /// Starts the keeper, which starts a worker; `firstStart` tells how that went.
@@ -91,34 +92,35 @@ final class WorkerContext: Sendable {
         }
     }
 
-    /// Starts a stage on an idle lane, counted within the context, and returns at once: writes a command and wakes the
-    /// worker. A job's inputs are copied by the lane's watching thread.
-    func launch(_ job: JobID, instance: Int, stage: Int, lane: Int, io: JobTensors?) {
+    /// Hands an idle lane, counted within the context, a stage and returns at once: writes a command. A job's inputs are copied by
+    /// the lane's watching thread.
+    func hand(_ job: JobID, instance: Int, stage: Int, lane: Int, io: JobTensors?) {
         let followsEnd = watchers[lane].identity.isCurrent && watchers[lane].isTelling
-        enum Next {
-            case wakeWorker(WorkerAttachment)
-            case wakeWatcher(WorkerAttachment)
-            case fail
-        }
-        let next: Next = state.withLock { state in
+        state.withLock { state in
             state.lanes[lane].job = job
             state.lanes[lane].instance = instance
+            state.lanes[lane].makesWay = state.isMakingWay && settings.specification.makesWay(instance)
             state.lanes[lane].stage = stage
             state.lanes[lane].io = io
             state.lanes[lane].isBusy = true
-            guard let attachment = state.attachment else { return .fail }
+            guard let attachment = state.attachment else { return }
             if io != nil && stage == 0 {
                 state.lanes[lane].waitsForInputs = true
-                return .wakeWatcher(attachment)
+            } else {
+                state.lanes[lane].command(attachment.memory.slot(lane), followsEnd: followsEnd)
             }
-            state.lanes[lane].command(attachment.memory.slot(lane), followsEnd: followsEnd)
-            return .wakeWorker(attachment)
         }
-        switch next {
-        case .wakeWorker where followsEnd: watchers[lane].isLaunched = true
-        case .wakeWorker(let attachment): attachment.memory.slot(lane).wakeWorker()
-        case .wakeWatcher(let attachment): attachment.wake(lane)
-        case .fail: wakeKeeper()
+    }
+
+    /// Wakes who has to do with the stage that a lane has been handed: the worker, the thread that copies its inputs, or, where
+    /// there is no worker, the keeper, which fails it.
+    func wake(_ lane: Int) {
+        let (attachment, entry) = state.withLock { ($0.attachment, $0.lanes[lane]) }
+        guard let attachment else { return wakeKeeper() }
+        if entry.waitsForInputs {
+            attachment.wake(lane)
+        } else {
+            attachment.memory.slot(lane).wakeWorker(makingWay: entry.makesWay)
         }
     }
 
@@ -126,6 +128,9 @@ final class WorkerContext: Sendable {
     func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         state.withLock { $0.sizes[task] }
     }
+
+    /// Whether LP stages make way for HP.
+    func setMakingWay(_ isOn: Bool) { state.withLock { $0.isMakingWay = isOn } }
 
     /// Has stages end early, or takes that back.
     func terminate(_ isTerminating: Bool) {
@@ -158,7 +163,9 @@ extension WorkerContext.Lane {
     mutating func command(_ slot: LaneSlot, followsEnd: Bool) {
         sequence &+= 1
         waitsForInputs = false
-        slot.write(.init(job: job, instance: instance, stage: stage, followsEnd: followsEnd), sequence: sequence)
+        slot.write(
+            .init(job: job, instance: instance, stage: stage, followsEnd: followsEnd), sequence: sequence,
+            makingWay: makesWay)
     }
 }
 

@@ -7,11 +7,12 @@ import Synchronization
 /// Stages and their ends go through memory that both sides have mapped, and so do inputs and outputs, which the worker's
 /// tensors lie in. A worker holds a device of its own, with one context: see `WorkerSpecification.Held`.
 package final class WorkerDevice: Device {
-    /// How many lanes there are: contexts × streams, context by context.
+    /// How many lanes there are, context by context.
     package let laneCount: Int
     let contexts: [WorkerContext]
     private let handlers: WorkerHandlers
-    private let streams: Int
+    /// One of its contexts.
+    private let context: Partition
     private let whenEnded: @Sendable () -> Void
 
     /// What to start for a context.
@@ -39,8 +40,8 @@ package final class WorkerDevice: Device {
         let handlers = WorkerHandlers(contexts: plans.count)
         self.handlers = handlers
         self.whenEnded = whenEnded
-        streams = plans.first?.specification.streams ?? 1
-        laneCount = plans.count * streams
+        context = plans.first?.specification.partition ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
+        laneCount = plans.count * context.laneCount
         var contexts: [WorkerContext] = []
         for (index, plan) in plans.enumerated() {
             // All load the same; one of them is enough to hear of.
@@ -69,6 +70,12 @@ package final class WorkerDevice: Device {
         }
     }
 
+    /// The processors that a context's worker runs on.
+    package func processors(of context: Int) -> [Int] { contexts[context].settings.processors }
+
+    /// The lanes that are not express lanes.
+    package var ordinaryLanes: [Int] { (0..<laneCount).filter { !context.isExpress($0) } }
+
     /// The bytes of each input and output of a task's model, in the order of its graph.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
         contexts[0].tensorSizes(of: task)
@@ -91,11 +98,17 @@ package final class WorkerDevice: Device {
         handlers.setContextHandler(handler)
     }
 
-    /// Has a worker's lane run a stage. All stages of a job must be launched on the same context.
-    package func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
-        contexts[dispatch.lane / streams].launch(
+    /// Whether LP stages make way for HP.
+    package func setMakingWay(_ isOn: Bool) { for context in contexts { context.setMakingWay(isOn) } }
+
+    /// Wakes a lane that has been handed a stage, or the thread that copies its inputs.
+    package func wake(lane: Int) { contexts[context.context(of: lane)].wake(context.place(of: lane)) }
+
+    /// Hands a worker's lane a stage. All stages of a job must be handed to the same context.
+    package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+        contexts[context.context(of: dispatch.lane)].hand(
             dispatch.jobs[0], instance: dispatch.jobs.instance(at: 0), stage: dispatch.stage,
-            lane: dispatch.lane % streams, io: tensors.first ?? nil)
+            lane: context.place(of: dispatch.lane), io: tensors.first ?? nil)
     }
 
     /// Has the workers end their stages early.

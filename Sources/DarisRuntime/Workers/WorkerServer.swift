@@ -3,7 +3,7 @@ import DarisCore
 import Synchronization
 
 /// The lanes of a worker: each has a thread that waits in shared memory for a stage and hands it to the device, whose
-/// handler writes the end back.
+/// handler writes the end back. A lane whose stages may make way has a second thread for those.
 final class WorkerServer<D: Device>: Sendable {
     private let device: D
     private let memory: SharedMemory
@@ -32,10 +32,20 @@ final class WorkerServer<D: Device>: Sendable {
     }
 
     /// Starts the threads.
-    func start(_ attributes: (Int) -> DedicatedThread.Attributes) throws(DeviceError) {
+    ///
+    /// - Parameters:
+    ///   - lowLanes: how many lanes, the first ones, have stages that make way.
+    ///   - attributes: of a lane's thread, or of its thread that makes way.
+    func start(
+        lowLanes: Int = 0, _ attributes: (Int, _ makesWay: Bool) -> DedicatedThread.Attributes
+    ) throws(DeviceError) {
         device.setHandler { self.ended($0) }
         try threads.withLock { threads throws(DeviceError) in
-            for lane in lanes.indices { threads.append(try DedicatedThread(attributes(lane)) { self.serve(lane) }) }
+            for lane in lanes.indices {
+                threads.append(try DedicatedThread(attributes(lane, false)) { self.serve(lane, makingWay: false) })
+                guard lane < lowLanes else { continue }
+                threads.append(try DedicatedThread(attributes(lane, true)) { self.serve(lane, makingWay: true) })
+            }
         }
     }
 
@@ -50,15 +60,16 @@ final class WorkerServer<D: Device>: Sendable {
         }
     }
 
-    private func serve(_ lane: Int) {
+    private func serve(_ lane: Int, makingWay: Bool) {
         let slot = memory.slot(lane)
+        let bell = slot.bell(makingWay: makingWay)
         var last: UInt32 = 0
         while true {
-            let sequence = daris_load(slot.commanded)
+            let sequence = daris_load(bell.commanded)
             if sequence == last {
-                daris_store(slot.workerSleeps, 1)
-                daris_wait_for_change(slot.commanded, last)
-                daris_store(slot.workerSleeps, 0)
+                daris_store(bell.workerSleeps, 1)
+                daris_wait_for_change(bell.commanded, last)
+                daris_store(bell.workerSleeps, 0)
                 continue
             }
             last = sequence

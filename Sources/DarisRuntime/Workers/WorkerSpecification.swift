@@ -28,13 +28,16 @@ struct WorkerSpecification: Codable, Sendable {
     }
 
     /// Goes up whenever the two sides would not understand each other.
-    static let currentVersion = 4
+    static let currentVersion = 5
 
     var version = currentVersion
     /// Which context it is, for names of threads.
     var context: Int
     var device: Held
-    var streams: Int
+    /// The one context.
+    var partition: Partition
+    /// By task, whether its stages run on a thread that makes way for others; empty if none does.
+    var makesWay: [Bool] = []
     var tasks: [DeviceTask]
     var models: [StagedModel]
     /// Of the tensors that periodic jobs run on.
@@ -57,12 +60,21 @@ struct WorkerSpecification: Codable, Sendable {
 
 extension WorkerSpecification {
     /// One context of what a device is asked to load.
-    init(context: Int, device: Held, streams: Int, _ request: LoadRequest) {
+    init(context: Int, device: Held, makesWay: [Bool] = [], _ request: LoadRequest) {
+        var partition = request.partition
+        (partition.contexts, partition.oversubscription) = (1, 1)
         self.init(
-            context: context, device: device, streams: streams, tasks: request.tasks, models: request.models,
+            context: context, device: device, partition: partition, makesWay: makesWay, tasks: request.tasks,
+            models: request.models,
             seed: request.taskSet.run.seed, fifoPriority: request.fifoPriority,
             locksMemory: request.options.realTime, library: request.environment.library.path)
     }
+
+    /// The lanes of the context, express lanes too.
+    var laneCount: Int { partition.laneCount }
+
+    /// Whether a task's stages make way.
+    func makesWay(_ task: Int) -> Bool { !makesWay.isEmpty && makesWay[task] }
 
     /// The parent's ONNX Runtime, in the worker.
     func openEnvironment() throws(PreparationError) -> ONNXRuntime.Environment {

@@ -16,7 +16,7 @@ enum LiveEvents {
         json.string(plan.device)
         json.raw(",\"unit\":")
         json.string(plan.unitName)
-        json.raw(",\"streams\":\(plan.partition.streams),\"contexts\":[")
+        json.raw(",\"streams\":\(plan.partition.streams),\"express\":\(plan.partition.express),\"contexts\":[")
         list(plan.contexts, &json) { context, json in
             json.raw("{\"quota\":\(context.quota),\"units\":")
             json.shape(context.units)

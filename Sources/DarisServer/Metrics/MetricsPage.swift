@@ -154,10 +154,23 @@ struct MetricsPage {
         text.family("daris_context_losses_total", .counter, "How often a context was lost.")
         for (index, context) in contexts { text.sample(context.losses, ["context": "\(index)"]) }
         text.family("daris_lane_busy_seconds_total", .counter, "Execution time of the stages that ended on a lane.")
-        let streams = view.lanes.count / max(1, contexts.count)
-        for (lane, figures) in view.lanes.enumerated() {
-            text.sample(figures.busy.inSeconds, ["context": "\(lane / streams)", "lane": "\(lane)"])
+        // The express lanes of a context come last; what they run, they run in the time of its other lanes.
+        let perContext = view.lanes.count / max(1, contexts.count)
+        func isExpress(_ lane: Int) -> Bool {
+            Utilisation.lanes(lane % perContext) >= view.contexts[lane / perContext].capacity
         }
+        func samples(_ lanes: some Sequence<Int>) {
+            for lane in lanes {
+                text.sample(
+                    view.lanes[lane].busy.inSeconds, ["context": "\(lane / perContext)", "lane": "\(lane)"])
+            }
+        }
+        samples(view.lanes.indices.filter { !isExpress($0) })
+        guard view.lanes.indices.contains(where: isExpress) else { return }
+        text.family(
+            "daris_express_lane_busy_seconds_total", .counter,
+            "Execution time of the stages that ended on an express lane, on top of the other lanes.")
+        samples(view.lanes.indices.filter(isExpress))
     }
 
     private func scheduler(_ view: SystemView, _ text: inout PrometheusText) {

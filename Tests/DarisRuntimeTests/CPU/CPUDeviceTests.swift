@@ -67,6 +67,36 @@ struct CPUDeviceTests {
         }
     }
 
+    @Test(
+        "LP stages run on threads that make way, with the pool threads of their sessions; HP stages do not",
+        arguments: [1, 2])
+    func makesWay(cores: Int) async throws {
+        let processors = SystemRights.allowedProcessors()
+        guard processors.count >= cores else { return }
+        let workshop = try Workshop()
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let before = Set(ThreadPolicies.read().idle.map(\.thread))
+        let bench = try await onThread {
+            try CPUBench(
+                workshop, [model], tasks: [.init(model: 0, batch: 1), .init(model: 0, batch: 1)],
+                priorities: [.high, .low],
+                partition: Partition(contexts: 1, streams: 1, oversubscription: 1, express: 1),
+                processors: Array(processors.prefix(cores)))
+        }
+        #expect(bench.device.laneCount == 2 && bench.device.ordinaryLanes == [0])
+        let outcome = try await bench.run { executor in
+            // A job of each has run when both have been answered, so their threads have set what they are.
+            try await checkChain(executor)
+            try await checkChain(executor, task: 1)
+            let now = ThreadPolicies.read()
+            #expect(now.names(idle: true).contains("daris-0.0l"))
+            #expect(now.names(idle: false).isSuperset(of: ["daris-0.0", "daris-0.1"]))
+            // One thread beside the lane's own for each further core and stage.
+            #expect(now.idle.count { !before.contains($0.thread) } >= 1 + (cores - 1) * 2, "\(now)")
+        }
+        #expect(outcome.summary.jobs.completed == 12)
+    }
+
     @Test("a model without inputs runs")
     func noInputs() async throws {
         let workshop = try Workshop()

@@ -275,6 +275,38 @@ struct CUDADeviceTests {
         #expect(engine.loaded.count.load(ordering: .relaxed) == 0)
     }
 
+    @Test(
+        "an express lane has the models of HP tasks alone, and runs an HP job over an LP stage with the right answers")
+    func express() async throws {
+        let gpu = try FakeDriver(multiprocessors: 132)
+        let (high, low) = try await onThread {
+            (try workshop.cut(SmallModels.chain, stages: 2), try workshop.cut(SmallModels.twoOutputs, stages: 1))
+        }
+        let engine = HostEngine(workshop.environment)
+        do {
+            let partition = Partition(contexts: 2, streams: 1, oversubscription: 1, express: 1)
+            let bench = try await onThread {
+                try GPUBench(
+                    workshop, [high, low], gpu: gpu, tasks: [.init(model: 0, batch: 1), .init(model: 1, batch: 1)],
+                    priorities: [.high, .low], partition: partition, kind: .green, engine: engine)
+            }
+            #expect(bench.device.laneCount == 4 && bench.device.ordinaryLanes == [0, 2])
+            // Two stages of the one on four lanes, one of the other on two.
+            #expect(engine.loaded.count.load(ordering: .relaxed) == 2 * 4 + 1 * 2)
+            let ends = Journal<StageEnd>()
+            bench.device.setHandler { ends.append($0) }
+            bench.device.launch(
+                Dispatch(stage: 0, lane: 0, job: .init(JobID(task: 1, sequence: 0), instance: 1)), tensors: [])
+            bench.device.launch(
+                Dispatch(stage: 0, lane: 1, job: .init(JobID(task: 0, sequence: 0), instance: 0)), tensors: [])
+            let both = await ends.first(2)
+            #expect(Set(both.map(\.lane)) == [0, 1] && both.allSatisfy { $0.error == nil })
+            let outcome = try await bench.run { try await checkChain($0) }
+            #expect(outcome.summary.jobs.failed == 0)
+        }
+        #expect(await gpu.isClean())
+    }
+
     @Test("green contexts are windows of SM groups, disjoint or overlapping, and rounding is told")
     func greenWindows() async throws {
         let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 1) }

@@ -45,6 +45,23 @@ struct GPUContextsTests {
         #expect(contexts.units == [Array(0..<132)] && contexts.streams[0].count == 3)
     }
 
+    @Test(
+        "express lanes are streams of the highest priority, last in their context",
+        arguments: [PartitionKind.streams, .green])
+    func express(kind: PartitionKind) throws {
+        let fake = try FakeDriver()
+        do {
+            let context = try fake.context()
+            let partition = Partition(
+                contexts: kind == .green ? 2 : 1, streams: 2, oversubscription: 1, express: 1)
+            let contexts = try GPUContexts.make(partition, kind: kind, on: context)
+            let highest = context.streamPriorityRange.lowerBound
+            #expect(highest < 0)
+            for streams in contexts.streams { #expect(streams.map(\.priority) == [0, 0, highest]) }
+        }
+        #expect(fake.violations.isEmpty && fake.live() == 0)
+    }
+
     @Test("SMs that cannot be parted are an error that says so")
     func small() throws {
         let fake = try FakeDriver()

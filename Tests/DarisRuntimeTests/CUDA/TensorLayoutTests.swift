@@ -114,5 +114,12 @@ struct MemoryBillTests {
                 + "lanes), 3.0 GiB between the stages of jobs, 1.0 GiB of tensors of the lanes; use fewer lanes, fewer "
                 + "tasks or a smaller batch")
         #expect(bill.refusal(free: bill.total, working: 1)?.contains("1 bytes of working memory") == true)
+
+        let express = MemoryBill(
+            weights: [44 << 20, 120 << 20], copies: 6, expressWeights: [44 << 20], expressLanes: 2, tasks: 3 << 30,
+            lanes: 1 << 30)
+        #expect(express.total == bill.total + 2 * (44 << 20))
+        #expect(
+            express.refusal(free: 0)?.contains("for each of 6 lanes, 44.0 MiB for each of 2 express lanes)") == true)
     }
 }

@@ -24,7 +24,8 @@ struct NamedDeviceTests {
         var laneCount: Int { base.laneCount }
         func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { base.tensorSizes(of: task) }
         func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
-        func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) { base.launch(dispatch, tensors: tensors) }
+        func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) { base.hand(dispatch, tensors: tensors) }
+        func wake(lane: Int) { base.wake(lane: lane) }
         func terminateRunningStages() { base.terminateRunningStages() }
         func shutDown() { base.shutDown() }
     }
@@ -101,7 +102,9 @@ struct NamedDeviceTests {
                 == "device tpu: there is no such device; use one of cpu, cuda")
 
         let specification = WorkerSpecification(
-            context: 0, device: try .init(Echo.kind, 0), streams: 1, tasks: [], models: [], seed: 0, fifoPriority: 0,
+            context: 0, device: try .init(Echo.kind, 0),
+            partition: Partition(contexts: 1, streams: 1, oversubscription: 1), tasks: [], models: [], seed: 0,
+            fifoPriority: 0,
             locksMemory: false, library: "")
         let error = #expect(throws: PreparationError.self) {
             try Echo.loadPart(specification, hosting: Hosting(lanes: 1, memoryFile: -1, []), progress: { _ in })

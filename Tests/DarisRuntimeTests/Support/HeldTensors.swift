@@ -70,7 +70,7 @@ final class HoldingDevice<Base: Device>: Device {
     func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { base.tensorSizes(of: task) }
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { base.setHandler(handler) }
     func batchSizes(of task: Int) -> [Int] { base.batchSizes(of: task) }
-    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         launcher.claim()
         let isFirst = dispatch.jobs[0] == JobID(task: 0, sequence: 0)
         base.launch(dispatch, tensors: isFirst ? [held] : tensors)

@@ -57,7 +57,7 @@ final class ManualDevice: Device {
         state.withLock { $0.contextHandler = handler }
     }
 
-    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
         state.withLock { state in
             if !state.busy.insert(lane).inserted { state.violations.append("lane \(lane) was given two stages") }

@@ -30,9 +30,9 @@ final class ThreadedDevice: Device {
         for lane in lanes {
             let started = Result { () throws(DeviceError) in
                 try lane.start(
-                    .init(name: "test-lane"),
+                    .init(name: "test-lane"), hasLow: false,
                     run: { work, _ in fails(work.job, work.stage) ? DeviceError("stage \(work.stage) fails") : nil },
-                    ended: { end in
+                    tell: { end in
                         var end = end
                         if let time { end.executionTime = time(end.job, end.stage) }
                         handler.call(end)
@@ -44,10 +44,11 @@ final class ThreadedDevice: Device {
 
     func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) { ([.bytes(1)], [.bytes(1)]) }
     func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) { self.handler.call = handler }
-    func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+    func wake(lane: Int) { lanes[lane].start() }
+    func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
         onLaunch(job, stage, lane)
-        lanes[lane].launch(
+        lanes[lane].hand(
             .init(job: job, instance: dispatch.jobs.instance(at: 0), stage: stage, io: tensors.first ?? nil))
     }
     func terminateRunningStages() {}

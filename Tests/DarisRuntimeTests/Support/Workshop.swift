@@ -70,18 +70,20 @@ struct CPUBench: Sendable {
     let executor: Executor<CPUDevice>
 
     init(
-        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask]? = nil,
+        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask]? = nil, priorities: [Priority]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), processors: [Int]? = nil
     ) throws {
         let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         // One core unless the test says more, so that no session has threads of its own.
         let processors = processors ?? [SystemRights.allowedProcessors()[0]]
+        let priorities = priorities ?? tasks.map { _ in .high }
         device = try CPUDevice(
-            tasks: tasks, models: models, partition: partition, processors: processors,
+            tasks: tasks, makesWay: partition.express > 0 ? priorities.map { $0 == .low } : [], models: models,
+            partition: partition, processors: processors,
             environment: workshop.environment)
         let specifications = tasks.enumerated().map { index, task in
             TaskSpecification(
-                name: "task-\(index)", period: .seconds(Int64(10)), priority: .high, batch: task.batch,
+                name: "task-\(index)", period: .seconds(Int64(10)), priority: priorities[index], batch: task.batch,
                 overrun: .queue(limit: 100),
                 afet: models[task.model].stages.map { _ in .milliseconds(1) })
         }

@@ -59,7 +59,9 @@ struct CPUQuotaTests {
     @Test("a plan and the key of measured times say what the quota is")
     func words() {
         func note(_ quota: Double?, _ processors: [Int]) -> String? {
-            SystemRights(processors: processors, affinity: 4, quota: quota, fifo: false, memoryLock: false).quotaNote
+            SystemRights(
+                processors: processors, affinity: 4, quota: quota, fifo: false, makesWay: true, memoryLock: false
+            ).quotaNote
         }
         #expect(note(1.5, [0]) == "the control group leaves 1.5 CPUs of 4: 1 core is used")
         #expect(note(2, [0, 1]) == "the control group leaves 2 CPUs of 4: 2 cores are used")

@@ -21,14 +21,17 @@ struct WorkerBench: Sendable {
     }()
 
     init(
-        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], contexts: Int = 2, streams: Int = 1,
-        budget: RestartBudget = RestartBudget()
+        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], priorities: [Priority]? = nil,
+        contexts: Int = 2, streams: Int = 1, express: Int = 0, budget: RestartBudget = RestartBudget()
     ) throws {
-        let partition = Partition(contexts: contexts, streams: streams, oversubscription: 1)
-        device = try Self.device(workshop, models, tasks: tasks, partition, budget: budget)
+        let partition = Partition(contexts: contexts, streams: streams, oversubscription: 1, express: express)
+        let priorities = priorities ?? tasks.map { _ in .high }
+        device = try Self.device(
+            workshop, models, tasks: tasks, makesWay: express > 0 ? priorities.map { $0 == .low } : [], partition,
+            budget: budget)
         let specifications = tasks.enumerated().map { index, task in
             TaskSpecification(
-                name: "task-\(index)", period: Bench.endless, priority: .high, batch: task.batch,
+                name: "task-\(index)", period: Bench.endless, priority: priorities[index], batch: task.batch,
                 overrun: .queue(limit: 100), afet: models[task.model].stages.map { _ in .milliseconds(1) })
         }
         var options = Executor<WorkerDevice>.Options()
@@ -45,22 +48,25 @@ struct WorkerBench: Sendable {
     }
 
     static func specification(
-        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], context: Int = 0, streams: Int = 1
+        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], makesWay: [Bool] = [], context: Int = 0,
+        streams: Int = 1, express: Int = 0
     ) throws -> WorkerSpecification {
         WorkerSpecification(
-            context: context, device: try .init(.cpu, [SystemRights.allowedProcessors()[0]]), streams: streams,
-            tasks: tasks, models: models, seed: 1, fifoPriority: 0, locksMemory: false,
+            context: context, device: try .init(.cpu, [SystemRights.allowedProcessors()[0]]),
+            partition: Partition(contexts: 1, streams: streams, oversubscription: 1, express: express),
+            makesWay: makesWay, tasks: tasks, models: models, seed: 1, fifoPriority: 0, locksMemory: false,
             library: workshop.environment.library.path)
     }
 
     static func device(
-        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], _ partition: Partition,
-        budget: RestartBudget
+        _ workshop: Workshop, _ models: [StagedModel], tasks: [DeviceTask], makesWay: [Bool] = [],
+        _ partition: Partition, budget: RestartBudget
     ) throws -> WorkerDevice {
         let plans = try (0..<partition.contexts).map { context in
             WorkerDevice.ContextPlan(
                 specification: try specification(
-                    workshop, models, tasks: tasks, context: context, streams: partition.streams))
+                    workshop, models, tasks: tasks, makesWay: makesWay, context: context,
+                    streams: partition.streams, express: partition.express))
         }
         return try WorkerDevice(plans, program: program, budget: budget) { _ in }
     }

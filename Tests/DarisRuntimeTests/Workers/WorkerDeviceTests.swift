@@ -33,6 +33,35 @@ struct WorkerDeviceTests {
 
     // MARK: - Results
 
+    @Test("in a worker, too, LP stages run on a thread that makes way, and HP runs over them on an express lane")
+    func express() async throws {
+        let workshop = try Workshop()
+        let model = try await onThread { try workshop.cut(SmallModels.chain, stages: 2) }
+        let bench = try await onThread {
+            try WorkerBench(
+                workshop, [model], tasks: [.init(model: 0, batch: 1), .init(model: 0, batch: 1)],
+                priorities: [.high, .low], contexts: 1, express: 1)
+        }
+        #expect(bench.device.laneCount == 2 && bench.device.ordinaryLanes == [0])
+        try await bench.run { executor in
+            try await checkChain(executor)
+            try await checkChain(executor, task: 1)
+            let process = try #require(bench.worker(0))
+            let threads = ThreadPolicies.read(process: "\(process)")
+            #expect(threads.names(idle: true) == ["daris-0.0l"])
+            #expect(threads.names(idle: false).isSuperset(of: ["daris-0.0", "daris-0.1"]))
+            // A stage of each at once: LP on the ordinary lane, HP on top.
+            let ends = Journal<StageEnd>()
+            bench.device.setHandler { ends.append($0) }
+            bench.device.launch(
+                Dispatch(stage: 0, lane: 0, job: .init(JobID(task: 1, sequence: 9), instance: 1)), tensors: [])
+            bench.device.launch(
+                Dispatch(stage: 0, lane: 1, job: .init(JobID(task: 0, sequence: 9), instance: 0)), tensors: [])
+            let both = await ends.first(2)
+            #expect(Set(both.map(\.lane)) == [0, 1] && both.allSatisfy { $0.error == nil })
+        }
+    }
+
     @Test("outputs are those of the device in this process, bit by bit", arguments: [1, 2])
     func outputs(streams: Int) async throws {
         let workshop = workshop
@@ -284,7 +313,7 @@ struct WorkerDeviceTests {
             await bench.stop(0)
             try executor.submit(task: 0, inputs: [input]) { answers.append($0) }
             // The watching thread writes the command once it has copied the inputs.
-            while daris_load(attachment.memory.slot(0).commanded) == 0 { await Task.yield() }
+            while daris_load(attachment.memory.slot(0).bell(makingWay: false).commanded) == 0 { await Task.yield() }
             scribble.write(to: attachment.memory.slot(0))
             attachment.wake(0)
             let message = await answers.first(1)[0].ending?.message

@@ -24,7 +24,7 @@ struct WorkerProtocolTests {
             let command = LaneSlot.Command(
                 job: JobID(task: 7 + lane, sequence: 1 << 40), instance: 7, stage: 3, followsEnd: lane == 1)
             slot.write(command, sequence: 5)
-            #expect(slot.command == command && daris_load(slot.commanded) == 5)
+            #expect(slot.command == command && daris_load(slot.bell(makingWay: false).commanded) == 5)
         }
         let completions = [
             LaneSlot.Completion(executionTime: .milliseconds(3), handover: .microseconds(7), error: nil),
@@ -51,7 +51,8 @@ struct WorkerProtocolTests {
             let ends = Journal<StageEnd>()
             handlers.setStageHandler { ends.append($0) }
             let specification = WorkerSpecification(
-                context: 0, device: try .init(.cpu, [0]), streams: lanes, tasks: [], models: [], seed: 0,
+                context: 0, device: try .init(.cpu, [0]),
+                partition: Partition(contexts: 1, streams: lanes, oversubscription: 1), tasks: [], models: [], seed: 0,
                 fifoPriority: 0,
                 locksMemory: false, library: "")
             let context = try WorkerContext(
@@ -61,7 +62,7 @@ struct WorkerProtocolTests {
             let attachment = WorkerAttachment(memory: memory, process: 0, lanes: lanes, tasks: [])
             context.state.withLock { $0.attachment = attachment }
             for lane in 0..<lanes {
-                context.launch(JobID(task: lane, sequence: 3), instance: lane, stage: lane, lane: lane, io: nil)
+                context.hand(JobID(task: lane, sequence: 3), instance: lane, stage: lane, lane: lane, io: nil)
             }
             let watching = (0..<lanes).map { lane in
                 DedicatedThread.required(.init(name: "test")) { context.watch(lane, attachment) }
@@ -98,7 +99,7 @@ struct WorkerProtocolTests {
             func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
                 self.handler.withLock { $0 = handler }
             }
-            func launch(_ dispatch: Dispatch, tensors: [JobTensors?]) {
+            func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
                 let (job, stage, lane) = (dispatch.jobs[0], dispatch.stage, dispatch.lane)
                 let error = DeviceError("error \(job.sequence)", losesDevice: job.sequence == 1)
                 handler.withLock { $0 }?(
@@ -113,7 +114,7 @@ struct WorkerProtocolTests {
             let told = (try? memory.slot(0).completion().error) ?? "nothing"
             losses.append("\(error), and \(daris_load(memory.slot(0).completed)) was told as \(told)")
         }
-        try server.start { _ in .init(name: "test") }
+        try server.start { _, _ in .init(name: "test") }
         for sequence in 0..<2 {
             let slot = memory.slot(0)
             let job = JobID(task: 0, sequence: sequence)

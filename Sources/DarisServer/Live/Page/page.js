@@ -91,14 +91,15 @@ class ContextCard {
     this.meter = make("div", { class: "meter", role: "img" }, this.hp, this.lp);
     this.canvas = make("canvas",
       { role: "img", "aria-label": "Timeline of context " + index + "; what runs now is listed below" });
-    this.lanes = [...Array(plan.streams).keys()].map(() => make("span"));
+    const rows = plan.streams + plan.express;
+    this.lanes = [...Array(rows).keys()].map(() => make("span"));
     this.element = make("article", { class: "context" },
       make("div", { class: "head" }, make("h3", { text: "Context " + index }),
         make("span", { class: "quiet", text: units }), this.state),
       this.meter, this.canvas,
       make("ul", { class: "lanes" }, ...this.lanes.map((lane, number) =>
-        make("li", {}, make("span", { text: "Lane " + number }), lane))));
-    timeline.add(this.canvas, index * plan.streams, plan.streams);
+        make("li", {}, make("span", { text: number < plan.streams ? "Lane " + number : "Express " + (number - plan.streams) }), lane))));
+    timeline.add(this.canvas, index * rows, rows);
     $("contexts").append(this.element);
   }
 
@@ -118,7 +119,7 @@ class ContextCard {
     say(this.state, words + (figures[CONTEXT.losses] ? " · lost " + figures[CONTEXT.losses] + "×" : ""));
     this.meter.setAttribute("aria-label", words);
     this.lanes.forEach((element, number) => {
-      const running = view.lanes[this.index * lanes + number];
+      const running = view.lanes[this.index * this.lanes.length + number];
       if (!running) return say(element, "idle");
       const task = this.plan.tasks[running[LANE.task]];
       say(element, (running[LANE.jobs] > 1 ? running[LANE.jobs] + "× " : "") + task.name + " #" + running[LANE.sequence]
@@ -240,7 +241,8 @@ class Page {
     $("tasks").tBodies[0].replaceChildren();
     this.timeline = new Timeline(plan);
     this.timeline.span = Number($("span").value);
-    say($("system"), plan.device + " · " + plan.contexts.length + " × " + plan.streams + " lanes · "
+    say($("system"), plan.device + " · " + plan.contexts.length + " × " + plan.streams + " lanes"
+      + (plan.express ? " and " + plan.express + " express" : "") + " · "
       + plan.tasks.length + " tasks · Daris " + plan.version);
     this.tiles = {
       rate: new Tile("Inferences/s"), requests: new Tile("Requests in flight"),
