@@ -11,12 +11,18 @@ MINUTES ?= 10
 SECONDS ?= 1200
 SEED ?= 1
 
-.PHONY: demo test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model lint format build runtime clean
+.PHONY: demo doorbell test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
 	$(SWIFT) build -c release --product daris
 	.build/release/daris run examples/overload.yaml
+
+# Five real networks on two cores, one of which cannot be cut: fetches them through pip and runs them.
+doorbell: runtime
+	$(SWIFT) build -c release --product daris
+	Scripts/fetch-doorbell-models
+	.build/release/daris run examples/doorbell.yaml
 
 # All tests. Those with PyTorch and with clients of the server run where their packages are installed
 # (pip install -r Tests/Clients/requirements.txt).
@@ -36,8 +42,8 @@ test: runtime
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 
-# Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, and what
-# worker processes and the server cost (for the last, pip install -r Tests/Clients/requirements.txt).
+# Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, what worker
+# processes cost, HP response alone and beside LP, and what the server costs (for the last, pip install -r Tests/Clients/requirements.txt).
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	$(SWIFT) build -c release --product daris
@@ -45,6 +51,7 @@ bench: runtime
 	.build/release/daris-bench simulation
 	.build/release/daris-bench saturation
 	.build/release/daris-bench isolation
+	.build/release/daris-bench isolation-of-hp
 	$(PYTHON) Benchmarks/server.py --daris .build/release/daris
 
 # Whole systems with faults in virtual time, every event checked; 'make fuzz SEEDS=10000 FIRST=5000'.

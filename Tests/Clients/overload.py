@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Overloads `daris serve` with twice the requests that it can answer, a fifth of them of high priority.
 
-    python3 Tests/Clients/overload.py [--daris .build/release/daris] [--minutes 10]
+    python3 Tests/Clients/overload.py [--daris .build/release/daris] [--minutes 10] [--express 0]
 
 What ResNet18 can do on this machine is measured first by a closed loop of `daris load`. Then two of them send at random
 times, each with deadlines: high priority 20 %, low priority 80 % of twice that rate. Checked are that high-priority requests
@@ -24,7 +24,7 @@ from common import Checks, Server
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SET = """
-partition: {contexts: 2, streams: 1, oversubscription: 1}
+partition: {contexts: 2, streams: 1, oversubscription: 1EXPRESS}
 models: {net: {builtin: resnet18, stages: 4}}
 tasks:
   - {name: first, model: net, rate: 6 Hz, deadline: 500 ms, priority: high, arrival: sporadic, instances: 2}
@@ -60,11 +60,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--daris", default=ROOT / ".build/release/daris", type=pathlib.Path)
     parser.add_argument("--minutes", default=10, type=float)
+    parser.add_argument("--express", type=int, help="express lanes of each context, if not as many as by default")
     arguments = parser.parse_args()
     daris = arguments.daris.resolve()
     with tempfile.TemporaryDirectory() as name:
         path = pathlib.Path(name) / "overload.yaml"
-        path.write_text(SET)
+        path.write_text(SET.replace("EXPRESS", "" if arguments.express is None else f", express: {arguments.express}"))
         server = Server([daris, "serve", path])
         closed = result(load(daris, server.http, "--model", "later", "--concurrency", "4", "--duration", "10s"))
         capacity = closed["answers_per_second"]
