@@ -22,14 +22,14 @@ struct SimulationSpeed: ParsableCommand {
         func add(tasks: Int, contexts: Int, streams: Int) throws {
             let partition = Partition(
                 contexts: contexts, streams: streams, oversubscription: Double(contexts))
-            guard let cost = gpu.networks["resnet18"] else { return }
+            guard let stages = gpu.stages(of: "resnet18", stages: 4, inferences: 1) else { return }
             // The device's capacity is 1,150 jobs a second.
             let period = Nanoseconds.seconds(Double(tasks) / (1150 * 1.5))
             let list = (0..<tasks).map { index in
                 SimulatedTask(
                     TaskSpecification(
                         name: "t\(index)", period: period, priority: index % 3 == 0 ? .high : .low, afet: []),
-                    network: "resnet18", stages: cost.stages(4, batch: 1))
+                    network: "resnet18", stages: stages)
             }
             let simulation = try Simulation(
                 list, on: gpu, partition: partition, kind: .standard(contexts: contexts), options: .init(), seed: 1)

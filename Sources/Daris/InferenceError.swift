@@ -9,6 +9,8 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
         case noContextFits
         /// The task's previous job was still in flight, or the queue behind it was full.
         case previousJobInFlight
+        /// A low-priority job would have ended after its deadline on every context.
+        case wouldBeLate
         /// Every context of the device is lost at present.
         case noContextAlive
     }
@@ -45,6 +47,7 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
             "task '\(task)' takes \(expected.count) input\(expected.count == 1 ? "" : "s") "
                 + "(\(expected.map(\.description).joined(separator: ", "))); it was given \(found)"
         case .refused(let task, .noContextFits): "task '\(task)': \(FateReason.noContextFits.text)"
+        case .refused(let task, .wouldBeLate): "task '\(task)': \(FateReason.wouldBeLate.text)"
         case .refused(let task, .previousJobInFlight):
             "task '\(task)': \(FateReason.previousJobInFlight.text); give it 'overrun: queue', or more copies by 'count'"
         case .refused(let task, .noContextAlive): "task '\(task)': \(FateReason.noContextAlive.text)"
@@ -67,6 +70,7 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notCompleted(_, let reason, let message):
             switch reason {
             case .noContextFits: self = .refused(task: task, .noContextFits)
+            case .wouldBeLate: self = .refused(task: task, .wouldBeLate)
             case .previousJobInFlight, .queueFull: self = .refused(task: task, .previousJobInFlight)
             case .noContextAlive: self = .refused(task: task, .noContextAlive)
             case .deadlinePassed: self = .deadlinePassed(task: task)

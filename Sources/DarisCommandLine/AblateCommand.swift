@@ -14,7 +14,7 @@ struct AblateCommand: ParsableCommand {
             Shows the effect of each rule for a task set on a simulated device: no staging, express lanes (or none, if the \
             task set has them), no level of last stages, no level of late ones, no priorities (EDF alone), the longest \
             execution time ever (WCET) instead of the longest recent one (MRET), other windows, no migration, no admission \
-            test.
+            test; with batching also none, and each of its rules switched off.
 
             Example: daris ablate examples/paper-resnet18.yaml --output out
             """)
@@ -48,7 +48,7 @@ struct AblateCommand: ParsableCommand {
         let candidate = Candidate(
             kind: taskSet.partitionKind ?? .standard(contexts: taskSet.partition.contexts),
             partition: taskSet.partition)
-        Terminal.step("simulating \(Ablation.all.count) variants, \(runs) runs each")
+        Terminal.step("simulating \(Ablation.all(for: taskSet.scheduler).count) variants, \(runs) runs each")
         let rows = Ablation.run(problem, candidate: candidate, duration: taskSet.run.duration, runs: runs)
         Terminal.endProgress()
         let report = AblationReport(title: "\(candidate.label) on \(gpu.title)", rows: rows)

@@ -203,9 +203,13 @@ extension PlanningProblem {
     /// - Throws: `SimulationError` if a network's cost is unknown.
     static func tasks(
         of taskSet: TaskSet, on gpu: GPUModel
-    ) throws(SimulationError) -> @Sendable (Double) -> [SimulatedTask] {
+    ) throws(SimulationError) -> @Sendable (Double, SchedulerOptions) -> [SimulatedTask] {
         // If a cost is unknown, it is for every number of stages.
         _ = try TaskSetSimulation.tasks(of: taskSet, on: gpu)
-        return { scale in (try? TaskSetSimulation.tasks(of: taskSet, on: gpu, stageScale: scale)) ?? [] }
+        return { scale, options in
+            var taskSet = taskSet
+            taskSet.scheduler = options
+            return (try? TaskSetSimulation.tasks(of: taskSet, on: gpu, stageScale: scale)) ?? []
+        }
     }
 }

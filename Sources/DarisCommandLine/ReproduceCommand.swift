@@ -17,11 +17,21 @@ struct ReproduceCommand: ParsableCommand {
             With --cross-validate no row is judged by parameters fitted to it: the rows are split into folds, and each fold \
             is predicted by a fit to the others. That takes minutes a fold.
 
-            Example: daris reproduce --output out
+            With --measured and the folder of a check of a card (daris gpu-check) every run of the scheduler there is simulated \
+            and compared, as it was on the card: the same stages, and none of the rules of batching that came after it.
+
+            Examples:
+              daris reproduce --output out
+              daris reproduce --measured results/h200-2026-11-26-2 --device h200
             """)
 
-    @Option(help: ArgumentHelp("The device to simulate: a name or a device file.", valueName: "name"))
-    var device = "rtx2080ti"
+    @Option(
+        help: ArgumentHelp(
+            "The device to simulate: a name or a device file; rtx2080ti, or h200 with --measured, if left out.",
+            valueName: "name"))
+    var device: String?
+    @Option(help: ArgumentHelp("Compare the runs of a check of a card with their simulation.", valueName: "folder"))
+    var measured: String?
     @Option(help: ArgumentHelp("Runs whose medians are taken.", valueName: "n"))
     var seeds = 3
     @Option(help: ArgumentHelp("Write reproduction.md and plots (SVG) into this folder.", valueName: "folder"))
@@ -47,19 +57,33 @@ struct ReproduceCommand: ParsableCommand {
         if let crossValidate, !(2...10).contains(crossValidate) {
             throw ValidationError("--cross-validate must be from 2 to 10 folds, not \(crossValidate)")
         }
+        guard measured == nil || crossValidate == nil && output == nil else {
+            throw ValidationError("--measured goes with neither --cross-validate nor --output")
+        }
         guard crossValidate != nil || (useFits == nil && keepFits == nil) else {
             throw ValidationError("--use-fits and --keep-fits go with --cross-validate")
         }
     }
 
     func run() throws {
+        if let measured {
+            let check: MeasuredCheck
+            do { check = try MeasuredCheck.read(folder: measured) } catch {
+                throw Failure.usage("--measured: \(error)")
+            }
+            let gpu = try GPUCatalogue.named(device ?? "h200")
+            Terminal.step("simulating \(check.runs.count) runs, \(seeds) times each")
+            let report = MeasuredReport(rows: try check.reproduced(on: gpu, seeds: seeds), title: gpu.source)
+            Terminal.endProgress()
+            return try Terminal.print(json ? try Terminal.json(report) : report.text(styling: Terminal.styling))
+        }
         let rows: [Reproduction.Row]
         let title: String
         if let folds = crossValidate {
             rows = try predicted(folds: folds)
             title = "each row predicted by a fit to the other \(folds - 1) of \(folds) folds"
         } else {
-            let gpu = try GPUCatalogue.named(device)
+            let gpu = try GPUCatalogue.named(device ?? "rtx2080ti")
             Terminal.step("simulating \(PublishedTable.rtx2080ti.rows.count) configurations, \(seeds) runs each")
             rows = Reproduction.all(on: gpu, seeds: seeds)
             Terminal.endProgress()

@@ -9,7 +9,7 @@ extension SchedulerOptions {
             field,
             keys: [
                 "policy", "window", "wcet", "last_stage_level", "late_level", "fixed_priority", "migration",
-                "admission", "forgetting", "staging", "batching",
+                "admission", "forgetting", "staging", "batching", "batching_without",
             ], example: "{policy: daris, window: 5}")
         if let policy = section["policy"] {
             options.policy = try policy.choice(SchedulingPolicy.allCases.map { ($0.rawValue, $0) })
@@ -25,6 +25,16 @@ extension SchedulerOptions {
         if let field = section["batching"] {
             let text = try field.text("on, off or a whole number", example: "on")
             do { options.batching = try batching(text) } catch { throw field.error(error.message) }
+        }
+        if let field = section["batching_without"] {
+            guard options.batching != nil else {
+                throw field.error(
+                    "there are no rules of batching to switch off: batching is off; write 'batching: on' too")
+            }
+            let choices = BatchingRule.allCases.map { ($0.rawValue, $0) }
+            for item in try field.elements(example: "cohesion") {
+                options.batchingRules.remove(try item.choice(choices))
+            }
         }
         return (options, try section["staging"]?.bool() ?? true)
     }

@@ -136,7 +136,10 @@ extension TaskSet {
             ("forgetting", scheduler.forgetting, defaults.forgetting), ("staging", staging, true),
         ]
         for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
-        if let jobs = scheduler.batching { entries.append(("batching", "\(jobs)")) }
+        guard let jobs = scheduler.batching else { return entries }
+        entries.append(("batching", "\(jobs)"))
+        let without = BatchingRule.allCases.filter { !scheduler.batchingRules.contains($0) }.map(\.rawValue)
+        if !without.isEmpty { entries.append(("batching_without", "[\(without.joined(separator: ", "))]")) }
         return entries
     }
 

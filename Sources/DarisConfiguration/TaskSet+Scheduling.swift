@@ -110,7 +110,8 @@ extension TaskSet {
 }
 
 extension SchedulerConfiguration {
-    /// Contexts whose HP tasks alone need more lanes than there are, by AFET.
+    /// Contexts whose HP tasks alone need more lanes than there are, by AFET; with batching by what jobs cost in the largest batches that
+    /// may be used.
     package var overloadedContexts: [(context: Int, utilisation: Double, tasks: [String])] {
         let instances = instances
         return (0..<partition.contexts).compactMap { context in
@@ -119,11 +120,32 @@ extension SchedulerConfiguration {
             }
             let utilisation = high.reduce(0) { sum, index in
                 let here = homes[instances[index]].count { $0 == context }
-                return sum + Double(here) * tasks[index].totalAFET.inSeconds / tasks[index].period.inSeconds
+                return sum + Double(here) * batchedCost(of: index).inSeconds / tasks[index].period.inSeconds
             }
             // Periods are whole nanoseconds and may be as short as 10 µs, so a load of 100 % may come out a hair above.
             guard utilisation > Double(partition.streams) * (1 + 1e-4) else { return nil }
             return (context, utilisation, high.map { tasks[$0].name })
+        }
+    }
+}
+
+extension SchedulerConfiguration {
+    /// What a job of a task costs: its AFET, or its share of the largest batch that the rules allow and a quarter of a context's tasks can
+    /// make, if that is less.
+    private func batchedCost(of index: Int) -> Nanoseconds {
+        let alone = tasks[index].totalAFET
+        guard options.follows(.cost), let group = tasks[index].batchGroup, let sizes = batchGroups?[group].sizes else {
+            return alone
+        }
+        let members = tasks.filter { $0.batchGroup == group }
+        let deadline = members.map(\.deadline).min() ?? .zero
+        let most = members.reduce(0) { $0 + $1.instances } / partition.contexts / 4
+        return sizes.reduce(alone) { least, size in
+            let time = size.afet.reduce(.zero, +)
+            let isUsed =
+                size.jobs <= min(most, options.largestBatch)
+                && (!options.follows(.sizes) || BatchingRule.allows(time, within: deadline))
+            return isUsed ? min(least, Nanoseconds(time.rawValue / Int64(size.jobs))) : least
         }
     }
 }

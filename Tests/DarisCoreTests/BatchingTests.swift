@@ -27,6 +27,7 @@ struct BatchingTests {
     ) throws -> Bench {
         var options = SchedulerOptions()
         options.batching = batching
+        options.batchingRules = []
         options.admission = false
         options.lastStageLevel = lastStageLevel
         let tasks = [blocker] + members

@@ -114,6 +114,7 @@ struct ExpressLaneTests {
         for index in 0..<3 { tasks[index].batchGroup = 0 }
         var options = SchedulerOptions()
         options.batching = 4
+        options.batchingRules = []
         let sizes = [2, 3].map { BatchGroup.Size(jobs: $0, afet: [milliseconds(12)]) }
         var bench = Bench(
             try SchedulerConfiguration(

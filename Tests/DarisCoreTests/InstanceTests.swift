@@ -130,6 +130,7 @@ struct InstanceTests {
         specification.batchGroup = 0
         var options = SchedulerOptions()
         options.batching = 4
+        options.batchingRules = []
         let group = BatchGroup(sizes: [.init(jobs: 2, afet: [.milliseconds(12)])])
         var bench = Bench(
             try SchedulerConfiguration(

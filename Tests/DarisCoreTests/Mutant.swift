@@ -98,6 +98,18 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         options("batches are as large as can be", [.batching, .admission]) {
             if $0.batching != nil { $0.batching = BatchGroup.jobLimit }
         },
+        options("unripe stages go first", [.dispatchOrder, .batching]) { $0.batchingRules.remove(.ripest) },
+        options("riper stages go first", [.dispatchOrder, .batching]) { $0.batchingRules.insert(.ripest) },
+        options("batches come apart", [.batching]) { $0.batchingRules.remove(.cohesion) },
+        options("batches stay together", [.batching, .dispatchOrder]) { $0.batchingRules.insert(.cohesion) },
+        options("batches are longer than the deadline allows", [.batching, .admission]) {
+            $0.batchingRules.remove(.sizes)
+        },
+        options("batches last as long as their jobs alone would", [.batching]) { $0.batchingRules.remove(.bounds) },
+        options("a job costs what it was seen to", [.admission, .executionTimes]) { $0.batchingRules.remove(.cost) },
+        options("jobs that will be late are admitted", [.admission]) { $0.batchingRules.remove(.forecast) },
+        options("jobs that will be late are rejected", [.admission, .jobFates]) { $0.batchingRules.insert(.forecast) },
+        options("nothing is learnt of late jobs", [.admission]) { $0.batchingRules.remove(.safetyFactor) },
         tasks("no late job is dropped", [.jobFates]) { $0.lateness = .run },
         tasks("every late job is dropped", [.jobFates]) { $0.lateness = .drop },
         tasks("no release waits", [.jobFates]) { $0.overrun = .skip },
@@ -121,7 +133,8 @@ struct Mutant: CustomTestStringConvertible, Sendable {
                 configuration.homes[index] = configuration.partition.contexts - 1 - configuration.homes[index]
             }
         },
-        configuration("jobs of different groups run together", [.batching]) { configuration in
+        configuration("jobs of different groups run together", [.batching, .admission, .dispatchOrder]) {
+            configuration in
             for index in configuration.tasks.indices where configuration.tasks[index].batchGroup != nil {
                 configuration.tasks[index].batchGroup = 0
             }

@@ -76,6 +76,7 @@ struct RandomWalk {
     ) throws -> SchedulerConfiguration {
         var (tasks, options) = (tasks, options)
         options.batching = Int.random(in: 2...9, using: &random)
+        options.batchingRules = Set(BatchingRule.allCases.filter { _ in Bool.random(using: &random) })
         let groups = (0..<Int.random(in: 1...2, using: &random)).map { _ in
             let stages = Int.random(in: 1...4, using: &random)
             let sizes = [2, 3, 4, 8].filter { _ in Int.random(in: 0..<4, using: &random) > 0 }

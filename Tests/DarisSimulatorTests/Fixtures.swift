@@ -53,14 +53,14 @@ func problem(
 ) -> PlanningProblem {
     PlanningProblem(
         gpu: gpu, options: SchedulerOptions(), constraints: PlanningConstraints(memoryMiB: memoryMiB), seed: 3
-    ) { scale in
+    ) { scale, _ in
         let stages = max(1, Int((4 * scale).rounded()))
         return (0..<high + low).map { index in
             SimulatedTask(
                 TaskSpecification(
                     name: "t\(index)", period: .seconds(periodMs / 1e3), priority: index < high ? .high : .low, afet: []
                 ),
-                network: "net", stages: gpu.networks["net"]!.stages(stages, batch: 1))
+                network: "net", stages: gpu.stages(of: "net", stages: stages, inferences: 1)!)
         }
     }
 }

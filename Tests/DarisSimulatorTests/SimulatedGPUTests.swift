@@ -191,7 +191,7 @@ struct SimulatedGPUTests {
     func fullLoad() {
         let task = SimulatedTask(
             TaskSpecification(name: "t", period: .milliseconds(10), priority: .low, afet: []), network: "net",
-            stages: [stage(work: 64), stage(work: 128)])
+            stages: [.launched(stage(work: 64)), .launched(stage(work: 128))])
         let alone = Simulation.afets([task], on: plainGPU(), partition: partition(1, 4), kind: .streams, seed: 1)[0]
         #expect(close(alone.map(\.inMilliseconds), [1, 2]))
         let loaded = Simulation.afets(

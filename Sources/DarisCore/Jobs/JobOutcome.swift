@@ -36,6 +36,8 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
     case noContextAlive
     /// Its task has been removed.
     case taskRemoved
+    /// Its predicted finish was after its deadline on every context that had utilisation to spare.
+    case wouldBeLate
 
     /// Whether a job that ended so was in time or too late, and not lost to something else.
     var saysWhetherLate: Bool { self == .onTime || self == .late || self == .deadlinePassed }
@@ -54,6 +56,7 @@ public enum FateReason: UInt8, Hashable, Sendable, Codable, CaseIterable {
         case .contextLost: "the context it was on was lost"
         case .noContextAlive: "every context is lost"
         case .taskRemoved: "its task was removed"
+        case .wouldBeLate: "it would end after its deadline on every context that has utilisation to spare"
         }
     }
 }

@@ -34,7 +34,7 @@ enum RecordWord: UInt8 {
     case rejected, skipped, completed, dropped, failed
     case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
         contextLost
-    case noContextAlive, taskRemoved
+    case noContextAlive, taskRemoved, wouldBeLate
 
     var fate: JobFate? {
         JobFate(rawValue: rawValue &- RecordWord.rejected.rawValue)

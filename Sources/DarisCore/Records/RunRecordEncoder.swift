@@ -199,6 +199,7 @@ extension FateReason {
         case .contextLost: "context_lost"
         case .noContextAlive: "no_context_alive"
         case .taskRemoved: "task_removed"
+        case .wouldBeLate: "would_be_late"
         }
     }
 }

@@ -23,6 +23,13 @@ public struct Admission: Sendable {
             isAlive && counted(utilisation) < .lanes(streams) - highPriority
         }
 
+        /// Whether an LP job fits and, where there is a forecast, whether its predicted finish is in time.
+        func admits(_ utilisation: Utilisation, streams: Int, _ forecast: Forecast?) -> Bool {
+            guard admits(utilisation, streams: streams) else { return false }
+            guard let forecast else { return true }
+            return predictedFinish(forecast.executionTime, streams: streams) <= forecast.limit
+        }
+
         /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
         package func counted(_ utilisation: Utilisation) -> Utilisation {
             let asked = utilisation + activeLowPriority
@@ -49,17 +56,25 @@ public struct Admission: Sendable {
         }
     }
 
+    /// What a forecast of an LP job's finish compares: how long the job takes once it starts, in the largest batch that it may run
+    /// in, and how long it has until its deadline.
+    package struct Forecast: Sendable {
+        let executionTime: Nanoseconds
+        let limit: Nanoseconds
+    }
+
     /// The context an LP job should migrate to: of those other than `home` that admit it, the one with the earliest
     /// predicted finish; ties go to the least active utilisation, then to the lowest index. O(contexts).
     ///
     /// - Returns: `nil` if no context admits the job.
     package static func migrationTarget(
         from home: Int, utilisation: Utilisation, executionTime: Nanoseconds, streams: Int,
-        contexts: ContiguousArray<Context>
+        contexts: ContiguousArray<Context>, _ forecast: Forecast? = nil
     ) -> Int? {
         var best: Int?
         var bestFinish = Nanoseconds.distantFuture
-        for index in contexts.indices where index != home && contexts[index].admits(utilisation, streams: streams) {
+        for index in contexts.indices
+        where index != home && contexts[index].admits(utilisation, streams: streams, forecast) {
             let finish = contexts[index].predictedFinish(executionTime, streams: streams)
             if let current = best {
                 let active = contexts[index].activeLowPriority

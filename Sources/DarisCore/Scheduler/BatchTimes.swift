@@ -19,6 +19,7 @@ struct BatchTimes: Sendable {
     /// By group: its sizes, the largest first, and the place of its first stage among the stages of all groups.
     private let sizes: ContiguousArray<ContiguousArray<Size>>
     private let firstSlot: ContiguousArray<Int>
+    private let stageCounts: ContiguousArray<Int>
     private let slots: Int
     /// By group: the sizes that batches have when the device is full, as far as can be foreseen.
     private let fullSizes: ContiguousArray<ContiguousArray<Size>>
@@ -34,7 +35,11 @@ struct BatchTimes: Sendable {
         var (slots, windows) = (0, ContiguousArray<Nanoseconds>())
         for group in isOn ? configured : [] {
             var ofGroup = ContiguousArray<Size>()
+            let place = sizes.count
+            let deadline = tasks.lazy.filter { $0.batchGroup == place }.map(\.deadline).min() ?? .distantFuture
             for size in group.sizes.reversed() where size.jobs <= options.largestBatch {
+                let time = size.afet.reduce(.zero, +)
+                if options.follows(.sizes), !BatchingRule.allows(time, within: deadline) { continue }
                 ofGroup.append(Size(jobs: size.jobs, firstWindow: windows.count))
                 windows.append(contentsOf: size.afet)
             }
@@ -44,6 +49,7 @@ struct BatchTimes: Sendable {
         }
         self.sizes = sizes
         self.firstSlot = firstSlot
+        stageCounts = ContiguousArray(configured.map { $0.sizes.first?.afet.count ?? 0 })
         self.slots = slots
         largest = sizes.reduce(1) { max($0, $1.first?.jobs ?? 1) }
         lists = configuration.partition.contexts * slots
@@ -51,7 +57,8 @@ struct BatchTimes: Sendable {
         fullSizes = ContiguousArray(
             sizes.enumerated().map { group, sizes in
                 let inContext = (members[group] ?? 0) / configuration.partition.contexts
-                let most = min((sizes.first?.jobs ?? 0) / Self.fullShare, inContext / Self.instancesPerJob)
+                let largest = (sizes.first?.jobs ?? 0) / (options.follows(.cost) ? 1 : Self.fullShare)
+                let most = min(largest, inContext / Self.instancesPerJob)
                 return sizes.filter { $0.jobs <= most }
             })
         groups = ContiguousArray(tasks.map { task in task.batchGroup.flatMap { sizes[$0].isEmpty ? nil : $0 } ?? -1 })
@@ -75,6 +82,13 @@ struct BatchTimes: Sendable {
     /// The maximum recent execution time of a batch; `nil` if the task runs no batch of this size.
     func time(of task: Int, jobs: Int, stage: Int) -> Nanoseconds? {
         sizes(of: task).first { $0.jobs == jobs }.map { self[$0, stage] }
+    }
+
+    /// The time of all stages from one on in the largest batch of a task that is no larger than `limit` jobs; zero where it runs no
+    /// batches.
+    func remaining(of task: Int, from stage: Int, limit: Int = .max) -> Nanoseconds {
+        guard let size = sizes(of: task).first(where: { $0.jobs <= limit }) else { return .zero }
+        return (stage..<stageCounts[groups[task]]).reduce(.zero) { $0 + self[size, $1] }
     }
 
     /// Takes in the execution time of a batch.

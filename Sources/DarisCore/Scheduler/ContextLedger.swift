@@ -18,12 +18,14 @@ struct ContextLedger: Sendable {
 
     /// Where an LP job goes: its home if that admits it, else, with migration, the one that will have finished it first.
     @inline(__always)
-    func target(_ task: TaskState, home: Int, executionTime: Nanoseconds, migration: Bool) -> Int? {
-        if contexts[home].admits(task.utilisation, streams: streams) { return home }
+    func target(
+        _ task: TaskState, home: Int, executionTime: Nanoseconds, migration: Bool, _ forecast: Admission.Forecast?
+    ) -> Int? {
+        if contexts[home].admits(task.utilisation, streams: streams, forecast) { return home }
         guard migration else { return nil }
         return Admission.migrationTarget(
             from: home, utilisation: task.utilisation, executionTime: executionTime, streams: streams,
-            contexts: contexts)
+            contexts: contexts, forecast)
     }
 
     /// Whether a context admits a job of an LP task.
@@ -31,13 +33,23 @@ struct ContextLedger: Sendable {
         contexts[context].admits(task.utilisation, streams: streams)
     }
 
-    /// Whether a job of an LP task would be admitted if no other LP job were in flight.
-    func couldAdmit(_ task: Int, _ tasks: borrowing TaskTable, migration: Bool) -> Bool {
+    /// Whether an LP task's utilisation fits on a context that its job may go to, whatever its predicted finish.
+    func fits(_ task: TaskState, home: Int, migration: Bool) -> Bool {
+        contexts.indices.contains {
+            ($0 == home || migration) && contexts[$0].admits(task.utilisation, streams: streams)
+        }
+    }
+
+    /// Whether a job of an LP task would be admitted if no other LP job were in flight, and no work.
+    func couldAdmit(
+        _ task: Int, _ tasks: borrowing TaskTable, migration: Bool, _ forecast: Admission.Forecast?
+    ) -> Bool {
         let (utilisation, homes) = (tasks[task].utilisation, tasks.instances(of: task))
         for context in contexts.indices where migration || homes.contains(where: { tasks.home($0) == context }) {
             var empty = contexts[context]
             empty.activeLowPriority = .zero
-            if empty.admits(utilisation, streams: streams) { return true }
+            empty.work = .zero
+            if empty.admits(utilisation, streams: streams, forecast) { return true }
         }
         return false
     }

@@ -17,8 +17,8 @@ package struct ExecutionTimeWindows: Sendable {
     package enum Statistic: Sendable {
         /// The maximum: MRET.
         case maximum
-        /// 5/4 of the mean.
-        case meanWithMargin
+        /// The mean and a margin, in percent of the mean.
+        case meanWithMargin(percent: Int64)
     }
 
     private struct Window {
@@ -63,7 +63,7 @@ package struct ExecutionTimeWindows: Sendable {
         window.next = window.next + 1 == size ? 0 : window.next + 1
         if window.count < size { window.count += 1 }
 
-        if statistic == .meanWithMargin {
+        if case .meanWithMargin = statistic {
             window.value = recentValue(window, base: base)
         } else if window.count == 1 || sample >= window.value {
             window.value = sample
@@ -100,7 +100,8 @@ package struct ExecutionTimeWindows: Sendable {
         let recent = (0..<window.count).lazy.map { samples[base + place(window, age: $0)] }
         return switch statistic {
         case .maximum: recent.reduce(.zero, max)
-        case .meanWithMargin: Nanoseconds(recent.reduce(.zero, +).rawValue * 5 / (4 * Int64(window.count)))
+        case .meanWithMargin(let percent):
+            Nanoseconds(recent.reduce(.zero, +).rawValue * percent / (100 * Int64(window.count)))
         }
     }
 }

@@ -22,7 +22,7 @@ struct ExecutionTimes: Sendable {
                 statistic: statistic)
         }
         times = windows(afet, .maximum)
-        costs = windows(sharesLanes ? afet : [], .meanWithMargin)
+        costs = windows(sharesLanes ? afet : [], .meanWithMargin(percent: options.follows(.cost) ? 110 : 125))
         self.sharesLanes = sharesLanes
         windowSize = options.windowSize
         var count = 0

@@ -52,6 +52,10 @@ package struct ReadyQueue: Sendable {
     @inline(__always)
     package mutating func insert(_ entry: Entry) { heap.insert(entry) }
 
+    /// The stage that goes first.
+    @inline(__always)
+    package var first: Entry? { heap.min }
+
     /// Takes out the stage that goes first.
     @inline(__always)
     package mutating func popFirst() -> Entry? { heap.popMin() }

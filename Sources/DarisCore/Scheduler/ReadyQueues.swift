@@ -17,6 +17,10 @@ struct ReadyQueues: Sendable {
     private(set) var companions: ContiguousArray<Int> = []
     /// By job: whether it is being taken out of its queue.
     private var isTaken: ContiguousArray<Bool>
+    /// Lists of candidates of one context; 0 where nothing is batched.
+    private let listsPerContext: Int
+    private let ripestFirst: Bool
+    private let boundsOfBatches: Bool
 
     init(_ configuration: SchedulerConfiguration, lists: Int) {
         options = configuration.options
@@ -28,6 +32,9 @@ struct ReadyQueues: Sendable {
             })
         candidates = ContiguousArray(repeating: [], count: lists)
         isTaken = ContiguousArray(repeating: false, count: lists > 0 ? jobs : 0)
+        listsPerContext = lists / configuration.partition.contexts
+        ripestFirst = lists > 0 && options.follows(.ripest)
+        boundsOfBatches = options.follows(.bounds)
     }
 
     /// How many stages wait on a context.
@@ -97,7 +104,16 @@ struct ReadyQueues: Sendable {
             case .high: 2 * context
             case .low: 2 * context + 1
             }
-        guard let first = queues[queue].popFirst()?.job else { return nil }
+        guard let entry = queues[queue].first else { return nil }
+        var first = entry.job
+        if ripestFirst, isUnripe(entry, jobs, batches, at: now),
+            let riper = firstRipe(on: context, opening.leaders, at: now, jobs, batches)
+        {
+            first = riper
+            queues[queue].remove(job: first)
+        } else {
+            _ = queues[queue].popFirst()
+        }
         guard let list = batches.list(for: jobs[first]) else { return first }
         unlist(first, from: list)
         takeCompanions(of: first, among: opening.companions, in: list, at: now, jobs, times, batches)
@@ -126,6 +142,72 @@ struct ReadyQueues: Sendable {
         if let list = batches.list(for: jobs[job]) { unlist(job, from: list) }
     }
 
+    /// Whether an HP job that waits on a context has used up more than half of its deadline. O(n).
+    func hasLongWaitingHigh(on context: Int, at now: Nanoseconds, _ jobs: borrowing JobTable) -> Bool {
+        for entry in queues[isSplit ? 2 * context : context].entries where Self.isHigh(entry.level) {
+            let job = jobs[entry.job]
+            if now - job.release > (job.deadline - job.release).scaled(by: 1, over: 2) { return true }
+        }
+        return false
+    }
+
+    // MARK: - Ripeness
+
+    /// Whether the first stages of a list of candidates are few: fewer are ready than half of the largest batch.
+    @inline(__always)
+    private func areFew(_ list: Int, _ task: Int, _ batches: borrowing BatchTimes) -> Bool {
+        let sizes = batches.sizes(of: task)
+        guard let largest = sizes.first?.jobs else { return false }
+        let possible = sizes.first { $0.jobs <= candidates[list].count }?.jobs ?? 1
+        return possible * BatchingRule.ripeShare < largest
+    }
+
+    /// Whether a stage has the time of two largest batches (LP: one and a half) until its deadline.
+    @inline(__always)
+    private func canWait(
+        _ entry: ReadyQueue.Entry, _ time: Nanoseconds, _ jobs: borrowing JobTable, at now: Nanoseconds
+    ) -> Bool {
+        let halves = BatchingRule.slackHalves(Self.isHigh(entry.level) ? .high : .low)
+        return now < jobs[entry.job].deadline - Nanoseconds(time.rawValue * halves / 2)
+    }
+
+    /// Whether a stage should let others go first: the first of its job, one of few, and able to wait.
+    @inline(__always)
+    private func isUnripe(
+        _ entry: ReadyQueue.Entry, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes, at now: Nanoseconds
+    ) -> Bool {
+        guard jobs[entry.job].stage == 0, let list = batches.list(for: jobs[entry.job]) else { return false }
+        let task = jobs[entry.job].task
+        return areFew(list, task, batches) && canWait(entry, batches.remaining(of: task, from: 0), jobs, at: now)
+    }
+
+    /// The first stage in order that is not unripe; `nil` if there is none. O(n).
+    private func firstRipe(
+        on context: Int, _ part: Part, at now: Nanoseconds, _ jobs: borrowing JobTable, _ batches: borrowing BatchTimes
+    ) -> Int? {
+        var best: ReadyQueue.Entry?
+        func consider(_ entry: ReadyQueue.Entry) { if best.map({ entry < $0 }) ?? true { best = entry } }
+        func isIn(_ entry: ReadyQueue.Entry) -> Bool { part == .all || (part == .high) == Self.isHigh(entry.level) }
+        var listed = 0
+        for list in context * listsPerContext..<(context + 1) * listsPerContext where !candidates[list].isEmpty {
+            listed += candidates[list].count
+            let first = candidates[list][0].job
+            if jobs[first].stage > 0 || !areFew(list, jobs[first].task, batches) {
+                if let entry = candidates[list].first(where: isIn) { consider(entry) }
+                continue
+            }
+            let time = batches.remaining(of: jobs[first].task, from: 0)
+            for entry in candidates[list] where isIn(entry) && !canWait(entry, time, jobs, at: now) {
+                consider(entry)
+                break
+            }
+        }
+        guard listed < count(on: context) else { return best?.job }
+        let queue = part == .all ? context : part == .high ? 2 * context : 2 * context + 1
+        for entry in queues[queue].entries where batches.list(for: jobs[entry.job]) == nil { consider(entry) }
+        return best?.job
+    }
+
     // MARK: - Jobs that could run together
 
     private mutating func add(_ entry: ReadyQueue.Entry, to list: Int) {
@@ -143,15 +225,23 @@ struct ReadyQueues: Sendable {
 
     /// Until when a batch with the current stage of a job may last: its virtual deadline if it could still meet that by itself,
     /// else the last moment at which its job can be in time, and without limit if that is lost too.
+    ///
+    /// With bounds of batches it is the last moment at which its job can be in time if it stays in batches of `size` jobs, and without
+    /// limit if not even the smallest one would be.
     private func bound(
-        of job: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ times: borrowing ExecutionTimes
+        of job: Int, at now: Nanoseconds, _ jobs: borrowing JobTable, _ times: borrowing ExecutionTimes,
+        _ batches: borrowing BatchTimes
     ) -> Nanoseconds {
         let (task, due) = (jobs[job].task, jobs.virtualDeadline(job))
         let end = now + times.mret(task, jobs[job].stage)
-        if end <= due { return due }
-        let rest = jobs.stagesLeft(job).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(task, $1) }
+        if end <= due && !boundsOfBatches { return due }
+        let next = jobs[job].stage + 1
+        let rest =
+            boundsOfBatches
+            ? batches.remaining(of: task, from: next)
+            : jobs.stagesLeft(job).dropFirst().reduce(Nanoseconds.zero) { $0 + times.mret(task, $1) }
         let latest = jobs[job].deadline - rest
-        return end <= latest ? latest : .distantFuture
+        return end <= latest ? max(due, latest) : .distantFuture
     }
 
     /// Takes out the stages that run together with a leader's: the largest measured size at which the leader and as many
@@ -165,9 +255,9 @@ struct ReadyQueues: Sendable {
         bounds.removeAll(keepingCapacity: true)
         for candidate in candidates[list] {
             let isExcluded = part != .all && (part == .high) != Self.isHigh(candidate.level)
-            bounds.append(isExcluded ? .zero - .distantFuture : bound(of: candidate.job, at: now, jobs, times))
+            bounds.append(isExcluded ? .zero - .distantFuture : bound(of: candidate.job, at: now, jobs, times, batches))
         }
-        let limit = bound(of: leader, at: now, jobs, times)
+        let limit = bound(of: leader, at: now, jobs, times, batches)
         for size in batches.sizes(of: jobs[leader].task) where bounds.count >= size.jobs - 1 {
             let end = now + batches[size, jobs[leader].stage]
             if end > limit { continue }

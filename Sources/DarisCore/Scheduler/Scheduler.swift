@@ -23,6 +23,8 @@ public struct Scheduler: ~Copyable, Sendable {
     public private(set) var now = Nanoseconds.zero
 
     let options: SchedulerOptions
+    /// The rules of batching (`BatchingRule`) that are active.
+    private let rules: Rules
     private(set) var tasks: TaskTable
     private(set) var jobs: JobTable
     private(set) var times: ExecutionTimes
@@ -42,6 +44,7 @@ public struct Scheduler: ~Copyable, Sendable {
         do { try configuration.validate() } catch { preconditionFailure(error.description) }
         self.configuration = configuration
         options = configuration.options
+        rules = Rules(configuration)
         tasks = TaskTable(configuration)
         jobs = JobTable(configuration)
         batches = BatchTimes(configuration)
@@ -113,7 +116,7 @@ public struct Scheduler: ~Copyable, Sendable {
             return false
         }
         let job = tasks.freeInstance(of: task, isTested: options.tests(tasks[task].priority), jobs, ledger)
-        guard let context = admissibleContext(for: task, home: tasks.home(job)) else {
+        guard let context = admissibleContext(for: task, release, home: tasks.home(job)) else {
             reject(task, release, home: tasks.home(job))
             return false
         }
@@ -128,12 +131,25 @@ public struct Scheduler: ~Copyable, Sendable {
 
     /// The context that a job of the task may run on now, or `nil` if there is none (equations 4 and 5): HP jobs go home, LP
     /// jobs where they fit.
-    private func admissibleContext(for task: Int, home: Int) -> Int? {
+    private func admissibleContext(for task: Int, _ release: Release, home: Int) -> Int? {
         if options.tests(tasks[task].priority) {
             return ledger.target(
-                tasks[task], home: home, executionTime: times.mret(task), migration: options.migration)
+                tasks[task], home: home, executionTime: times.mret(task), migration: options.migration,
+                forecast(of: task, release))
         }
         return ledger[home].isAlive ? home : nil
+    }
+
+    /// What the finish of a release of an LP task is predicted from; `nil` where it is not.
+    ///
+    /// A job takes as long as the largest batch that it may run in, but no longer than that was allowed to take: what batches took at
+    /// a bad moment does not lock the task out.
+    private func forecast(of task: Int, _ release: Release) -> Admission.Forecast? {
+        guard rules.forecast else { return nil }
+        let longest = tasks[task].relativeDeadline.scaled(by: BatchingRule.deadlinePercent, over: 200)
+        return Admission.Forecast(
+            executionTime: max(times.mret(task), min(batches.remaining(of: task, from: 0), longest)),
+            limit: release.deadline - now)
     }
 
     /// Ends a release that no context admits.
@@ -141,11 +157,13 @@ public struct Scheduler: ~Copyable, Sendable {
         guard ledger.hasContext else {
             return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
         }
-        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: options.migration) {
+        let fits = ledger.fits(tasks[task], home: home, migration: options.migration)
+        let forecast = forecast(of: task, release)
+        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: options.migration, forecast) {
             forget(task)
         }
-        if batches.isOn { ledger.lowerSafetyFactor(of: home) }
-        end(task, release, .rejected, .noContextFits)
+        if rules.safetyFactor { ledger.lowerSafetyFactor(of: home) }
+        end(task, release, .rejected, fits ? .wouldBeLate : .noContextFits)
     }
 
     /// A task that no context would admit however idle would never run again, and so never be measured again, though its MRET
@@ -207,7 +225,8 @@ public struct Scheduler: ~Copyable, Sendable {
         }
         if let executionTime { learn(executionTime, since: lanes.start(lane)) }
         let failsAlone = executionTime == nil && count == 1
-        for place in 0..<count {
+        let goesOn = rules.cohesion && count > 1 && executionTime != nil && goOn(count, on: lane)
+        for place in 0..<count where !goesOn {
             let job = lanes.endedJob(place).instance
             if !failsAlone && endAfterStage(job) == nil { makeReady(job) }
         }
@@ -265,6 +284,27 @@ public struct Scheduler: ~Copyable, Sendable {
         ledger.change(task, by: tasks.update(task, executionTime: times.cost(task)), tasks, jobs)
     }
 
+    /// Has the jobs of a batch run their next stage at once on the lane on which it ended, and whether they do: not where their number
+    /// is no size that was measured, nor while an HP job has waited on the context for more than half of its deadline.
+    private mutating func goOn(_ count: Int, on lane: Int) -> Bool {
+        let context = lanes.partition.context(of: lane)
+        guard !lanes.partition.isExpress(lane), !ready.hasLongWaitingHigh(on: context, at: now, jobs) else {
+            return false
+        }
+        var going = 0
+        for place in 0..<count where endAfterStage(lanes.endedJob(place).instance) == nil { going += 1 }
+        let task = lanes.endedJob(0).job.task
+        guard going > 1, batches.sizes(of: task).contains(where: { $0.jobs == going }) else { return false }
+        for place in 0..<count {
+            let job = lanes.endedJob(place).instance
+            guard endAfterStage(job) == nil else { continue }
+            jobs.move(job, .readied)
+            begin(job, on: lane)
+        }
+        commands.append(.dispatch(lanes[lane]))
+        return true
+    }
+
     // MARK: - Ends
 
     /// Ends a job in flight, then starts the release that waits behind it, if any. Its lane is idle and it is in no queue.
@@ -277,9 +317,12 @@ public struct Scheduler: ~Copyable, Sendable {
         let job = jobs[index]
         ledger.settle(jobs.stagesLeft(index).reduce(.zero) { $0 + times.cost(job.task, $1) }, of: job.context)
         ledger.retire(tasks[job.task], from: job.context)
-        if batches.isOn, tasks[job.task].priority == .low, reason.saysWhetherLate {
+        if rules.safetyFactor, tasks[job.task].priority == .low, reason.saysWhetherLate {
             // What jobs cost in batches is foreseen less well than what they take alone; by how much is learnt.
-            ledger.learn(isLate: reason != .onTime, since: job.release, now: now, context: job.context)
+            let limit = rules.nearMisses ? BatchingRule.nearPercent : 100
+            let isLate = now - job.release > (job.deadline - job.release).scaled(by: limit, over: 100)
+            ledger.learn(
+                isLate: isLate || reason != .onTime, since: job.release, now: now, context: job.context)
         }
         jobs.move(index, .ended)
         end(job.task, job.asRelease, fate, reason)
@@ -346,5 +389,22 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func remove(_ task: Int) {
         guard tasks.remove(task, &ledger) else { return }
         while let release = backlog.popFirst(of: task) { end(task, release, .dropped, .taskRemoved) }
+    }
+}
+
+extension Scheduler {
+    fileprivate struct Rules {
+        let cohesion: Bool
+        let forecast: Bool
+        let safetyFactor: Bool
+        let nearMisses: Bool
+
+        init(_ configuration: SchedulerConfiguration) {
+            let isOn = !(configuration.batchGroups ?? []).isEmpty
+            cohesion = isOn && configuration.options.follows(.cohesion)
+            forecast = isOn && configuration.options.follows(.forecast)
+            safetyFactor = isOn && configuration.options.follows(.safetyFactor)
+            nearMisses = isOn && configuration.options.follows(.nearMisses)
+        }
     }
 }

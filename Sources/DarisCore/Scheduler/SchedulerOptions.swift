@@ -36,6 +36,9 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// alone (docs/decisions/0010). The baselines never batch.
     public var batching: Int?
 
+    /// The rules of batching that are active; none matters where batching is off.
+    public var batchingRules = Set(BatchingRule.allCases)
+
     /// The largest `windowSize`.
     public static let windowLimit = 1024
 
@@ -53,4 +56,48 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
 
     /// The most jobs that may run a stage together: 1 if nothing is batched.
     package var largestBatch: Int { policy == .daris ? batching ?? 1 : 1 }
+
+    /// Whether a rule of batching is active.
+    package func follows(_ rule: BatchingRule) -> Bool { largestBatch > 1 && batchingRules.contains(rule) }
+}
+
+extension SchedulerOptions {
+    private enum CodingKeys: String, CodingKey {
+        case policy, windowSize, worstCaseExecutionTime, lastStageLevel, lateLevel, fixedPriority, migration, admission
+        case forgetting, batching, batchingRules
+    }
+
+    /// Reads options. With batching but without rules they are those of records from before there were any.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        policy = try values.decode(SchedulingPolicy.self, forKey: .policy)
+        windowSize = try values.decode(Int.self, forKey: .windowSize)
+        worstCaseExecutionTime = try values.decode(Bool.self, forKey: .worstCaseExecutionTime)
+        lastStageLevel = try values.decode(Bool.self, forKey: .lastStageLevel)
+        lateLevel = try values.decode(Bool.self, forKey: .lateLevel)
+        fixedPriority = try values.decode(Bool.self, forKey: .fixedPriority)
+        migration = try values.decode(Bool.self, forKey: .migration)
+        admission = try values.decode(Bool.self, forKey: .admission)
+        forgetting = try values.decode(Bool.self, forKey: .forgetting)
+        batching = try values.decodeIfPresent(Int.self, forKey: .batching)
+        guard batching != nil else { return }
+        batchingRules = Set(try values.decodeIfPresent([BatchingRule].self, forKey: .batchingRules) ?? [.safetyFactor])
+    }
+
+    /// Writes options; the rules of batching where it is on.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(policy, forKey: .policy)
+        try values.encode(windowSize, forKey: .windowSize)
+        try values.encode(worstCaseExecutionTime, forKey: .worstCaseExecutionTime)
+        try values.encode(lastStageLevel, forKey: .lastStageLevel)
+        try values.encode(lateLevel, forKey: .lateLevel)
+        try values.encode(fixedPriority, forKey: .fixedPriority)
+        try values.encode(migration, forKey: .migration)
+        try values.encode(admission, forKey: .admission)
+        try values.encode(forgetting, forKey: .forgetting)
+        try values.encodeIfPresent(batching, forKey: .batching)
+        guard batching != nil else { return }
+        try values.encode(batchingRules.sorted { $0.rawValue < $1.rawValue }, forKey: .batchingRules)
+    }
 }

@@ -115,6 +115,7 @@ extension OutcomeGroups.Kind {
             switch (fate, reason) {
             case (.completed?, _): "ended after the deadline"
             case (.rejected?, .noContextFits?): "rejected: no context had utilisation to spare"
+            case (.rejected?, .wouldBeLate?): "rejected: it would have ended after its deadline"
             case (.rejected?, .taskRemoved?): "rejected: the task had been removed"
             case (.rejected?, _): "rejected: every context was lost"
             case (.skipped?, .queueFull?): "skipped: the queue behind the task's previous job was full"

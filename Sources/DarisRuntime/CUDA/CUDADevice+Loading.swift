@@ -9,6 +9,11 @@ extension CUDADevice: NamedDevice {
     /// Models are cut by the CPU's times, which say nothing of how long a stage takes on a GPU.
     static let automaticStages: Int? = StageCount.automaticOnGPU
 
+    /// In this process alone.
+    static func runsBatches(_ taskSet: TaskSet) -> Bool {
+        taskSet.partitionKind != .mps && taskSet.isolation == .none
+    }
+
     static func servingPartition(processors: Int) -> Partition {
         Partition(contexts: 1, streams: 4, oversubscription: 1)
     }

@@ -15,6 +15,9 @@ protocol NamedDevice: Device {
     /// Into how many stages a model is cut under `stages: auto`; `nil` for as many as its tasks' periods ask for.
     static var automaticStages: Int? { get }
 
+    /// Whether jobs of a task set can run a stage together on it.
+    static func runsBatches(_ taskSet: TaskSet) -> Bool
+
     /// What the user should know of what this process may use of it.
     static func notes(on rights: SystemRights) -> [String]
 
@@ -39,6 +42,8 @@ protocol NamedDevice: Device {
 /// What suits a device that the CPU's cores say nothing of.
 extension NamedDevice {
     static var automaticStages: Int? { nil }
+
+    static func runsBatches(_ taskSet: TaskSet) -> Bool { false }
 
     static func notes(on rights: SystemRights) -> [String] { [] }
 

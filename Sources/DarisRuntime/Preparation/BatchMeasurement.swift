@@ -8,8 +8,12 @@ struct BatchMeasurement: Sendable {
     private(set) var groupOfTask: [Int?]
 
     /// Measures every size of batch that the device has, from the cache if it has been measured on the same machine.
+    ///
+    /// - Parameter besideEquals: Whether the other lanes run batches of the same size, as far as there are tasks for them, and not single
+    ///   jobs.
     static func measure(
-        _ tasks: [DeviceTask], models: [StagedModel], on loaded: LoadedDevice, store: ModelStore, progress: StepHandler
+        _ tasks: [DeviceTask], models: [StagedModel], besideEquals: Bool, on loaded: LoadedDevice, store: ModelStore,
+        progress: StepHandler
     ) throws(PreparationError) -> BatchMeasurement {
         var result = BatchMeasurement(groupOfTask: tasks.map { _ in nil })
         let counts = tasks.map { models[$0.model].stages.count }
@@ -22,7 +26,7 @@ struct BatchMeasurement: Sendable {
             let model = models[task.model]
             let key = ContentHash.of(
                 store.machine, loaded.fingerprint, "\(model.hash) \(model.stages.map(\.path)) \(task.batch) \(sizes)",
-                "\(tasks)")
+                "\(tasks)", besideEquals ? "beside equals" : "")
             let entry = "batches/\(key).json"
             if let cached = store.cache.read(entry, as: BatchGroup.self), cached.sizes.map(\.jobs) == sizes,
                 cached.sizes.allSatisfy({ size in
@@ -38,7 +42,13 @@ struct BatchMeasurement: Sendable {
                 progress("measuring \(jobs) jobs of \(model.name) together under full load")
                 do {
                     measured.append(
-                        .init(jobs: jobs, afet: try profiler.afet(of: index, with: Array(members[1..<jobs]))))
+                        .init(
+                            jobs: jobs,
+                            afet: try profiler.afet(
+                                of: index, with: Array(members[1..<jobs]),
+                                beside: besideEquals
+                                    ? neighbours(of: members, jobs, task: index, lanes: loaded.device.ordinaryLanes)
+                                    : [:])))
                 } catch {
                     throw .unsupported(name: model.name, reason: "it fails while it is measured: \(error)")
                 }
@@ -48,5 +58,16 @@ struct BatchMeasurement: Sendable {
             result.groups.append(group)
         }
         return result
+    }
+
+    /// Members for batches on the lanes that do not measure, each member in one batch.
+    private static func neighbours(of members: [Int], _ jobs: Int, task: Int, lanes: [Int]) -> [Int: [Int]] {
+        let others = lanes.filter { $0 != lanes[FullLoad.lane(of: task, lanes: lanes.count)] }
+        var (rest, neighbours) = (members.dropFirst(jobs), [Int: [Int]]())
+        for lane in others where rest.count >= jobs {
+            neighbours[lane] = Array(rest.prefix(jobs))
+            rest = rest.dropFirst(jobs)
+        }
+        return neighbours
     }
 }

@@ -9,6 +9,7 @@ final class LoadProfiler<D: Device>: Sendable {
     private struct State {
         var generator: SplitMix64
         var measuredLane = 0
+        var neighbours: [Int: [Int]] = [:]
         var isStopping = false
         var busyLanes = 0
         var lastEnd: StageEnd?
@@ -35,14 +36,19 @@ final class LoadProfiler<D: Device>: Sendable {
     ///
     /// - Parameter others: tasks whose jobs run every stage together with the task's; as many as make a size of batch that
     ///   the device has.
+    /// - Parameter neighbours: By lane, the tasks whose jobs run every stage together there, in place of a random task's; empty where a
+    ///   lane has none.
     /// - Throws: what the device said, if a stage failed every time.
-    func afet(of task: Int, with others: [Int] = []) throws(DeviceError) -> [Nanoseconds] {
+    func afet(
+        of task: Int, with others: [Int] = [], beside neighbours: [Int: [Int]] = [:]
+    ) throws(DeviceError) -> [Nanoseconds] {
         device.setHandler { self.ended($0) }
         // So that what lanes take from each other is in the times of HP and LP alike.
         device.setMakingWay(false)
         let lane = lanes[FullLoad.lane(of: task, lanes: lanes.count)]
         state.withLock { state in
             state.measuredLane = lane
+            state.neighbours = neighbours
             state.isStopping = false
             for other in lanes where other != lane { keepBusy(other, &state) }
         }
@@ -100,6 +106,13 @@ final class LoadProfiler<D: Device>: Sendable {
 
     /// Starts a random stage of a random task of the lane.
     private func keepBusy(_ lane: Int, _ state: inout State) {
+        if let tasks = state.neighbours[lane], let first = tasks.first {
+            let stage = Int(state.generator.next() % UInt64(stageCounts[first]))
+            state.busyLanes += 1
+            let jobs = tasks.map { JobID(task: $0, sequence: 0) }
+            return device.launch(
+                Dispatch(stage: stage, lane: lane, job: jobs[0], with: Array(jobs.dropFirst())), tensors: [])
+        }
         guard
             let (task, stage) = FullLoad.stage(
                 on: lanes.firstIndex(of: lane) ?? 0, lanes: lanes.count, stageCounts: stageCounts,

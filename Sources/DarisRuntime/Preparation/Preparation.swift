@@ -83,13 +83,12 @@ package struct Preparation: Sendable {
         for task in taskSet.tasks where !used.contains(where: { $0.name == task.model }) {
             throw .unsupported(name: task.model, reason: "task '\(task.name)' runs it, but there is no such model")
         }
-        var models: [StagedModel] = []
-        for model in used {
-            let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
-            models.append(
-                try store.staged(
-                    model, goal: goal(model, in: taskSet, on: type), batches: batches, progress: options.progress))
-        }
+        let deviceTasks = taskSet.deviceTasks(used)
+        let parts = Parts(
+            taskSet: taskSet, used: used, tasks: deviceTasks, type: type, environment: environment,
+            processors: rights.processors, fifoPriority: fifo ? 20 : 0, store: store, options: options)
+        let measured = try parts.measured()
+        let (models, loaded, afets, batches) = (measured.models, measured.loaded, measured.afets, measured.batches)
         notes += models.flatMap(\.notes)
         let hasFiles = used.contains { if case .file = $0.source { true } else { false } }
         if probe == nil, hasFiles {
@@ -97,16 +96,8 @@ package struct Preparation: Sendable {
                 "models are not tried in a process of their own first, since the program 'daris' was not found: one that "
                     + "crashes takes this process with it")
         }
-        let deviceTasks = taskSet.deviceTasks(used)
-        let loaded = try type.load(
-            LoadRequest(
-                taskSet: taskSet, tasks: deviceTasks, models: models, environment: environment,
-                processors: rights.processors, fifoPriority: fifo ? 20 : 0, options: options))
-        notes += loaded.notes
+        notes += loaded.notes + measured.notes
         do {
-            let afets = try measure(deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
-            let batches = try BatchMeasurement.measure(
-                deviceTasks, models: models, on: loaded, store: store, progress: options.progress)
             let firsts = taskSet.firstInstances
             let specifications = try specifications(taskSet, afets: firsts.map { afets[$0] })
                 .grouped(firsts.map { batches.groupOfTask[$0] })
@@ -160,48 +151,6 @@ package struct Preparation: Sendable {
     }
 
     // MARK: - Steps
-
-    static func goal(
-        _ model: ModelDeclaration, in taskSet: TaskSet, on device: any NamedDevice.Type
-    ) -> StageDesigner.Goal {
-        guard taskSet.staging else { return .count(1) }
-        if model.stages == .auto, let stages = device.automaticStages { return .count(stages) }
-        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
-        return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
-    }
-
-    /// AFET by task. Tasks of one model and batch share a measurement.
-    private static func measure(
-        _ tasks: [DeviceTask], models: [StagedModel], on loaded: LoadedDevice, store: ModelStore, progress: StepHandler
-    ) throws(PreparationError) -> [[Nanoseconds]] {
-        let key = ContentHash.of(
-            store.machine, loaded.fingerprint,
-            tasks.map { task in
-                "\(models[task.model].hash) \(models[task.model].stages.map { "\($0.path) \($0.nodes)" }) \(task.batch)"
-            }.joined(separator: "\n"))
-        let entry = "afet/\(key).json"
-        let counts = tasks.map { models[$0.model].stages.count }
-        if let cached = store.cache.read(entry, as: [[Nanoseconds]].self), cached.map(\.count) == counts,
-            cached.joined().allSatisfy({ $0 >= .zero && $0 <= SchedulerConfiguration.longestTime })
-        {
-            return cached
-        }
-
-        let profiler = LoadProfiler(device: loaded.device, stageCounts: counts, seed: 1)
-        var known: [DeviceTask: [Nanoseconds]] = [:]
-        for (index, task) in tasks.enumerated() where known[task] == nil {
-            let name = models[task.model].name
-            progress("measuring \(name)\(task.batch > 1 ? " at batch \(task.batch)" : "") under full load")
-            do {
-                known[task] = try profiler.afet(of: index)
-            } catch {
-                throw .unsupported(name: name, reason: "it fails while it is measured: \(error)")
-            }
-        }
-        let afets = tasks.map { known[$0] ?? [] }
-        store.cache.write(afets, to: entry)
-        return afets
-    }
 
     /// The tasks with their AFETs, their rates scaled to the load.
     static func specifications(

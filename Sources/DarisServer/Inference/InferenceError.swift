@@ -50,7 +50,7 @@ struct InferenceError: Error, Sendable, Hashable {
         case .stopped: self.init(.ending)
         case .notCompleted(_, let reason, let message):
             switch reason {
-            case .noContextFits, .previousJobInFlight, .queueFull, .noContextAlive, .taskRemoved:
+            case .noContextFits, .previousJobInFlight, .queueFull, .noContextAlive, .taskRemoved, .wouldBeLate:
                 self.init(.rejected(model: model, reason))
             case .deadlinePassed: self.init(.tooLate, "model '\(model)': its deadline passed before it was done")
             case .cancelled: self.init(.cancelled, "model '\(model)': \(reason.text)")

@@ -68,7 +68,7 @@ struct AuditedTimes: Sendable {
         let recent = (0..<entry.count).lazy.map { samples[stage * size + place(entry.oldest + $0)] }
         return switch statistic {
         case .maximum: recent.max() ?? 0
-        case .meanWithMargin: recent.reduce(0, +) * 5 / (4 * Int64(entry.count))
+        case .meanWithMargin(let percent): recent.reduce(0, +) * percent / (100 * Int64(entry.count))
         }
     }
 }

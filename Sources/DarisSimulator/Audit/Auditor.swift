@@ -187,6 +187,10 @@ package struct Auditor: ~Copyable, Sendable {
 
     private mutating func settle() throws(Violation) {
         try require(releasedTask < 0, .jobFates, "nothing was said of \(name(releasedTask, pending))")
+        try require(
+            batching.goingOn.jobs.isEmpty, .batching,
+            "\(names(batching.goingOn.jobs)) should go on together on lane \(batching.goingOn.lane), but were not started"
+        )
         if owed > 0 { throw unpaid(instances.firstIndex { $0.phase == .ending } ?? 0) }
         if stalledTasks > 0 {
             let task = tasks.indices.first { tasks[$0].hasRoom && !waiting[$0].isEmpty } ?? -1

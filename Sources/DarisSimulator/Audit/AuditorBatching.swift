@@ -9,6 +9,14 @@ extension Auditor {
         try require(
             Set(joined).count == joined.count, .batching,
             "a job runs in the batch on lane \(lane) twice: \(names(joined))")
+        if !batching.goingOn.jobs.isEmpty {
+            let going = batching.goingOn
+            batching.goingOn = (-1, [])
+            try require(
+                going.lane == lane && going.jobs == [leader] + joined, .batching,
+                "\(names(going.jobs)) should go on together on lane \(going.lane), before anything else starts")
+            return follow(leader, joined, lane: lane)
+        }
         try checkMembers(leader, joined)
         let expected = members(with: leader, on: lane)
         if joined != expected {
@@ -17,6 +25,10 @@ extension Auditor {
                 "\(names(joined)) run with \(name(of: leader)), though by the rule \(names(expected)) should, which "
                     + "is due at \(instances[leader].due) ns")
         }
+        follow(leader, joined, lane: lane)
+    }
+
+    private mutating func follow(_ leader: Int, _ joined: [Int], lane: Int) {
         for member in joined {
             takeFromReady(member)
             instances[member].phase = .running
@@ -54,6 +66,32 @@ extension Auditor {
         }
     }
 
+    /// Whether an HP job whose stage is ready on a context has used up more than half of its deadline.
+    private func hasLongWaitingHigh(on context: Int) -> Bool {
+        contexts[context].ready.contains { waiting in
+            let release = instances[waiting.job].release
+            // Without fixed priorities all stages are one.
+            return (waiting.isHigh || !options.fixedPriority)
+                && now - release.release > (release.deadline - release.release) / 2
+        }
+    }
+
+    /// Whether a stage should let riper ones go first: the first of its job, of which fewer than half of the largest batch could run now,
+    /// and with the time of two largest batches until its deadline; one and a half if it is LP.
+    func isUnripe(_ job: Int) -> Bool {
+        guard options.follows(.ripest), instances[job].stage == 0, !instances[job].runsAlone,
+            let group = group(of: job),
+            let largest = batching.sizes(of: instances[job].task).first
+        else { return false }
+        let ready = contexts[instances[job].context].ready.count { other in
+            self.group(of: other.job) == group && instances[other.job].stage == 0 && !instances[other.job].runsAlone
+        }
+        let possible = batching.sizes(of: instances[job].task).first { $0 <= ready } ?? 1
+        let time = batching.remaining(of: instances[job].task, from: 0)
+        let slack = isHigh(job) || !options.fixedPriority ? 2 * time : time * 3 / 2
+        return 2 * possible < largest && now < instances[job].release.deadline - slack
+    }
+
     private func group(of job: Int) -> Int? { batching.group(of: instances[job].task) }
 
     /// The jobs that must run with the one that goes first: of the largest size at which all end within their bounds, the
@@ -87,6 +125,11 @@ extension Auditor {
         let (job, task) = (instances[index], tasks[instances[index].task])
         let current = task.firstStage + job.stage
         let alone = now + times[current]
+        if options.follows(.bounds) {
+            // In the largest batches from the next stage on.
+            let latest = job.release.deadline - batching.remaining(of: job.task, from: job.stage + 1)
+            return alone <= latest ? max(latest, job.due) : .max
+        }
         if alone <= job.due { return job.due }
         var latest = job.release.deadline
         for stage in current + 1..<task.firstStage + task.stageCount { latest -= times[stage] }
@@ -122,7 +165,14 @@ extension Auditor {
                 changeCost(of: stage, task, by: batching.costs.record(min(cost, limit), stage: place), except: member)
             }
             instances[member].runsAlone = false
-            passStage(member)
+        }
+        let waitsLong = hasLongWaitingHigh(on: instances[leader].context)
+        for member in members { passStage(member) }
+        let going = members.filter { instances[$0].phase == .ready }
+        if options.follows(.cohesion), members.count > 1, going.count > 1, !partition.isExpress(lane), !waitsLong,
+            batching.sizes(of: first).contains(going.count)
+        {
+            batching.goingOn = (lane, going)
         }
     }
 

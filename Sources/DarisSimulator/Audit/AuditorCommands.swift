@@ -50,7 +50,7 @@ extension Auditor {
         }
         let (context, others) = (instances[index].context, Array(jobs.dropFirst()))
         try checkLane(index, others, lane)
-        try checkOrder(index, context)
+        if batching.goingOn.jobs.isEmpty { try checkOrder(index, context) }
         if batching.isOn {
             batching.dispatchTimes[lane] = now
             try startBatch(index, others, lane: lane)
@@ -100,12 +100,22 @@ extension Auditor {
 
     private func checkOrder(_ index: Int, _ context: Int) throws(Violation) {
         let chosen = contexts[context].ready[instances[index].readyIndex]
+        // An unripe stage is passed over, unless all are that may start there: those of one priority where HP and LP start on
+        // different lanes.
+        let isPassing = contexts[context].ready.contains { other in
+            (partition.express == 0 || other.isHigh == chosen.isHigh) && !isUnripe(other.job)
+        }
+        try require(
+            !isPassing || !isUnripe(index), .dispatchOrder,
+            "a first stage of \(name(of: index)) was started, though it is unripe and other stages are not")
         // What may not start now is not passed over.
         let waitsForHigh = partition.express > 0 && !contexts[context].startsHigh
         for place in contexts[context].ready.indices {
             let other = contexts[context].ready[place]
+            let isPassed =
+                isPassing && (partition.express == 0 || other.isHigh == chosen.isHigh) && isUnripe(other.job)
             try require(
-                other.isHigh && waitsForHigh || !other.outranks(chosen), .dispatchOrder,
+                other.isHigh && waitsForHigh || isPassed || !other.outranks(chosen), .dispatchOrder,
                 """
                 a stage of \(name(of: index)) (level \(chosen.level), due at \(chosen.due) ns) was started on context \(context) \
                 before one of \(name(of: other.job)) (level \(other.level), due at \(other.due) ns)
@@ -149,7 +159,7 @@ extension Auditor {
         try require(
             !tasks[index].dropsLateJobs || release.deadline > now, .jobFates,
             "\(name(id)) was admitted, though it should have been dropped at \(release.deadline) ns")
-        try checkAdmission(index, home: instances[job].home, to: context, migrated: migrated)
+        try checkAdmission(index, release, home: instances[job].home, to: context, migrated: migrated)
 
         changeWaiting(of: index) {
             if isReleased { $0.releasedTask = -1 } else { $0.waiting[index].remove(at: 0) }

@@ -108,9 +108,9 @@ extension Auditor {
         } else if !contexts.contains(where: \.isAlive) {
             try check(index, release, outcome, must: tasks[index].isHigh ? .failed : .rejected, .noContextAlive)
         } else if outcome.fate == .rejected {
-            try check(index, release, outcome, must: .rejected, .noContextFits)
+            try check(index, release, outcome, must: .rejected, reasonOfRejection(index, home: home))
             try checkRejection(index, home: home, release)
-            if options.forgetting && !fitsSomewhereAlone(index) { forget(index) }
+            if options.forgetting && !fitsSomewhereAlone(index, until: release.deadline) { forget(index) }
             lowerSafetyFactor(of: home)
         } else {
             throw violation(
@@ -124,7 +124,8 @@ extension Auditor {
     ) throws(Violation) {
         if outcome.fate == fate && outcome.reason == reason { return }
         let invariant: Violation.Invariant =
-            if outcome.fate == .rejected && fate != .rejected {
+            if outcome.fate == .rejected {
+                // Wrongly, or for another reason.
                 .admission
             } else if outcome.fate == .failed || fate == .failed {
                 .containment

@@ -41,8 +41,7 @@ package struct ProfileCalibration: Sendable {
     package func loss(of gpu: GPUModel) -> Double {
         let cases = profile.networks.flatMap { network in network.loaded.map { (network.name, $0) } }
         let errors = concurrentMap(cases) { name, loaded -> Double in
-            guard let cost = gpu.networks[name] else { return 10 }
-            let stages = cost.stages(loaded.stageMs.count, batch: 1)
+            guard let stages = gpu.stages(of: name, stages: loaded.stageMs.count, inferences: 1) else { return 10 }
             let partition = Partition(
                 contexts: loaded.contexts, streams: loaded.streams, oversubscription: loaded.oversubscription)
             let lanes = max(2, partition.lanes)

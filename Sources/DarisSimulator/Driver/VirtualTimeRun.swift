@@ -142,7 +142,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 auditBatchTime(of: ended.jobs[0].task, jobs: ended.jobs.count, stage: ended.stage)
             }
         }
-        for case .finished(let outcome) in commands where outcome.reason == .noContextFits {
+        for case .finished(let outcome) in commands where outcome.fate == .rejected {
             let task = outcome.job.task
             auditTimes(of: task, stages: driver.configuration.tasks[task].afet.indices)
         }

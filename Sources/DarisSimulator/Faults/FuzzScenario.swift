@@ -63,6 +63,11 @@ package struct FuzzScenario: Hashable, Sendable {
             groups = Self.group(&tasks, unit: unit, using: &drawn)
             options.batching = Int.random(in: 2...BatchGroup.jobLimit, using: &drawn)
             if Bool.random(using: &drawn) { options.admission = false }
+            // Drawn apart too: all rules in one of four.
+            var rules = SplitMix64(seed: seed ^ 0x0FF5)
+            if rules.next() % 4 > 0 {
+                options.batchingRules = Set(BatchingRule.allCases.filter { _ in rules.next() % 2 == 0 })
+            }
             partition.contexts = min(contexts, 2)
             partition.streams = min(partition.streams, 2)
         }

@@ -120,6 +120,7 @@ extension GPUModel {
         gpu.memoryMiB = other.memoryMiB
         gpu.peakTFLOPS = other.peakTFLOPS
         gpu.bandwidthGBs = other.bandwidthGBs
+        gpu.graphs = graphs.map { $0.scaled(speed: speed, size: size, bandwidth: bandwidth) }
         gpu.networks = networks.mapValues { cost in
             var cost = cost
             cost.workSMms /= speed

@@ -17,10 +17,13 @@ package struct GPUModel: Hashable, Sendable, Codable {
     package var peakTFLOPS: Double
     /// Peak memory bandwidth in GB/s, from the data sheet.
     package var bandwidthGBs: Double
-    /// How stages share it.
+    /// How stages share it, where the host launches their kernels one by one.
     package var sharing: Sharing
     /// The costs of networks on it, by the name of the built-in network or of the model in the task set.
     package var networks: [String: NetworkCost]
+    /// How stages that are CUDA graphs run on it, in place of `sharing` and `networks`, which are empty then; `nil` where kernels
+    /// are launched one by one.
+    package var graphs: GraphModel?
 
     /// How concurrent stages share the device and the host that launches them.
     package struct Sharing: Hashable, Sendable, Codable {
@@ -50,6 +53,11 @@ package struct GPUModel: Hashable, Sendable, Codable {
         package static let usualPreemptionMs = 0.05
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case title, source, isMeasured, processors, granularity, memoryMiB, peakTFLOPS, bandwidthGBs, sharing, networks,
+            graphs
+    }
+
     /// The largest number of SMs in a device file.
     package static let processorLimit = 4096
 
@@ -73,6 +81,7 @@ package struct GPUModel: Hashable, Sendable, Codable {
             ("sharing.queueCrowding", sharing.queueCrowding, 0...1e3),
             ("sharing.preemptionMs", sharing.preemptionMs ?? 0, 0...1e3),
         ]
+        checks += graphs?.checks ?? []
         for (name, cost) in networks.sorted(by: { $0.key < $1.key }) {
             checks += [
                 ("networks.\(name).launchMs", cost.launchMs, 0...1e6),
@@ -89,4 +98,77 @@ package struct GPUModel: Hashable, Sendable, Codable {
         }
         return nil
     }
+}
+
+extension GPUModel {
+    /// Reads a device file: with `graphs`, or with `sharing` and `networks`.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        title = try values.decode(String.self, forKey: .title)
+        source = try values.decode(String.self, forKey: .source)
+        isMeasured = try values.decode(Bool.self, forKey: .isMeasured)
+        processors = try values.decode(Int.self, forKey: .processors)
+        granularity = try values.decode(Int.self, forKey: .granularity)
+        memoryMiB = try values.decode(Double.self, forKey: .memoryMiB)
+        peakTFLOPS = try values.decode(Double.self, forKey: .peakTFLOPS)
+        bandwidthGBs = try values.decode(Double.self, forKey: .bandwidthGBs)
+        graphs = try values.decodeIfPresent(GraphModel.self, forKey: .graphs)
+        guard graphs == nil else {
+            (sharing, networks) = (.none, [:])
+            return
+        }
+        sharing = try values.decode(Sharing.self, forKey: .sharing)
+        networks = try values.decode([String: NetworkCost].self, forKey: .networks)
+    }
+
+    /// Writes a device file.
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(title, forKey: .title)
+        try values.encode(source, forKey: .source)
+        try values.encode(isMeasured, forKey: .isMeasured)
+        try values.encode(processors, forKey: .processors)
+        try values.encode(granularity, forKey: .granularity)
+        try values.encode(memoryMiB, forKey: .memoryMiB)
+        try values.encode(peakTFLOPS, forKey: .peakTFLOPS)
+        try values.encode(bandwidthGBs, forKey: .bandwidthGBs)
+        if let graphs { return try values.encode(graphs, forKey: .graphs) }
+        try values.encode(sharing, forKey: .sharing)
+        try values.encode(networks, forKey: .networks)
+    }
+
+    /// The names of the networks whose costs are known.
+    package var networkNames: [String] { (graphs.map { Array($0.networks.keys) } ?? Array(networks.keys)).sorted() }
+
+    /// Device memory for a network's weights and working buffers, in MiB; `nil` if the network is unknown.
+    package func memoryMiB(of network: String) -> Double? {
+        graphs.map { $0.networks[network]?.memoryMiB } ?? networks[network]?.memoryMiB
+    }
+
+    /// The costs of a network's stages for one dispatch of `inferences` inferences; `nil` if the network is unknown.
+    package func stages(of network: String, stages: Int, inferences: Int) -> [SimulatedStage]? {
+        if let graphs {
+            return graphs.stages(network, stages: stages, inferences: inferences)?.map { .graph($0) }
+        }
+        return networks[network]?.stages(stages, batch: inferences).map { .launched($0) }
+    }
+
+    /// The time of one inference alone in a context of `quota` SMs, in ms; `nil` if the network is unknown.
+    package func aloneMs(_ network: String, quota: Int) -> Double? {
+        guard let graphs else {
+            return networks[network].map { $0.launchMs + $0.workSMms / min($0.parallelism, Double(quota)) }
+        }
+        return graphs.networks[network].map { cost in
+            let (once, work) = (min(cost.w0, cost.t0 + cost.t1), min(cost.w0 + cost.w1, cost.t0 + cost.t1))
+            let longer = graphs.quotaShare * once + graphs.quotaShareOfJobs * (work - once)
+            return cost.t0 + cost.t1 + longer * (Double(processors) / Double(quota) - 1)
+        }
+    }
+}
+
+extension GPUModel.Sharing {
+    /// Of a card whose stages are graphs.
+    static let none = Self(
+        noise: 0, stageOverheadMs: 0, windowOverlap: 0, kernelGap: 0, streamInterference: 0, launchLanes: 0,
+        launchCrowding: 0, queueLanes: 0, queueCrowding: 0)
 }

@@ -45,6 +45,15 @@ package struct Ablation: Sendable {
         Ablation("no forgetting") { $0.forgetting = false },
     ]
 
+    /// No change, then each change that means anything under some options: those of batching where it is on.
+    package static func all(for options: SchedulerOptions) -> [Ablation] {
+        guard options.largestBatch > 1 else { return all }
+        return all + [Ablation("no batching") { $0.batching = nil }]
+            + BatchingRule.allCases.filter { options.follows($0) }.map { rule in
+                Ablation("batching without \(rule.rawValue)") { $0.batchingRules.remove(rule) }
+            }
+    }
+
     /// The figures of one change.
     package struct Row: Sendable {
         /// The name of the change.
@@ -59,7 +68,7 @@ package struct Ablation: Sendable {
     package static func run(
         _ problem: PlanningProblem, candidate: Candidate, duration: Nanoseconds, runs: Int
     ) -> [Row] {
-        concurrentMap(all) { ablation -> Row? in
+        concurrentMap(all(for: problem.options)) { ablation -> Row? in
             var problem = problem
             problem.options = ablation.applied(to: problem.options)
             var candidate = candidate

@@ -2,8 +2,7 @@ import DarisCore
 
 /// The input of the planner: tasks, a device and constraints.
 package struct PlanningProblem: Sendable {
-    /// The tasks with every network cut into `stageScale` times the stages of the task set.
-    package let tasks: @Sendable (_ stageScale: Double) -> [SimulatedTask]
+    private let makeTasks: @Sendable (_ stageScale: Double, _ options: SchedulerOptions) -> [SimulatedTask]
     /// The device.
     package let gpu: GPUModel
     /// Policy and ablations.
@@ -19,19 +18,22 @@ package struct PlanningProblem: Sendable {
     /// A problem.
     package init(
         gpu: GPUModel, options: SchedulerOptions, constraints: PlanningConstraints, seed: UInt64,
-        tasks: @escaping @Sendable (_ stageScale: Double) -> [SimulatedTask]
+        tasks: @escaping @Sendable (_ stageScale: Double, _ options: SchedulerOptions) -> [SimulatedTask]
     ) {
         self.gpu = gpu
         self.options = options
         self.constraints = constraints
         self.seed = seed
-        self.tasks = tasks
+        makeTasks = tasks
     }
+
+    /// The tasks with every network cut into `stageScale` times the stages of the task set.
+    package func tasks(_ stageScale: Double) -> [SimulatedTask] { makeTasks(stageScale, options) }
 
     /// The device memory of a candidate in MiB. Under MPS every context is a process with the weights of all networks.
     /// In one process the weights count once for each lane, which is an upper bound.
     package func memoryMiB(of candidate: Candidate) -> Double {
-        let networks = Set(tasks(1).map(\.network)).reduce(0) { $0 + (gpu.networks[$1]?.memoryMiB ?? 0) }
+        let networks = Set(tasks(1).map(\.network)).reduce(0) { $0 + (gpu.memoryMiB(of: $1) ?? 0) }
         let contexts = Double(candidate.partition.contexts)
         return candidate.kind == .mps
             ? contexts * (Self.contextMemoryMiB + Double(candidate.partition.lanesPerContext) * networks)
@@ -176,6 +178,9 @@ package struct Batching: Sendable {
     /// The largest batch.
     package static let largestBatch = 64
 
+    /// The lanes that run batches at the same time, where stages are graphs; the best number counts.
+    package static let lanes = [1, 2, 4]
+
     /// The throughput of one network alone in a closed loop, in inferences a second. The launch of a batch overlaps the
     /// batch before (docs/gpu-model.md, equation 8).
     package static func throughput(of cost: NetworkCost, on gpu: GPUModel, batch: Int) -> Double {
@@ -185,11 +190,15 @@ package struct Batching: Sendable {
 
     /// The best batch of a network: the smallest whose throughput is within 0.5 % of the highest.
     package static func best(_ network: String, on gpu: GPUModel) -> Row? {
-        guard let cost = gpu.networks[network] else { return nil }
-        let rates = (1...largestBatch).map { throughput(of: cost, on: gpu, batch: $0) }
+        guard gpu.networkNames.contains(network) else { return nil }
+        let sizes = gpu.graphs == nil ? Array(1...largestBatch) : [1] + BatchGroup.measuredSizes
+        let rates = sizes.map { batch -> Double in
+            if let cost = gpu.networks[network] { return throughput(of: cost, on: gpu, batch: batch) }
+            return lanes.compactMap { ClosedLoop(network, batch: batch, lanes: $0).throughput(on: gpu) }.max() ?? 0
+        }
         let highest = rates.max() ?? 0
-        let batch = rates.firstIndex { $0 >= 0.995 * highest } ?? 0
-        return Row(network: network, batch: batch + 1, jps: rates[batch])
+        let place = rates.firstIndex { $0 >= 0.995 * highest } ?? 0
+        return Row(network: network, batch: sizes[place], jps: rates[place])
     }
 
     /// The throughput of batching for the demand of tasks, in inferences a second: the demand if it fits, else as much

@@ -109,14 +109,16 @@ package struct PaperTaskSet: Hashable, Sendable, CaseIterable {
 
     /// The tasks as they were run: deadlines equal periods, and a release during the task's previous job waits for it.
     package func tasks(on gpu: GPUModel) -> [SimulatedTask] {
-        guard let cost = gpu.networks[network] else { preconditionFailure("the device has no cost of \(network)") }
         let period = Nanoseconds.seconds(1 / rate)
         return (0..<highPriority + lowPriority).map { index in
             let isHigh = index < highPriority
             let specification = TaskSpecification(
                 name: isHigh ? "hp-\(index + 1)" : "lp-\(index - highPriority + 1)", period: period,
                 priority: isHigh ? .high : .low, overrun: .queue(limit: 1), afet: [])
-            return SimulatedTask(specification, network: network, cost: cost, stages: stages)
+            guard let task = SimulatedTask(specification, network: network, on: gpu, stages: stages) else {
+                preconditionFailure("the device has no cost of \(network)")
+            }
+            return task
         }
     }
 }

@@ -16,9 +16,9 @@ package struct Simulation: Sendable {
     /// The scheduler's configuration, with measured AFETs.
     package private(set) var configuration: SchedulerConfiguration
     /// The costs of the stages of each task.
-    package let costs: [[StageCost]]
+    package let costs: [[SimulatedStage]]
     /// Their costs in batches, by number of jobs; empty without batching.
-    package let batchedCosts: [[Int: [StageCost]]]
+    package let batchedCosts: [[Int: [SimulatedStage]]]
     /// The seed of execution times.
     package let seed: UInt64
 
@@ -60,7 +60,7 @@ package struct Simulation: Sendable {
         }
         batchedCosts = tasks.map(\.batched)
         let profile = BatchProfile(
-            tasks, largest: options.largestBatch, on: gpu, partition: partition, kind: kind, seed: seed)
+            tasks, options, on: gpu, partition: partition, kind: kind, seed: seed)
         configuration = try SchedulerConfiguration(
             partition: partition, tasks: specifications.grouped(profile.groupOfTask), options: options,
             batchGroups: profile.groups)
@@ -72,10 +72,10 @@ package struct Simulation: Sendable {
     ) -> [[Nanoseconds]] {
         let profiler = FullLoadProfiler(stageCounts: tasks.map(\.stages.count), partition)
         let costs = tasks.map(\.stages)
-        var known: [[StageCost]: [Nanoseconds]] = [:]
+        var known: [[SimulatedStage]: [Nanoseconds]] = [:]
         return tasks.indices.map { index in
             if let afet = known[costs[index]] { return afet }
-            var device = SimulatedGPU(gpu, partition: partition, kind: kind, costs: costs, seed: seed ^ 0xAFE7)
+            var device = VirtualGPU(gpu, partition: partition, kind: kind, costs: costs, seed: seed ^ 0xAFE7)
             let afet = profiler.afet(of: index, on: &device, seed: seed)
             known[costs[index]] = afet
             return afet
@@ -83,8 +83,8 @@ package struct Simulation: Sendable {
     }
 
     /// The idle device.
-    package var device: SimulatedGPU {
-        SimulatedGPU(
+    package var device: VirtualGPU {
+        VirtualGPU(
             gpu, partition: configuration.partition, kind: kind, costs: costs, batched: batchedCosts, seed: seed)
     }
 
@@ -111,13 +111,14 @@ package struct SimulatedTask: Hashable, Sendable {
     /// The name of its network.
     package var network: String
     /// The costs of its stages.
-    package var stages: [StageCost]
+    package var stages: [SimulatedStage]
     /// The costs of its stages in batches, by number of jobs; empty if unknown.
-    package var batched: [Int: [StageCost]]
+    package var batched: [Int: [SimulatedStage]]
 
     /// A task with stages of these costs.
     package init(
-        _ specification: TaskSpecification, network: String, stages: [StageCost], batched: [Int: [StageCost]] = [:]
+        _ specification: TaskSpecification, network: String, stages: [SimulatedStage],
+        batched: [Int: [SimulatedStage]] = [:]
     ) {
         self.specification = specification
         self.network = network
@@ -125,12 +126,16 @@ package struct SimulatedTask: Hashable, Sendable {
         self.batched = batched
     }
 
-    /// A task that runs a network cut into `stages` stages, alone or in a batch of any measured size.
-    package init(_ specification: TaskSpecification, network: String, cost: NetworkCost, stages: Int) {
+    /// A task that runs a network cut into `stages` stages, alone or in a batch of any measured size; `nil` if the device has no
+    /// cost of the network.
+    package init?(_ specification: TaskSpecification, network: String, on gpu: GPUModel, stages: Int) {
         let batch = specification.batch
+        guard let alone = gpu.stages(of: network, stages: stages, inferences: batch) else { return nil }
         self.init(
-            specification, network: network, stages: cost.stages(stages, batch: batch),
+            specification, network: network, stages: alone,
             batched: Dictionary(
-                uniqueKeysWithValues: BatchGroup.measuredSizes.map { ($0, cost.stages(stages, batch: batch * $0)) }))
+                uniqueKeysWithValues: BatchGroup.measuredSizes.map { jobs in
+                    (jobs, gpu.stages(of: network, stages: stages, inferences: batch * jobs) ?? [])
+                }))
     }
 }

@@ -23,8 +23,12 @@ package struct TaskSetSimulation: Sendable {
     /// Prepares a task set for its device.
     ///
     /// - Throws: `SimulationError`, a sentence that says what may help.
-    package init(_ taskSet: TaskSet) throws(SimulationError) {
-        let gpu = try Self.device(of: taskSet)
+    package init(_ taskSet: TaskSet) throws(SimulationError) { try self.init(taskSet, on: Self.device(of: taskSet)) }
+
+    /// Prepares a task set for a GPU, whatever device it names.
+    ///
+    /// - Throws: `SimulationError`, a sentence that says what may help.
+    package init(_ taskSet: TaskSet, on gpu: GPUModel) throws(SimulationError) {
         let kind = taskSet.partitionKind ?? .standard(contexts: taskSet.partition.contexts)
         let tasks = try Self.tasks(of: taskSet, on: gpu)
         let afets = Simulation.afets(
@@ -60,9 +64,25 @@ package struct TaskSetSimulation: Sendable {
     ///
     /// - Parameter observer: Gets every event with its commands.
     package func run(observer: VirtualTimeDriver.Observer? = nil) -> VirtualTimeDriver.Result {
+        driver.run(on: simulation.device, observer: observer)
+    }
+
+    /// Runs the task set on another GPU than the one that its execution times were measured on: a card is not always as its profile
+    /// says.
+    ///
+    /// - Throws: `SimulationError` with a model whose cost is unknown there.
+    package func run(on other: GPUModel) throws(SimulationError) -> VirtualTimeDriver.Result {
+        let tasks = try Self.tasks(of: taskSet, on: other)
+        return driver.run(
+            on: VirtualGPU(
+                other, partition: taskSet.partition, kind: simulation.kind, costs: tasks.map(\.stages),
+                batched: taskSet.scheduler.largestBatch > 1 ? tasks.map(\.batched) : [], seed: taskSet.run.seed))
+    }
+
+    private var driver: VirtualTimeDriver {
         var driver = VirtualTimeDriver(simulation.configuration, duration: taskSet.run.duration)
         driver.arrivals = arrivals
-        return driver.run(on: simulation.device, observer: observer)
+        return driver
     }
 
     /// The simulated device of a task set.
@@ -89,45 +109,66 @@ package struct TaskSetSimulation: Sendable {
         }
         let quota = taskSet.partition.quota(units: gpu.processors, granularity: gpu.granularity)
         let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
-        var costs: [String: (network: String, cost: NetworkCost, stages: Int)] = [:]
+        var costs: [String: (network: String, stages: Int)] = [:]
         for model in taskSet.models {
             let network =
                 switch model.source {
                 case .builtin(let name): name
                 case .file: model.name
                 }
-            guard let cost = gpu.networks[network] else { continue }
-            let declared = stages(of: model, in: taskSet, cost: cost, quota: quota, shortestPeriod: shortest)
+            guard let alone = gpu.aloneMs(network, quota: quota) else { continue }
+            let declared =
+                staysWhole(model, network, in: taskSet, on: gpu)
+                ? 1 : stages(of: model, in: taskSet, aloneMs: alone, shortestPeriod: shortest)
             let scaled = Int((Double(declared) * stageScale).rounded())
-            costs[model.name] = (network, cost, min(max(1, scaled), Limits.stages.upperBound))
+            costs[model.name] = (network, min(max(1, scaled), Limits.stages.upperBound))
         }
         var tasks: [SimulatedTask] = []
         for task in taskSet.tasks {
-            guard let (network, cost, stages) = costs[task.model] else {
-                throw SimulationError(
-                    "model '\(task.model)' has no known cost on \(gpu.title); known are "
-                        + gpu.networks.keys.sorted().joined(separator: ", ")
-                        + ": add one under 'networks' in a device file (docs/gpu-model.md) and give --device FILE.json")
-            }
             let specification = TaskSpecification(
                 name: task.name, period: task.period, deadline: task.deadline, priority: task.priority,
                 batch: task.batch, lateness: task.lateness, overrun: task.overrun, afet: [])
-            tasks.append(SimulatedTask(specification, network: network, cost: cost, stages: stages))
+            guard let (network, stages) = costs[task.model],
+                let simulated = SimulatedTask(specification, network: network, on: gpu, stages: stages)
+            else {
+                throw SimulationError(
+                    "model '\(task.model)' has no known cost on \(gpu.title); known are "
+                        + gpu.networkNames.joined(separator: ", ")
+                        + ": add one under 'networks' in a device file (docs/gpu-model.md) and give --device FILE.json")
+            }
+            tasks.append(simulated)
         }
         return tasks
     }
 
+    /// Whether a model whose number of stages is left open stays whole: where batching may then use a batch of 8 jobs, while the other
+    /// lanes run such batches too.
+    private static func staysWhole(
+        _ model: ModelDeclaration, _ network: String, in taskSet: TaskSet, on gpu: GPUModel
+    ) -> Bool {
+        let jobs = min(BatchingRule.leastWholeBatch, taskSet.scheduler.largestBatch)
+        let own = taskSet.tasks.filter { $0.model == model.name }
+        guard model.stages == .auto, taskSet.scheduler.follows(.wholeNetworks),
+            let deadline = own.map({ $0.deadline ?? $0.period }).min(),
+            let batch = own.first?.batch
+        else { return false }
+        let lanes = taskSet.partition.lanes
+        guard let rate = ClosedLoop(network, batch: jobs * batch, lanes: lanes).throughput(on: gpu) else {
+            return false
+        }
+        return BatchingRule.allows(.seconds(Double(jobs * batch * lanes) / rate), within: deadline)
+    }
+
     /// The number of stages of a model; for `auto` by the rule of real runs.
     private static func stages(
-        of model: ModelDeclaration, in taskSet: TaskSet, cost: NetworkCost, quota: Int, shortestPeriod: Nanoseconds
+        of model: ModelDeclaration, in taskSet: TaskSet, aloneMs: Double, shortestPeriod: Nanoseconds
     ) -> Int {
         guard taskSet.staging else { return 1 }
         switch model.stages {
         case .fixed(let count): return count
         case .auto:
-            let alone = cost.launchMs + cost.workSMms / min(cost.parallelism, Double(quota))
             let longest = shortestPeriod.inMilliseconds * StageCount.automaticShare
-            return min(max(1, Int((alone / longest).rounded(.up))), StageCount.automaticLimit)
+            return min(max(1, Int((aloneMs / longest).rounded(.up))), StageCount.automaticLimit)
         }
     }
 

@@ -1,6 +1,5 @@
 import DarisConfiguration
 import DarisCore
-import DarisSimulator
 
 /// A task set of a check: the paper's shares of tasks, rates and deadlines. The number of tasks follows from the
 /// device's throughput with batching alone.
@@ -46,14 +45,6 @@ package struct CheckTaskSet: Hashable, Sendable {
                 ])
         ]
 
-    /// The task sets for these networks: those of the paper, and one like ResNet18's for each network from a file.
-    package static func sets(of networks: [CheckNetwork]) -> [CheckTaskSet] {
-        let names = Set(networks.map(\.name))
-        let others = networks.filter { network in if case .file = network.source { true } else { false } }
-        return paper.filter { $0.groups.allSatisfy { names.contains($0.network) } }
-            + others.map { CheckTaskSet(name: $0.name, groups: [Group(network: $0.name, high: 16, low: 32, rate: 30)]) }
-    }
-
     /// The throughput of batching alone when every network gets its share of the demand, in inferences a second; `nil`
     /// if it is unknown for one of them.
     ///
@@ -73,7 +64,7 @@ package struct CheckTaskSet: Hashable, Sendable {
     /// The task set with enough tasks for `demand` inferences a second, at least one of each kind. The rates are
     /// adjusted to reach the demand exactly. They are close to the paper's unless the device is too slow for the
     /// smallest set or too fast for `taskLimit`.
-    func scaled(to demand: Double) -> CheckTaskSet {
+    package func scaled(to demand: Double) -> CheckTaskSet {
         let tasks = groups.reduce(0) { $0 + $1.high + $1.low }
         let factor = min(demand / groups.reduce(0) { $0 + $1.demand }, Double(Self.taskLimit) / Double(tasks))
         func count(_ number: Int) -> Int { number == 0 ? 0 : max(1, Int((Double(number) * factor).rounded())) }
@@ -88,12 +79,12 @@ package struct CheckTaskSet: Hashable, Sendable {
     }
 
     /// The longest period of a task in s, if all tasks together demand `demand` inferences a second.
-    func longestPeriod(demand: Double) -> Double { scaled(to: demand).groups.map { 1 / $0.rate }.max() ?? 0 }
+    package func longestPeriod(demand: Double) -> Double { scaled(to: demand).groups.map { 1 / $0.rate }.max() ?? 0 }
 
-    /// The task set for a device, with a demand of `demand` inferences a second in all.
+    /// The task set with a demand of `demand` inferences a second in all.
     package func taskSet(
-        _ configuration: SweepConfiguration, device: String, demand: Double, duration: Nanoseconds,
-        networks: [CheckNetwork]
+        device: String, partition: Partition, kind: PartitionKind?, models: [ModelDeclaration], demand: Double,
+        duration: Nanoseconds
     ) -> TaskSet {
         var tasks: [TaskDeclaration] = []
         for group in scaled(to: demand).groups {
@@ -107,9 +98,8 @@ package struct CheckTaskSet: Hashable, Sendable {
             }
         }
         return TaskSet(
-            source: name, device: device, partition: configuration.partition, partitionKind: configuration.kind,
-            models: networks.filter { network in groups.contains { $0.network == network.name } }
-                .map { $0.declaration() },
-            tasks: tasks, run: RunSettings(duration: duration))
+            source: name, device: device, partition: partition, partitionKind: kind,
+            models: models.filter { model in groups.contains { $0.network == model.name } }, tasks: tasks,
+            run: RunSettings(duration: duration))
     }
 }

@@ -1,0 +1,125 @@
+import DarisConfiguration
+import DarisCore
+import ONNXRuntime
+
+/// What a device is loaded from, and how its models are cut, loaded and measured.
+struct Parts {
+    let taskSet: TaskSet
+    /// The models that tasks use.
+    let used: [ModelDeclaration]
+    /// One for each instance of each task.
+    let tasks: [DeviceTask]
+    let type: any NamedDevice.Type
+    let environment: Environment
+    let processors: [Int]
+    let fifoPriority: Int32
+    let store: ModelStore
+    let options: Preparation.Options
+
+    /// A loaded device with its times.
+    struct Measured {
+        var models: [StagedModel]
+        var loaded: LoadedDevice
+        /// AFET by task and stage.
+        var afets: [[Nanoseconds]]
+        var batches: BatchMeasurement
+        var notes: [String] = []
+    }
+
+    /// The device, loaded and measured.
+    ///
+    /// Networks whose number of stages is left open stay whole at first where batching may keep them so; those whose batches turn out too
+    /// long for their deadlines are cut, and all is loaded again.
+    func measured() throws(PreparationError) -> Measured {
+        let open = Set(used.filter { $0.stages == .auto && taskSet.staging }.map(\.name))
+        guard type.runsBatches(taskSet), taskSet.scheduler.follows(.wholeNetworks), !open.isEmpty else {
+            return try measured(whole: [])
+        }
+        let first = try measured(whole: open)
+        let long = open.filter { !mayStayWhole($0, first) }
+        guard !long.isEmpty else { return first }
+        first.loaded.device.shutDown()
+        var second = try measured(whole: open.subtracting(long))
+        second.notes.append(
+            "\(long.sorted().joined(separator: ", ")): cut into stages, since batches of "
+                + "\(min(BatchingRule.leastWholeBatch, taskSet.scheduler.largestBatch)) of the whole network take too long for "
+                + "the deadline")
+        return second
+    }
+
+    private func measured(whole: Set<String>) throws(PreparationError) -> Measured {
+        var models: [StagedModel] = []
+        for model in used {
+            let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
+            models.append(
+                try store.staged(
+                    model, goal: whole.contains(model.name) ? .count(1) : goal(model), batches: batches,
+                    progress: options.progress))
+        }
+        let loaded = try type.load(
+            LoadRequest(
+                taskSet: taskSet, tasks: tasks, models: models, environment: environment, processors: processors,
+                fifoPriority: fifoPriority, options: options))
+        do {
+            let afets = try afets(models, on: loaded)
+            let batches = try BatchMeasurement.measure(
+                tasks, models: models, besideEquals: taskSet.scheduler.follows(.equalNeighbours), on: loaded,
+                store: store,
+                progress: options.progress)
+            return Measured(models: models, loaded: loaded, afets: afets, batches: batches)
+        } catch {
+            loaded.device.shutDown()
+            throw error
+        }
+    }
+
+    /// Whether some batch of 8 jobs or more of a whole network may be used. One that no two tasks share is never run in batches.
+    private func mayStayWhole(_ model: String, _ measured: Measured) -> Bool {
+        let own = taskSet.tasks.filter { $0.model == model }
+        guard let deadline = own.map({ $0.deadline ?? $0.period }).min(), let place = used.firstIndex(where: { $0.name == model }),
+            let first = tasks.firstIndex(where: { $0.model == place }), let group = measured.batches.groupOfTask[first]
+        else { return false }
+        let least = min(BatchingRule.leastWholeBatch, taskSet.scheduler.largestBatch)
+        return measured.batches.groups[group].sizes.contains { size in
+            size.jobs >= least && BatchingRule.allows(size.afet.reduce(.zero, +), within: deadline)
+        }
+    }
+
+    private func goal(_ model: ModelDeclaration) -> StageDesigner.Goal {
+        guard taskSet.staging else { return .count(1) }
+        if model.stages == .auto, let stages = type.automaticStages { return .count(stages) }
+        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
+        return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
+    }
+
+    /// AFET by task. Tasks of one model and batch share a measurement.
+    private func afets(_ models: [StagedModel], on loaded: LoadedDevice) throws(PreparationError) -> [[Nanoseconds]] {
+        let key = ContentHash.of(
+            store.machine, loaded.fingerprint,
+            tasks.map { task in
+                "\(models[task.model].hash) \(models[task.model].stages.map { "\($0.path) \($0.nodes)" }) \(task.batch)"
+            }.joined(separator: "\n"))
+        let entry = "afet/\(key).json"
+        let counts = tasks.map { models[$0.model].stages.count }
+        if let cached = store.cache.read(entry, as: [[Nanoseconds]].self), cached.map(\.count) == counts,
+            cached.joined().allSatisfy({ $0 >= .zero && $0 <= SchedulerConfiguration.longestTime })
+        {
+            return cached
+        }
+
+        let profiler = LoadProfiler(device: loaded.device, stageCounts: counts, seed: 1)
+        var known: [DeviceTask: [Nanoseconds]] = [:]
+        for (index, task) in tasks.enumerated() where known[task] == nil {
+            let name = models[task.model].name
+            options.progress("measuring \(name)\(task.batch > 1 ? " at batch \(task.batch)" : "") under full load")
+            do {
+                known[task] = try profiler.afet(of: index)
+            } catch {
+                throw .unsupported(name: name, reason: "it fails while it is measured: \(error)")
+            }
+        }
+        let afets = tasks.map { known[$0] ?? [] }
+        store.cache.write(afets, to: entry)
+        return afets
+    }
+}
