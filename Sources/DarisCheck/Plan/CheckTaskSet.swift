@@ -109,7 +109,7 @@ package struct CheckTaskSet: Hashable, Sendable {
         return TaskSet(
             source: name, device: device, partition: configuration.partition, partitionKind: configuration.kind,
             models: networks.filter { network in groups.contains { $0.network == network.name } }
-                .map { $0.declaration() },
+                .map { $0.declaration(stages: configuration.stages) },
             tasks: tasks, run: RunSettings(duration: duration))
     }
 }

@@ -2,7 +2,7 @@ import CUDADriver
 import DarisReport
 import DarisRuntime
 
-/// Step 1.
+/// What is known of the device.
 extension GPUCheck {
     func readFacts() {
         func fact(_ name: String, _ value: String?) {
