@@ -21,7 +21,7 @@ package final class NVMLDevice: Sendable {
             readings.usedMemoryBytes = Int(clamping: memory.used)
             readings.totalMemoryBytes = Int(clamping: memory.total)
         }
-        readings.watts = number(functions.milliwatts).map { Double($0) / 1_000 }
+        readings.watts = watts()
         readings.joules = joules()
         readings.celsius = number(functions.temperature, Int32(DARIS_NVML_TEMPERATURE_GPU))
         readings.multiprocessorMegahertz = number(functions.clock, Int32(DARIS_NVML_CLOCK_SM))
@@ -40,6 +40,9 @@ package final class NVMLDevice: Sendable {
         guard library.functions.millijoules?(pointer, &millijoules) == 0 else { return nil }
         return Double(millijoules) / 1_000
     }
+
+    /// The power drawn now, in watts, or `nil` if the device does not report it.
+    package func watts() -> Double? { number(library.functions.milliwatts).map { Double($0) / 1_000 } }
 
     private func number(
         _ read: (@convention(c) (OpaquePointer?, UnsafeMutablePointer<UInt32>?) -> DarisNvmlResult)?

@@ -6,7 +6,7 @@ import Synchronization
 /// overruns is taken from them.
 ///
 /// ```swift
-/// let budget = Budget(total: .seconds(480), start: clock.now)
+/// let budget = Budget(total: .seconds(480), start: clock.now, plan: CheckPlan(seconds: 480))
 /// let deadline = budget.deadline(of: .batching, at: clock.now)
 /// ```
 package struct Budget: Hashable, Sendable {
@@ -14,10 +14,12 @@ package struct Budget: Hashable, Sendable {
     package let total: Nanoseconds
     /// The start of the check.
     package let start: Nanoseconds
+    private let plan: CheckPlan
 
     /// A budget that runs from `start`.
-    package init(total: Nanoseconds, start: Nanoseconds) {
+    package init(total: Nanoseconds, start: Nanoseconds, plan: CheckPlan) {
         precondition(total > .zero, "a check needs time")
+        self.plan = plan
         self.total = total
         self.start = start
     }
@@ -28,11 +30,13 @@ package struct Budget: Hashable, Sendable {
     /// The time left; zero after the end.
     package func remaining(at now: Nanoseconds) -> Nanoseconds { max(.zero, end - now) }
 
-    /// The time after which a step that begins now must begin no measurement, by its share of the time left.
+    /// The time after which a step that begins now must begin no measurement, by its share of the time left. A step that the
+    /// plan leaves out runs after the others, and may use all that they left.
     package func deadline(of step: CheckStep, at now: Nanoseconds) -> Nanoseconds {
-        let steps = CheckStep.allCases.drop { $0 != step }
-        let shares = steps.reduce(0) { $0 + $1.share }
-        return now + .seconds(remaining(at: now).inSeconds * step.share / shares)
+        let later = plan.steps.drop { $0 != step }
+        guard !later.isEmpty else { return now + remaining(at: now) }
+        let shares = later.reduce(0) { $0 + plan.share(of: $1) }
+        return now + .seconds(remaining(at: now).inSeconds * plan.share(of: step) / shares)
     }
 }
 

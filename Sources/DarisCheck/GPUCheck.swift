@@ -1,5 +1,6 @@
 import CUDADriver
 import DarisCore
+import DarisReport
 import DarisRuntime
 import Foundation
 
@@ -8,7 +9,7 @@ import Foundation
 ///
 /// ```swift
 /// var options = CheckOptions()
-/// options.minutes = 8
+/// options.minutes = 15
 /// let results = try GPUCheck(options, interruption: CheckInterruption()).run()
 /// ```
 package final class GPUCheck {
@@ -23,14 +24,18 @@ package final class GPUCheck {
     var results: CheckResults
     var profileBuilder = ProfileBuilder()
     /// The time after which the current step begins no measurement.
-    private(set) var deadline = Nanoseconds.zero
+    var deadline = Nanoseconds.zero
     let clock = MonotonicClock()
     /// The kinds of partition that are not measured, with the reasons.
     var obstacles: [PartitionKind: String] = [:]
     /// Why the check ended early, if it did: the GPU's context is lost for this process.
     package private(set) var loss: String?
+    /// What is predicted of this card, if anything.
+    let predictions: CardPredictions?
+    private let plan: CheckPlan
     private let budget: Budget
-    private var step = CheckStep.facts
+    /// The current step.
+    var step = CheckStep.facts
 
     /// A check that has not begun. Its time starts now.
     ///
@@ -42,7 +47,9 @@ package final class GPUCheck {
         gpu = context?.device
         folder = try ResultsFolder(path: options.folder)
         energy = EnergyMeter(busID: gpu?.busID)
-        budget = Budget(total: .seconds(options.minutes * 60), start: clock.now)
+        predictions = gpu.flatMap { CardPredictions.of($0.name) }
+        plan = CheckPlan(seconds: options.minutes * 60, isRehearsal: options.isRehearsal)
+        budget = Budget(total: .seconds(options.minutes * 60), start: clock.now, plan: plan)
         results = CheckResults(
             version: options.version, started: ISO8601DateFormatter().string(from: Date()), device: options.device,
             deviceName: gpu?.name ?? "CPU (\(CPUFacts.name))", isRehearsal: options.isRehearsal,
@@ -70,45 +77,66 @@ package final class GPUCheck {
     /// - Throws: `ResultsFolder.Failure` if the results cannot be written.
     package func run() throws -> CheckResults {
         try save()
-        for step in CheckStep.allCases {
-            self.step = step
-            let begin = clock.now
-            deadline = budget.deadline(of: step, at: begin)
-            if loss != nil {
-                note("the GPU's context had been lost before")
-                results[step].state = .failed
-            } else if interruption.isSet {
-                results[step].state = .interrupted
-            } else if budget.remaining(at: begin) == .zero {
-                results[step].state = .cut
+        for step in plan.steps { try run(step) }
+        for step in plan.leftOut {
+            if loss == nil, !interruption.isSet, budget.remaining(at: clock.now).inSeconds >= step.need.least {
+                try run(step)
             } else {
-                say("\(step.title)")
-                do {
-                    try perform(step)
-                } catch let failure as ResultsFolder.Failure {
-                    throw failure
-                } catch {
-                    note("\(error)")
-                    results[step].state = .failed
-                }
-                if isLost(), let loss { note(loss) }
-                if interruption.isSet, results[step].state != .failed { results[step].state = .interrupted }
-                results[step].seconds = ((clock.now - begin).inSeconds * 10).rounded() / 10
+                self.step = step
+                note(
+                    "left out: \(Figure.plain(options.minutes)) minutes do not hold it; it needs "
+                        + "\(Figure.plain(step.need.least)) to \(Figure.plain(step.need.full)) s")
+                results[step].state = .skipped
             }
-            try save()
         }
+        try save()
         return results
+    }
+
+    /// Runs a step, and writes what it came to.
+    private func run(_ step: CheckStep) throws {
+        self.step = step
+        let begin = clock.now
+        deadline = budget.deadline(of: step, at: begin)
+        if loss != nil {
+            note("the GPU's context had been lost before")
+            results[step].state = .failed
+        } else if interruption.isSet {
+            results[step].state = .interrupted
+        } else if budget.remaining(at: begin) == .zero {
+            results[step].state = .cut
+        } else {
+            say("\(step.title)")
+            do {
+                try perform(step)
+            } catch let failure as ResultsFolder.Failure {
+                throw failure
+            } catch {
+                note("\(error)")
+                results[step].state = .failed
+            }
+            if isLost(), let loss { note(loss) }
+            if interruption.isSet, results[step].state != .failed { results[step].state = .interrupted }
+            results[step].seconds = ((clock.now - begin).inSeconds * 10).rounded() / 10
+        }
+        try save()
     }
 
     private func perform(_ step: CheckStep) throws {
         switch step {
         case .facts: readFacts()
-        case .maps: try proveMaps()
-        case .outputs: try compareOutputs()
-        case .profile: try profileStages()
+        case .loops: try measureLoops()
+        case .largeBatches: try runLargeBatches()
+        case .asBefore: try runAsBefore()
         case .batching: try measureBatching()
-        case .sweep: try sweepPartitions()
         case .taskSets: try runTaskSets()
+        case .outputs: try compareOutputs()
+        case .unbatched: try runUnbatched()
+        case .precision: try measurePrecision()
+        case .pytorch: try measurePyTorch()
+        case .maps: try proveMaps()
+        case .profile: try profileStages()
+        case .sweep: try sweepPartitions()
         }
     }
 
@@ -156,6 +184,9 @@ package final class GPUCheck {
         results[step].state = count == 0 && hasProblems ? .failed : isComplete ? .done : .cut
     }
 
+    /// Ends the current step, which does not apply, for the reason that was noted.
+    func finishSkipped() { results[step].state = .skipped }
+
     /// Adds a problem, or something that the user should know, to the current step.
     func note(_ problem: String) {
         guard !results[step].problems.contains(problem) else { return }
@@ -172,6 +203,7 @@ package final class GPUCheck {
     /// Writes the results so far.
     func save() throws(ResultsFolder.Failure) {
         results.verdicts = results.judged()
+        results.predictions = predictions.map { results.judged(by: $0) }
         try folder.write(results)
     }
 }

@@ -12,15 +12,16 @@ struct GPUCheckCommand: ParsableCommand {
         commandName: "gpu-check",
         abstract: "Measure what a GPU is worth to Daris, within some minutes.",
         discussion: """
-            Device facts, SM maps, the networks' outputs against the CPU's, stage times for 'daris calibrate', batching alone, \
-            and the paper's task sets under Daris on many partitions. Results are written after each measurement \
-            (results.json, results.md, profile.json and plots), so a check that is cut off keeps what it has measured. \
-            Ctrl-C ends it with the results so far. docs/gpu-check.md explains each step.
+            What decides most comes first: three questions with predictions, batching alone, and the paper's task sets under \
+            Daris. Then outputs against the CPU's, runs without batching, other precisions, PyTorch, SM maps, stage times for \
+            'daris calibrate', and many partitions, as far as the time holds them: 15 minutes hold all, 8 and 4 the first ones. \
+            Results are written after each measurement (results.json, results.md, profile.json and plots), so a check that is \
+            cut off keeps what it has measured. Ctrl-C ends it with the results so far. docs/gpu-check.md explains each step.
 
             With --device cpu the steps are tried out on the CPU, without any result about a GPU.
 
             Examples:
-              daris gpu-check --minutes 8 --out results/h200-2026-01-31
+              daris gpu-check --minutes 15 --out results/h200-2026-01-31
               daris gpu-check --device cpu --networks resnet18 --minutes 1
 
             A check that still runs a minute after its time is ended; its results so far remain.
@@ -29,8 +30,8 @@ struct GPUCheckCommand: ParsableCommand {
             results cannot be written; 2 an option is wrong.
             """)
 
-    @Option(help: ArgumentHelp("The time limit in minutes.", valueName: "n"))
-    var minutes = 8.0
+    @Option(help: ArgumentHelp("The time limit in minutes, which decides about the steps.", valueName: "n"))
+    var minutes = 15.0
     @Option(help: ArgumentHelp("The folder for its results, created if missing.", valueName: "folder"))
     var out = "gpu-check"
     @Option(help: ArgumentHelp("cuda, cuda:1 for the second GPU, or cpu for a rehearsal.", valueName: "name"))
@@ -41,6 +42,11 @@ struct GPUCheckCommand: ParsableCommand {
                 + "built in).",
             valueName: "names"))
     var networks: String?
+    @Option(
+        help: ArgumentHelp(
+            "The script that measures PyTorch (default: pytorch-batching beside daris, or in ./Scripts).",
+            valueName: "file"))
+    var pytorch: String?
 
     func validate() throws {
         guard minutes > 0, minutes <= 600 else {
@@ -58,6 +64,7 @@ struct GPUCheckCommand: ParsableCommand {
         options.minutes = minutes
         options.folder = out
         options.version = Daris.version
+        options.pytorchScript = try script()
         options.progress = { Terminal.error($0) }
         options.detail = { Terminal.progress($0) }
         if let networks { options.networks = try networks.split(separator: ",").map { try Self.network(String($0)) } }
@@ -77,6 +84,19 @@ struct GPUCheckCommand: ParsableCommand {
         Terminal.endProgress()
         try Terminal.print(CheckReport(results).text(styling: Terminal.styling) + "\n\nwritten to \(out)/")
         if let loss { throw Failure(message: "\(loss); what was measured before is in \(out)/", exitCode: 1) }
+    }
+
+    /// The script that measures PyTorch; `nil` if there is none.
+    private func script() throws(Failure) -> String? {
+        if let pytorch {
+            guard FileManager.default.isReadableFile(atPath: pytorch) else {
+                throw Failure.usage("--pytorch: '\(pytorch)' cannot be read")
+            }
+            return pytorch
+        }
+        let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let folders = [URL(fileURLWithPath: program).deletingLastPathComponent().path, "Scripts"]
+        return folders.map { $0 + "/pytorch-batching" }.first { FileManager.default.isReadableFile(atPath: $0) }
     }
 
     /// A watchdog that ends this process, and all that it has started, if the check hangs.

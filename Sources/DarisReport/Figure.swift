@@ -72,6 +72,13 @@ package enum Figure {
         return text
     }
 
+    /// A number with three digits that count: 0.0341, 3.41, 341.
+    package static func significant(_ value: Double) -> String {
+        var (decimals, scaled) = (0, value.magnitude)
+        while scaled > 0, scaled < 99.95, decimals < 9 { (decimals, scaled) = (decimals + 1, scaled * 10) }
+        return fixed(value, decimals: decimals)
+    }
+
     /// "1 task", "2 tasks".
     package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 

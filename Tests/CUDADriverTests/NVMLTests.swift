@@ -59,6 +59,34 @@ struct NVMLTests {
         #expect(fake.violations.isEmpty)
     }
 
+    @Test("a meter gives the energy since a reading, and an inference's share of it")
+    func meter() throws {
+        let fake = try FakeDriver()
+        do {
+            let meter = EnergyMeter(busID: Self.busID, path: fake.path)
+            #expect(meter.watts == 250.5)
+            let before = try #require(meter.joules)
+            #expect(meter.joules(since: before) == nil, "a counter that stands still has no figure")
+            fake.useEnergy(millijoules: 12_500)
+            #expect(meter.joules(since: before) == 12.5)
+            #expect(meter.joules(since: before, inferences: 50) == 0.25)
+            #expect(meter.joules(since: before, inferences: 0) == nil && meter.joules(since: nil) == nil)
+            fake.hide("nvmlDeviceGetTotalEnergyConsumption")
+            #expect(meter.joules == nil && meter.joules(since: before) == nil && meter.watts == 250.5)
+        }
+        fake.expectClean()
+    }
+
+    @Test("without NVML, or for another device, a meter has no readings")
+    func noMeter() throws {
+        let fake = try FakeDriver()
+        for meter in [
+            EnergyMeter(busID: nil, path: fake.path), EnergyMeter(busID: "0000:ff:00.0", path: fake.path),
+            EnergyMeter(busID: Self.busID, path: "libnvidia-ml-of-nobody.so.1"),
+        ] { #expect(meter.joules == nil && meter.watts == nil && meter.readings == nil) }
+        #expect(fake.violations.isEmpty)
+    }
+
     private static func figures(_ readings: NVMLReadings) -> Int {
         Mirror(reflecting: readings).children.count { !"\($0.value)".hasPrefix("nil") }
     }

@@ -6,7 +6,8 @@ import Testing
 
 @Suite("The time of a check")
 struct BudgetTests {
-    private let budget = Budget(total: .seconds(Int64(100)), start: .seconds(Int64(10)))
+    private let plan = CheckPlan(seconds: 100, isRehearsal: true)
+    private var budget: Budget { Budget(total: .seconds(Int64(100)), start: .seconds(Int64(10)), plan: plan) }
 
     @Test("if every step ends at its deadline, the last one ends with the budget")
     func shares() {
@@ -19,19 +20,27 @@ struct BudgetTests {
             now = deadline
         }
         #expect(abs((now - budget.end).inSeconds) < 1e-6)
-        let total = CheckStep.allCases.reduce(0) { $0 + $1.share }
-        for (span, step) in zip(spans, CheckStep.allCases) { #expect(abs(span - 100 * step.share / total) < 1e-6) }
+        let total = CheckStep.allCases.reduce(0) { $0 + plan.share(of: $1) }
+        for (span, step) in zip(spans, CheckStep.allCases) {
+            #expect(abs(span - 100 * plan.share(of: step) / total) < 1e-6)
+        }
     }
 
     @Test("time that a step does not use goes to the later steps, and time that it overruns is taken from them")
-    func leftOver() {
+    func unused() {
         let onTime = budget.deadline(of: .facts, at: budget.start)
-        let usual = budget.deadline(of: .maps, at: onTime) - onTime
-        let afterNone = budget.deadline(of: .maps, at: budget.start) - budget.start
+        let usual = budget.deadline(of: .loops, at: onTime) - onTime
+        let afterNone = budget.deadline(of: .loops, at: budget.start) - budget.start
         let late = onTime + .seconds(Int64(30))
-        let afterMuch = budget.deadline(of: .maps, at: late) - late
+        let afterMuch = budget.deadline(of: .loops, at: late) - late
         #expect(afterNone > usual && usual > afterMuch)
-        #expect(budget.deadline(of: .taskSets, at: late) == budget.end)
+        #expect(budget.deadline(of: .sweep, at: late) == budget.end)
+    }
+
+    @Test("a step that the plan leaves out may use all that the others left")
+    func leftOut() {
+        let budget = Budget(total: .seconds(Int64(240)), start: .zero, plan: CheckPlan(seconds: 240))
+        #expect(budget.deadline(of: .pytorch, at: .seconds(Int64(150))) == .seconds(Int64(240)))
     }
 
     @Test("after the end no step has time left")

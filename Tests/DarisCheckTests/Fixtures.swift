@@ -16,7 +16,11 @@ func row(
     change: (inout CheckRow) -> Void = { _ in }
 ) -> CheckRow {
     let json = """
-        {"taskSet": "\(taskSet)", "seconds": 2, "demand": \(1.5 * best), "bestBatching": \(best), "jps": \(jps),
+        {"taskSet": "\(taskSet)", "seconds": 2, "demand": \(1.5 * best), "bestBatching": \(best), "baseline": "batching (strict)",
+        "paperBatching": \(best / 2), "dispatches": 100, "skips": 3, "migrations": 4,
+        "stages": [{"network": "unet", "stage": 0, "dispatches": 60, "jobs": 90, "meanBatch": 1.5},
+          {"network": "unet", "stage": 1, "dispatches": 40, "jobs": 90, "meanBatch": 2.25}],
+        "load": {"watts": 402.4, "clockMHz": 1979.5, "leastClockMHz": 1965, "celsius": 51}, "jps": \(jps),
         "configuration": {"kind": "\(configuration.kind.rawValue)", "largestBatch": \(configuration.largestBatch),
           "partition": {"contexts": \(configuration.partition.contexts), "streams": \(configuration.partition.streams),
             "oversubscription": \(configuration.partition.oversubscription)}},
@@ -59,11 +63,27 @@ func fullResults() -> CheckResults {
             network: "resnet18", kind: .green, partition: green(2, 1, 1).partition, quota: 64, neighbours: 1,
             stageMs: [0.5, 0.25])
     ]
-    results.batching = [
-        BatchingRecord(network: "resnet18", batch: 1, lanes: 1, stages: 4, jps: 400, joules: 0.5),
-        BatchingRecord(network: "resnet18", batch: 16, lanes: 2, stages: 4, jps: 1_000, joules: nil),
+    results.batching = [BatchingRecord(network: "resnet18", batch: 64, lanes: 2, stages: 4, jps: 9_000)]
+    for network in CheckNetwork.builtins.map(\.name) {
+        results.batching += [
+            BatchingRecord(network: network, batch: 1, lanes: 1, stages: 1, jps: 200, joules: 0.5),
+            BatchingRecord(network: network, batch: 10, lanes: 1, stages: 1, jps: 500),
+            BatchingRecord(network: network, batch: 16, lanes: 2, stages: 1, jps: 1_000),
+            BatchingRecord(network: network, batch: 16, lanes: 1, stages: 1, jps: 700),
+        ]
+    }
+    results.largeBatches = [row("unet", green(1, 1, 1), jps: 900)]
+    results.asBefore = [row("inception_v3", jps: 500)]
+    results.unbatched = [row("resnet18", jps: 300) { $0.baseline = "batch 1" }]
+    results.precision = [
+        PrecisionRecord(
+            variant: .channelsLast,
+            loop: BatchingRecord(network: "unet", batch: 64, lanes: 2, stages: 1, jps: 1_234))
     ]
-    results.sweep = [row("resnet18", green(4, 1, 4), jps: 1_100), row("resnet18")]
+    results.pytorch = [
+        PyTorchRecord(network: "unet", precision: "half", compiled: true, batch: 64, jps: 4_321)
+    ]
+    results.sweep = [row("resnet18", green(4, 1, 4), jps: 1_100), row("resnet18", green(2, 1, 1))]
     results.taskSets = CheckTaskSet.paper.map { row($0.name) }
     results.verdicts = results.judged()
     return results

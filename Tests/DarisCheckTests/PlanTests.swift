@@ -100,11 +100,15 @@ struct PlanTests {
         #expect(pair[0].label == "green 6×1 OS 6, batches of 32")
     }
 
-    @Test("batching alone: large batches of every network come before the small ones in between")
-    func batches() {
-        let entries = BatchingPlan.entries(CheckNetwork.builtins)
-        #expect(Set(entries.map(\.batch)) == [1, 2, 4, 8, 16, 32, 64] && entries.count == 28)
-        #expect(entries.prefix(12).map(\.batch) == [1, 1, 1, 1, 16, 16, 16, 16, 64, 64, 64, 64])
+    @Test("a configuration's number of stages is that of its networks, and in its name")
+    func stages() {
+        let one = SweepConfiguration(.streams, Partition(contexts: 1, streams: 3, oversubscription: 1), stages: 1)
+        let made = CheckTaskSet.paper[1].taskSet(
+            one, device: "cuda", demand: 500, duration: .seconds(Int64(1)), networks: CheckNetwork.builtins)
+        #expect(made.models.map(\.stages) == [.fixed(1)] && one.label == "streams 1×3, one stage")
+        let own = CheckTaskSet.paper[1].taskSet(
+            green(6, 1, 6), device: "cuda", demand: 500, duration: .seconds(Int64(1)), networks: CheckNetwork.builtins)
+        #expect(own.models.map(\.stages) == [.fixed(14)])
     }
 
     @Test("a run that keeps the deadlines is better, then the faster one")

@@ -23,6 +23,8 @@ struct ReportTests {
         for title in [
             "# GPU check: Card | One", "## Device", "## SM maps", "## Outputs against the CPU's",
             "## Stage times beside busy neighbours", "## Batching alone", "## Partitions", "## The paper's task sets",
+            "## Task sets in one stage", "## As before", "## Mean batch by stage", "## Without batching",
+            "## Precision and layout", "## PyTorch, channels last, in CUDA graphs",
         ] { #expect(lines.contains { $0 == title }, "\(title)") }
         var width: Int?
         for line in lines {
@@ -35,9 +37,15 @@ struct ReportTests {
             width = columns
         }
         let run =
-            "| mixed | green 6×1 OS 6 | 1500.0 | 2 | 1200.0 | 1.200 | 0.0 | 1.0 | 70.0 | 3.00 | 6.00 | 0.50 | 0.250 | 7.00 |  |"
+            "| mixed | green 6×1 OS 6 | batching (strict) | 1500.0 | 2 | 1200.0 | 1.200 | 2.400 | 0.0 | 1.0 | 70.0 | 3.00 "
+            + "| 6.00 | 0.50 | 0.250 | 7.00 | 1.8 | 100 | 3 | 4 | 1980 | 402 |  |"
         #expect(lines.contains { $0 == run })
-        #expect(lines.contains("| resnet18 | 16 | 2 | 4 | 1000.0 | – | best |"))
+        #expect(lines.contains("| resnet18 | 16 | 2 | 1 | 1000.0 | – | – | – | batching (strict) |"))
+        #expect(lines.contains("| resnet18 | 10 | 1 | 1 | 500.0 | – | – | – | batching (paper) |"))
+        #expect(lines.contains("| mixed | green 6×1 OS 6 | unet | 1.5, 2.3 |"))
+        #expect(lines.contains("| unet | half | yes | 64 | 4321.0 | best |"))
+        #expect(lines.contains("| unet | TF32, channels last | 64 | 2 | 1234.0 | – |"))
+        #expect(!lines.contains("## Questions"), "no card, no predictions")
         #expect(lines.contains("| green | green 2×1 OS 1 | 4, 4 | 0–3 / 4–7 | as promised |"))
         #expect(!lines.joined().contains("Rehearsal"))
     }
@@ -64,10 +72,10 @@ struct ReportTests {
     @Test("the terminal shows the paper's columns, and each claim with its state and figure")
     func terminal() {
         let text = CheckReport(fullResults()).text(styling: .plain)
-        for word in ["÷ batching", "HP DMR %", "LP DMR %", "accept. %", "HP/LP", "dispatch µs"] {
+        for word in ["÷ baseline", "÷ paper's", "HP DMR %", "LP DMR %", "accept. %", "HP/LP", "dispatch µs", "batch"] {
             #expect(text.contains(word), "\(word)")
         }
-        #expect(text.split(separator: "\n").count { $0.hasPrefix("met: ") } == 5)
+        #expect(text.split(separator: "\n").count { $0.hasPrefix("met: ") } == 6)
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 130 || $0.hasPrefix("met: ") })
     }
 

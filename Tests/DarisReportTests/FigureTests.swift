@@ -4,6 +4,13 @@ import Testing
 
 @Suite("Figures")
 struct FigureTests {
+    @Test("three digits count, however small a number is")
+    func significant() {
+        #expect(Figure.significant(0.03412) == "0.0341" && Figure.significant(3.412) == "3.41")
+        #expect(Figure.significant(341.2) == "341" && Figure.significant(99.97) == "100")
+        #expect(Figure.significant(0) == "0" && Figure.significant(1e-12) == "0.000000000")
+    }
+
     @Test(
         "percentages have one decimal and are never rounded to none or all",
         arguments: [

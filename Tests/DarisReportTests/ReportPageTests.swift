@@ -12,6 +12,7 @@ struct ReportPageTests {
         report.plan.scheduler.batching = 8
         report.plan.partition.express = 1
         report.summary.batching = RunSummary.Batching(batches: 1, meanJobs: 2, share: 1)
+        report.summary.energy = RunSummary.Energy(joules: 3, seconds: 2, inferences: 1)
         let written = Self.paths(of: try RunReportTests.object(report), under: "")
         let documented = Self.paths(onPage: try Self.page())
         #expect(written.subtracting(documented).sorted() == [], "keys that the page does not describe")

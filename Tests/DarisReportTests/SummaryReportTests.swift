@@ -51,6 +51,22 @@ struct SummaryReportTests {
                 """)
     }
 
+    @Test("energy has a line where the device counts it, and none where it does not")
+    func energy() throws {
+        var summary = try Fixtures.cameraSummary()
+        let plan = try Fixtures.cameraPlan()
+        #expect(!SummaryReport(summary, plan: plan).text(styling: .plain).contains("Energy"))
+        summary.energy = RunSummary.Energy(joules: 812.44, seconds: 10, inferences: 23_800)
+        let text = SummaryReport(summary, plan: plan).text(styling: .plain)
+        #expect(
+            text.contains(
+                "\nEnergy      812.4 J, 0.0341 J an inference, 81.2 W on average, of the whole device\n"), "\(text)")
+        summary.energy = RunSummary.Energy(joules: 812.44, seconds: 10, inferences: 0)
+        #expect(
+            SummaryReport(summary, plan: plan).text(styling: .plain)
+                .contains("\nEnergy      812.4 J, 81.2 W on average, of the whole device\n"))
+    }
+
     @Test("requests that never became jobs have a line where there are any")
     func requests() throws {
         var summary = try Fixtures.cameraSummary()

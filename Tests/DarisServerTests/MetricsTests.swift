@@ -1,4 +1,5 @@
 import DarisCore
+import DarisRuntime
 import Testing
 
 @testable import DarisServer
@@ -116,6 +117,19 @@ struct MetricsTests {
         for (name, type) in text.types {
             #expect(name.hasSuffix("_total") == (type == "counter"), "\(name) is a \(type)")
         }
+    }
+
+    @Test("energy and power are there if the device counts them, and absent rather than 0 if not")
+    func energy() throws {
+        let system = try WatchedSystem()
+        let without = try read(system)
+        #expect(!without.samples.contains { $0.name.contains("joules") || $0.name.contains("watts") })
+        system.energy.withLock { $0 = EnergyUse(joules: 1_234.5, seconds: 12, watts: 250.5) }
+        let text = try read(system)
+        #expect(text.value("daris_energy_joules_total") == 1_234.5 && text.value("daris_power_watts") == 250.5)
+        system.energy.withLock { $0?.watts = nil }
+        let less = try read(system)
+        #expect(less.value("daris_energy_joules_total") == 1_234.5 && less.value("daris_power_watts") == nil)
     }
 
     @Test("names with quotation marks, backslashes and line ends come through")

@@ -11,6 +11,8 @@ final class WatchedSystem: Sendable {
     let configuration: SchedulerConfiguration
     let plan: RunPlan
     let view: Mutex<SystemView>
+    /// What its device says of its energy.
+    let energy = Mutex<EnergyUse?>(nil)
 
     init() throws {
         func task(_ name: String, _ priority: Priority) -> TaskSpecification {
@@ -42,7 +44,9 @@ final class WatchedSystem: Sendable {
         self.view = Mutex(view)
     }
 
-    var subject: LiveSubject { LiveSubject(plan: plan) { self.view.withLock { $0 } } }
+    var subject: LiveSubject {
+        LiveSubject(plan: plan, view: { self.view.withLock { $0 } }, energy: { self.energy.withLock { $0 } })
+    }
 
     /// Has so many stages end.
     func end(stages: Int) {

@@ -2,21 +2,26 @@ import DarisConfiguration
 import DarisCore
 import DarisRuntime
 import DarisSimulator
+import Foundation
 
 /// The options of a check.
 package struct CheckOptions: Sendable {
     /// The device: `cuda`, `cuda:1`, or `cpu` for a rehearsal.
     package var device = DeviceKind.cuda.name
     /// The time limit in minutes.
-    package var minutes = 8.0
+    package var minutes = 15.0
     /// The folder for its results.
     package var folder = "gpu-check"
     /// The networks.
     package var networks = CheckNetwork.builtins
-    /// The kinds of partition of steps 6 and 7.
+    /// The kinds of partition that are measured.
     package var kinds: [PartitionKind] = [.streams, .green, .mps]
     /// The folder for built networks and cuts.
     package var cache = CacheFolder.standard()
+    /// The script that measures PyTorch; `nil` if there is none.
+    package var pytorchScript: String?
+    /// The Python that runs it.
+    package var python = ProcessInfo.processInfo.environment["DARIS_PYTHON"] ?? "python3"
     /// The version of Daris.
     package var version = ""
     /// Gets a line for each measurement.

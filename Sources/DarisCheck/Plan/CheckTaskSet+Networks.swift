@@ -18,6 +18,6 @@ extension CheckTaskSet {
     ) -> TaskSet {
         taskSet(
             device: device, partition: configuration.partition, kind: configuration.kind,
-            models: networks.map { $0.declaration() }, demand: demand, duration: duration)
+            models: networks.map { $0.declaration(stages: configuration.stages) }, demand: demand, duration: duration)
     }
 }

@@ -103,20 +103,24 @@ package struct SweepConfiguration: Hashable, Sendable, Codable {
     package var partition: Partition
     /// The largest batch that the scheduler may form; 1 for no batching.
     package var largestBatch: Int
+    /// The stages of each network; `nil` for the networks' own numbers.
+    package var stages: Int?
 
     /// A configuration.
-    package init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1) {
+    package init(_ kind: PartitionKind, _ partition: Partition, largestBatch: Int = 1, stages: Int? = nil) {
         self.kind = kind
         self.partition = partition
         self.largestBatch = largestBatch
+        self.stages = stages
     }
 
-    /// `green 6×1 OS 6`, `green 6×1 OS 6, batches of 16`.
+    /// `green 6×1 OS 6`, `green 6×1 OS 6, batches of 16`, `streams 1×3, batches of 64, one stage`.
     package var label: String {
         let os = partition.oversubscription
         let number = os == os.rounded() ? "\(Int(os))" : "\((os * 100).rounded() / 100)"
         let cut = "\(kind.rawValue) \(partition.contexts)×\(partition.streams)"
         let batches = largestBatch > 1 ? ", batches of \(largestBatch)" : ""
-        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + batches
+        let cuts = stages.map { $0 == 1 ? ", one stage" : ", \($0) stages" } ?? ""
+        return cut + (partition.contexts > 1 ? " OS \(number)" : "") + batches + cuts
     }
 }

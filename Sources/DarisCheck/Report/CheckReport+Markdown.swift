@@ -21,13 +21,25 @@ extension CheckReport {
                     record.problems.joined(separator: "; "),
                 ]
             })
-        lines += facts + maps + outputs + neighbours + batching
+        lines += facts + predictions + batching
         lines += runs(
-            "Partitions", results.sweep,
-            "One task set on many partitions, tried in an order that looks around the best so far.")
+            "Task sets in one stage", results.largeBatches, "Question 2: batches of up to 64 of whole networks.")
+        lines += runs(
+            "As before", results.asBefore,
+            "Question 3: the networks' own stages, batches of up to 32. The record is in `\(GPUCheck.record)`.")
         lines += runs(
             "The paper's task sets", results.taskSets,
-            "The paper's rates, deadlines and shares of HP and LP tasks, in numbers that the card needs.")
+            "The paper's rates, deadlines and shares of HP and LP tasks, in numbers that the card needs.",
+            picture: "task-sets.svg")
+        lines += stageBatches + outputs
+        lines += runs(
+            "Without batching", results.unbatched,
+            "Job by job, in the networks' own stages, with a demand of 1.5 times what batches of one make.")
+        lines += precision + pytorch + maps + neighbours
+        lines += runs(
+            "Partitions", results.sweep,
+            "One task set on many partitions, tried in an order that looks around the best so far.",
+            picture: "partitions.svg")
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -73,36 +85,109 @@ extension CheckReport {
             })
     }
 
+    private var predictions: [String] {
+        guard let predictions = results.predictions, let source = predictions.first?.source else { return [] }
+        return section(
+            "Questions", ["question", "figure", "predicted", "measured", "verdict"],
+            predictions.map { record in
+                [
+                    "\(record.question)", record.subject, record.predicted,
+                    record.measured.map { Figure.significant($0) } ?? Figure.none, record.verdict.rawValue,
+                ]
+            }) + ["", "Predictions: \(source)."]
+    }
+
     private var batching: [String] {
-        let best = results.bestBatching
+        let best = [BatchingDefinition.paper, .strict].map { ($0, results.best($0)) }
         let lines = section(
-            "Batching alone", ["network", "batch", "lanes", "stages", "inferences a second", "J an inference", ""],
+            "Batching alone",
+            ["network", "batch", "lanes", "stages", "inferences a second", "J an inference", "SM MHz", "W", ""],
             results.batching.map { record in
                 [
                     record.network, "\(record.batch)", "\(record.lanes)", "\(record.stages)", Figure.rate(record.jps),
                     record.joules.map { Figure.fixed($0, decimals: 3) } ?? Figure.none,
-                    best[record.network] == record ? "best" : "",
-                ]
+                ] + Self.cells(of: record.load)
+                    + [best.filter { $0.1[record.network] == record }.map(\.0.rawValue).joined(separator: ", ")]
             })
-        return lines.isEmpty ? [] : lines + ["", "![Batching alone](batching.svg)"]
+        guard !lines.isEmpty else { return [] }
+        return lines + [
+            "",
+            "\(BatchingDefinition.paper.rawValue): one batch at a time, of at most 10 inferences. "
+                + "\(BatchingDefinition.strict.rawValue): any size, on any number of lanes. The network is whole in both.",
+            "", "![Batching alone](batching.svg)",
+        ]
     }
 
-    private func runs(_ title: String, _ rows: [CheckRow], _ remark: String) -> [String] {
+    /// SM clock and power.
+    private static func cells(of load: DeviceLoad?) -> [String] {
+        [
+            load?.clockMHz.map { Figure.fixed($0, decimals: 0) } ?? Figure.none,
+            load?.watts.map { Figure.fixed($0, decimals: 0) } ?? Figure.none,
+        ]
+    }
+
+    private func runs(_ title: String, _ rows: [CheckRow], _ remark: String, picture: String? = nil) -> [String] {
         guard !rows.isEmpty else { return [] }
-        let picture = rows == results.sweep ? "partitions.svg" : "task-sets.svg"
         return [
             "", "## \(title)", "",
-            remark + " The rates ask for \(Figure.plain(CheckTaskSet.overload)) times what batching alone makes at its "
+            remark + " The rates ask for \(Figure.plain(CheckTaskSet.overload)) times what the baseline makes at its "
                 + "best. HP and LP ms are mean response times, J is energy an inference, dispatch is the median host "
-                + "time of a decision and a launch.", "",
+                + "time of a decision and a launch, batch the mean number of jobs of a dispatch.", "",
         ]
             + Self.table(
-                ["task set", "configuration", "asked for", "released for, s"] + Self.rowHeader + ["errors"],
+                ["task set", "configuration", "baseline", "asked for", "released for, s"] + Self.rowHeader
+                    + ["dispatches", "skips", "migrations", "SM MHz", "W", "errors"],
                 rows.map { row in
                     [
-                        row.taskSet, row.configuration.label, Figure.rate(row.demand), Figure.plain(row.seconds),
-                    ] + Self.cells(of: row) + [row.errors.joined(separator: "; ")]
-                }) + ["", "![\(title)](\(picture))"]
+                        row.taskSet, row.configuration.label, row.baseline ?? Figure.none, Figure.rate(row.demand),
+                        Figure.plain(row.seconds),
+                    ] + Self.cells(of: row) + [row.dispatches, row.skips, row.migrations].map(Self.count)
+                        + Self.cells(of: row.load) + [row.errors.joined(separator: "; ")]
+                }) + (picture.map { ["", "![\(title)](\($0))"] } ?? [])
+    }
+
+    private static func count(_ count: Int?) -> String { count.map { "\($0)" } ?? Figure.none }
+
+    /// The mean batch of each stage, of all runs with several stages or several repetitions.
+    private var stageBatches: [String] {
+        let rows = results.largeBatches + results.asBefore + results.taskSets
+        return section(
+            "Mean batch by stage", ["task set", "configuration", "network", "jobs a dispatch, stage by stage"],
+            rows.flatMap { row in
+                let stages = row.stages ?? []
+                let networks = stages.map(\.network).enumerated().filter { index, name in
+                    stages.firstIndex { $0.network == name } == index
+                }.map(\.element)
+                return networks.map { name in
+                    let batches = stages.filter { $0.network == name }.map { Figure.fixed($0.meanBatch, decimals: 1) }
+                    return [row.taskSet, row.configuration.label, name, batches.joined(separator: ", ")]
+                }
+            })
+    }
+
+    private var precision: [String] {
+        section(
+            "Precision and layout", ["network", "how", "batch", "lanes", "inferences a second", "J an inference"],
+            results.precision.map { record in
+                [
+                    record.loop.network, record.variant.rawValue, "\(record.loop.batch)", "\(record.loop.lanes)",
+                    Figure.rate(record.loop.jps),
+                    record.loop.joules.map { Figure.fixed($0, decimals: 3) } ?? Figure.none,
+                ]
+            })
+    }
+
+    private var pytorch: [String] {
+        let best = Dictionary(results.pytorch.map { ($0.network + $0.precision, $0) }) { $0.jps >= $1.jps ? $0 : $1 }
+        return section(
+            "PyTorch, channels last, in CUDA graphs",
+            ["network", "precision", "compiled", "batch", "inferences a second", ""],
+            results.pytorch.map { record in
+                [
+                    record.network, record.precision, record.compiled ? "yes" : "no", "\(record.batch)",
+                    Figure.rate(record.jps), best[record.network + record.precision] == record ? "best" : "",
+                ]
+            })
     }
 
     private func section(_ title: String, _ header: [String], _ rows: [[String]]) -> [String] {

@@ -26,7 +26,7 @@ package struct CheckReport: Sendable {
     package func text(styling: Styling) -> String {
         var sections = ["\(results.deviceName), \(results.started)"]
         if results.isRehearsal { sections.append(Self.rehearsal) }
-        let rows = results.sweep + results.taskSets
+        let rows = results.largeBatches + results.asBefore + results.taskSets + results.unbatched + results.sweep
         if !rows.isEmpty {
             var table = TextTable(
                 [.text("task set"), .text("configuration")] + Self.rowHeader.map { .number($0) }, limit: 130)
@@ -41,6 +41,12 @@ package struct CheckReport: Sendable {
             ])
         }
         sections.append(steps.text(styling: styling))
+        if let predictions = results.predictions {
+            let words = [PredictionRecord.Verdict.confirmed, .refuted, .undecided, .notMeasured].map { verdict in
+                "\(predictions.count { $0.verdict == verdict }) \(verdict.rawValue)"
+            }
+            sections.append("Predictions: " + words.joined(separator: ", "))
+        }
         sections.append(
             results.verdicts.map { "\($0.state.rawValue): \($0.claim) (\($0.figure))" }.joined(separator: "\n"))
         return sections.joined(separator: "\n\n")
@@ -49,18 +55,21 @@ package struct CheckReport: Sendable {
     private static func more(_ count: Int) -> String { count > 0 ? " (and \(count) more)" : "" }
 
     static let rowHeader = [
-        "JPS", "÷ batching", "HP DMR %", "LP DMR %", "accept. %", "HP ms", "LP ms", "HP/LP", "J", "dispatch µs",
+        "JPS", "÷ baseline", "÷ paper's", "HP DMR %", "LP DMR %", "accept. %", "HP ms", "LP ms", "HP/LP", "J",
+        "dispatch µs", "batch",
     ]
 
     static func cells(of row: CheckRow) -> [String] {
         [
             Figure.rate(row.jps), row.bestBatching > 0 ? Figure.fixed(row.ratio, decimals: 3) : Figure.none,
+            row.paperRatio.map { Figure.fixed($0, decimals: 3) } ?? Figure.none,
             Figure.percent(row.hpDMR), row.lpDMR.map(Figure.percent) ?? Figure.none, Figure.percent(row.acceptance),
             row.hpResponseMs.map(Figure.milliseconds) ?? Figure.none,
             row.lpResponseMs.map(Figure.milliseconds) ?? Figure.none,
             row.responseRatio.map { Figure.fixed($0, decimals: 2) } ?? Figure.none,
             row.joules.map { Figure.fixed($0, decimals: 3) } ?? Figure.none,
             row.dispatchMicroseconds.map { Figure.fixed($0, decimals: 2) } ?? Figure.none,
+            row.meanBatch.map { Figure.fixed($0, decimals: 1) } ?? Figure.none,
         ]
     }
 }
@@ -83,9 +92,9 @@ extension CheckReport {
 
     /// The throughput by batch size, relative to each network's best, since networks differ much.
     private var batchingCurve: ScatterChart {
-        let best = results.bestBatching
+        let best = results.best(.strict)
         let series = results.networks.compactMap { network -> ScatterChart.Series? in
-            let records = results.batching.filter { $0.network == network }
+            let records = results.batching.filter { $0.network == network && $0.stages == 1 }
             guard let most = best[network]?.jps, most > 0 else { return nil }
             let points = Set(records.map(\.batch)).sorted().map { batch in
                 let jps = records.filter { $0.batch == batch }.map(\.jps).max() ?? 0
@@ -94,8 +103,9 @@ extension CheckReport {
             return .init(name: network, points: points, isConnected: true)
         }
         return ScatterChart(
-            title: "Batching alone", subtitle: subtitle + "; at the points: inferences a second", xTitle: "batch size",
-            yTitle: "share of the best throughput, %", series: series, xRange: 0...68, yRange: 0...110)
+            title: "Batching alone", subtitle: subtitle + "; whole networks; at the points: inferences a second",
+            xTitle: "batch size",
+            yTitle: "share of the best throughput, %", series: series, xRange: 0...136, yRange: 0...110)
     }
 
     private func bars(_ title: String, _ rows: [CheckRow], names: Bool) -> BarChart {
@@ -105,7 +115,7 @@ extension CheckReport {
             panels: [
                 .init(title: "Throughput", unit: "JPS", groups: [.init(values: rows.map(\.jps))], decimals: 0),
                 .init(
-                    title: "of best batching", unit: "×",
+                    title: "of the baseline", unit: "×",
                     groups: [.init(values: rows.map { $0.bestBatching > 0 ? $0.ratio : nil })], decimals: 2),
                 .init(title: "HP DMR", unit: "%", groups: [.init(values: rows.map { $0.hpDMR * 100 })]),
                 .init(title: "LP DMR", unit: "%", groups: [.init(values: rows.map { $0.lpDMR.map { $0 * 100 } })]),

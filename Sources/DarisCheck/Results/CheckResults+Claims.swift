@@ -1,8 +1,10 @@
 import DarisReport
 
 extension CheckResults {
-    /// The claimed throughput relative to batching alone.
-    package static let ratioClaim = 1.15
+    /// The claimed throughput relative to batching by the paper's definition.
+    package static let paperClaim = 1.15
+    /// The claimed throughput relative to batching by the strict definition.
+    package static let strictClaim = 0.95
     /// The claimed mean response time of HP jobs relative to LP jobs.
     package static let responseClaim = 0.67
     /// The claimed host time of a dispatch in µs.
@@ -26,9 +28,13 @@ extension CheckResults {
                 "HP \(Figure.percent(row.hpDMR)) %, LP \(row.lpDMR.map { Figure.percent($0) + " %" } ?? Figure.none)"
             },
             taskSetClaim(
-                "JPS at least \(Self.ratioClaim) × the best batching on the four task sets",
-                holds: { $0.bestBatching > 0 && $0.ratio >= Self.ratioClaim }
-            ) { row in Figure.fixed(row.ratio, decimals: 3) },
+                "JPS at least \(Self.paperClaim) × \(BatchingDefinition.paper.rawValue) on the four task sets",
+                isMeasured: { paperRatio($0) != nil }, holds: { paperRatio($0) ?? 0 >= Self.paperClaim }
+            ) { row in paperRatio(row).map { Figure.fixed($0, decimals: 3) } ?? Figure.none },
+            taskSetClaim(
+                "JPS at least \(Self.strictClaim) × \(BatchingDefinition.strict.rawValue) on the four task sets",
+                isMeasured: { strictRatio($0) != nil }, holds: { strictRatio($0) ?? 0 >= Self.strictClaim }
+            ) { row in strictRatio(row).map { Figure.fixed($0, decimals: 3) } ?? Figure.none },
             taskSetClaim(
                 "mean response of HP jobs at most \(Self.responseClaim) of that of LP jobs on the four task sets",
                 isMeasured: { $0.responseRatio != nil }, holds: { $0.responseRatio ?? 2 <= Self.responseClaim }
@@ -40,6 +46,17 @@ extension CheckResults {
             ) { row in row.dispatchMicroseconds.map { Figure.fixed($0, decimals: 2) + " µs" } ?? Figure.none },
         ]
     }
+
+    /// JPS relative to batching as it was measured in this check by the end, by a definition; `nil` if that was not measured of
+    /// all networks of the task set.
+    private func ratio(_ row: CheckRow, _ definition: BatchingDefinition) -> Double? {
+        let set = CheckTaskSet.paper.first { $0.name == row.taskSet }
+        return set?.batchingThroughput(best: best(definition).mapValues(\.jps)).map { row.jps / $0 }
+    }
+
+    private func paperRatio(_ row: CheckRow) -> Double? { ratio(row, .paper) }
+
+    private func strictRatio(_ row: CheckRow) -> Double? { ratio(row, .strict) }
 
     private var outputClaim: CheckVerdict {
         let figures = outputs.map { "\($0.network) \(CheckReport.scientific($0.relativeDifference))" }

@@ -2,8 +2,8 @@ import DarisCore
 
 /// The results of a check so far: the content of `results.json`.
 package struct CheckResults: Hashable, Sendable, Codable {
-    /// The version of the format: 1.
-    package var darisCheck = 1
+    /// The version of the format: 2. In 1 batching alone was measured in stages, and there were no questions.
+    package var darisCheck = 2
     /// The version of Daris.
     package var version: String
     /// The start time, in UTC.
@@ -22,22 +22,34 @@ package struct CheckResults: Hashable, Sendable, Codable {
     package var steps: [StepRecord] = CheckStep.allCases.map(StepRecord.init)
     /// The verdicts on the claims.
     package var verdicts: [CheckVerdict] = []
-    /// Step 1.
+    /// The device's facts.
     package var facts: [FactRecord] = []
-    /// Step 2.
-    package var maps: [MapRecord] = []
-    /// Step 3.
-    package var outputs: [OutputRecord] = []
-    /// Step 4: the profile's file, once it can be used.
-    package var profile: String?
-    /// Step 4.
-    package var neighbours: [NeighbourRecord] = []
-    /// Step 5.
+    /// What was predicted of the card, beside what was measured; `nil` if nothing was.
+    package var predictions: [PredictionRecord]?
+    /// Closed loops of networks, whole and cut: of question 1, and of batching alone.
     package var batching: [BatchingRecord] = []
-    /// Step 6.
-    package var sweep: [CheckRow] = []
-    /// Step 7.
+    /// Question 2.
+    package var largeBatches: [CheckRow] = []
+    /// Question 3.
+    package var asBefore: [CheckRow] = []
+    /// The task sets, each repetition by itself.
     package var taskSets: [CheckRow] = []
+    /// The differences from the CPU's outputs.
+    package var outputs: [OutputRecord] = []
+    /// Runs without batching.
+    package var unbatched: [CheckRow] = []
+    /// Closed loops in other precisions and layouts.
+    package var precision: [PrecisionRecord] = []
+    /// What PyTorch does.
+    package var pytorch: [PyTorchRecord] = []
+    /// The proof of SM maps.
+    package var maps: [MapRecord] = []
+    /// The file of stage times, once it can be used.
+    package var profile: String?
+    /// Stage times.
+    package var neighbours: [NeighbourRecord] = []
+    /// The search for partitions.
+    package var sweep: [CheckRow] = []
 
     /// The results of a check that has not begun.
     package init(
@@ -59,14 +71,26 @@ package struct CheckResults: Hashable, Sendable, Codable {
         set { steps[step.number - 1] = newValue }
     }
 
-    /// The best batch of each network measured, by name.
-    package var bestBatching: [String: BatchingRecord] {
-        Dictionary(batching.map { ($0.network, $0) }) { $0.jps >= $1.jps ? $0 : $1 }
+    /// The best closed loop of each network by a definition of batching, by name.
+    package func best(_ definition: BatchingDefinition) -> [String: BatchingRecord] {
+        Dictionary(batching.filter(definition.admits).map { ($0.network, $0) }) { $0.jps >= $1.jps ? $0 : $1 }
     }
 
-    /// The best run of a task set, of both steps.
+    /// The best run of a task set with batches, of all steps. Of runs of one configuration and demand the worst counts.
     package func best(of taskSet: String) -> CheckRow? {
-        (taskSets + sweep).filter { $0.taskSet == taskSet }
-            .reduce(nil) { best, row in best.map { row.isBetter(than: $0) } ?? true ? row : best }
+        struct Repeated: Hashable {
+            var configuration: SweepConfiguration
+            var demand: Double
+        }
+        var worst: [(key: Repeated, row: CheckRow)] = []
+        for row in (taskSets + largeBatches + sweep) where row.taskSet == taskSet {
+            let key = Repeated(configuration: row.configuration, demand: row.demand)
+            if let place = worst.firstIndex(where: { $0.key == key }) {
+                if worst[place].row.isBetter(than: row) { worst[place].row = row }
+            } else {
+                worst.append((key, row))
+            }
+        }
+        return worst.map(\.row).reduce(nil) { best, row in best.map { row.isBetter(than: $0) } ?? true ? row : best }
     }
 }

@@ -10,8 +10,12 @@ package struct CheckRow: Hashable, Sendable, Codable {
     package var seconds: Double
     /// The demand in inferences a second.
     package var demand: Double
-    /// The best throughput of batching alone, in inferences a second.
+    /// What JPS is compared with, in inferences a second: `baseline`.
     package var bestBatching: Double
+    /// What `bestBatching` is: a definition of batching, or another check's figure; `nil` in format 1.
+    package var baseline: String?
+    /// The throughput of batching by the paper's definition, in inferences a second; `nil` if it was not measured.
+    package var paperBatching: Double?
     /// Completed inferences a second.
     package var jps: Double
     /// Deadline miss rate of HP jobs.
@@ -36,20 +40,41 @@ package struct CheckRow: Hashable, Sendable, Codable {
     package var launchNs: Int64?
     /// Median time between two stages on a lane in ns; `nil` if none followed another.
     package var handoverNs: Int64?
+    /// Dispatches, each of one or more jobs; `nil` in format 1, as all that follow.
+    package var dispatches: Int?
+    /// Releases that were skipped, since the task's previous job was in flight.
+    package var skips: Int?
+    /// Jobs admitted by another context than their task's own.
+    package var migrations: Int?
+    /// The dispatches by network and stage.
+    package var stages: [StageBatches]?
+    /// The device's clocks and power meanwhile.
+    package var load: DeviceLoad?
+    /// The number of the repetition, counted from 1; `nil` if there is one run only.
+    package var repetition: Int?
     /// The device's messages about failed stages, with their counts.
     package var errors: [String] = []
 
     /// The row of a run that has ended.
     package init(
-        taskSet: String, configuration: SweepConfiguration, demand: Double, bestBatching: Double, summary: RunSummary,
-        launches: Distribution, joules: Double? = nil, errors: [String] = []
+        taskSet: String, configuration: SweepConfiguration, demand: Double, baseline: Baseline, summary: RunSummary,
+        launches: Distribution, stages: [StageBatches], joules: Double? = nil, load: DeviceLoad? = nil,
+        repetition: Int? = nil, errors: [String] = []
     ) {
         self.taskSet = taskSet
         self.configuration = configuration
         self.demand = demand
-        self.bestBatching = bestBatching
+        bestBatching = baseline.jps
+        self.baseline = baseline.name
+        paperBatching = baseline.paper
         self.joules = joules
+        self.stages = stages
+        self.load = load
+        self.repetition = repetition
         self.errors = errors
+        dispatches = stages.reduce(0) { $0 + $1.dispatches }
+        skips = summary.jobs.skipped
+        migrations = summary.migrations
         let (hp, lp) = (summary.hp, summary.lp)
         seconds = summary.durationS
         jps = summary.jps
@@ -65,8 +90,17 @@ package struct CheckRow: Hashable, Sendable, Codable {
         handoverNs = summary.handoverNs.count > 0 ? summary.handoverNs.p50 : nil
     }
 
-    /// JPS relative to batching alone at its best.
+    /// JPS relative to `bestBatching`.
     package var ratio: Double { bestBatching > 0 ? jps / bestBatching : 0 }
+
+    /// JPS relative to batching by the paper's definition.
+    package var paperRatio: Double? { paperBatching.map { $0 > 0 ? jps / $0 : 0 } }
+
+    /// Jobs a dispatch, over all stages.
+    package var meanBatch: Double? {
+        guard let stages, let dispatches, dispatches > 0 else { return nil }
+        return Double(stages.reduce(0) { $0 + $1.jobs }) / Double(dispatches)
+    }
 
     /// Mean response time of HP jobs relative to that of LP jobs.
     package var responseRatio: Double? {
@@ -88,5 +122,22 @@ package struct CheckRow: Hashable, Sendable, Codable {
         if keepsDeadlines != other.keepsDeadlines { return keepsDeadlines }
         if !keepsDeadlines, hpDMR != other.hpDMR { return hpDMR < other.hpDMR }
         return jps > other.jps
+    }
+}
+
+/// What the throughput of a run is compared with.
+package struct Baseline: Hashable, Sendable {
+    /// Inferences a second.
+    package var jps: Double
+    /// What that is.
+    package var name: String
+    /// Batching by the paper's definition, in inferences a second, if it was measured.
+    package var paper: Double?
+
+    /// A baseline.
+    package init(jps: Double, name: String, paper: Double? = nil) {
+        self.jps = jps
+        self.name = name
+        self.paper = paper
     }
 }

@@ -2,48 +2,51 @@ import DarisConfiguration
 import DarisCore
 import DarisRuntime
 
-/// Step 5.
+/// Question 1, and batching alone.
 extension GPUCheck {
+    func measureLoops() throws {
+        let entries = LoopPlan.entries(options.networks, isRehearsal: options.isRehearsal)
+        try measure(entries, lanes: LoopPlan.lanes(isRehearsal: options.isRehearsal))
+    }
+
     func measureBatching() throws {
+        let entries = BatchingPlan.entries(options.networks, isRehearsal: options.isRehearsal)
+        try measure(entries, lanes: BatchingPlan.lanes(isRehearsal: options.isRehearsal))
+        try writeProfile()
+    }
+
+    /// Measures closed loops until the time is up; those that were measured before are not measured again.
+    private func measure(_ entries: [LoopPlan.Entry], lanes: [Int]) throws {
         var isComplete = true
-        let entries = BatchingPlan.entries(options.networks)
+        var count = 0
         for (index, entry) in entries.enumerated() {
             guard !isUp else {
                 isComplete = false
                 break
             }
-            try measureBatch(entry, stages: entry.network.stages, shareOf: entries.count - index)
+            count += try measure(entry, lanes: lanes, shareOf: entries.count - index)
         }
-        // A batch in stages is synchronised between them, which batching alone does not need. So the best batch is also
-        // measured as a whole, and the better result counts.
-        for network in options.networks where !isUp && network.stages > 1 {
-            guard let best = results.bestBatching[network.name] else { continue }
-            try measureBatch(.init(network: network, batch: best.batch), stages: 1, shareOf: options.networks.count)
-        }
-        try writeProfile()
-        finish(all: isComplete, measured: results.batching.count)
+        finish(all: isComplete, measured: count)
     }
 
-    /// Measures a batch size on one and on two lanes.
-    private func measureBatch(_ entry: BatchingPlan.Entry, stages: Int, shareOf count: Int) throws {
+    /// Measures a batch size on each number of lanes. Returns how many loops there are of it now.
+    func measure(_ entry: LoopPlan.Entry, lanes: [Int], shareOf count: Int) throws -> Int {
         let name = entry.network.name
-        say("\(name), batch \(entry.batch)\(stages == 1 ? ", whole" : "")")
+        func known(_ lanes: Int) -> Bool {
+            results.batching.contains {
+                $0.network == name && $0.batch == entry.batch && $0.stages == entry.stages && $0.lanes == lanes
+            }
+        }
+        let open = lanes.filter { !known($0) }
+        guard let most = open.max() else { return lanes.count }
+        say("\(name), batch \(entry.batch), \(entry.stages == 1 ? "whole" : "\(entry.stages) stages")")
         do {
             let bench = try bench(
-                entry.network, device: options.device, stages: stages, batch: entry.batch,
-                lanes: BatchingPlan.lanes.count)
+                entry.network, device: options.device, stages: entry.stages, batch: entry.batch, lanes: most)
             defer { bench.shutDown() }
-            let share = timeLeft.inSeconds / Double(count) / 4
-            let duration = Nanoseconds.seconds(min(0.6, max(0.05, share)))
-            for lanes in BatchingPlan.lanes {
-                let before = energy.joules
-                let loop = try bench.closedLoop(
-                    lanes: lanes, warmUp: .seconds(duration.inSeconds / 4), duration: duration)
-                results.batching.append(
-                    BatchingRecord(
-                        network: name, batch: entry.batch, lanes: lanes, stages: stages,
-                        jps: loop.jobsPerSecond * Double(entry.batch),
-                        joules: energy.joules(since: before, inferences: loop.allJobs * entry.batch)))
+            for (place, number) in open.enumerated() {
+                let share = timeLeft.inSeconds / Double(count) / Double(open.count - place) / 2
+                results.batching.append(try closedLoop(bench, entry, lanes: number, seconds: share))
             }
             for text in bench.notes { note("\(name), batch \(entry.batch): \(text)") }
             try save()
@@ -52,26 +55,21 @@ extension GPUCheck {
         } catch {
             note("\(name), batch \(entry.batch): \(error)")
         }
-    }
-}
-
-/// The measurements of batching alone. Large batches of every network come first, since they likely have the best
-/// throughput and a late measurement may be cut off.
-enum BatchingPlan {
-    /// The batch sizes: 1, 2, 4, … 64.
-    static let sizes = [1, 16, 64, 4, 32, 8, 2]
-    /// The numbers of lanes that run batches at the same time; the better result counts.
-    static let lanes = [1, 2]
-
-    /// A network at a batch size.
-    struct Entry: Hashable {
-        var network: CheckNetwork
-        var batch: Int
+        return lanes.count(where: known)
     }
 
-    /// All entries: size by size, each network.
-    static func entries(_ networks: [CheckNetwork]) -> [Entry] {
-        sizes.flatMap { size in networks.map { Entry(network: $0, batch: size) } }
+    /// A closed loop of `seconds`, but 0.6 s at most and 0.05 s at least, after a quarter of that.
+    func closedLoop(
+        _ bench: StageBench, _ entry: LoopPlan.Entry, lanes: Int, seconds: Double
+    ) throws -> BatchingRecord {
+        let duration = Nanoseconds.seconds(min(0.6, max(0.05, seconds)))
+        let (loop, used) = try energy.during {
+            try bench.closedLoop(lanes: lanes, warmUp: .seconds(duration.inSeconds / 4), duration: duration)
+        }
+        return BatchingRecord(
+            network: entry.network.name, batch: entry.batch, lanes: lanes, stages: entry.stages,
+            jps: loop.jobsPerSecond * Double(entry.batch), joules: used.joules(of: loop.allJobs * entry.batch),
+            load: used.load)
     }
 }
 
@@ -79,7 +77,8 @@ enum BatchingPlan {
 extension GPUCheck {
     /// A network on a device, with a task for each lane.
     func bench(
-        _ network: CheckNetwork, device: String, stages: Int, batch: Int, lanes: Int = 1, tf32: Bool = true
+        _ network: CheckNetwork, device: String, stages: Int, batch: Int, lanes: Int = 1,
+        gpu: GPUOptions = GPUOptions()
     ) throws -> StageBench {
         // On a CPU each lane has a context of its own, since the lanes of one context share its cores.
         let isCPU = device == DeviceKind.cpu.name
@@ -87,7 +86,7 @@ extension GPUCheck {
             .lanes(
                 of: network.declaration(stages: stages), device: device, isCPU ? .cores : .streams,
                 Partition(contexts: isCPU ? lanes : 1, streams: isCPU ? 1 : lanes, oversubscription: 1), batch: batch,
-                tf32: tf32), cache: options.cache, progress: options.detail)
+                gpu: gpu), cache: options.cache, progress: options.detail)
     }
 }
 
@@ -95,7 +94,7 @@ extension TaskSet {
     /// A task set with a task for each lane, all of one model, for measurements without releases.
     static func lanes(
         of model: ModelDeclaration, device: String, _ kind: PartitionKind, _ partition: Partition, batch: Int,
-        tf32: Bool = true
+        gpu: GPUOptions = GPUOptions()
     ) -> TaskSet {
         let tasks = (0..<partition.lanes).map { lane in
             TaskDeclaration(
@@ -103,7 +102,7 @@ extension TaskSet {
                 arrival: .sporadic())
         }
         return TaskSet(
-            source: "measurement", device: device, partition: partition, partitionKind: kind,
-            gpu: GPUOptions(tf32: tf32), models: [model], tasks: tasks)
+            source: "measurement", device: device, partition: partition, partitionKind: kind, gpu: gpu,
+            models: [model], tasks: tasks)
     }
 }

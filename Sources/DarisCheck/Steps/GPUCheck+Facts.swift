@@ -2,7 +2,7 @@ import CUDADriver
 import DarisReport
 import DarisRuntime
 
-/// Step 1.
+/// What is known of the device.
 extension GPUCheck {
     func readFacts() {
         func fact(_ name: String, _ value: String?) {
@@ -43,32 +43,5 @@ extension GPUCheck {
             }
         }
         finish(all: true, measured: results.facts.count)
-    }
-}
-
-/// The energy that a GPU uses, if NVML reports it.
-struct EnergyMeter {
-    private let device: NVMLDevice?
-
-    /// A meter of the GPU at this address on the PCI bus. For `nil` or without NVML it has no readings.
-    init(busID: String?) {
-        device = busID.flatMap { busID in
-            guard let library = try? NVMLLibrary.open() else { return nil }
-            return try? library.device(busID: busID)
-        }
-    }
-
-    /// The energy used since the driver was loaded in J, or `nil` if not reported.
-    var joules: Double? { device?.joules() }
-
-    /// The current readings.
-    var readings: NVMLReadings? { device?.readings() }
-
-    /// Energy an inference in J.
-    ///
-    /// - Parameter before: The value of `joules` before the inferences.
-    func joules(since before: Double?, inferences: Int) -> Double? {
-        guard let before, let after = joules, inferences > 0, after > before else { return nil }
-        return (after - before) / Double(inferences)
     }
 }

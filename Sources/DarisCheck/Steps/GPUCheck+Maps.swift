@@ -2,7 +2,7 @@ import CUDADriver
 import DarisCore
 import DarisRuntime
 
-/// Step 2.
+/// The proof of SM maps.
 extension GPUCheck {
     func proveMaps() throws {
         guard gpu != nil else {

@@ -2,7 +2,7 @@ import DarisConfiguration
 import DarisCore
 import DarisRuntime
 
-/// Step 3.
+/// The outputs of networks beside those of the CPU.
 extension GPUCheck {
     func compareOutputs() throws {
         var isComplete = true
@@ -40,7 +40,8 @@ extension GPUCheck {
         }
         let expected = try reference.outputs(of: 0, inputs: inputs)
         say("\(network.name) on \(options.device) in \(network.stages) stages")
-        let bench = try bench(network, device: options.device, stages: network.stages, batch: 1, tf32: false)
+        let bench = try bench(
+            network, device: options.device, stages: network.stages, batch: 1, gpu: GPUOptions(tf32: false))
         defer { bench.shutDown() }
         let found = try bench.outputs(of: 0, inputs: inputs)
         for text in bench.notes { note("\(network.name): \(text)") }

@@ -3,7 +3,7 @@ import DarisCore
 import DarisRuntime
 import DarisSimulator
 
-/// Step 4.
+/// Stage times.
 extension GPUCheck {
     func profileStages() throws {
         let profiler = StageProfiler(device: options.device, cache: options.cache, progress: options.detail)

@@ -1,90 +1,58 @@
+import DarisConfiguration
 import DarisCore
 import DarisRuntime
 
-/// Steps 6 and 7.
+/// A run of a task set under Daris, or several of the same.
+struct CheckRun {
+    var set: CheckTaskSet
+    var configuration: SweepConfiguration
+    /// The demand in inferences a second.
+    var demand: Double
+    /// What JPS is compared with.
+    var baseline: Baseline
+    /// The time during which jobs are released.
+    var duration: Nanoseconds
+    /// How often it runs, prepared once.
+    var repetitions = 1
+    /// The file for its record; `nil` for none.
+    var record: String?
+}
+
+/// Task sets under Daris.
 extension GPUCheck {
-    func sweepPartitions() throws {
-        guard let set = sets.first, let capacity = capacity(of: set) else {
-            note("batching alone was not measured, so there is nothing to scale the rates by")
-            results[.sweep].state = .failed
-            return
-        }
-        if !options.batches { note("dynamic batching was not measured: a CPU runs jobs one by one") }
-        var order = SweepOrder(
-            kinds: usableKinds, batching: options.batches, limit: options.isRehearsal ? 4 : 16)
-        let duration = duration(of: set, capacity: capacity, share: timeLeft.inSeconds / 12, most: 2)
-        while !isUp, let next = order.next(best: bestConfigurations(of: set.name).first) {
-            guard obstacles[next.kind] == nil else { continue }
-            if let row = try run(set, next, capacity: capacity, duration: duration) {
-                results.sweep.append(row)
-                try save()
-            }
-        }
-        // The search around the best may end at any time, so that does not count as cut off.
-        finish(all: order.hasSeenAllKinds, measured: results.sweep.count)
+    var sets: [CheckTaskSet] { CheckTaskSet.sets(of: options.networks) }
+
+    /// What a task set's batching alone is by a definition, so far; `nil` if it was not measured of all its networks.
+    func capacity(of set: CheckTaskSet, _ definition: BatchingDefinition) -> Double? {
+        set.batchingThroughput(best: results.best(definition).mapValues(\.jps))
     }
 
-    func runTaskSets() throws {
-        let measured = bestConfigurations(of: sets.first?.name ?? "").prefix(3)
-        var fallback = SweepOrder(kinds: usableKinds, batching: false, limit: 16)
-        let configurations = measured.isEmpty ? [fallback.next(best: nil)].compactMap { $0 } : Array(measured)
-        guard !sets.isEmpty else {
-            note("none of the paper's task sets can be made of \(options.networks.map(\.name).joined(separator: ", "))")
-            results[.taskSets].state = .skipped
-            return
+    /// Batching alone by the strict definition, with the paper's beside it.
+    func strictBaseline(of set: CheckTaskSet) -> Baseline? {
+        capacity(of: set, .strict).map {
+            Baseline(jps: $0, name: BatchingDefinition.strict.rawValue, paper: capacity(of: set, .paper))
         }
-        let count = Double(sets.count * configurations.count)
-        let share = timeLeft.inSeconds / count / 2
-        var isComplete = true
-        for configuration in configurations {
-            for set in sets where obstacles[configuration.kind] == nil {
-                guard !isUp else {
-                    isComplete = false
-                    break
-                }
-                guard let capacity = capacity(of: set) else {
-                    note("\(set.name): batching alone was not measured of all its networks")
-                    continue
-                }
-                let duration = duration(of: set, capacity: capacity, share: share, most: 5)
-                if let row = try run(set, configuration, capacity: capacity, duration: duration) {
-                    results.taskSets.append(row)
-                    try save()
-                }
-            }
-        }
-        finish(all: isComplete, measured: results.taskSets.count)
-    }
-
-    private var sets: [CheckTaskSet] { CheckTaskSet.sets(of: options.networks) }
-
-    private func capacity(of set: CheckTaskSet) -> Double? {
-        set.batchingThroughput(best: results.bestBatching.mapValues(\.jps))
     }
 
     /// The time during which jobs are released: `share` seconds, but at most `most` seconds, and at least a quarter of
     /// a second and three periods of every task.
-    private func duration(of set: CheckTaskSet, capacity: Double, share: Double, most: Double) -> Nanoseconds {
-        let period = set.longestPeriod(demand: CheckTaskSet.overload * capacity)
-        return .seconds(max(0.25, 3 * period, min(most, share)))
+    func duration(of set: CheckTaskSet, demand: Double, share: Double, most: Double) -> Nanoseconds {
+        .seconds(max(0.25, 3 * set.longestPeriod(demand: demand), min(most, share)))
     }
 
-    /// The configurations of the sweep, the best first.
-    private func bestConfigurations(of taskSet: String) -> [SweepConfiguration] {
-        results.sweep.filter { $0.taskSet == taskSet && obstacles[$0.configuration.kind] == nil }
-            .sorted { $0.isBetter(than: $1) }.map(\.configuration)
-    }
-
-    /// Runs a task set. Returns `nil` and adds a note if it cannot run.
-    private func run(
-        _ set: CheckTaskSet, _ configuration: SweepConfiguration, capacity: Double, duration: Nanoseconds
-    ) throws -> CheckRow? {
+    /// Runs a task set as often as asked for, while there is time. Returns no row and adds a note if it cannot run; what has run is
+    /// kept by `keep` at once.
+    ///
+    /// - Returns: How many runs there were.
+    func run(_ run: CheckRun, keep: (CheckRow) throws -> Void) throws -> Int {
+        let (set, configuration) = (run.set, run.configuration)
         say("\(set.name) on \(configuration.label)")
-        let demand = CheckTaskSet.overload * capacity
         var taskSet = set.taskSet(
-            configuration, device: options.device, demand: demand, duration: duration, networks: options.networks)
+            configuration, device: options.device, demand: run.demand, duration: run.duration,
+            networks: options.networks)
         if configuration.largestBatch > 1 { taskSet.scheduler.batching = configuration.largestBatch }
         let begin = clock.now
+        var count = 0
         do {
             var preparation = Preparation.Options()
             preparation.workerStart = CheckOptions.workerStart
@@ -92,22 +60,52 @@ extension GPUCheck {
             preparation.cache = options.cache
             preparation.progress = options.detail
             let prepared = try Preparation.prepare(taskSet, options: preparation)
-            let (executor, device) = prepared.timedExecutor(drainLimit: .seconds(Int64(5)))
-            let before = energy.joules
-            let outcome = interruption.during({ executor.run() }, stop: { executor.interrupt() })
-            let summary = outcome.summary
-            let joules = energy.joules(since: before, inferences: Int(summary.jps * summary.elapsedS))
-            if summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging { prepared.device.shutDown() }
-            if summary.jobs.inFlight > 0 { drop(configuration.kind, "jobs of \(set.name) did not end") }
-            guard !outcome.wasInterrupted else { return nil }
-            return CheckRow(
-                taskSet: set.name, configuration: configuration, demand: demand, bestBatching: capacity,
-                summary: summary, launches: device.launchTimes, joules: joules,
-                errors: outcome.errors.map { "\($0.task): \($0.message) (\($0.count) times)" })
+            var canShutDown = true
+            defer { if canShutDown || prepared.device.canShutDownWhileHanging { prepared.device.shutDown() } }
+            for repetition in 1...run.repetitions where repetition == 1 || !isUp {
+                let (row, inFlight) = try once(run, prepared, repetition: run.repetitions > 1 ? repetition : nil)
+                if inFlight > 0 {
+                    canShutDown = false
+                    drop(configuration.kind, "jobs of \(set.name) did not end")
+                }
+                guard let row else { break }
+                count += 1
+                try keep(row)
+                try save()
+                guard inFlight == 0 else { break }
+            }
+        } catch let failure as ResultsFolder.Failure {
+            throw failure
         } catch {
             dropIfHung(configuration.kind, since: begin)
             note("\(set.name) on \(configuration.label): \(error)")
-            return nil
         }
+        return count
+    }
+
+    /// One run, and how many jobs did not end. No row if it was interrupted.
+    private func once(
+        _ run: CheckRun, _ prepared: Preparation, repetition: Int?
+    ) throws -> (row: CheckRow?, inFlight: Int) {
+        let counter = DispatchCounter(prepared)
+        let recorder = try run.record.map {
+            try RecordWriter(path: $0, plan: prepared.plan, configuration: prepared.configuration)
+        }
+        let (executor, device) = prepared.timedExecutor(drainLimit: .seconds(Int64(5))) { event, time, commands in
+            counter.observe(commands)
+            recorder?.observe(event, time, commands)
+        }
+        let (outcome, used) = energy.during {
+            interruption.during({ executor.run() }, stop: { executor.interrupt() })
+        }
+        let summary = outcome.summary
+        try recorder?.close(at: .seconds(summary.elapsedS))
+        guard !outcome.wasInterrupted else { return (nil, summary.jobs.inFlight) }
+        let row = CheckRow(
+            taskSet: run.set.name, configuration: run.configuration, demand: run.demand, baseline: run.baseline,
+            summary: summary, launches: device.launchTimes, stages: counter.stages,
+            joules: used.joules(of: Int(summary.jps * summary.elapsedS)), load: used.load, repetition: repetition,
+            errors: outcome.errors.map { "\($0.task): \($0.message) (\($0.count) times)" })
+        return (row, summary.jobs.inFlight)
     }
 }

@@ -52,7 +52,7 @@ package struct StageProfiler: Sendable {
         return Measurement(records: records, weightBytes: bench.weightBytes, notes: bench.notes)
     }
 
-    /// Measures a model in every partition of step 4 of a check.
+    /// Measures a model in every partition of a check's profile.
     ///
     /// - Parameter report: Gets the stage times of each partition when they are measured.
     /// - Returns: A profile for `daris calibrate`, and remarks for the user.

@@ -115,6 +115,28 @@ package struct RunSummary: Codable, Sendable, Hashable {
         }
     }
 
+    /// The energy of a run, of the whole device.
+    package struct Energy: Codable, Sendable, Hashable {
+        /// From the first release until all jobs had ended, in joules.
+        package var totalJ: Double
+        /// For each completed inference, in joules; `nil` if none completed.
+        package var inferenceJ: Double?
+        /// The mean power, in watts.
+        package var meanW: Double
+
+        /// The energy of a run.
+        ///
+        /// - Parameters:
+        ///   - joules: that the device used.
+        ///   - seconds: in this time; above 0.
+        ///   - inferences: that were completed in it.
+        package init(joules: Double, seconds: Double, inferences: Int) {
+            totalJ = joules
+            inferenceJ = inferences > 0 ? joules / Double(inferences) : nil
+            meanW = joules / max(seconds, 1e-9)
+        }
+    }
+
     /// How long jobs were released, in seconds.
     package var durationS: Double
     /// Until the last job ended, in seconds: what `jps` counts over.
@@ -133,6 +155,8 @@ package struct RunSummary: Codable, Sendable, Hashable {
     package var stages: Int
     /// What was run together; `nil` where batching is off.
     package var batching: Batching?
+    /// The energy that the device used; `nil` where it is not counted.
+    package var energy: Energy?
     /// How long the scheduler took for an event.
     package var decisionNs: ShortTimes
     /// From a stage's end to the start of the next one on the same lane, where one was ready.
@@ -149,7 +173,11 @@ package struct RunSummary: Codable, Sendable, Hashable {
     ///   - scheduler: the scheduler at the end of the run.
     ///   - duration: how long jobs were released.
     ///   - elapsed: when the last job ended.
-    package init(_ ledger: RunLedger, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds) {
+    ///   - energy: what the device used, and in what time; `nil` where it is not counted.
+    package init(
+        _ ledger: RunLedger, scheduler: borrowing Scheduler, duration: Nanoseconds, elapsed: Nanoseconds,
+        energy used: (joules: Double, seconds: Double)? = nil
+    ) {
         let seconds = max(elapsed.inSeconds, 1e-9)
         let specifications = scheduler.configuration.tasks
         let overdue = specifications.indices.map { scheduler.overdueJobs(of: $0) }
@@ -166,6 +194,10 @@ package struct RunSummary: Codable, Sendable, Hashable {
         migrations = hp.migrated + lp.migrated
         stages = ledger.stages
         batching = scheduler.configuration.options.largestBatch > 1 ? Batching(ledger) : nil
+        energy = used.map { used in
+            let inferences = ledger.priorities.reduce(0) { $0 + $1.figures.inferences }
+            return Energy(joules: used.joules, seconds: used.seconds, inferences: inferences)
+        }
         decisionNs = ShortTimes(ledger.decisions)
         handoverNs = ShortTimes(ledger.handovers)
         tasks = []

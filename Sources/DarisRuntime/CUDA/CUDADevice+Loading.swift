@@ -39,7 +39,13 @@ extension CUDADevice: NamedDevice {
         if taskSet.isolation == .process || partitionKind(taskSet) == .mps { return try loadWorkers(request) }
         let engine = try ONNXRuntimeEngine(
             environment: request.environment, gpu: index(of: taskSet), options: taskSet.gpu)
-        return try loadHere(request, engine: engine, driver: nil)
+        return try loadHere(request, engine: engine, driver: nil, meter: meter(of: taskSet))
+    }
+
+    /// The meter of the GPU that a task set names; `nil` without a driver.
+    private static func meter(of taskSet: TaskSet) -> EnergyMeter? {
+        let library = try? GPUSetup.openDriver(nil, lanes: taskSet.partition.laneCount)
+        return (try? library?.facts(ofDevice: index(of: taskSet))).map { EnergyMeter(busID: $0.busID) }
     }
 
     /// The number of the GPU that a task set names.
@@ -55,8 +61,9 @@ extension CUDADevice: NamedDevice {
     /// - Parameters:
     ///   - engine: what runs stages.
     ///   - driver: the driver's library; the system's if `nil`.
+    ///   - meter: of the GPU.
     static func loadHere(
-        _ request: LoadRequest, engine: any StageEngine, driver: String?
+        _ request: LoadRequest, engine: any StageEngine, driver: String?, meter: EnergyMeter? = nil
     ) throws(PreparationError) -> LoadedDevice {
         let (taskSet, environment, progress) = (request.taskSet, request.environment, request.options.progress)
         let kind = partitionKind(taskSet)
@@ -72,7 +79,7 @@ extension CUDADevice: NamedDevice {
             notes: &notes)
         let loaded = try setup.load(
             request.tasks, models: request.models, shapes: shapes, batches: batches, engine: engine, driver: driver,
-            library: environment.library, progress: progress)
+            library: environment.library, meter: meter, progress: progress)
         let facts = loaded.context.device
         return LoadedDevice(
             device: MachineDevice(loaded.device), name: "\(facts.name) (GPU \(setup.index))", unitName: "SMs",

@@ -37,8 +37,10 @@ extension CUDADevice {
                 environment: daemon?.environment(percentage: percentage) ?? [:])
         }
         request.options.progress("starting \(plans.count) worker process\(plans.count == 1 ? "" : "es")")
+        let meter = EnergyMeter(busID: facts.busID)
         let device = try WorkerDevice(
-            plans, program: program, whenEnded: { daemon?.stop() }, startLimit: request.options.workerStart,
+            plans, program: program, meter: { meter.reading }, whenEnded: { daemon?.stop() },
+            startLimit: request.options.workerStart,
             progress: request.options.progress)
         return LoadedDevice(
             device: MachineDevice(device), name: "\(facts.name) (GPU \(index))", unitName: "SMs",

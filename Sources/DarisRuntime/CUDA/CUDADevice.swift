@@ -39,6 +39,7 @@ package final class CUDADevice: Device {
     private let programs: [[[LaneProgram]]]
     private let poller: CUDAPoller
     private let handler: Handler
+    private let meter: EnergyMeter?
 
     /// Whom to tell of ends. Set while no stage runs, read by the poller.
     private final class Handler: @unchecked Sendable {
@@ -59,7 +60,10 @@ package final class CUDADevice: Device {
     }
 
     /// Starts the poller and the lanes' threads.
-    init(_ parts: Parts) {
+    ///
+    /// - Parameter meter: of this GPU; `nil` in a worker, whose owner has it.
+    init(_ parts: Parts, meter: EnergyMeter? = nil) {
+        self.meter = meter
         tasks = parts.tasks
         lanes = parts.lanes
         programs = parts.programs
@@ -116,6 +120,9 @@ package final class CUDADevice: Device {
     /// Work on a GPU's stream runs to its end; nothing can be done.
     package func terminateRunningStages() {}
 
+    /// What NVML says of the energy of the whole GPU.
+    package func energy() -> EnergyReading? { meter?.reading }
+
     /// Ends all threads and releases what the GPU holds; no stage is running.
     package func shutDown() {
         poller.stop()
@@ -127,4 +134,9 @@ package final class CUDADevice: Device {
         poller.end()
         for lane in lanes { lane.endThread() }
     }
+}
+
+extension EnergyMeter {
+    /// The energy used and the power drawn; `nil` if the GPU does not count its energy.
+    var reading: EnergyReading? { joules.map { EnergyReading(joules: $0, watts: watts) } }
 }

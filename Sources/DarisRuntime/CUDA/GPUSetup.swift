@@ -90,11 +90,12 @@ struct GPUSetup: Codable, Sendable, Hashable {
     ///   - engine: what runs stages.
     ///   - driver: the driver's library; the system's if `nil`.
     ///   - places: memory of another owner for the inputs and outputs of tasks, by task and name; empty for none.
+    ///   - meter: of the GPU's energy; `nil` where another process has it.
     func load(
         _ tasks: [DeviceTask], models: [StagedModel], shapes: [DeviceTask: TensorShapes],
         batches: [DeviceTask: [Int]] = [:], engine: any StageEngine, driver: String?,
         places: [[String: UnsafeMutableRawBufferPointer]] = [], library: ONNXRuntimeLibrary,
-        progress: @escaping StepHandler
+        meter: EnergyMeter? = nil, progress: @escaping StepHandler
     ) throws(PreparationError) -> (device: CUDADevice, context: CUDAContext, parts: CUDADevice.Parts) {
         progress("opening the GPU")
         let context: CUDAContext
@@ -113,7 +114,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
             tasks, priorities: priorities, partition: partition, models: models, shapes: shapes, batches: batches,
             contexts: contexts, places: places,
             library: library, seed: seed)
-        return (CUDADevice(parts), context, parts)
+        return (CUDADevice(parts, meter: meter), context, parts)
     }
 
     /// How many hardware queues: one a lane as far as there are any, since lanes that share one wait for each other. An MPS

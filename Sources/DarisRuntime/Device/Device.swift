@@ -62,6 +62,10 @@ package protocol Device: Sendable {
 
     /// What became of the device on the way, in words, where that is worth a line.
     var notes: [String] { get }
+
+    /// The energy that the whole device has used so far and the power that it draws now; `nil` if it does not count them. May
+    /// take a millisecond, so it is never asked for under a lock of the executor.
+    func energy() -> EnergyReading?
 }
 
 extension Device {
@@ -83,6 +87,9 @@ extension Device {
     /// Most devices are what they were.
     package var notes: [String] { [] }
 
+    /// Most devices do not count energy.
+    package func energy() -> EnergyReading? { nil }
+
     /// Most devices run LP and HP alike, or decide by themselves.
     package func setMakingWay(_ isOn: Bool) {}
 
@@ -98,6 +105,20 @@ extension Device {
     /// Starts a stage of one job.
     func launch(_ job: JobID, stage: Int, lane: Int, io: JobTensors? = nil) {
         launch(Dispatch(stage: stage, lane: lane, job: job), tensors: io.map { [$0] } ?? [])
+    }
+}
+
+/// What a device says of the energy that it uses.
+package struct EnergyReading: Hashable, Sendable {
+    /// The energy used since some time in the past, in J.
+    package var joules: Double
+    /// The power drawn now, in W, if the device says so.
+    package var watts: Double?
+
+    /// A reading.
+    package init(joules: Double, watts: Double? = nil) {
+        self.joules = joules
+        self.watts = watts
     }
 }
 

@@ -177,4 +177,7 @@ package struct MachineDevice: Device {
 
     /// What became of the device on the way.
     package var notes: [String] { base.notes }
+
+    /// The energy that the device has used so far, if it counts it.
+    package func energy() -> EnergyReading? { base.energy() }
 }

@@ -120,6 +120,8 @@ package final class Executor<D: Device>: Sendable {
     /// Submitted jobs whose submitters have not been told yet.
     let untold = Atomic<Int>(0)
     private let hasContext = Atomic<Bool>(true)
+    /// What the device said of its energy at the start, and when; `nil` before, and where it does not count it.
+    private let firstEnergy = Mutex<(joules: Double, time: Nanoseconds)?>(nil)
 
     /// An executor at rest; its clock starts now.
     ///
@@ -187,6 +189,7 @@ package final class Executor<D: Device>: Sendable {
             state.takesJobs = state.drainStart == nil
         }
         completions.start()
+        if let reading = device.energy() { firstEnergy.withLock { $0 = (reading.joules, clock.now) } }
         device.setHandler { end in self.stageEnded(end) }
         device.setContextHandler { change in self.contextChanged(change) }
         for timer in timers {
@@ -229,13 +232,15 @@ package final class Executor<D: Device>: Sendable {
             break
         }
         for timer in timers { timer.stop() }
+        let energy = energy()
         state.withLock { $0.isOver = true }
         let ledger = counted { $0.ledger }
         let outcome = state.withLock { state in
             let released = min(duration, state.drainStart ?? clock.now)
             return Outcome(
                 summary: RunSummary(
-                    ledger, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd)),
+                    ledger, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd),
+                    energy: energy.map { ($0.joules, $0.seconds) }),
                 wasInterrupted: state.wasInterrupted, errors: state.failures, loss: state.loss)
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
@@ -251,6 +256,15 @@ package final class Executor<D: Device>: Sendable {
     /// What has been counted so far: a few numbers, copied under the lock.
     package func snapshot() -> Snapshot {
         counted { Snapshot(elapsed: clock.now, hp: $0.ledger.figures(.high), lp: $0.ledger.figures(.low)) }
+    }
+
+    /// The energy that the device has used since the start; `nil` if it does not count it, or the run has not started. Asks the
+    /// device, under no lock.
+    package func energy() -> EnergyUse? {
+        guard let first = firstEnergy.withLock({ $0 }), let reading = device.energy() else { return nil }
+        return EnergyUse(
+            joules: max(0, reading.joules - first.joules), seconds: (clock.now - first.time).inSeconds,
+            watts: reading.watts)
     }
 
     /// Whether any context can run stages now.
@@ -290,4 +304,21 @@ package enum JobArrival: Sendable, Hashable {
     case clock(ArrivalSequence)
     /// Jobs come from `submit`.
     case sporadic
+}
+
+/// The energy that a device has used since a run began, by the whole device, whoever used it.
+package struct EnergyUse: Hashable, Sendable {
+    /// In J.
+    package var joules: Double
+    /// The time since the run began, in s.
+    package var seconds: Double
+    /// The power drawn now in W, if the device says so.
+    package var watts: Double?
+
+    /// What was used.
+    package init(joules: Double, seconds: Double, watts: Double?) {
+        self.joules = joules
+        self.seconds = seconds
+        self.watts = watts
+    }
 }

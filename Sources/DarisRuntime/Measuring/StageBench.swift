@@ -198,19 +198,25 @@ package final class TimedDevice<Base: Device>: Device {
 
     /// What became of the device on the way.
     package var notes: [String] { base.notes }
+
+    /// The energy that the device has used so far, if it counts it.
+    package func energy() -> EnergyReading? { base.energy() }
 }
 
 extension Preparation {
     /// The device with its launches timed, and an executor of this task set that runs on it.
     ///
-    /// - Parameter drainLimit: how long jobs in flight may take to end once no more are released.
+    /// - Parameters:
+    ///   - drainLimit: how long jobs in flight may take to end once no more are released.
+    ///   - observer: told of every event with the commands it led to, under the scheduler's lock: it must not wait.
     package func timedExecutor(
-        drainLimit: Nanoseconds
+        drainLimit: Nanoseconds, observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)? = nil
     ) -> (executor: Executor<TimedDevice<MachineDevice>>, device: TimedDevice<MachineDevice>) {
         let timed = TimedDevice(device)
         var options = Executor<TimedDevice<MachineDevice>>.Options()
         options.timerFIFOPriority = timerFIFOPriority
         options.drainLimit = drainLimit
+        options.observer = observer
         let executor = Executor(
             configuration, device: timed, arrivals: arrivals, duration: taskSet.run.duration, options: options)
         return (executor, timed)

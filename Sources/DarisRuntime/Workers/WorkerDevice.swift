@@ -14,6 +14,7 @@ package final class WorkerDevice: Device {
     /// One of its contexts.
     private let context: Partition
     private let whenEnded: @Sendable () -> Void
+    private let meter: @Sendable () -> EnergyReading?
 
     /// What to start for a context.
     struct ContextPlan: Sendable {
@@ -29,17 +30,20 @@ package final class WorkerDevice: Device {
     /// - Parameters:
     ///   - plans: one a context, with equally many streams.
     ///   - program: what a worker runs.
+    ///   - meter: what is known of the energy of the device that all of them share.
     ///   - whenEnded: called once all workers have ended at the shut-down, or could not be started.
     ///   - startLimit: how long a worker may take until it is ready.
     ///   - budget: how often a context's worker may be started again.
     init(
-        _ plans: [ContextPlan], program: String, whenEnded: @escaping @Sendable () -> Void = {},
+        _ plans: [ContextPlan], program: String, meter: @escaping @Sendable () -> EnergyReading? = { nil },
+        whenEnded: @escaping @Sendable () -> Void = {},
         startLimit: Nanoseconds = WorkerLimits.start,
         budget: RestartBudget = RestartBudget(), progress: @escaping StepHandler
     ) throws(PreparationError) {
         let handlers = WorkerHandlers(contexts: plans.count)
         self.handlers = handlers
         self.whenEnded = whenEnded
+        self.meter = meter
         context = plans.first?.specification.partition ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
         laneCount = plans.count * context.laneCount
         var contexts: [WorkerContext] = []
@@ -115,6 +119,9 @@ package final class WorkerDevice: Device {
     package func terminateRunningStages() {
         for context in contexts { context.terminate(true) }
     }
+
+    /// The energy of the device that all workers share.
+    package func energy() -> EnergyReading? { meter() }
 
     /// Ends the workers, by force if they take long, and all threads.
     package func shutDown() {

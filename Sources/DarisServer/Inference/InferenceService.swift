@@ -62,7 +62,9 @@ package final class InferenceService: Sendable {
                 return ServedModel(
                     name: entry.queue.name, signature: prepared.signatures[entry.queue.task], own: entry.queue,
                     other: other?.queue)
-            }, on: sink, watching: LiveSubject(plan: prepared.plan) { executor.view() })
+            }, on: sink,
+            watching: LiveSubject(
+                plan: prepared.plan, view: { executor.view() }, energy: { executor.energy() }))
     }
 
     func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {

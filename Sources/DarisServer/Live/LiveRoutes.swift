@@ -81,6 +81,8 @@ struct LiveSubject: Sendable {
     let plan: RunPlan
     /// What it does now; costs nothing however often it is asked for (`Executor.view`).
     let view: @Sendable () -> SystemView
+    /// The energy that its device has used; `nil` where it is not counted. Asks the device, so only metrics do.
+    var energy: @Sendable () -> EnergyUse? = { nil }
 }
 
 /// The page at `/`: one document with all that it needs. It holds no data; those come by the event stream.

@@ -25,6 +25,7 @@ struct MetricsPage {
             executionTimes(tasks, view, &text)
             contexts(view, &text)
             scheduler(view, &text)
+            if let energy = subject.energy() { self.energy(energy, &text) }
         }
         if let figures = ProcessFigures.now() { process(figures, &text) }
         return text.bytes
@@ -180,6 +181,16 @@ struct MetricsPage {
             "daris_handover_seconds", .histogram,
             "From a stage's end to the start of the next one on the same lane, where one was ready.")
         text.buckets(view.handovers)
+    }
+
+    /// The energy of the device; families without a figure are left out, since 0 would be one.
+    private func energy(_ energy: EnergyUse, _ text: inout PrometheusText) {
+        text.family(
+            "daris_energy_joules_total", .counter, "Energy that the whole device has used since the server was ready.")
+        text.sample(energy.joules)
+        guard let watts = energy.watts else { return }
+        text.family("daris_power_watts", .gauge, "Power that the whole device draws.")
+        text.sample(watts)
     }
 
     private func process(_ figures: ProcessFigures, _ text: inout PrometheusText) {

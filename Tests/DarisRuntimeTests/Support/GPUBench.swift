@@ -138,7 +138,8 @@ struct GPUBench {
         priorities: [Priority]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), kind: PartitionKind? = nil,
         options: GPUOptions = GPUOptions(), engine: HostEngine? = nil,
-        batching: Int? = nil, arrivals: [Executor<CUDADevice>.Arrival]? = nil, duration: Nanoseconds = Bench.endless
+        meter: EnergyMeter? = nil, batching: Int? = nil, arrivals: [Executor<CUDADevice>.Arrival]? = nil,
+        duration: Nanoseconds = Bench.endless
     ) throws {
         let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         let priorities = priorities ?? tasks.map { _ in .high }
@@ -155,7 +156,7 @@ struct GPUBench {
         let request = LoadRequest(
             taskSet: set, tasks: tasks, models: models, environment: workshop.environment, processors: [])
         let loaded = try CUDADevice.loadHere(
-            request, engine: engine ?? HostEngine(workshop.environment), driver: gpu.path)
+            request, engine: engine ?? HostEngine(workshop.environment), driver: gpu.path, meter: meter)
         guard let device = loaded.device.base as? CUDADevice else { preconditionFailure("a GPU was asked for") }
         self.gpu = gpu
         self.device = device

@@ -22,6 +22,7 @@ final class ManualDevice: Device {
         var busy: Set<Int> = []
         var terminations = 0
         var violations: [String] = []
+        var energy: EnergyReading?
     }
 
     let laneCount: Int
@@ -64,6 +65,11 @@ final class ManualDevice: Device {
         }
         launches.append(Launch(job: job, stage: stage, lane: lane, io: tensors.first ?? nil, thread: Self.thisThread))
     }
+
+    /// What the device says of its energy from now on.
+    func setEnergy(_ reading: EnergyReading?) { state.withLock { $0.energy = reading } }
+
+    func energy() -> EnergyReading? { state.withLock(\.energy) }
 
     func terminateRunningStages() { terminations.append(()) }
 

@@ -1,4 +1,6 @@
-// NVML: fixed figures of one device.
+// NVML: the figures of one device, fixed but for its energy.
+
+#include "FakeCUDA.h"
 
 #include "Fake.h"
 
@@ -10,9 +12,20 @@
 enum { NOT_SUPPORTED = 3, NOT_FOUND = 6, UNINITIALIZED = 1 };
 
 static long starts;
+static unsigned long long used_millijoules;
 
 long live_nvml(void) { return starts; }
-void reset_nvml(void) { starts = 0; }
+
+void reset_nvml(void) {
+    starts = 0;
+    used_millijoules = 0;
+}
+
+void fake_cuda_use_energy(unsigned long long millijoules) {
+    pthread_mutex_lock(&lock);
+    used_millijoules += millijoules;
+    pthread_mutex_unlock(&lock);
+}
 
 // Begins a call that reads a figure.
 static int begin_reading(const char *name) {
@@ -92,7 +105,7 @@ int nvmlDeviceGetPowerUsage(void *device, unsigned int *milliwatts) {
 int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules) {
     (void)device;
     int result = begin_reading("nvmlDeviceGetTotalEnergyConsumption");
-    *millijoules = 1234500;
+    *millijoules = 1234500 + used_millijoules;
     return end(result);
 }
 

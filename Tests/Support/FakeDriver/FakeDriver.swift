@@ -66,6 +66,8 @@ package final class FakeDriver: Sendable {
     package func setManual(_ isManual: Bool = true) { set("fake_cuda_set_manual", isManual ? 1 : 0) }
     /// How long each kernel takes.
     package func setKernelTime(nanoseconds: Int) { set("fake_cuda_set_kernel_time", nanoseconds) }
+    /// The device uses energy, which NVML counts.
+    package func useEnergy(millijoules: Int) { set("fake_cuda_use_energy", millijoules) }
     /// The driver, or NVML, does not have a function.
     package func hide(_ function: String) { name("fake_cuda_hide", function) }
     /// The next work done on the device fails, and every call after it.

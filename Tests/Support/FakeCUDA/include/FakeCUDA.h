@@ -38,6 +38,9 @@ int fake_cuda_pending(void);
 /// The nanoseconds that each kernel takes.
 void fake_cuda_set_kernel_time(unsigned long long nanoseconds);
 
+/// The device uses energy, which NVML counts.
+void fake_cuda_use_energy(unsigned long long millijoules);
+
 // Failures.
 /// The `n`-th call from now on, counted from 1, fails with `result`, once. A call that releases does so nevertheless.
 void fake_cuda_fail(long n, int result);

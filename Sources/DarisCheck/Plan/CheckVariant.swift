@@ -1,0 +1,21 @@
+import DarisConfiguration
+
+/// A way to run networks on a GPU other than the usual one, which is TF32 with channels first.
+package enum CheckVariant: String, Hashable, Sendable, Codable, CaseIterable {
+    /// TF32 with channels last.
+    case channelsLast = "TF32, channels last"
+    /// Half precision.
+    case half
+    /// Half precision with channels last.
+    case halfChannelsLast = "half, channels last"
+
+    /// The options of a task set for it; `nil` if this version of Daris has none.
+    var options: GPUOptions? {
+        switch self {
+        case .channelsLast: GPUOptions(nhwc: true)
+        // Where task sets can ask for half precision, these two lines do.
+        case .half: nil
+        case .halfChannelsLast: nil
+        }
+    }
+}
