@@ -96,6 +96,8 @@ struct CalibrateCommand: ParsableCommand {
             ("closed loops, fitted to", calibration.loops(on: gpu, fitted: true)),
             ("closed loops, not fitted to", calibration.loops(on: gpu, fitted: false)),
             ("times beside neighbours, fitted to", calibration.neighbours(on: gpu)),
+            ("energy of an inference, fitted to", calibration.energy(on: gpu, fitted: true)),
+            ("energy of an inference, not fitted to", calibration.energy(on: gpu, fitted: false)),
         ]
         for (name, differences) in kinds where !differences.isEmpty {
             let errors = differences.map { abs($0.relativeError) * 100 }

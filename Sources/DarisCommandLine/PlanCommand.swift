@@ -16,12 +16,17 @@ struct PlanCommand: ParsableCommand {
             their deadlines, and the device's memory suffices. Prints the best few and the headroom of the first. With \
             --output it writes a task set ready to run and the trade-off as a plot.
 
+            The best plan is that of the highest throughput, or with --objective of the least energy, or the least cost, an \
+            inference: the part of the card's work or memory that the tasks take from others, over what they complete. With \
+            --devices several cards are put side by side.
+
             Results are simulated: exact where the device was measured with your networks, a guide elsewhere.
 
             Examples:
               daris plan examples/paper-mixed.yaml
               daris plan examples/paper-resnet18.yaml --device h200 --compare streams,mps,green,fifo,batching
               daris plan mine.yaml --device rtx2080ti --output out --search-stages
+              daris plan examples/paper-mixed.yaml --devices rtx2080ti,h200,a100,orin --price h200=3.5,a100=1.5
 
             Exit codes: 0 a plan was found; 1 no partition keeps the constraints; 2 wrong usage or task set.
             """)
@@ -34,6 +39,16 @@ struct PlanCommand: ParsableCommand {
         help: ArgumentHelp(
             "Compare the best of these: streams, mps, green, fifo, edf, batching.", valueName: "list"))
     var compare: String?
+    @Option(help: ArgumentHelp("What to look for: throughput, energy, cost.", valueName: "word"))
+    var objective = "throughput"
+    @Option(
+        help: ArgumentHelp(
+            "The price of a card for an hour, such as 2.5; with --devices also one for each, such as h200=3.5,a100=1.5.",
+            valueName: "price"))
+    var price: String?
+    @Option(
+        help: ArgumentHelp("Find a plan for each of these cards or device files, side by side.", valueName: "list"))
+    var devices: String?
     @Option(help: ArgumentHelp("The highest HP deadline miss rate allowed.", valueName: "0%"))
     var hpDmr = "0%"
     @Option(help: ArgumentHelp("The upper bound of the LP deadline miss rate, not reached.", valueName: "2%"))
@@ -59,6 +74,14 @@ struct PlanCommand: ParsableCommand {
         guard (1...Partition.limit).contains(maxContexts), (1...Partition.limit).contains(maxStreams) else {
             throw ValidationError("--max-contexts and --max-streams must be from 1 to \(Partition.limit)")
         }
+        guard Planner.Objective(rawValue: objective) != nil else {
+            let words = Planner.Objective.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--objective: there is none called '\(objective)'; use \(words)")
+        }
+        _ = try prices()
+        guard devices == nil || device == nil && compare == nil && output == nil else {
+            throw ValidationError("--devices goes with none of --device, --compare and --output")
+        }
         if let memory, !(memory > 0) { throw ValidationError("--memory must be above 0, not \(memory)") }
     }
 
@@ -67,16 +90,15 @@ struct PlanCommand: ParsableCommand {
         if let word = compare?.split(separator: ",").first(where: { !Self.policies.contains(String($0)) }) {
             throw Self.unknownPolicy(word)
         }
-        let (taskSet, problem) = try problem()
-        var planner = Planner(problem)
-        planner.kinds = try partitionKinds()
-        planner.contextLimit = maxContexts
-        planner.streamLimit = maxStreams
-        planner.searchesStages = searchStages
+        if let devices { return try compare(devices: devices.split(separator: ",").map(String.init)) }
+        let (taskSet, problem) = try problem(on: device)
+        let planner = try planner(problem)
         let outcome = Self.search(planner)
         var report = PlanningReport(
             device: problem.gpu, constraints: problem.constraints, finalists: outcome.finalists, all: outcome.all,
             best: outcome.best)
+        report.objective = planner.objective
+        report.pricePerHour = try price(of: problem.gpu, named: taskSet.device)
         if let compare { report.comparison = try comparison(compare, planner: planner, best: outcome.best) }
         if let best = outcome.best, !noHeadroom {
             Terminal.progress("measuring the headroom of \(best.candidate.label)")
@@ -93,7 +115,63 @@ struct PlanCommand: ParsableCommand {
         }
     }
 
-    private func problem() throws -> (TaskSet, PlanningProblem) {
+    private func planner(_ problem: PlanningProblem) throws -> Planner {
+        var planner = Planner(problem)
+        planner.kinds = try partitionKinds()
+        planner.contextLimit = maxContexts
+        planner.streamLimit = maxStreams
+        planner.searchesStages = searchStages
+        planner.objective = Planner.Objective(rawValue: objective) ?? .throughput
+        guard planner.objective != .energy || problem.gpu.power != nil else {
+            throw Failure.usage(
+                "--objective energy: nothing is known of the power of \(problem.gpu.title); give its device file 'power' "
+                    + "(docs/gpu-model.md), or look for throughput")
+        }
+        return planner
+    }
+
+    /// Prices an hour by device; under an empty name that of all.
+    private func prices() throws -> [String: Double] {
+        var prices: [String: Double] = [:]
+        for part in (price ?? "").split(separator: ",") {
+            let words = part.split(separator: "=", maxSplits: 1).map(String.init)
+            guard let value = Double(words.last ?? ""), value > 0, value < 1e9 else {
+                throw ValidationError("--price: '\(part)' is no price; write a number above 0, such as 2.5 or h200=2.5")
+            }
+            prices[words.count > 1 ? words[0] : ""] = value
+        }
+        return prices
+    }
+
+    private func price(of gpu: GPUModel, named name: String) throws -> Double? {
+        let prices = try prices()
+        return prices[name] ?? prices[""]
+    }
+
+    /// Plans for several cards side by side.
+    private func compare(devices: [String]) throws {
+        guard devices.count > 1 else {
+            throw Failure.usage("--devices: put at least two side by side, such as rtx2080ti,h200")
+        }
+        var rows: [DeviceComparison.Row] = []
+        for name in devices {
+            let (_, problem) = try problem(on: name)
+            let outcome = Self.search(try planner(problem))
+            rows.append(
+                DeviceComparison.Row(
+                    name: name, gpu: problem.gpu, constraints: problem.constraints,
+                    figures: outcome.best ?? outcome.finalists.first,
+                    pricePerHour: try price(of: problem.gpu, named: name)))
+        }
+        let report = DeviceComparison(rows: rows, objective: objective)
+        try Terminal.print(json ? try report.json() : report.text(styling: Terminal.styling))
+        guard rows.contains(where: \.holds) else {
+            throw Failure(
+                message: "none of these cards keeps the limits; lower the rates, or take others", exitCode: 1)
+        }
+    }
+
+    private func problem(on device: String?) throws -> (TaskSet, PlanningProblem) {
         do {
             var taskSet = try TaskSet.read(path: taskset)
             try taskSet.apply(TaskSet.Overrides(device: device))

@@ -18,6 +18,8 @@ struct PlanningReport {
     var best: CandidateFigures?
     var comparison: [Comparison] = []
     var headroom: Headroom?
+    var objective = Planner.Objective.throughput
+    var pricePerHour: Double?
 
     func text(styling: Styling) -> String {
         var sections = [
@@ -37,9 +39,20 @@ struct PlanningReport {
             sections.append(
                 "Use \(best.candidate.label): \(Figure.rate(best.jps)) inferences a second, HP DMR "
                     + "\(Figure.percent(best.hpDMR)) %, LP DMR \(Figure.percent(best.lpDMR)) %, "
-                    + "\(Figure.percent(best.acceptance)) % of low-priority jobs accepted.")
+                    + "\(Figure.percent(best.acceptance)) % of low-priority jobs accepted." + worth(of: best))
         }
         return sections.joined(separator: "\n\n")
+    }
+
+    /// " 0.034 J an inference; 31 % of the card: 0.05 for a million inferences."
+    private func worth(of best: CandidateFigures) -> String {
+        var words = " It takes \(Figure.percent(best.share(of: device))) % of the card"
+        if let joules = best.joulesPerInference { words += ", \(Figure.fixed(joules, decimals: 3)) J an inference" }
+        if let pricePerHour, let price = best.price(ofMillionOn: device, perHour: pricePerHour) {
+            words +=
+                ", \(Figure.fixed(price, decimals: 3)) for a million inferences at \(Figure.plain(pricePerHour)) an hour"
+        }
+        return words + (objective == .throughput ? "." : "; chosen for \(objective.rawValue).")
     }
 
     private static func table(
@@ -93,11 +106,16 @@ struct PlanningReport {
             var all: [CandidateFigures]
             var comparison: [Comparison]
             var headroom: Headroom?
+            var objective: Planner.Objective
+            var share: Double?
+            var priceOfMillion: Double?
         }
         return try Terminal.json(
             Report(
                 device: device.title, isMeasured: device.isMeasured, constraints: constraints, best: best,
-                finalists: finalists, all: all, comparison: comparison, headroom: headroom))
+                finalists: finalists, all: all, comparison: comparison, headroom: headroom, objective: objective,
+                share: best?.share(of: device),
+                priceOfMillion: pricePerHour.flatMap { best?.price(ofMillionOn: device, perHour: $0) }))
     }
 
     /// The candidates that no other one beats in both JPS and LP DMR, by descending JPS.

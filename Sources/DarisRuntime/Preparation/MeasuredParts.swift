@@ -12,7 +12,7 @@ struct Parts {
     let type: any NamedDevice.Type
     let environment: Environment
     let processors: [Int]
-    let fifoPriority: Int32
+    let fifoPriority: Int
     let store: ModelStore
     let options: Preparation.Options
 
@@ -53,14 +53,16 @@ struct Parts {
             let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
             models.append(
                 try store.staged(
-                    model, goal: whole.contains(model.name) ? .count(1) : goal(model), batches: batches,
+                    model,
+                    goal: whole.contains(model.name) ? .count(1) : Preparation.goal(model, in: taskSet, on: type),
+                    batches: batches,
                     progress: options.progress))
         }
         let loaded = try type.load(
             LoadRequest(
                 taskSet: taskSet, tasks: tasks, models: models, environment: environment, processors: processors,
                 fifoPriority: fifoPriority, options: options))
-        do {
+        do throws(PreparationError) {
             let afets = try afets(models, on: loaded)
             let batches = try BatchMeasurement.measure(
                 tasks, models: models, besideEquals: taskSet.scheduler.follows(.equalNeighbours), on: loaded,
@@ -76,20 +78,14 @@ struct Parts {
     /// Whether some batch of 8 jobs or more of a whole network may be used. One that no two tasks share is never run in batches.
     private func mayStayWhole(_ model: String, _ measured: Measured) -> Bool {
         let own = taskSet.tasks.filter { $0.model == model }
-        guard let deadline = own.map({ $0.deadline ?? $0.period }).min(), let place = used.firstIndex(where: { $0.name == model }),
+        guard let deadline = own.map({ $0.deadline ?? $0.period }).min(),
+            let place = used.firstIndex(where: { $0.name == model }),
             let first = tasks.firstIndex(where: { $0.model == place }), let group = measured.batches.groupOfTask[first]
         else { return false }
         let least = min(BatchingRule.leastWholeBatch, taskSet.scheduler.largestBatch)
         return measured.batches.groups[group].sizes.contains { size in
             size.jobs >= least && BatchingRule.allows(size.afet.reduce(.zero, +), within: deadline)
         }
-    }
-
-    private func goal(_ model: ModelDeclaration) -> StageDesigner.Goal {
-        guard taskSet.staging else { return .count(1) }
-        if model.stages == .auto, let stages = type.automaticStages { return .count(stages) }
-        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
-        return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
     }
 
     /// AFET by task. Tasks of one model and batch share a measurement.
@@ -121,5 +117,17 @@ struct Parts {
         let afets = tasks.map { known[$0] ?? [] }
         store.cache.write(afets, to: entry)
         return afets
+    }
+}
+
+extension Preparation {
+    /// What a model is cut for.
+    static func goal(
+        _ model: ModelDeclaration, in taskSet: TaskSet, on device: any NamedDevice.Type
+    ) -> StageDesigner.Goal {
+        guard taskSet.staging else { return .count(1) }
+        if model.stages == .auto, let stages = device.automaticStages { return .count(stages) }
+        let shortest = taskSet.tasks.map(\.period).min() ?? .seconds(Int64(1))
+        return StageDesigner.Goal(model.stages, shortestPeriod: shortest)
     }
 }

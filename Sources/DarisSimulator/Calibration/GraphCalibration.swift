@@ -41,10 +41,9 @@ package struct GraphCalibration: Sendable {
     package func loops(on gpu: GPUModel, fitted: Bool) -> [Difference] {
         let loops = check.batching.filter { Self.fittedBatches.contains($0.batch) == fitted }
         return concurrentMap(loops) { loop in
-            let closed = ClosedLoop(loop.network, stages: loop.stages, batch: loop.batch, lanes: loop.lanes)
-            return Difference(
+            Difference(
                 name: "\(loop.network), batch \(loop.batch), lanes \(loop.lanes), stages \(loop.stages)",
-                measured: loop.jps, simulated: closed.throughput(on: gpu) ?? 0)
+                measured: loop.jps, simulated: loop.closed.throughput(on: gpu) ?? 0)
         }
     }
 
@@ -91,7 +90,19 @@ package struct GraphCalibration: Sendable {
         ParameterSearch(
             parameters: GraphParameter.shared + profile.networks.flatMap { GraphParameter.network($0.name) },
             trials: trials, seed: seed
-        ).minimise(from: firstGuess(), loss: loss, report: report)
+        ).minimise(from: firstGuess(), loss: loss, report: report).withPower(fittedTo: check)
+    }
+
+    /// Energy of an inference in closed loops, those fitted to or the others, in J; only where the check counted it.
+    package func energy(on gpu: GPUModel, fitted: Bool) -> [Difference] {
+        guard let power = gpu.power else { return [] }
+        let loops = check.batching.filter { Self.fittedBatches.contains($0.batch) == fitted && ($0.joules ?? 0) > 0 }
+        return concurrentMap(loops) { loop in
+            let figures = loop.closed.figures(on: gpu) ?? .init(jps: 1, busyShare: 0)
+            return Difference(
+                name: "\(loop.network), batch \(loop.batch), lanes \(loop.lanes), stages \(loop.stages)",
+                measured: loop.joules ?? 0, simulated: power.joules(seconds: 1, busy: figures.busyShare) / figures.jps)
+        }
     }
 
     // MARK: - The first guess
@@ -169,6 +180,41 @@ package struct GraphCalibration: Sendable {
         guard spread > 0 else { return (1e-3, max(1e-6, y / max(x, 1e-9))) }
         let slope = max(1e-6, (weights * xy - x * y) / spread)
         return (max(1e-3, (y - slope * x) / weights), slope)
+    }
+}
+
+extension MeasuredCheck.Loop {
+    /// The loop in a simulation.
+    var closed: ClosedLoop { ClosedLoop(network, stages: stages, batch: batch, lanes: lanes) }
+}
+
+extension GPUModel {
+    /// The card with the power that explains best, in relative terms, what closed loops drew: those of the sizes that are fitted to.
+    /// The same without power where the check counted no energy.
+    package func withPower(fittedTo check: MeasuredCheck) -> GPUModel {
+        let loops = check.batching.filter {
+            GraphCalibration.fittedBatches.contains($0.batch) && ($0.joules ?? 0) > 0
+                && networkNames.contains($0.network)
+        }
+        guard loops.count > 1 else { return self }
+        let points = concurrentMap(loops) { loop in
+            (busy: loop.closed.figures(on: self)?.busyShare ?? 0, watts: (loop.joules ?? 0) * loop.jps)
+        }
+        var (weights, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
+        for point in points {
+            let weight = 1 / (point.watts * point.watts)
+            weights += weight
+            x += weight * point.busy
+            y += weight * point.watts
+            xx += weight * point.busy * point.busy
+            xy += weight * point.busy * point.watts
+        }
+        let spread = weights * xx - x * x
+        guard spread > 0 else { return self }
+        let busy = max(0, (weights * xy - x * y) / spread)
+        var gpu = self
+        gpu.power = PowerModel(idleWatts: max(0, (y - busy * x) / weights), busyWatts: busy, isMeasured: true)
+        return gpu
     }
 }
 

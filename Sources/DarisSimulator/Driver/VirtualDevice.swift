@@ -19,6 +19,13 @@ package protocol VirtualDevice {
     ///
     /// - Returns: The lane whose stage has ended, with its execution time; `nil` if none has.
     mutating func advance(to now: Nanoseconds) -> (lane: Int, executionTime: Nanoseconds)?
+
+    /// Work done so far, in ns of the whole device; 0 where it is not counted.
+    var busyTime: Double { get }
+}
+
+extension VirtualDevice {
+    package var busyTime: Double { 0 }
 }
 
 /// How long stages take on the simulated device.

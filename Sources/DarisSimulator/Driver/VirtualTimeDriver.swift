@@ -19,6 +19,8 @@ package struct VirtualTimeDriver: Sendable {
         package let summary: RunSummary
         /// When the last event happened.
         package let end: Nanoseconds
+        /// Work of the device, in ns of the whole device; 0 where it does not count it.
+        package let busyTime: Double
         /// Events handed to the scheduler.
         package let events: Int
         /// Inferences of the jobs that were admitted before the releases ended, whenever they completed.

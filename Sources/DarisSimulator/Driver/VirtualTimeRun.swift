@@ -73,7 +73,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         if violation == nil, let found = auditor.finish() { violation = found.description }
         let summary = RunSummary(ledger, scheduler: scheduler, duration: driver.duration, elapsed: now)
         return VirtualTimeDriver.Result(
-            ledger: ledger, summary: summary, end: now, events: events,
+            ledger: ledger, summary: summary, end: now, busyTime: device.busyTime, events: events,
             inferencesStartedInTime: inferencesStartedInTime, violation: violation, entries: entries)
     }
 

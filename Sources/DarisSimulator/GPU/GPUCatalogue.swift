@@ -91,6 +91,9 @@ package enum GPUCatalogue {
         var memoryMiB: Double
         var peakTFLOPS: Double
         var bandwidthGBs: Double
+        /// The power limit of the board in W, from the data sheet, and that of the card it is scaled from; both or none.
+        var boardWatts: Double?
+        var scaledFromWatts: Double?
     }
 }
 
@@ -120,6 +123,12 @@ extension GPUModel {
         gpu.memoryMiB = other.memoryMiB
         gpu.peakTFLOPS = other.peakTFLOPS
         gpu.bandwidthGBs = other.bandwidthGBs
+        if let power, let watts = other.boardWatts, let own = other.scaledFromWatts, own > 0 {
+            gpu.power = PowerModel(
+                idleWatts: power.idleWatts * watts / own, busyWatts: power.busyWatts * watts / own, isMeasured: false)
+        } else {
+            gpu.power = nil
+        }
         gpu.graphs = graphs.map { $0.scaled(speed: speed, size: size, bandwidth: bandwidth) }
         gpu.networks = networks.mapValues { cost in
             var cost = cost

@@ -24,6 +24,19 @@ package struct GPUModel: Hashable, Sendable, Codable {
     /// How stages that are CUDA graphs run on it, in place of `sharing` and `networks`, which are empty then; `nil` where kernels
     /// are launched one by one.
     package var graphs: GraphModel?
+    /// What it draws; `nil` where nothing is known.
+    package var power: PowerModel?
+
+    /// The electric power of a card: what it draws while nothing runs, and what is added while all of it works. In W.
+    package struct PowerModel: Hashable, Sendable, Codable {
+        package var idleWatts: Double
+        package var busyWatts: Double
+        /// Whether it was fitted to measurements; else it is a prediction from the board's power limit.
+        package var isMeasured: Bool
+
+        /// Energy in J over a time in s of which the card works for `busy` s.
+        package func joules(seconds: Double, busy: Double) -> Double { idleWatts * seconds + busyWatts * busy }
+    }
 
     /// How concurrent stages share the device and the host that launches them.
     package struct Sharing: Hashable, Sendable, Codable {
@@ -55,7 +68,7 @@ package struct GPUModel: Hashable, Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case title, source, isMeasured, processors, granularity, memoryMiB, peakTFLOPS, bandwidthGBs, sharing, networks,
-            graphs
+            graphs, power
     }
 
     /// The largest number of SMs in a device file.
@@ -82,6 +95,9 @@ package struct GPUModel: Hashable, Sendable, Codable {
             ("sharing.preemptionMs", sharing.preemptionMs ?? 0, 0...1e3),
         ]
         checks += graphs?.checks ?? []
+        checks += [
+            ("power.idleWatts", power?.idleWatts ?? 0, 0...1e5), ("power.busyWatts", power?.busyWatts ?? 0, 0...1e5),
+        ]
         for (name, cost) in networks.sorted(by: { $0.key < $1.key }) {
             checks += [
                 ("networks.\(name).launchMs", cost.launchMs, 0...1e6),
@@ -113,6 +129,7 @@ extension GPUModel {
         peakTFLOPS = try values.decode(Double.self, forKey: .peakTFLOPS)
         bandwidthGBs = try values.decode(Double.self, forKey: .bandwidthGBs)
         graphs = try values.decodeIfPresent(GraphModel.self, forKey: .graphs)
+        power = try values.decodeIfPresent(PowerModel.self, forKey: .power)
         guard graphs == nil else {
             (sharing, networks) = (.none, [:])
             return
@@ -132,6 +149,7 @@ extension GPUModel {
         try values.encode(memoryMiB, forKey: .memoryMiB)
         try values.encode(peakTFLOPS, forKey: .peakTFLOPS)
         try values.encode(bandwidthGBs, forKey: .bandwidthGBs)
+        try values.encodeIfPresent(power, forKey: .power)
         if let graphs { return try values.encode(graphs, forKey: .graphs) }
         try values.encode(sharing, forKey: .sharing)
         try values.encode(networks, forKey: .networks)

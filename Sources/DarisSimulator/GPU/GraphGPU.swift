@@ -61,7 +61,7 @@ package struct GraphGPU: VirtualDevice, Sendable {
     private var isStale = true
     private var noise: NoiseSource
     /// Work done so far, in ns of the whole device.
-    package private(set) var work = 0.0
+    package private(set) var busyTime = 0.0
 
     /// The least share of the device that is left to computing stages whatever the bus takes.
     private static let leastShare = 0.2
@@ -211,7 +211,7 @@ package struct GraphGPU: VirtualDevice, Sendable {
         now = time
         for lane in busy {
             lanes[lane].left -= lanes[lane].rate * span
-            if lanes[lane].phase == .compute { work += lanes[lane].rate * span * lanes[lane].share }
+            if lanes[lane].phase == .compute { busyTime += lanes[lane].rate * span * lanes[lane].share }
         }
     }
 

@@ -69,6 +69,8 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     private var next: (time: Nanoseconds, lane: Int)?
     private var isStale = true
     private var noise: NoiseSource
+    /// Work done so far, in ns of all SMs.
+    package private(set) var busyTime = 0.0
 
     /// An idle GPU.
     ///
@@ -196,7 +198,10 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         if isStale { share() }
         assert(next.map { $0.time >= time } ?? true, "an event lies before the time that the device is moved to")
         now = time
-        for lane in busy { lanes[lane].left -= lanes[lane].rate * span }
+        for lane in busy {
+            lanes[lane].left -= lanes[lane].rate * span
+            if lanes[lane].phase == .compute { busyTime += lanes[lane].rate * span / processors }
+        }
     }
 
     /// Updates the rates of all busy lanes and the next event (docs/gpu-model.md, equations 1 to 6).

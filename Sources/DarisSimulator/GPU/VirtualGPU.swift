@@ -59,6 +59,9 @@ package struct VirtualGPU: VirtualDevice, Sendable {
         graphs?.abandon(lane: lane, at: now)
     }
 
+    /// Work done so far, in ns of the whole device.
+    package var busyTime: Double { launched?.busyTime ?? graphs?.busyTime ?? 0 }
+
     /// The time of the next event; `nil` if nothing runs.
     package mutating func nextEvent() -> Nanoseconds? { launched?.nextEvent() ?? graphs?.nextEvent() }
 

@@ -36,8 +36,20 @@ package struct Planner: Sendable {
     package var streamLimit = 12
     /// The number of candidates that are simulated for long.
     package var finalistCount = 8
+    /// What the best plan is best at.
+    package var objective = Objective.throughput
     /// Whether to try more and fewer stages on the best candidates.
     package var searchesStages = false
+
+    /// What a plan is chosen by, among those that keep the constraints.
+    package enum Objective: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Completed inferences a second; of those within 3 % the fewest lanes.
+        case throughput
+        /// The least energy of an inference.
+        case energy
+        /// The least price of an inference: the part of the card that is taken, over what it completes.
+        case cost
+    }
 
     /// The simulated time of a candidate in the first round.
     package var shortRun = Nanoseconds.seconds(Int64(2))
@@ -65,6 +77,15 @@ package struct Planner: Sendable {
         return search.outcome()
     }
 
+    /// What the search makes as large as it can.
+    func merit(_ figures: CandidateFigures) -> Double {
+        switch objective {
+        case .throughput: figures.jps
+        case .energy: 1 / max(figures.joulesPerInference ?? .infinity, 1e-12)
+        case .cost: figures.jps / max(figures.share(of: problem.gpu), 1e-12)
+        }
+    }
+
     /// The candidates, best first: feasible ones before others, then by JPS. Of those within `tolerance` of the highest
     /// JPS the one with the fewest lanes comes first, since it takes less memory and answers HP jobs sooner; of equal
     /// ones that with the highest JPS.
@@ -76,6 +97,10 @@ package struct Planner: Sendable {
             return (a.hpDMR, a.lpDMR, -a.jps) < (b.hpDMR, b.lpDMR, -b.jps)
         }
         guard let top = byJPS.first, top.isFeasible(problem.constraints) else { return byJPS }
+        guard objective == .throughput else {
+            let feasible = byJPS.filter { $0.isFeasible(problem.constraints) }
+            return feasible.sorted { merit($0) > merit($1) } + byJPS.filter { !$0.isFeasible(problem.constraints) }
+        }
         let equals = byJPS.filter { $0.isFeasible(problem.constraints) && $0.jps >= top.jps * (1 - Self.tolerance) }
         let winner = equals.min { a, b in
             let (x, y) = (a.candidate.partition.laneCount, b.candidate.partition.laneCount)
@@ -194,7 +219,7 @@ private struct Search {
             let excess =
                 max(0, figures.hpDMR - problem.constraints.hpDMR)
                 + max(0, figures.lpDMR - 2 * problem.constraints.lpDMR)
-            return figures.jps * max(0.1, 1 - 5 * excess)
+            return planner.merit(figures) * max(0.1, 1 - 5 * excess)
         }.max() ?? 0
     }
 

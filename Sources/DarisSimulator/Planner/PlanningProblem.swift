@@ -64,14 +64,25 @@ package struct PlanningProblem: Sendable {
         // Express lanes need priorities.
         if !options.hasFixedPriorities { partition.express = 0 }
         let cut = partition
+        var (span, busy, inferences) = (0.0, 0.0, 0.0)
         let summaries = (0..<runs).compactMap { run -> RunSummary? in
             let seed = seed &+ UInt64(run)
             let simulation = try? Simulation(
                 scaled, on: gpu, partition: cut, kind: candidate.kind, options: options, seed: seed)
-            return simulation.map { $0.run(phases: $0.randomPhases(seed: seed), duration: duration).summary }
+            guard let simulation else { return nil }
+            let result = simulation.run(phases: simulation.randomPhases(seed: seed), duration: duration)
+            span += result.end.inSeconds
+            busy += result.busyTime / 1e9
+            inferences += result.summary.jps * result.end.inSeconds
+            return result.summary
         }
         guard summaries.count == runs, runs > 0 else { return nil }
-        return CandidateFigures(candidate, summaries, memoryMiB: memoryMiB(of: candidate))
+        var figures = CandidateFigures(candidate, summaries, memoryMiB: memoryMiB(of: candidate))
+        figures.busyShare = busy / max(span, 1e-9)
+        if let power = gpu.power, inferences > 0 {
+            figures.joulesPerInference = power.joules(seconds: span, busy: busy) / inferences
+        }
+        return figures
     }
 }
 
@@ -138,6 +149,18 @@ package struct CandidateFigures: Hashable, Sendable, Codable {
     package var lpResponseMs: Double
     /// Device memory in MiB.
     package var memoryMiB: Double
+    /// The part of the device that works, on average, 0 to 1.
+    package var busyShare = 0.0
+    /// Energy of an inference in J, of the whole card; `nil` where nothing is known of its power.
+    package var joulesPerInference: Double?
+
+    /// The part of a card that the tasks take from others that could use it: of its work or of its memory, whichever is more.
+    package func share(of gpu: GPUModel) -> Double { min(1, max(busyShare, memoryMiB / gpu.memoryMiB)) }
+
+    /// The price of a million inferences, of that part of a card that costs `price` an hour; `nil` if nothing was completed.
+    package func price(ofMillionOn gpu: GPUModel, perHour price: Double) -> Double? {
+        jps > 0 ? price * share(of: gpu) / 3600 / jps * 1e6 : nil
+    }
 
     /// Whether the candidate keeps the constraints.
     package func isFeasible(_ constraints: PlanningConstraints) -> Bool {
