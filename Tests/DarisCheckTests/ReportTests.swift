@@ -75,6 +75,7 @@ struct ReportTests {
         for word in ["÷ baseline", "÷ paper's", "HP DMR %", "LP DMR %", "accept. %", "HP/LP", "dispatch µs", "batch"] {
             #expect(text.contains(word), "\(word)")
         }
+        #expect(text.contains("÷ baseline: batching (strict), or batch 1, as "))
         #expect(text.split(separator: "\n").count { $0.hasPrefix("met: ") } == 6)
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 130 || $0.hasPrefix("met: ") })
     }

@@ -8,14 +8,17 @@ package enum CheckVariant: String, Hashable, Sendable, Codable, CaseIterable {
     case half
     /// Half precision with channels last.
     case halfChannelsLast = "half, channels last"
+    /// Half precision in TensorRT.
+    case tensorRT = "half, TensorRT"
 
     /// The options of a task set for it; `nil` if this version of Daris has none.
     var options: GPUOptions? {
         switch self {
         case .channelsLast: GPUOptions(nhwc: true)
-        // Where task sets can ask for half precision, these two lines do.
+        // Where task sets can ask for half precision and for TensorRT, these lines do.
         case .half: nil
         case .halfChannelsLast: nil
+        case .tensorRT: nil
         }
     }
 }

@@ -32,6 +32,11 @@ package struct CheckReport: Sendable {
                 [.text("task set"), .text("configuration")] + Self.rowHeader.map { .number($0) }, limit: 130)
             for row in rows { table.append([row.taskSet, row.configuration.label] + Self.cells(of: row)) }
             sections.append(table.text(styling: styling))
+            var names: [String] = []
+            for row in rows { if let name = row.baseline, !names.contains(name) { names.append(name) } }
+            sections.append(
+                "÷ baseline: \(names.joined(separator: ", or ")), as results.md says of each row; "
+                    + "÷ paper's: \(BatchingDefinition.paper.rawValue)")
         }
         var steps = TextTable([.text("step"), .text("state"), .number("s"), .text("remark")], limit: 130)
         for record in results.steps {
