@@ -104,6 +104,6 @@ extension TaskSet {
         }
         return TaskSet(
             source: "measurement", device: device, partition: partition, partitionKind: kind,
-            gpu: GPUOptions(tf32: tf32), models: [model], tasks: tasks)
+            gpu: GPUOptions(precision: tf32 ? .tf32 : .fp32), models: [model], tasks: tasks)
     }
 }
