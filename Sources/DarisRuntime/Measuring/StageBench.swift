@@ -39,7 +39,8 @@ package final class StageBench: Sendable {
         let type = try MachineDevice.type(of: taskSet.device)
         let threads = type.cuttingThreads(taskSet.partition, processors: processors.count)
         let store = ModelStore(
-            environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil))
+            environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil),
+            isHalf: taskSet.gpu.precision == .fp16)
         var models: [StagedModel] = []
         for model in taskSet.models {
             models.append(
