@@ -11,7 +11,7 @@ MINUTES ?= 10
 SECONDS ?= 1200
 SEED ?= 1
 
-.PHONY: demo doorbell test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model lint format build runtime clean
+.PHONY: demo doorbell test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model check-half lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -99,6 +99,12 @@ check-model:
 	$(SWIFT) build --product daris
 	$(PYTHON) Tests/Model/check.py .build/release/daris .build/debug/daris
 	$(PYTHON) Tests/Model/digests.py .build/release/daris
+
+# Networks in half precision against the originals, on the CPU (pip install onnxruntime numpy; for networks of others, pip
+# install --no-deps -r Tests/Model/half-requirements.txt).
+check-half: runtime
+	$(SWIFT) build -c release --product daris
+	$(PYTHON) Tests/Model/half.py --daris .build/release/daris
 
 build: runtime
 	$(SWIFT) build -c release --product daris

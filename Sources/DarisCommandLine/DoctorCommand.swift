@@ -150,7 +150,10 @@ enum GPUReport {
             } else {
                 "there is no libonnxruntime_providers_cuda.so beside it; fetch it with 'Scripts/fetch-onnxruntime --gpu'"
             }
-        return ["ONNX Runtime   " + (obstacle.map { "cannot use them: \($0)" } ?? "can use them")]
+        let line = "ONNX Runtime   " + (obstacle.map { "cannot use them: \($0)" } ?? "can use them")
+        guard obstacle == nil else { return [line] }
+        let engine = TensorRTProviderNeeds(of: runtime).map { needs in needs.problem.map { "no, \($0)" } ?? "yes" }
+        return [line, "TensorRT       " + (engine ?? "no, this ONNX Runtime has no provider for it")]
     }
 
     /// The current figures of a device, as far as it reports them.

@@ -114,11 +114,12 @@ extension TaskSet {
 
     private func renderedGPU() -> [(String, String)] {
         let defaults = GPUOptions()
-        let switches = [
-            ("tf32", gpu.tf32, defaults.tf32), ("nhwc", gpu.nhwc, defaults.nhwc),
-            ("graphs", gpu.graphs, defaults.graphs),
-        ]
-        return switches.filter { $0.1 != $0.2 }.map { ($0.0, "\($0.1)") }
+        var entries: [(String, String)] = []
+        if gpu.precision != defaults.precision { entries.append(("precision", gpu.precision.rawValue)) }
+        if gpu.layout != defaults.layout { entries.append(("layout", gpu.layout.rawValue)) }
+        if gpu.engine != defaults.engine { entries.append(("engine", gpu.engine.rawValue)) }
+        if gpu.graphs != defaults.graphs { entries.append(("graphs", "\(gpu.graphs)")) }
+        return entries
     }
 
     private func renderedScheduler() -> [(String, String)] {

@@ -23,7 +23,7 @@ package struct TaskSet: Hashable, Sendable, Codable {
     package var partitionKind: PartitionKind?
     /// Whether the contexts are processes of their own.
     package var isolation: Isolation
-    /// How networks run on a GPU; other devices ignore it.
+    /// How networks run on a GPU. Simulations ignore it; a CPU refuses what it cannot do (``GPUOptions/needsGPU``).
     package var gpu: GPUOptions
     /// The models, in the order of the file.
     package var models: [ModelDeclaration]
@@ -106,6 +106,11 @@ package struct TaskSet: Hashable, Sendable, Codable {
         var warnings: [String] = []
         for model in models where !used.contains(model.name) {
             warnings.append("\(source): models.\(model.name): no task uses this model")
+        }
+        if TaskSet.isSimulated(device: device), let asked = gpu.needsGPU {
+            warnings.append(
+                "\(source): gpu: \(asked) changes nothing in a simulation; the times are those that the device file gives"
+            )
         }
         if scheduler.policy != .daris {
             var asDaris = scheduler

@@ -71,7 +71,7 @@ package struct CUDAProviderNeeds: Hashable, Sendable {
     }
 
     /// The number that follows `prefix`, at the first place that has one.
-    private static func version(of prefix: String, in data: Data) -> Int? {
+    static func version(of prefix: String, in data: Data) -> Int? {
         data.withUnsafeBytes { bytes in
             let wanted = Array(prefix.utf8)
             guard let base = bytes.baseAddress else { return nil }

@@ -35,6 +35,8 @@ package struct SessionOptions: Sendable {
     package var freeDimensionOverrides: [String: Int] = [:]
     /// The GPU provider that runs the session's operators, with the CPU for the rest; `nil` for the CPU alone.
     package var cuda: CUDAProvider?
+    /// The provider that compiles operators for the GPU; it goes before ``cuda``, which runs what it leaves.
+    package var tensorRT: TensorRTProvider?
     /// Further entries of ONNX Runtime's session configuration, such as `session.set_denormal_as_zero`.
     package var configEntries: [String: String] = [:]
 
@@ -80,6 +82,7 @@ extension SessionOptions {
                 daris_ort_add_session_config_entry(table, options, key, value), "AddSessionConfigEntry",
                 "the option '\(key)' of \(subject)")
         }
+        try tensorRT?.append(to: options, api: api, subject: subject)
         try cuda?.append(to: options, api: api, subject: subject)
         return native
     }

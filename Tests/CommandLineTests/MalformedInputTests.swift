@@ -197,6 +197,11 @@ extension MalformedInput {
         .usage(
             "split net.onnx --dimension width",
             .exactly("--dimension: 'width' is not name=value with a positive whole number")),
+        .usage(
+            "split net.onnx --precision int8",
+            .exactly(
+                "--precision: models are only converted to fp16, not to 'int8'; leave it out for stages in the model's own "
+                    + "precision")),
         .usage("split net.onnx --period 5", .exactly("--period: '5' has no unit; write for example '100 ms'")),
         .usage(
             "split renset18",

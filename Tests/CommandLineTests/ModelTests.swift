@@ -44,6 +44,20 @@ struct ModelTests {
         #expect(try workplace.read("again.onnx") == workplace.read("r.onnx"))
     }
 
+    @Test("a network cut in half precision takes half the bytes, and says how its outputs differ")
+    func halfPrecision() throws {
+        let workplace = try Workplace()
+        for (folder, options) in [("half", ["--precision", "fp16"]), ("float", [])] {
+            let cut = try workplace.daris(["split", "resnet18", "--stages", "1", "-o", folder] + options, limit: 300)
+            #expect(cut.exitCode == 0)
+            #expect(cut.output.contains("note: model 'resnet18' runs in half precision") == !options.isEmpty)
+        }
+        let (half, float) = try (
+            workplace.read("half/stage-0.onnx").count, workplace.read("float/stage-0.onnx").count
+        )
+        #expect(half * 2 < float + 100_000)
+    }
+
     @Test("split --json prints the stages.json that it wrote")
     func splitJSON() throws {
         let workplace = try Workplace()

@@ -26,7 +26,7 @@ struct EveryKeyTests {
                 "device": "models: {net: {builtin: resnet18}}, tasks: [\(task)], device: \"cuda:1\"",
                 "partition": "models: {net: {builtin: resnet18}}, tasks: [\(task)], partition: {contexts: 2}",
                 "isolation": "models: {net: {builtin: resnet18}}, tasks: [\(task)], isolation: process",
-                "gpu": "models: {net: {builtin: resnet18}}, tasks: [\(task)], gpu: {tf32: false}",
+                "gpu": "models: {net: {builtin: resnet18}}, tasks: [\(task)], gpu: {precision: fp16}",
                 "models": "models: {net: {builtin: unet}, other: {builtin: unet}}, tasks: [\(task)]",
                 "tasks": "models: {net: {builtin: resnet18}}, tasks: [{name: b, model: net, rate: 2, priority: low}]",
                 "load": "models: {net: {builtin: resnet18}}, tasks: [\(task)], load: 150 %",
@@ -42,7 +42,11 @@ struct EveryKeyTests {
                 "kind": "contexts: 2, kind: mps",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], device: cuda, partition: @}"),
         Part(
-            name: "gpu", least: "", keys: ["tf32": "tf32: false", "nhwc": "nhwc: true", "graphs": "graphs: false"],
+            name: "gpu", least: "",
+            keys: [
+                "precision": "precision: fp16", "layout": "layout: nhwc", "engine": "engine: tensorrt",
+                "graphs": "graphs: false", "tf32": "tf32: false", "nhwc": "nhwc: true",
+            ],
             file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], gpu: @}"),
         Part(
             name: "a model", least: "builtin: resnet18",

@@ -77,12 +77,43 @@ struct ReadingTests {
         let set = try TaskSet.parse(
             text(
                 top:
-                    "device: cuda:1\npartition: {kind: green, contexts: 2}\nisolation: process\ngpu: {tf32: false, nhwc: true}"
+                    "device: cuda:1\npartition: {kind: green, contexts: 2}\nisolation: process\ngpu: {precision: fp16, layout: nhwc}"
             ),
             file: "t.yaml")
         #expect(set.device == "cuda:1" && set.partitionKind == .green && set.isolation == .process)
-        #expect(set.gpu == GPUOptions(tf32: false, nhwc: true, graphs: true))
+        #expect(set.gpu == GPUOptions(precision: .fp16, layout: .nhwc, graphs: true))
         #expect(try TaskSet.parse(text(), file: "t.yaml").isolation == .none)
+    }
+
+    @Test(
+        "the keys of former versions mean what they meant",
+        arguments: [
+            ("{tf32: false, nhwc: true}", GPUOptions(precision: .fp32, layout: .nhwc)),
+            ("{tf32: true, nhwc: false}", GPUOptions()),
+        ])
+    func formerGPUKeys(written: String, options: GPUOptions) throws {
+        #expect(try TaskSet.parse(text(top: "device: cuda\ngpu: \(written)"), file: "t.yaml").gpu == options)
+    }
+
+    @Test(
+        "options of a GPU that contradict each other are refused with what would be right",
+        arguments: [
+            ("{engine: tensorrt, layout: nhwc}", "leave 'layout' out"),
+            ("{engine: tensorrt, precision: fp32}", "use tf32 or fp16"),
+            ("{precision: fp16, tf32: true}", "leave 'tf32' out"), ("{layout: nchw, nhwc: true}", "leave 'nhwc' out"),
+            ("{precision: int8}", "not one of fp16, tf32, fp32"),
+        ])
+    func gpuConflicts(written: String, remedy: String) throws {
+        let error = try #require(throws: ConfigurationError.self) {
+            try TaskSet.parse(text(top: "device: cuda\ngpu: \(written)"), file: "t.yaml")
+        }
+        #expect(error.message.contains(remedy), "\(error.message)")
+    }
+
+    @Test("a simulation says that it ignores half precision")
+    func simulatedPrecision() throws {
+        let set = try TaskSet.parse(text(top: "device: h200\ngpu: {precision: fp16}"), file: "t.yaml")
+        #expect(set.warnings.contains { $0.contains("precision fp16 changes nothing in a simulation") })
     }
 
     @Test("a section without anything under it is as good as none")

@@ -112,7 +112,8 @@ struct RenderingTests {
             partitionKind: kinds.randomElement(using: &generator)!,
             isolation: Isolation.allCases.randomElement(using: &generator)!,
             gpu: GPUOptions(
-                tf32: Bool.random(using: &generator), nhwc: Bool.random(using: &generator),
+                precision: [.fp16, .tf32].randomElement(using: &generator)!,
+                layout: GPUOptions.Layout.allCases.randomElement(using: &generator)!,
                 graphs: Bool.random(using: &generator)),
             models: models, tasks: tasks, load: loads.randomElement(using: &generator)!,
             scheduler: scheduler, staging: Bool.random(using: &generator),

@@ -30,6 +30,7 @@ typedef struct DarisOrtTypeInfo DarisOrtTypeInfo;
 typedef struct DarisOrtTensorInfo DarisOrtTensorInfo;
 typedef struct DarisOrtBinding DarisOrtBinding;
 typedef struct DarisOrtCudaOptions DarisOrtCudaOptions;
+typedef struct DarisOrtTensorRTOptions DarisOrtTensorRTOptions;
 
 /// Takes a line of the library's log. Called from any thread.
 typedef void (*DarisOrtLogFunction)(
@@ -210,6 +211,37 @@ static inline DarisOrtStatus *daris_ort_update_cuda_option_with_pointer(
 static inline void daris_ort_release_cuda_options(const DarisOrt *ort, DarisOrtCudaOptions *options) {
     typedef void (*Function)(DarisOrtCudaOptions *);
     ((Function)daris_ort_at(ort, 208))(options);
+}
+
+// Options of the TensorRT provider
+
+static inline DarisOrtStatus *daris_ort_append_tensorrt_provider(
+    const DarisOrt *ort, DarisOrtSessionOptions *options, const DarisOrtTensorRTOptions *tensorrt) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtSessionOptions *, const DarisOrtTensorRTOptions *);
+    return ((Function)daris_ort_at(ort, 170))(options, tensorrt);
+}
+
+static inline DarisOrtStatus *daris_ort_create_tensorrt_options(const DarisOrt *ort, DarisOrtTensorRTOptions **out) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtTensorRTOptions **);
+    return ((Function)daris_ort_at(ort, 171))(out);
+}
+
+static inline DarisOrtStatus *daris_ort_update_tensorrt_options(
+    const DarisOrt *ort, DarisOrtTensorRTOptions *options, const char *const *keys, const char *const *values, size_t
+    count) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtTensorRTOptions *, const char *const *, const char *const *, size_t);
+    return ((Function)daris_ort_at(ort, 172))(options, keys, values, count);
+}
+
+static inline void daris_ort_release_tensorrt_options(const DarisOrt *ort, DarisOrtTensorRTOptions *options) {
+    typedef void (*Function)(DarisOrtTensorRTOptions *);
+    ((Function)daris_ort_at(ort, 174))(options);
+}
+
+static inline DarisOrtStatus *daris_ort_update_tensorrt_option_with_pointer(
+    const DarisOrt *ort, DarisOrtTensorRTOptions *options, const char *key, void *value) {
+    typedef DarisOrtStatus *(*Function)(DarisOrtTensorRTOptions *, const char *, void *);
+    return ((Function)daris_ort_at(ort, 261))(options, key, value);
 }
 
 // Sessions

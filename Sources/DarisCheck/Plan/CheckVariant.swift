@@ -11,14 +11,13 @@ package enum CheckVariant: String, Hashable, Sendable, Codable, CaseIterable {
     /// Half precision in TensorRT.
     case tensorRT = "half, TensorRT"
 
-    /// The options of a task set for it; `nil` if this version of Daris has none.
-    var options: GPUOptions? {
+    /// The options of a task set for it.
+    var options: GPUOptions {
         switch self {
-        case .channelsLast: GPUOptions(nhwc: true)
-        // Where task sets can ask for half precision and for TensorRT, these lines do.
-        case .half: nil
-        case .halfChannelsLast: nil
-        case .tensorRT: nil
+        case .channelsLast: GPUOptions(layout: .nhwc)
+        case .half: GPUOptions(precision: .fp16)
+        case .halfChannelsLast: GPUOptions(precision: .fp16, layout: .nhwc)
+        case .tensorRT: GPUOptions(precision: .fp16, engine: .tensorrt)
         }
     }
 }

@@ -41,7 +41,7 @@ extension GPUCheck {
         let expected = try reference.outputs(of: 0, inputs: inputs)
         say("\(network.name) on \(options.device) in \(network.stages) stages")
         let bench = try bench(
-            network, device: options.device, stages: network.stages, batch: 1, gpu: GPUOptions(tf32: false))
+            network, device: options.device, stages: network.stages, batch: 1, gpu: GPUOptions(precision: .fp32))
         defer { bench.shutDown() }
         let found = try bench.outputs(of: 0, inputs: inputs)
         for text in bench.notes { note("\(network.name): \(text)") }

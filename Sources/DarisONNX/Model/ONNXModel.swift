@@ -147,6 +147,20 @@ extension ONNXModel {
 }
 
 extension ONNXModel {
+    /// The same model with these shapes for inputs, by name; others stay as they are.
+    package func withInputShapes(_ shapes: [String: [Int]]) -> ONNXModel {
+        var copy = self
+        for (index, input) in proto.graph.input.enumerated() {
+            guard let shape = shapes[input.name] else { continue }
+            var description = TensorDescription(input)
+            description.dimensions = shape.map { .fixed($0) }
+            copy.proto.graph.input[index] = description.valueInfo
+        }
+        return copy
+    }
+}
+
+extension ONNXModel {
     /// The same model with the name of ``ModelGraph/Node/name`` for each node without one, so that ONNX Runtime's
     /// measurements can be matched to nodes.
     package func withNodeNames() -> ONNXModel {

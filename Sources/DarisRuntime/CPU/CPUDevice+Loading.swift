@@ -23,6 +23,15 @@ extension CPUDevice: NamedDevice {
         Partition(contexts: min(16, processors), streams: 1, oversubscription: 1)
     }
 
+    static func check(_ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
+        guard let asked = taskSet.gpu.needsGPU else { return }
+        throw .device(
+            name: taskSet.device,
+            reason:
+                "the task set asks for \(asked) under 'gpu', which a CPU does not do; use 'device: cuda' or leave it out"
+        )
+    }
+
     static func load(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
         var loaded = request.taskSet.isolation == .process ? try loadWorkers(request) : try loadHere(request)
         let (contexts, processors) = (request.partition.contexts, request.processors.count)

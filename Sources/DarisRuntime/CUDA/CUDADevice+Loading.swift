@@ -20,7 +20,8 @@ extension CUDADevice: NamedDevice {
 
     static func check(_ taskSet: TaskSet, environment: Environment) throws(PreparationError) {
         let index = index(of: taskSet)
-        let engine = try ONNXRuntimeEngine(environment: environment, gpu: index, options: taskSet.gpu)
+        let engine = try ONNXRuntimeEngine(
+            environment: environment, gpu: index, options: taskSet.gpu, cache: .standard())
         let kind = partitionKind(taskSet)
         let library: CUDALibrary
         do {
@@ -36,9 +37,11 @@ extension CUDADevice: NamedDevice {
 
     static func load(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
         let taskSet = request.taskSet
+        // Before the first lane, of whichever process: the others take what it has compiled.
+        request.cache.removeIfFresh(EngineFolder.entry)
         if taskSet.isolation == .process || partitionKind(taskSet) == .mps { return try loadWorkers(request) }
         let engine = try ONNXRuntimeEngine(
-            environment: request.environment, gpu: index(of: taskSet), options: taskSet.gpu)
+            environment: request.environment, gpu: index(of: taskSet), options: taskSet.gpu, cache: request.cache)
         return try loadHere(request, engine: engine, driver: nil, meter: meter(of: taskSet))
     }
 
@@ -69,7 +72,7 @@ extension CUDADevice: NamedDevice {
         let kind = partitionKind(taskSet)
         let setup = GPUSetup(
             index: index(of: taskSet), name: taskSet.device, partition: taskSet.partition, kind: kind,
-            options: taskSet.gpu, priorities: taskSet.instancePriorities,
+            options: taskSet.gpu, cachePath: request.cache.path, priorities: taskSet.instancePriorities,
             largestBatch: taskSet.scheduler.largestBatch, seed: taskSet.run.seed, fifoPriority: request.fifoPriority)
         let shapes = try GPUSetup.shapes(
             of: request.tasks, models: request.models, environment: environment, progress: progress)

@@ -28,7 +28,8 @@ extension CUDADevice {
             partition: Partition(
                 contexts: 1, streams: partition.streams, oversubscription: 1, express: partition.express),
             kind: .streams,
-            options: taskSet.gpu, priorities: taskSet.instancePriorities, seed: taskSet.run.seed,
+            options: taskSet.gpu, cachePath: request.cache.path, priorities: taskSet.instancePriorities,
+            seed: taskSet.run.seed,
             fifoPriority: request.fifoPriority, isUnderMPS: daemon != nil)
         let held = try WorkerSpecification.Held(Self.kind, setup)
         let plans = (0..<partition.contexts).map { context in
@@ -55,7 +56,9 @@ extension CUDADevice {
     ) throws(PreparationError) -> WorkerPart {
         let setup = try specification.device.setup(as: GPUSetup.self)
         let environment = try specification.openEnvironment()
-        let engine = try ONNXRuntimeEngine(environment: environment, gpu: setup.index, options: setup.options)
+        let engine = try ONNXRuntimeEngine(
+            environment: environment, gpu: setup.index, options: setup.options,
+            cache: CacheFolder(path: setup.cachePath))
         let shapes = try GPUSetup.shapes(
             of: specification.tasks, models: specification.models, known: hosting.shapes, environment: environment,
             progress: progress)

@@ -47,10 +47,14 @@ struct CUDALoader {
         let copies = programs.map { $0.layout.copies * $0.jobs }.max() ?? 0
         let onExpress = Set(tasks.indices.filter { priorities[$0] == .high }.map { tasks[$0].model })
         let copier = try onDevice { () throws(CUDAError) in try CopyKernel(context: context) }
+        func weight(_ model: Int) -> Int {
+            let copies = engine.loadsForEachBatch ? programs.count { $0.task.model == model } : 1
+            return models[model].fileBytes * copies
+        }
         try refuse(
             MemoryBill(
-                weights: models.map(\.fileBytes), copies: partition.lanes,
-                expressWeights: models.indices.filter(onExpress.contains).map { models[$0].fileBytes },
+                weights: models.indices.map(weight), copies: partition.lanes,
+                expressWeights: models.indices.filter(onExpress.contains).map(weight),
                 expressLanes: laneCount - partition.lanes,
                 tasks: programOfTask.reduce(0) { $0 + programs[$1].layout.deviceBytes },
                 lanes: laneCount * scratchBytes))
@@ -77,10 +81,15 @@ struct CUDALoader {
             var row = [[LaneProgram]](repeating: [], count: programs.count)
             for (number, model) in models.enumerated() where !partition.isExpress(index) || onExpress.contains(number) {
                 progress("loading \(model.name) onto lane \(index + 1) of \(laneCount)")
-                // Once for all batch sizes: what runs on one lane runs one after another.
+                // Once for all batch sizes, where the engine can: what runs on one lane runs one after another.
                 var stages: [any LoadedStage] = []
-                for stage in model.stages { stages.append(try engine.load(stage, of: model, on: stream)) }
                 for (place, program) in programs.enumerated() where program.task.model == number {
+                    if stages.isEmpty || engine.loadsForEachBatch {
+                        stages = []
+                        for (stage, layout) in zip(model.stages, program.layout.stages) {
+                            stages.append(try engine.load(stage, of: model, layout: layout, on: stream))
+                        }
+                    }
                     let members = program.members.prefix(program.jobs).map { memories[$0] }
                     row[place] = try ready(stages, of: model, program, on: lane, members: members, notes: &notes)
                 }
@@ -89,8 +98,8 @@ struct CUDALoader {
             loaded.append(row)
             if index == 0 && laneCount > 1 {
                 // Express lanes hold less.
-                let all = models.reduce(0) { $0 + $1.fileBytes }
-                let high = onExpress.reduce(0) { $0 + models[$1].fileBytes }
+                let all = models.indices.reduce(0) { $0 + weight($1) }
+                let high = onExpress.reduce(0) { $0 + weight($1) }
                 let express = all == 0 ? 0 : (laneCount - partition.lanes) * high / all
                 try refuse(lanesLike: before - (try free()), count: partition.lanes - 1 + express)
             }

@@ -13,6 +13,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
     /// `streams` or `green`.
     var kind: PartitionKind
     var options: GPUOptions
+    /// The cache's folder, for what TensorRT compiles.
+    var cachePath = ""
     /// By task.
     var priorities: [Priority]
     /// The most jobs that may run a stage together; 1 for none.

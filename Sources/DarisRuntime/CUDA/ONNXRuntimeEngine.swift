@@ -1,20 +1,31 @@
+import CDarisSystem
 import CUDADriver
 import DarisConfiguration
+import DarisONNX
 import Foundation
 import ONNXRuntime
 
-/// ONNX Runtime's CUDA provider, one session a stage and lane, so that each session has its lane's stream and memory of
-/// its own: what lanes do at the same time must not share buffers.
+/// ONNX Runtime's CUDA or TensorRT provider, one session a stage and lane, so that each session has its lane's stream and
+/// memory of its own: what lanes do at the same time must not share buffers.
+///
+/// With TensorRT it is one session a stage, lane and batch size, whose inputs have fixed shapes. A captured graph works in the
+/// state of one execution context, which another shape would change.
 struct ONNXRuntimeEngine: StageEngine {
     let environment: Environment
     let gpu: Int
     let options: GPUOptions
+    /// Where TensorRT keeps what it has compiled.
+    let cache: CacheFolder
     let memory: MemoryInfo
     let runOptions: RunOptions
     var hostFunctions: HostFunctions { .releases }
+    var loadsForEachBatch: Bool { options.engine == .tensorrt }
 
     /// An engine for the GPU with this number.
-    init(environment: Environment, gpu: Int, options: GPUOptions) throws(PreparationError) {
+    init(
+        environment: Environment, gpu: Int, options: GPUOptions, cache: CacheFolder
+    ) throws(PreparationError) {
+        if let conflict = options.conflict { throw .device(name: "cuda:\(gpu)", reason: conflict) }
         guard environment.library.providers.contains("CUDAExecutionProvider") else {
             throw .device(
                 name: "cuda:\(gpu)",
@@ -22,9 +33,17 @@ struct ONNXRuntimeEngine: StageEngine {
                     "ONNX Runtime at \(environment.library.path) was built without CUDA; fetch the build that has it "
                     + "with 'Scripts/fetch-onnxruntime --gpu'")
         }
+        guard options.engine == .cuda || environment.library.providers.contains("TensorrtExecutionProvider") else {
+            throw .device(
+                name: "cuda:\(gpu)",
+                reason:
+                    "ONNX Runtime at \(environment.library.path) was built without TensorRT; fetch the build that has it "
+                    + "with 'Scripts/fetch-onnxruntime --gpu', or use 'engine: cuda'")
+        }
         self.environment = environment
         self.gpu = gpu
         self.options = options
+        self.cache = cache
         do {
             memory = try MemoryInfo(library: environment.library, place: .cuda(device: gpu))
             runOptions = try RunOptions(
@@ -44,28 +63,60 @@ struct ONNXRuntimeEngine: StageEngine {
                     + "that tells its CUDA; fetch both with 'Scripts/fetch-onnxruntime --gpu'")
         }
         if let problem = needs.problem(driver: driver) { throw .device(name: "cuda:\(gpu)", reason: problem) }
+        guard options.engine == .tensorrt else { return }
+        guard let needs = TensorRTProviderNeeds(of: environment.library) else {
+            throw .device(
+                name: "cuda:\(gpu)",
+                reason:
+                    "beside ONNX Runtime at \(environment.library.path) there is no libonnxruntime_providers_tensorrt.so "
+                    + "that tells its TensorRT; fetch both with 'Scripts/fetch-onnxruntime --gpu', or use 'engine: cuda'"
+            )
+        }
+        if let problem = needs.problem { throw .device(name: "cuda:\(gpu)", reason: problem) }
     }
 
     func load(
-        _ stage: StagedModel.Stage, of model: StagedModel, on stream: CUDAStream
+        _ stage: StagedModel.Stage, of model: StagedModel, layout: TensorLayout.Stage, on stream: CUDAStream
     ) throws(PreparationError) -> any LoadedStage {
+        let file = try source(stage, of: model, layout: layout)
+        let engines = try engines(stage, of: model, layout: layout)
         var session = SessionOptions()
         session.freeDimensionOverrides = model.dimensions
-        session.cuda = CUDAProvider(
-            options: [
-                "device_id": "\(gpu)",
-                "use_tf32": options.tf32 ? "1" : "0",
-                "prefer_nhwc": options.nhwc ? "1" : "0",
-                // The exhaustive search takes seconds a convolution; the heuristic is as good for what is measured later.
-                "cudnn_conv_algo_search": "HEURISTIC",
-                // A power of two more than was asked for would be lost many times over.
-                "arena_extend_strategy": "kSameAsRequested",
-            ], stream: stream.rawValue)
+        options.apply(to: &session, gpu: gpu, stream: stream.rawValue, engines: engines)
+        // One process compiles a stage, and others wait to read what it has written.
+        let lock = engines.map { daris_lock_file($0.path + "/.lock") }
+        defer { if let lock { daris_unlock_file(lock) } }
         let (environment, options) = (environment, session)
         let loaded = try runtime(model.name) { () throws(ONNXRuntimeError) in
-            try Session(environment: environment, model: .file(stage.path), options: options)
+            try Session(environment: environment, model: file, options: options)
         }
         return Loaded(session: loaded, model: model.name, memory: memory, runOptions: runOptions, stream: stream)
+    }
+
+    /// The model of a stage: its file, or for TensorRT what is in it with fixed shapes.
+    private func source(
+        _ stage: StagedModel.Stage, of model: StagedModel, layout: TensorLayout.Stage
+    ) throws(PreparationError) -> ModelSource {
+        guard loadsForEachBatch else { return .file(stage.path) }
+        let bytes = try onnx(model.name) { () throws(ONNXError) in
+            let shapes = Dictionary(layout.inputs.map { ($0.name, $0.shape) }) { first, _ in first }
+            return try ONNXModel.read(path: stage.path).withInputShapes(shapes).serialized()
+        }
+        return .bytes(bytes, name: stage.path)
+    }
+
+    /// The folder for what TensorRT compiles of a stage; `nil` for other engines.
+    private func engines(
+        _ stage: StagedModel.Stage, of model: StagedModel, layout: TensorLayout.Stage
+    ) throws(PreparationError) -> EngineFolder? {
+        guard loadsForEachBatch else { return nil }
+        // The path names the content: the model's fingerprint and the cut.
+        let key = ContentHash.of(
+            model.hash, stage.path, "\(layout.inputs.map { "\($0.name) \($0.shape)" })", options.precision.rawValue,
+            environment.library.version)
+        return EngineFolder(
+            path: try cache.workFolder("\(EngineFolder.entry)/\(key)"),
+            timings: try cache.workFolder("\(EngineFolder.entry)/timings"))
     }
 
     private struct Loaded: LoadedStage {
@@ -132,6 +183,17 @@ extension CUDAProviderNeeds {
         return missingLibrary().map {
             "ONNX Runtime's CUDA provider cannot be loaded: \($0); it needs \(libraries.joined(separator: ", ")) where the "
                 + "loader finds them (LD_LIBRARY_PATH), as any CUDA \(majorVersion) build of PyTorch brings them"
+        }
+    }
+}
+
+extension TensorRTProviderNeeds {
+    /// Why the provider cannot be loaded on this machine, with what would be right, or `nil` if it can.
+    package var problem: String? {
+        missingLibrary().map {
+            "ONNX Runtime's TensorRT provider cannot be loaded: \($0); it needs \(libraries.joined(separator: ", ")) where "
+                + "the loader finds them (LD_LIBRARY_PATH), as the Python packages of TensorRT \(majorVersion) bring them "
+                + "(docs/gpu.md); or use 'engine: cuda'"
         }
     }
 }

@@ -4,12 +4,22 @@ import ONNXRuntime
 /// What puts the work of stages on the streams of a GPU: ONNX Runtime, and in tests a stand-in for it.
 protocol StageEngine: Sendable {
     /// Loads a stage for one lane: whatever it enqueues later goes on that stream.
+    ///
+    /// - Parameter layout: The tensors of the only batch size that it is loaded for if ``loadsForEachBatch``; else of the
+    ///   first of several.
     func load(
-        _ stage: StagedModel.Stage, of model: StagedModel, on stream: CUDAStream
+        _ stage: StagedModel.Stage, of model: StagedModel, layout: TensorLayout.Stage, on stream: CUDAStream
     ) throws(PreparationError) -> any LoadedStage
+
+    /// Whether a stage is loaded once for each batch size, and not once for all.
+    var loadsForEachBatch: Bool { get }
 
     /// What the functions on the host are for that work of this engine calls.
     var hostFunctions: HostFunctions { get }
+}
+
+extension StageEngine {
+    var loadsForEachBatch: Bool { false }
 }
 
 /// What the functions on the host are for that captured work calls.

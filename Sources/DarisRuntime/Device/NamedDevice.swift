@@ -76,6 +76,8 @@ struct LoadRequest: Sendable {
     var options = Preparation.Options()
 
     var partition: Partition { taskSet.partition }
+    /// Where a device may keep what it compiles.
+    var cache: CacheFolder { options.cache ?? .standard(isFresh: options.fresh) }
 
     /// By task as the device has them: whether its stages make way for HP. Empty where none does, as without express lanes.
     var makesWay: [Bool] { partition.express > 0 ? taskSet.instancePriorities.map { $0 == .low } : [] }

@@ -39,7 +39,8 @@ package final class StageBench: Sendable {
         let type = try MachineDevice.type(of: taskSet.device)
         let threads = type.cuttingThreads(taskSet.partition, processors: processors.count)
         let store = ModelStore(
-            environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil))
+            environment: environment, cache: cache, threads: threads, probe: ModelProbe(workerExecutable: nil),
+            isHalf: taskSet.gpu.precision == .fp16)
         var models: [StagedModel] = []
         for model in taskSet.models {
             models.append(
@@ -48,6 +49,7 @@ package final class StageBench: Sendable {
         let tasks = taskSet.deviceTasks(taskSet.models)
         var options = Preparation.Options()
         options.progress = progress
+        options.cache = cache
         let loaded = try type.load(
             LoadRequest(
                 taskSet: taskSet, tasks: tasks, models: models, environment: environment, processors: processors,

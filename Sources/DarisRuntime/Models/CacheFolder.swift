@@ -165,6 +165,28 @@ package struct CacheFolder: Sendable {
         }
     }
 
+    /// The path of a folder that a library reads and writes by itself, made for this user alone.
+    ///
+    /// - Throws: if it cannot be made, or others may write in it: what it holds is run.
+    func workFolder(_ entry: String) throws(PreparationError) -> String {
+        do {
+            try makeFolder()
+            try FileManager.default.createDirectory(
+                atPath: path(entry), withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw .cache(path: path(entry), reason: PreparationError.text(of: error))
+        }
+        guard isTrusted(entry) else {
+            throw .cache(path: path(entry), reason: "another user owns it or may write in it")
+        }
+        return path(entry)
+    }
+
+    /// Removes an entry, if everything is to be made anew.
+    func removeIfFresh(_ entry: String) {
+        if isFresh { try? FileManager.default.removeItem(atPath: path(entry)) }
+    }
+
     /// Writes down the fingerprints of all files of a folder, and keeps the files for this user.
     private func seal(_ folder: String) throws {
         let files = FileManager.default

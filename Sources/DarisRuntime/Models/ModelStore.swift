@@ -11,15 +11,20 @@ package struct ModelStore: Sendable {
     let threads: Int
     /// Tries model files first, if given.
     let probe: ModelProbe?
+    /// Whether models are converted to half precision before they are cut.
+    let isHalf: Bool
     /// What measured times hold for: processor, threads, quota, ONNX Runtime.
     let machine: String
 
     /// A store for stages that run on `threads` threads each.
-    package init(environment: Environment, cache: CacheFolder, threads: Int, probe: ModelProbe? = nil) {
+    package init(
+        environment: Environment, cache: CacheFolder, threads: Int, probe: ModelProbe? = nil, isHalf: Bool = false
+    ) {
         self.environment = environment
         self.cache = cache
         self.threads = threads
         self.probe = probe
+        self.isHalf = isHalf
         machine = Self.machine(threads: threads, quota: CPUQuota.read(), runtime: environment.library.version)
         cache.removeAbandoned()
     }
@@ -30,7 +35,7 @@ package struct ModelStore: Sendable {
     }
 
     /// Raise it whenever cutting or building changes, so that nothing stale is taken from a cache.
-    private static let format = "3"
+    static let format = "3"
 
     /// A model as it was read, and the fingerprint of its content.
     package struct Source: Sendable {
@@ -38,6 +43,8 @@ package struct ModelStore: Sendable {
         package var model: ONNXModel
         /// Fingerprint of its content.
         package var hash: String
+        /// What the user should know of it.
+        package var notes: [String] = []
     }
 
     /// Reads a model file, or builds a reference network.
@@ -82,8 +89,9 @@ package struct ModelStore: Sendable {
     package func staged(
         _ declaration: ModelDeclaration, goal: StageDesigner.Goal, batches: [Int] = [1], progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
-        let source = try source(declaration, progress: progress)
-        try tryOut(declaration, source, batches: batches, progress: progress)
+        let original = try source(declaration, progress: progress)
+        try tryOut(declaration, original, batches: batches, progress: progress)
+        let source = isHalf ? try inHalfPrecision(declaration, original, progress: progress) : original
         let dimensions = declaration.dimensions
         let key = ContentHash.of(
             Self.format, source.hash, "\(goal)", machine, "\(dimensions.sorted { $0.key < $1.key })")
@@ -162,6 +170,7 @@ package struct ModelStore: Sendable {
         var model = StagedModel(
             name: declaration.name, hash: source.hash, model: source.model, manifest: manifest, folder: folder,
             dimensions: declaration.dimensions)
+        model.notes = source.notes
         if case .longestStage(let limit) = goal, let longest = model.stages.map(\.measured).max(), longest > limit {
             model.notes.append(
                 "model '\(declaration.name)': its longest stage takes \(Self.text(longest)), more than the "

@@ -76,7 +76,9 @@ package struct Preparation: Sendable {
         let cache = options.cache ?? .standard(isFresh: options.fresh)
         notes += [cache.notice].compactMap(\.self)
         let probe = ModelProbe(workerExecutable: options.workerExecutable)
-        let store = ModelStore(environment: environment, cache: cache, threads: threads, probe: probe)
+        let store = ModelStore(
+            environment: environment, cache: cache, threads: threads, probe: probe,
+            isHalf: taskSet.gpu.precision == .fp16)
 
         let used = taskSet.models.filter { model in taskSet.tasks.contains { $0.model == model.name } }
         guard !taskSet.tasks.isEmpty else { throw .noLoad("the task set has no tasks; add at least one under 'tasks'") }
@@ -221,12 +223,16 @@ extension Preparation {
     }
 
     /// Cuts one model for the whole CPU's cores one by one: for stages that run on one thread.
+    ///
+    /// - Parameter isHalf: whether it is converted to half precision first.
     package static func stage(
-        _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, progress: StepHandler
+        _ model: ModelDeclaration, shortestPeriod: Nanoseconds, fresh: Bool, isHalf: Bool = false,
+        progress: StepHandler
     ) throws(PreparationError) -> StagedModel {
         let cache = CacheFolder.standard(isFresh: fresh)
         let store = ModelStore(
-            environment: try openEnvironment(), cache: cache, threads: 1, probe: ModelProbe(workerExecutable: nil))
+            environment: try openEnvironment(), cache: cache, threads: 1, probe: ModelProbe(workerExecutable: nil),
+            isHalf: isHalf)
         var staged = try store.staged(
             model, goal: .init(model.stages, shortestPeriod: shortestPeriod), progress: progress)
         staged.notes += [cache.notice].compactMap(\.self)

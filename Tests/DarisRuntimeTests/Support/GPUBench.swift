@@ -38,6 +38,7 @@ extension FakeDriver {
 struct HostEngine: StageEngine {
     let environment: Environment
     let hostFunctions: HostFunctions
+    let loadsForEachBatch: Bool
     /// How many stages are loaded.
     let loaded = LoadedCount()
 
@@ -58,13 +59,14 @@ struct HostEngine: StageEngine {
         deinit { loaded.count.subtract(1, ordering: .relaxed) }
     }
 
-    init(_ environment: Environment, hostFunctions: HostFunctions = .work) {
+    init(_ environment: Environment, hostFunctions: HostFunctions = .work, loadsForEachBatch: Bool = false) {
         self.environment = environment
+        self.loadsForEachBatch = loadsForEachBatch
         self.hostFunctions = hostFunctions
     }
 
     func load(
-        _ stage: StagedModel.Stage, of model: StagedModel, on stream: CUDAStream
+        _ stage: StagedModel.Stage, of model: StagedModel, layout: TensorLayout.Stage, on stream: CUDAStream
     ) throws(PreparationError) -> any LoadedStage {
         var options = SessionOptions()
         options.freeDimensionOverrides = model.dimensions

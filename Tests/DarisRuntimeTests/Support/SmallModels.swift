@@ -185,4 +185,37 @@ enum SmallModels {
             node("MatMul", ["x", "x"], ["a"]), node("Tanh", ["a"], ["b"]), node("MatMul", ["b", "x"], ["c"]),
             node("Tanh", ["c"], ["y"]),
         ])
+
+    /// `y = tanh(x · w) · w` for `x` of batch × 4, where every element of `w` is `scale`.
+    static func products(scale: Float) -> ONNXModel {
+        var square = weight("w", [Float](repeating: scale, count: 16))
+        square.dims = [4, 4]
+        let row: [Dimension] = [.symbolic("batch"), .fixed(4)]
+        return model(
+            inputs: [float("x", row)], outputs: [float("y", row)], weights: [square],
+            [node("MatMul", ["x", "w"], ["a"]), node("Tanh", ["a"], ["b"]), node("MatMul", ["b", "w"], ["y"])])
+    }
+
+    /// `y = (x · w) · w · w`, which for a large `w` passes float16's largest number.
+    static let growing: ONNXModel = {
+        var square = weight("w", [Float](repeating: 100, count: 16))
+        square.dims = [4, 4]
+        let row: [Dimension] = [.symbolic("batch"), .fixed(4)]
+        return model(
+            inputs: [float("x", row)], outputs: [float("y", row)], weights: [square],
+            [
+                node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "w"], ["b"]),
+                node("MatMul", ["b", "w"], ["y"]),
+            ])
+    }()
+
+    /// `y = x`, by way of 8 bits.
+    static let quantised = model(
+        inputs: [float("x", row)], outputs: [float("y", row)],
+        weights: [weight("scale", [0.5])].map { scale in
+            var scale = scale
+            scale.dims = []
+            return scale
+        },
+        [node("QuantizeLinear", ["x", "scale"], ["q"]), node("DequantizeLinear", ["q", "scale"], ["y"])])
 }
