@@ -113,7 +113,7 @@ struct CheckPlanTests {
 
     @Test("a variant has options or says that it has none; none is what a task set has anyway")
     func variants() {
-        #expect(CheckVariant.channelsLast.options?.nhwc == true)
+        #expect(CheckVariant.channelsLast.options.layout == .nhwc)
         for variant in CheckVariant.allCases { #expect(variant.options != .init()) }
     }
 }
