@@ -98,6 +98,7 @@ check-model:
 	$(SWIFT) build -c release --product daris
 	$(SWIFT) build --product daris
 	$(PYTHON) Tests/Model/check.py .build/release/daris .build/debug/daris
+	$(PYTHON) Tests/Model/large_card.py .build/release/daris
 	$(PYTHON) Tests/Model/digests.py .build/release/daris
 
 # Networks in half precision against the originals, on the CPU (pip install onnxruntime numpy; for networks of others, pip

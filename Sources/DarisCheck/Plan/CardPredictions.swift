@@ -1,3 +1,5 @@
+import DarisSimulator
+
 /// What was predicted of a card before it was measured, by a simulator that was fitted to an earlier check of it. A check judges
 /// each prediction by its own figures.
 package struct CardPredictions: Hashable, Sendable {
@@ -91,4 +93,14 @@ package struct CardPredictions: Hashable, Sendable {
             Bound(subject: .earlyBatches, range: 1...2),
             Bound(subject: .ratio, range: 0.455...0.556),
         ])
+}
+
+extension CardPredictions {
+    /// The built-in model of a card that was measured; `nil` for others, of which a prediction would say little.
+    static func model(of card: String) -> GPUModel? {
+        for name in GPUCatalogue.names {
+            if let gpu = try? GPUCatalogue.device(name), gpu.isMeasured, card.contains(gpu.title) { return gpu }
+        }
+        return nil
+    }
 }

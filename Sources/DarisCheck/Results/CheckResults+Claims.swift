@@ -1,3 +1,4 @@
+import DarisSimulator
 import DarisReport
 
 extension CheckResults {

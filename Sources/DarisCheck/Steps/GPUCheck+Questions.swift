@@ -1,3 +1,4 @@
+import DarisSimulator
 import DarisCore
 
 /// Questions 2 and 3: what decides whether the explanation of an earlier check is right.

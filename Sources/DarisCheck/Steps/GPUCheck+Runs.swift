@@ -1,3 +1,4 @@
+import DarisSimulator
 import DarisConfiguration
 import DarisCore
 import DarisRuntime

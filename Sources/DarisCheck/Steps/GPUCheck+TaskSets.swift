@@ -1,3 +1,4 @@
+import DarisSimulator
 import DarisCore
 
 /// Task sets on the best partitions, without batching, and on many partitions.
@@ -10,7 +11,8 @@ extension GPUCheck {
         let configurations =
             options.isRehearsal
             ? PartitionChoice.unbatched([.cores])
-            : PartitionChoice.best(2, of: PartitionChoice.candidates.filter { usableKinds.contains($0.kind) })
+            : PartitionChoice.best(
+                2, of: PartitionChoice.candidates.filter { usableKinds.contains($0.kind) }, forecast: forecast)
         let repetitions = options.isRehearsal ? 1 : Self.repetitions
         var left = sets.count * configurations.count
         var isComplete = true
@@ -36,6 +38,24 @@ extension GPUCheck {
             }
         }
         finish(all: isComplete, measured: results.taskSets.count)
+    }
+
+    /// The mean share of batching that the task sets reach on a partition in a model of this card, with deadlines kept: half of it counts
+    /// where they are not. `nil` for a card without a model.
+    private func forecast(_ configuration: SweepConfiguration) -> Double? {
+        guard let gpu = CardPredictions.model(of: results.deviceName) else { return nil }
+        var shares: [Double] = []
+        for set in sets {
+            guard let baseline = strictBaseline(of: set) else { return nil }
+            var taskSet = set.taskSet(
+                configuration, device: "card.json", demand: CheckTaskSet.overload * baseline.jps,
+                duration: .seconds(Int64(1)), networks: options.networks)
+            if configuration.largestBatch > 1 { taskSet.scheduler.batching = configuration.largestBatch }
+            guard let summary = try? TaskSetSimulation(taskSet, on: gpu).run().summary else { return nil }
+            let keeps = summary.hp.dmr == 0 && summary.lp.dmr < CheckRow.lpLimit
+            shares.append(summary.jps / baseline.jps * (keeps ? 1 : 0.5))
+        }
+        return shares.isEmpty ? nil : shares.reduce(0, +) / Double(shares.count)
     }
 
     /// The first task set on all partitions, then the others, with a demand of 1.5 times batches of one. Batch 1 is measured here if

@@ -15,6 +15,14 @@ package struct CheckTaskSet: Hashable, Sendable {
         /// Releases a second of each task before scaling.
         package var rate: Double
 
+        /// Tasks that run one network.
+        package init(network: String, high: Int, low: Int, rate: Double) {
+            self.network = network
+            self.high = high
+            self.low = low
+            self.rate = rate
+        }
+
         /// Inferences a second of all of them before scaling.
         package var demand: Double { Double(high + low) * rate }
     }
@@ -23,6 +31,12 @@ package struct CheckTaskSet: Hashable, Sendable {
     package var name: String
     /// Its tasks.
     package var groups: [Group]
+
+    /// A task set of these groups.
+    package init(name: String, groups: [Group]) {
+        self.name = name
+        self.groups = groups
+    }
 
     /// The demand relative to the best throughput of batching alone.
     package static let overload = 1.5
