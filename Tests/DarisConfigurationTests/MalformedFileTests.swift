@@ -80,7 +80,7 @@ struct MalformedFileTests {
             text(top: "scheduler: {migrations: false}"),
             "t.yaml:5:13: scheduler: unknown key 'migrations'; did you mean 'migration'? allowed are policy, window, "
                 + "wcet, last_stage_level, late_level, fixed_priority, migration, admission, forgetting, staging, "
-                + "batching"
+                + "batching, batching_without"
         ),
         (
             text(top: "run: {durration: 1 s}"),

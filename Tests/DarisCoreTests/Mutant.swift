@@ -95,14 +95,14 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         options("every LP job is admitted", [.admission]) { $0.admission = false },
         options("no job migrates", [.admission]) { $0.migration = false },
         options("nothing runs together", [.batching, .admission]) { $0.batching = nil },
-        options("batches are as large as can be", [.batching, .admission]) {
+        options("batches are as large as can be", [.batching, .admission, .dispatchOrder]) {
             if $0.batching != nil { $0.batching = BatchGroup.jobLimit }
         },
         options("unripe stages go first", [.dispatchOrder, .batching]) { $0.batchingRules.remove(.ripest) },
         options("riper stages go first", [.dispatchOrder, .batching]) { $0.batchingRules.insert(.ripest) },
         options("batches come apart", [.batching]) { $0.batchingRules.remove(.cohesion) },
         options("batches stay together", [.batching, .dispatchOrder]) { $0.batchingRules.insert(.cohesion) },
-        options("batches are longer than the deadline allows", [.batching, .admission]) {
+        options("batches are longer than the deadline allows", [.batching, .admission, .dispatchOrder]) {
             $0.batchingRules.remove(.sizes)
         },
         options("batches last as long as their jobs alone would", [.batching]) { $0.batchingRules.remove(.bounds) },
@@ -249,7 +249,9 @@ struct Mutant: CustomTestStringConvertible, Sendable {
             outcome.deadline = outcome.deadline + Nanoseconds(1)
             return [outcome]
         },
-        ends("what a lost context was running goes on", [.containment]) { $0.reason == .contextLost ? [] : [$0] },
+        ends("what a lost context was running goes on", [.containment, .jobFates]) {
+            $0.reason == .contextLost ? [] : [$0]
+        },
         commands("a release that waits is not told", [.jobFates]) { if case .queued = $0 { [] } else { [$0] } },
         commands("wakes come late", [.jobFates]) { command in
             if case .wake(let time) = command { [.wake(at: time + Nanoseconds(1))] } else { [command] }

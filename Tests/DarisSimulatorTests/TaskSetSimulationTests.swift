@@ -23,8 +23,8 @@ struct TaskSetSimulationTests {
         #expect(plan.simulated && plan.device == "NVIDIA GeForce RTX 2080 Ti" && plan.units == 68)
         #expect(plan.contexts.map(\.quota) == [68, 68] && plan.contexts[0].units.isEmpty)
         #expect(plan.partitionKind == .mps && plan.notes[0].hasPrefix("the device is simulated: fitted to"))
-        let prediction = try TaskSetSimulation(try taskSet(device: "h200")).plan
-        #expect(prediction.device == "NVIDIA H200, a prediction")
+        let prediction = try TaskSetSimulation(try taskSet(device: "a100")).plan
+        #expect(prediction.device == "NVIDIA A100 80GB, a prediction")
     }
 
     @Test("green contexts have SMs of their own, in windows that overlap when oversubscribed")

@@ -51,19 +51,52 @@ struct HalfTensor {
         result.name = name
         result.floatData = []
         let halves = values.map { value in
-            Float16(value.isFinite ? min(max(value, -Self.largest), Self.largest) : value)
+            HalfBits(value.isFinite ? min(max(value, -Self.largest), Self.largest) : value)
         }
         switch form {
         case .stored:
             result.dataType = ElementTypes.half
-            result.rawData = Self.bytes(halves.map(\.bitPattern.littleEndian))
+            result.rawData = Self.bytes(halves.map(\.bits.littleEndian))
         case .rounded:
-            result.rawData = Self.bytes(halves.map { Float($0).bitPattern.littleEndian })
+            result.rawData = Self.bytes(halves.map { $0.value.bitPattern.littleEndian })
         }
         return result
     }
 
     private static func bytes<Element: BitwiseCopyable>(_ elements: [Element]) -> Data {
         elements.withUnsafeBytes { Data($0) }
+    }
+}
+
+/// A float16 number as its bits. Swift's own conversions call a function whose calling convention differs between the libraries of a
+/// program, and then give other numbers.
+struct HalfBits {
+    let bits: UInt16
+
+    /// The nearest float16 number, ties to even.
+    init(_ value: Float) {
+        let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
+        let magnitude = value.bitPattern & 0x7fff_ffff
+        if magnitude >= 0x7f80_0000 {
+            bits = sign | (magnitude > 0x7f80_0000 ? 0x7e00 : 0x7c00)
+        } else if magnitude >= 0x477f_f000 {
+            bits = sign | 0x7c00
+        } else if magnitude >= 0x3880_0000 {
+            // Normal: the exponent's bias is 15 instead of 127, and 13 bits of the mantissa are rounded off.
+            let rounded = magnitude + 0xfff + (magnitude >> 13 & 1)
+            bits = sign | UInt16((rounded - 0x3800_0000) >> 13)
+        } else {
+            bits = sign | UInt16((Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven))
+        }
+    }
+
+    /// The number, exactly.
+    var value: Float {
+        let (sign, exponent, mantissa) = (UInt32(bits & 0x8000) << 16, UInt32(bits >> 10 & 0x1f), UInt32(bits & 0x3ff))
+        switch exponent {
+        case 0: return (sign == 0 ? 1 : -1) * Float(mantissa) * 0x1p-24
+        case 31: return Float(bitPattern: sign | 0x7f80_0000 | mantissa << 13)
+        default: return Float(bitPattern: sign | (exponent + 112) << 23 | mantissa << 13)
+        }
     }
 }

@@ -35,6 +35,10 @@ struct OutcomeWords {
             }
                 ?? "\(context) was lost while the job waited there with \(progress)."
         case (.failed, _), (.rejected, .noContextAlive): return "No context was left to run it."
+        case (.rejected, .wouldBeLate):
+            return
+                "The work queued and running on every context with utilisation to spare, and its own time, would have taken "
+                + "longer than it had until its deadline."
         default: return "Its task had been removed; that is no miss."
         }
     }

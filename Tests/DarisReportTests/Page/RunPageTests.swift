@@ -122,6 +122,7 @@ struct RunPageTests {
     private func rejections(_ run: RecordedRun, of task: Int) throws -> [String] {
         var run = run
         run.options.batching = 2
+        run.options.batchingRules = [.safetyFactor]
         run.groups = [BatchGroup(sizes: [.init(jobs: 2, afet: [.milliseconds(60)])])]
         return try page(run).outcomes.groups.filter { $0.key.fate == .rejected }.flatMap(\.value.notes)
             .filter { $0.job.task == task }.map(\.words)
