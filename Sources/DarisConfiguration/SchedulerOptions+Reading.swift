@@ -9,7 +9,7 @@ extension SchedulerOptions {
             field,
             keys: [
                 "policy", "window", "wcet", "last_stage_level", "late_level", "fixed_priority", "migration",
-                "admission", "forgetting", "staging", "batching",
+                "admission", "forgetting", "staging", "batching", "rules",
             ], example: "{policy: daris, window: 5}")
         if let policy = section["policy"] {
             options.policy = try policy.choice(SchedulingPolicy.allCases.map { ($0.rawValue, $0) })
@@ -25,6 +25,9 @@ extension SchedulerOptions {
         if let field = section["batching"] {
             let text = try field.text("on, off or a whole number", example: "on")
             do { options.batching = try batching(text) } catch { throw field.error(error.message) }
+        }
+        if let rules = section["rules"] {
+            options.rules = try rules.choice(Rules.allCases.map { ($0.rawValue, $0.options) })
         }
         return (options, try section["staging"]?.bool() ?? true)
     }

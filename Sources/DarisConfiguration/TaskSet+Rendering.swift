@@ -137,6 +137,7 @@ extension TaskSet {
         ]
         for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
         if let jobs = scheduler.batching { entries.append(("batching", "\(jobs)")) }
+        if scheduler.rules != nil { entries.append(("rules", Rules(scheduler).rawValue)) }
         return entries
     }
 

@@ -116,7 +116,8 @@ extension RunPlan {
         ]
         let without = switches.filter { !$0.0 }.map { "without \($0.1)" }
         let batching = scheduler.batching.map { ["batches of up to \($0) jobs"] } ?? []
-        return ([scheduler.policy.rawValue, window] + without + batching).joined(separator: ", ")
+        let rules = scheduler.rules == nil ? [] : ["rules of the published implementation"]
+        return ([scheduler.policy.rawValue, window] + rules + without + batching).joined(separator: ", ")
     }
 }
 

@@ -82,7 +82,7 @@ struct EveryKeyTests {
                 "last_stage_level": "last_stage_level: false", "late_level": "late_level: false",
                 "fixed_priority": "fixed_priority: false", "migration": "migration: false",
                 "admission": "admission: false", "forgetting": "forgetting: false", "staging": "staging: false",
-                "batching": "batching: on",
+                "batching": "batching: on", "rules": "rules: published",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], scheduler: @}"),
         Part(
             name: "run", least: "", keys: ["duration": "duration: 3 s", "seed": "seed: 2"],

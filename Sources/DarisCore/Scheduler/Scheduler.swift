@@ -46,7 +46,7 @@ public struct Scheduler: ~Copyable, Sendable {
         jobs = JobTable(configuration)
         batches = BatchTimes(configuration)
         times = ExecutionTimes(configuration, sharesLanes: batches.isOn)
-        ledger = ContextLedger(configuration.partition)
+        ledger = ContextLedger(configuration.partition, options.published)
         tasks.reserve(in: &ledger)
         lanes = Lanes(configuration.partition, jobs: batches.largest)
         ready = ReadyQueues(configuration, lists: batches.lists)
@@ -118,7 +118,9 @@ public struct Scheduler: ~Copyable, Sendable {
             return false
         }
         let id = JobID(task: task, sequence: release.sequence)
-        commands.append(.admitted(id, context: context, migrated: context != tasks.home(job)))
+        let migrates = context != tasks.home(job)
+        commands.append(.admitted(id, context: context, migrated: migrates))
+        if migrates && options.published.movesHomes { tasks.resettle(job, of: task, to: context, &ledger) }
         jobs.admit(job, release, context: context, times)
         ledger.admit(tasks[task], to: context, work: times.cost(task))
         makeReady(job)
@@ -130,6 +132,9 @@ public struct Scheduler: ~Copyable, Sendable {
     /// jobs where they fit.
     private func admissibleContext(for task: Int, home: Int) -> Int? {
         if options.tests(tasks[task].priority) {
+            if options.published.movesHomes {
+                return ledger.publishedTarget(task, home: home, tasks, migration: options.migration)
+            }
             return ledger.target(
                 tasks[task], home: home, executionTime: times.mret(task), migration: options.migration)
         }
@@ -141,7 +146,9 @@ public struct Scheduler: ~Copyable, Sendable {
         guard ledger.hasContext else {
             return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
         }
-        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: options.migration) {
+        if options.published.rejectionsAge { times.skipRelease(of: task) }
+        let leavesHome = options.migration && !options.published.movesHomes
+        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: leavesHome) {
             forget(task)
         }
         if batches.isOn { ledger.lowerSafetyFactor(of: home) }

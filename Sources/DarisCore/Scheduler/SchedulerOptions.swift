@@ -32,6 +32,10 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// (docs/decisions/0002).
     public var forgetting = true
 
+    /// The rules of the authors' published implementation in place of the paper's text; `nil` for the text
+    /// (docs/decisions/0021). Without batching and express lanes alone.
+    public var rules: PublishedRules?
+
     /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 64; `nil` if every job runs
     /// alone (docs/decisions/0010). The baselines never batch.
     public var batching: Int?

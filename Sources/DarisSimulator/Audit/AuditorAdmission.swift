@@ -5,11 +5,13 @@ extension Auditor {
     /// uᵢ + U_k^{LP,active} < N_s − U_k^HP, on a context that is alive; with batching the left side is
     /// multiplied by the safety factor.
     func fits(_ index: Int, _ context: Int) -> Bool {
-        contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
+        contexts[context].isAlive
+            && admits(tasks[index].utilisation, beside: contexts[context].activeLowPriority, on: context)
     }
 
-    private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
-        let counted = Int128(lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
+    private func admits(_ own: Int64, beside lowPriority: Int64, on context: Int) -> Bool {
+        if published.sharedAdmission { return admitsByShares(own, beside: lowPriority, on: context) }
+        let counted = Int128(own + lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
         return counted < Int128(partition.streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
     }
 
@@ -57,6 +59,7 @@ extension Auditor {
         try require(options.migration, .admission, "a job of task \(index) migrated, though migration is off")
         try require(
             !fits(index, home), .admission, "a job of task \(index) migrated, though \(comparison(index, home))")
+        if published.movesHomes { return try checkMove(index, home: home, to: context) }
         if let best = target(index, home: home), best != context {
             throw violation(
                 .admission,
@@ -71,6 +74,7 @@ extension Auditor {
     func checkRejection(_ index: Int, home: Int, _ release: AuditedRelease) throws(Violation) {
         try require(
             isTested(index), .admission, "\(name(index, release)) was rejected, though its task needs no admission")
+        if published.movesHomes { return try checkNoMove(index, home: home, release) }
         for context in contexts.indices where context == home || options.migration {
             try require(
                 !fits(index, context), .admission,
@@ -97,9 +101,9 @@ extension Auditor {
     /// Whether the task would be admitted somewhere with no other LP job in flight.
     func fitsSomewhereAlone(_ index: Int) -> Bool {
         contexts.indices.contains { context in
-            (options.migration || tasks[index].jobs.contains { instances[$0].home == context })
+            (options.migration && !published.movesHomes || tasks[index].jobs.contains { instances[$0].home == context })
                 && contexts[context].isAlive
-                && admits(tasks[index].utilisation, on: context)
+                && admits(tasks[index].utilisation, beside: 0, on: context)
         }
     }
 
@@ -115,7 +119,7 @@ extension Auditor {
     }
 
     /// The inequality as it stands, in lanes.
-    private func comparison(_ index: Int, _ context: Int) -> String {
+    func comparison(_ index: Int, _ context: Int) -> String {
         let account = contexts[context]
         func lanes(_ billionths: Int64) -> Double { Double(billionths) / 1e9 }
         return """
