@@ -14,7 +14,8 @@ struct AblateCommand: ParsableCommand {
             Shows the effect of each rule for a task set on a simulated device: no staging, express lanes (or none, if the \
             task set has them), no level of last stages, no level of late ones, no priorities (EDF alone), the longest \
             execution time ever (WCET) instead of the longest recent one (MRET), other windows, no migration, no admission \
-            test; with batching also none, and each of its rules switched off.
+            test; with batching also none, and each of its rules switched off; without batching and express lanes the rules of the \
+            published implementation, together and each alone.
 
             Example: daris ablate examples/paper-resnet18.yaml --output out
             """)

@@ -68,6 +68,9 @@ struct TaskSetOptions: ParsableArguments {
     @Option(help: "Jobs of one model and stage run together: on, off, or the largest batch (2 to 64).")
     var batching: String?
 
+    @Option(help: "Follow the paper's text, or its authors' published implementation: paper or published.")
+    var rules: String?
+
     /// The task set of a file with these options applied.
     func taskSet(_ path: String) throws -> TaskSet {
         do throws(ConfigurationError) {
@@ -121,6 +124,13 @@ struct TaskSetOptions: ParsableArguments {
         if noAdmission { overrides.admission = false }
         if noForgetting { overrides.forgetting = false }
         if let batching { overrides.batching = try SchedulerOptions.batching(batching, field: "--batching") ?? 1 }
+        if let rules {
+            guard let known = Rules(rawValue: rules) else {
+                throw ConfigurationError(
+                    field: "--rules", message: "there are no rules '\(rules)'; use paper or published")
+            }
+            overrides.rules = known
+        }
         return overrides
     }
 }

@@ -17,11 +17,17 @@ struct ReproduceCommand: ParsableCommand {
             With --cross-validate no row is judged by parameters fitted to it: the rows are split into folds, and each fold \
             is predicted by a fit to the others. That takes minutes a fold.
 
+            With --compare: GSLICE, batching (paper: one batch at a time, at most 10 jobs, one lane), batching (strict: the \
+            best of any size and number of lanes) and DARIS on the paper's four task sets, on a large card with as many tasks \
+            as fill it. With --ablations: the published \
+            ablations of ResNet18 beside simulated ones, by the paper's rules and by those of the published implementation.
+
             With --measured and the folder of a check of a card (daris gpu-check) every run of the scheduler there is simulated \
             and compared, as it was on the card: the same stages, and none of the rules of batching that came after it.
 
             Examples:
               daris reproduce --output out
+              daris reproduce --compare
               daris reproduce --measured results/h200-2026-11-26-2 --device h200
             """)
 
@@ -46,10 +52,18 @@ struct ReproduceCommand: ParsableCommand {
         help: ArgumentHelp(
             "Take the fits of --cross-validate from this folder instead of making them.", valueName: "folder"))
     var useFits: String?
+    @Flag(help: "Compare GSLICE, both definitions of batching, and DARIS, on the paper's four task sets, instead.")
+    var compare = false
+    @Flag(help: "Show the published ablations of ResNet18 beside simulated ones, instead.")
+    var ablations = false
     @Flag(help: "Print one JSON object instead of tables.")
     var json = false
 
     func validate() throws {
+        guard [compare, ablations, crossValidate != nil, measured != nil].count(where: { $0 }) <= 1 else {
+            throw ValidationError(
+                "only one of --compare, --ablations, --measured and --cross-validate can be given")
+        }
         guard (1...99).contains(seeds) else { throw ValidationError("--seeds must be from 1 to 99, not \(seeds)") }
         guard (1...100_000).contains(trials) else {
             throw ValidationError("--trials must be from 1 to 100000, not \(trials)")
@@ -77,6 +91,7 @@ struct ReproduceCommand: ParsableCommand {
             Terminal.endProgress()
             return try Terminal.print(json ? try Terminal.json(report) : report.text(styling: Terminal.styling))
         }
+        if compare || ablations { return try printComparison() }
         let rows: [Reproduction.Row]
         let title: String
         if let folds = crossValidate {
@@ -92,6 +107,26 @@ struct ReproduceCommand: ParsableCommand {
         let report = ReproductionReport(rows: rows, title: title)
         if let output { try report.write(into: output) }
         try Terminal.print(json ? try report.json() : report.text(styling: Terminal.styling))
+    }
+
+    /// Prints `--compare` or `--ablations`.
+    private func printComparison() throws {
+        let device = device ?? "rtx2080ti"
+        let gpu = try GPUCatalogue.named(device)
+        Terminal.step("simulating on \(gpu.title), \(seeds) runs each")
+        defer { Terminal.endProgress() }
+        if compare {
+            let entries = try Comparison.paperTaskSets(on: gpu, named: device)
+            let report = ComparisonReport(rows: try Comparison.rows(entries, seeds: seeds))
+            if let output { try OutputFolder.write(Data(report.markdown.utf8), to: "\(output)/comparison.md") }
+            try Terminal.print(
+                json ? try Terminal.json(["comparison": report.rows]) : report.text(styling: Terminal.styling))
+        } else {
+            let report = PublishedAblationReport(on: gpu, seeds: seeds)
+            if let output { try OutputFolder.write(Data(report.markdown.utf8), to: "\(output)/ablations.md") }
+            try Terminal.print(
+                json ? try Terminal.json(["ablations": report.rows]) : report.text(styling: Terminal.styling))
+        }
     }
 
     private func predicted(folds: Int) throws -> [Reproduction.Row] {

@@ -45,6 +45,8 @@ extension TaskSet {
         package var staging: Bool?
         /// `--batching`: the most jobs that may run a stage together; 1 switches batching off.
         package var batching: Int?
+        /// `--rules`
+        package var rules: Rules?
 
         /// Overrides of the values given.
         package init(
@@ -53,7 +55,7 @@ extension TaskSet {
             duration: Nanoseconds? = nil, seed: UInt64? = nil, policy: SchedulingPolicy? = nil,
             window: Int? = nil, worstCaseExecutionTime: Bool? = nil, lastStageLevel: Bool? = nil,
             lateLevel: Bool? = nil, fixedPriority: Bool? = nil, migration: Bool? = nil, admission: Bool? = nil,
-            forgetting: Bool? = nil, staging: Bool? = nil, batching: Int? = nil
+            forgetting: Bool? = nil, staging: Bool? = nil, batching: Int? = nil, rules: Rules? = nil
         ) {
             self.device = device
             self.kind = kind
@@ -76,6 +78,7 @@ extension TaskSet {
             self.forgetting = forgetting
             self.staging = staging
             self.batching = batching
+            self.rules = rules
         }
     }
 
@@ -131,7 +134,9 @@ extension TaskSet {
             let checked = try TaskSet.checked(jobs, in: 1...Limits.batching.upperBound, option: "--batching")
             result.scheduler.batching = checked == 1 ? nil : checked
         }
+        if let rules = overrides.rules { result.scheduler.rules = rules.options }
         try result.apply(express: overrides.express)
+        if let problem = result.rulesProblem { throw ConfigurationError(field: "--rules", message: problem) }
         self = result
     }
 

@@ -9,7 +9,7 @@ extension SchedulerOptions {
             field,
             keys: [
                 "policy", "window", "wcet", "last_stage_level", "late_level", "fixed_priority", "migration",
-                "admission", "forgetting", "staging", "batching", "batching_without",
+                "admission", "forgetting", "staging", "batching", "batching_without", "rules",
             ], example: "{policy: daris, window: 5}")
         if let policy = section["policy"] {
             options.policy = try policy.choice(SchedulingPolicy.allCases.map { ($0.rawValue, $0) })
@@ -35,6 +35,9 @@ extension SchedulerOptions {
             for item in try field.elements(example: "cohesion") {
                 options.batchingRules.remove(try item.choice(choices))
             }
+        }
+        if let rules = section["rules"] {
+            options.rules = try rules.choice(Rules.allCases.map { ($0.rawValue, $0.options) })
         }
         return (options, try section["staging"]?.bool() ?? true)
     }

@@ -60,6 +60,10 @@ extension TaskSet {
         asksForExpress = express != nil
         chooseExpress()
         if let express, let problem = expressProblem { throw express.error(problem) }
+        let rules = try section["scheduler"].flatMap { field throws(ConfigurationError) in
+            field.node.mapping?["rules"].map { Field(node: $0, file: field.file, path: "\(field.path).rules") }
+        }
+        if let rules, let problem = rulesProblem { throw rules.error(problem) }
     }
 
     /// What is wrong with a device's name, if anything.

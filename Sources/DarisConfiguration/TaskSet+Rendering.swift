@@ -137,6 +137,7 @@ extension TaskSet {
             ("forgetting", scheduler.forgetting, defaults.forgetting), ("staging", staging, true),
         ]
         for (key, value, usual) in switches where value != usual { entries.append((key, "\(value)")) }
+        if scheduler.rules != nil { entries.append(("rules", Rules(scheduler).rawValue)) }
         guard let jobs = scheduler.batching else { return entries }
         entries.append(("batching", "\(jobs)"))
         let without = BatchingRule.allCases.filter { !scheduler.batchingRules.contains($0) }.map(\.rawValue)

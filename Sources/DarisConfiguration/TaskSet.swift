@@ -84,7 +84,8 @@ package struct TaskSet: Hashable, Sendable, Codable {
         guard !asksForExpress else { return }
         let priorities = Set(tasks.map(\.priority))
         let hasExpress =
-            scheduler.hasFixedPriorities && priorities.count > 1 && DeviceKind.cpu.index(of: device) != nil
+            scheduler.hasFixedPriorities && scheduler.rules == nil && priorities.count > 1
+            && DeviceKind.cpu.index(of: device) != nil
         partition.express = hasExpress ? partition.streams : 0
     }
 

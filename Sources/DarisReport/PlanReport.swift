@@ -115,12 +115,13 @@ extension RunPlan {
             (scheduler.admission, "admission"),
         ]
         let without = switches.filter { !$0.0 }.map { "without \($0.1)" }
+        let rules = scheduler.rules == nil ? [] : ["rules of the published implementation"]
         let off = BatchingRule.allCases.filter { !scheduler.batchingRules.contains($0) }.map(\.rawValue)
         let batching =
             scheduler.batching.map { jobs in
                 ["batches of up to \(jobs) jobs" + (off.isEmpty ? "" : " without \(off.joined(separator: ", "))")]
             } ?? []
-        return ([scheduler.policy.rawValue, window] + without + batching).joined(separator: ", ")
+        return ([scheduler.policy.rawValue, window] + rules + without + batching).joined(separator: ", ")
     }
 }
 

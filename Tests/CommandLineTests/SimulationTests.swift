@@ -74,6 +74,15 @@ struct SimulationTests {
                 "error: none.json: the device file cannot be read; is it there, and a file?\n"
             ),
             (
+                ["simulate", "set.yaml", "--rules", "both"],
+                "error: --rules: there are no rules 'both'; use paper or published\n"
+            ),
+            (
+                ["simulate", "set.yaml", "--rules", "published", "--batching", "on"],
+                "error: --rules: the published implementation has neither batches nor express lanes, and here batching is "
+                    + "on; write paper, or 'batching: off' and 'express: 0'\n"
+            ),
+            (
                 ["simulate", "set.yaml", "--kind", "slices"],
                 "error: --kind: there is no kind 'slices'; use streams, mps, green or cores\n"
             ),

@@ -87,6 +87,7 @@ struct EveryKeyTests {
                 "fixed_priority": "fixed_priority: false", "migration": "migration: false",
                 "admission": "admission: false", "forgetting": "forgetting: false", "staging": "staging: false",
                 "batching": "batching: on", "batching_without": "batching: on, batching_without: [cohesion]",
+                "rules": "rules: published",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], scheduler: @}"),
         Part(
             name: "run", least: "", keys: ["duration": "duration: 3 s", "seed": "seed: 2"],

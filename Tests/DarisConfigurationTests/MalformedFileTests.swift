@@ -80,7 +80,16 @@ struct MalformedFileTests {
             text(top: "scheduler: {migrations: false}"),
             "t.yaml:5:13: scheduler: unknown key 'migrations'; did you mean 'migration'? allowed are policy, window, "
                 + "wcet, last_stage_level, late_level, fixed_priority, migration, admission, forgetting, staging, "
-                + "batching, batching_without"
+                + "batching, batching_without, rules"
+        ),
+        (
+            text(top: "scheduler: {rules: published, batching: on}"),
+            "t.yaml:5:20: scheduler.rules: the published implementation has neither batches nor express lanes, and here "
+                + "batching is on; write paper, or 'batching: off' and 'express: 0'"
+        ),
+        (
+            text(top: "scheduler: {rules: both}"),
+            "t.yaml:5:20: scheduler.rules: 'both' is not one of paper, published"
         ),
         (
             text(top: "run: {durration: 1 s}"),

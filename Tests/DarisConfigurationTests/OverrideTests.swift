@@ -55,6 +55,21 @@ struct OverrideTests {
         #expect(set == expected)
     }
 
+    @Test("the rules of the published implementation can be chosen, and go with neither batching nor express lanes")
+    func rules() throws {
+        var set = try example()
+        try set.apply(TaskSet.Overrides(express: 0, rules: .published))
+        #expect(set.scheduler.rules == .all)
+        try set.apply(TaskSet.Overrides(rules: .paper))
+        #expect(set.scheduler.rules == nil)
+        for other in [
+            TaskSet.Overrides(express: 1, rules: .published), TaskSet.Overrides(batching: 4, rules: .published),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try set.apply(other) }
+            #expect(error?.message.contains("neither batches nor express lanes") == true)
+        }
+    }
+
     @Test(
         "one switch changes one option",
         arguments: [

@@ -100,6 +100,7 @@ struct RenderingTests {
         scheduler.admission = Bool.random(using: &generator)
         scheduler.forgetting = Bool.random(using: &generator)
         scheduler.batching = Bool.random(using: &generator) ? Int.random(in: Limits.batching, using: &generator) : nil
+        if scheduler.batching == nil && Bool.random(using: &generator) { scheduler.rules = .all }
         let loads = [nil, 1.5, Double.random(in: 0.01...100, using: &generator), 1.1, 0.07]
         let device = ["cpu", "cuda", "cuda:3", "h200", String(folder) + "cards/mine.json"].randomElement(
             using: &generator)!

@@ -84,6 +84,14 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         },
     ]
 
+    /// Mutants that differ from the published implementation's rules.
+    static let ofPublishedRules: [Mutant] = [
+        options("uᵢ is shared out to the streams too", [.admission]) { $0.rules?.sharedAdmission = false },
+        options("a task goes home after a migration", [.admission]) { $0.rules?.movesHomes = false },
+        options("rejected releases take no place in the window", wrongTimes) { $0.rules?.rejectionsAge = false },
+        options("LP's last stages go before late ones", [.dispatchOrder]) { $0.rules?.lateBeforeLast = false },
+    ]
+
     private static let ofConfigurations: [Mutant] = [
         options("a last stage does not go first", [.dispatchOrder]) { $0.lastStageLevel = false },
         options("a late stage does not go first", [.dispatchOrder]) { $0.lateLevel = false },
@@ -328,5 +336,5 @@ struct Mutant: CustomTestStringConvertible, Sendable {
         },
     ]
 
-    static let all = ofExecutionTimes + ofConfigurations + ofEvents + ofCommands
+    static let all = ofExecutionTimes + ofPublishedRules + ofConfigurations + ofEvents + ofCommands
 }

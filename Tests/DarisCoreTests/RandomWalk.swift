@@ -24,6 +24,9 @@ struct RandomWalk {
             var apart = SplitMix64(seed: seed ^ 0xE897)
             configuration.partition.express = Int.random(in: 1...configuration.partition.streams, using: &apart)
         }
+        if seed % 4 == 2, configuration.options.policy == .daris, configuration.options.batching == nil {
+            configuration.options.rules = .all
+        }
         self.configuration = configuration
         laneJobs = Array(repeating: nil, count: configuration.partition.laneCount)
         companions = Array(repeating: [], count: configuration.partition.laneCount)

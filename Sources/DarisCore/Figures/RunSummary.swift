@@ -222,7 +222,12 @@ package struct RunSummary: Codable, Sendable, Hashable {
 }
 
 extension RunSummary.Group {
-    init(_ group: RunLedger.Group, overdue: Int, seconds: Double) {
+    /// The figures of a group.
+    ///
+    /// - Parameters:
+    ///   - overdue: jobs in flight at the end whose deadline has passed.
+    ///   - seconds: what `jps` counts over.
+    package init(_ group: RunLedger.Group, overdue: Int, seconds: Double) {
         var figures = group.figures
         figures.overdue = overdue
         let jobs = figures.counts
@@ -261,7 +266,8 @@ extension RunSummary.Group {
 }
 
 extension RunSummary.Batching {
-    init(_ ledger: RunLedger) {
+    /// What a run ran together.
+    package init(_ ledger: RunLedger) {
         self.init(
             batches: ledger.batches,
             meanJobs: JobFigures.rate(ledger.batchedStages, of: ledger.batches),

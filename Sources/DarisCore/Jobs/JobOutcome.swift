@@ -78,6 +78,20 @@ public struct JobOutcome: Hashable, Sendable {
     /// When it ended.
     public var finish: Nanoseconds
 
+    /// The end of a job.
+    package init(
+        job: JobID, fate: JobFate, reason: FateReason, priority: Priority, release: Nanoseconds, deadline: Nanoseconds,
+        finish: Nanoseconds
+    ) {
+        self.job = job
+        self.fate = fate
+        self.reason = reason
+        self.priority = priority
+        self.release = release
+        self.deadline = deadline
+        self.finish = finish
+    }
+
     /// From release to end.
     @inlinable public var responseTime: Nanoseconds { finish - release }
     /// By how much the end was after the deadline; negative if before.

@@ -15,8 +15,15 @@ public struct Admission: Sendable {
         /// (docs/decisions/0010).
         package var safetyFactor = SafetyFactor()
 
+        /// How often the test counts uᵢ: once in the paper, N_s times in the published implementation
+        /// (`PublishedRules.sharedAdmission`).
+        package var ownWeight: Int64 = 1
+
         /// A context with nothing on it.
         package init() {}
+
+        /// U_k^HP + U_k^{LP,active}.
+        package var active: Utilisation { highPriority + activeLowPriority }
 
         /// Whether an LP job of utilisation `utilisation` fits: uᵢ + U_k^{LP,active} < N_s − U_k^HP.
         package func admits(_ utilisation: Utilisation, streams: Int) -> Bool {
@@ -30,9 +37,10 @@ public struct Admission: Sendable {
             return predictedFinish(forecast.executionTime, streams: streams) <= forecast.limit
         }
 
-        /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor.
+        /// The left side of the test for an LP job of utilisation `utilisation`: (uᵢ + U_k^{LP,active}) times the safety factor. uᵢ counts
+        /// `ownWeight` times.
         package func counted(_ utilisation: Utilisation) -> Utilisation {
-            let asked = utilisation + activeLowPriority
+            let asked = utilisation.scaled(by: ownWeight, over: 1) + activeLowPriority
             return safetyFactor.value == SafetyFactor.unit
                 ? asked : asked.scaled(by: safetyFactor.value, over: SafetyFactor.unit)
         }
@@ -47,7 +55,8 @@ public struct Admission: Sendable {
             guard isAlive, room > .zero else { return .zero }
             // Rounded up, as the test rounds down what it compares.
             let shared = (room.rawValue * SafetyFactor.unit + safetyFactor.value - 1) / safetyFactor.value
-            return max(.zero, Utilisation(shared) - activeLowPriority)
+            let left = max(.zero, Utilisation(shared) - activeLowPriority)
+            return Utilisation((left.rawValue + ownWeight - 1) / ownWeight)
         }
 
         /// How long until a job of `executionTime` would end here: (work queued and running) / N_s + its own time.

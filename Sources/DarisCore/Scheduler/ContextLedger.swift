@@ -3,8 +3,10 @@ struct ContextLedger: Sendable {
     private var contexts: ContiguousArray<Admission.Context>
     private let streams: Int
 
-    init(_ partition: Partition) {
-        contexts = ContiguousArray(repeating: Admission.Context(), count: partition.contexts)
+    init(_ partition: Partition, _ rules: PublishedRules = PublishedRules()) {
+        var empty = Admission.Context()
+        if rules.sharedAdmission { empty.ownWeight = Int64(partition.streams) }
+        contexts = ContiguousArray(repeating: empty, count: partition.contexts)
         streams = partition.streams
     }
 
@@ -26,6 +28,16 @@ struct ContextLedger: Sendable {
         return Admission.migrationTarget(
             from: home, utilisation: task.utilisation, executionTime: executionTime, streams: streams,
             contexts: contexts, forecast)
+    }
+
+    /// The same by the published implementation: its home, else the context to which its task moves.
+    func publishedTarget(_ task: Int, home: Int, _ tasks: borrowing TaskTable, migration: Bool) -> Int? {
+        let utilisation = tasks[task].utilisation
+        if contexts[home].admits(utilisation, streams: streams) { return home }
+        guard migration else { return nil }
+        return Admission.publishedTarget(
+            from: home, utilisation: utilisation, streams: streams, contexts: contexts,
+            placed: tasks.placedUtilisation(contexts: contexts.count))
     }
 
     /// Whether a context admits a job of an LP task.
@@ -148,6 +160,7 @@ struct ContextLedger: Sendable {
         for context in contexts.indices {
             expected.contexts[context].isAlive = contexts[context].isAlive
             expected.contexts[context].safetyFactor = contexts[context].safetyFactor
+            expected.contexts[context].ownWeight = contexts[context].ownWeight
         }
         for task in tasks.indices where tasks[task].isEnabled {
             for instance in tasks.instances(of: task) { expected.reserve(tasks[task], on: tasks.home(instance)) }

@@ -12,6 +12,10 @@ package struct ExecutionTimeWindows: Sendable {
     private let size: Int
     private let keepsAllTimeMaximum: Bool
     private let statistic: Statistic
+    /// Whether a place of a window was ever left empty.
+    private(set) var hasGaps = false
+    /// What stands in an empty place.
+    private static let gap = Nanoseconds(-1)
 
     /// What of the samples counts.
     package enum Statistic: Sendable {
@@ -65,6 +69,8 @@ package struct ExecutionTimeWindows: Sendable {
 
         if case .meanWithMargin = statistic {
             window.value = recentValue(window, base: base)
+        } else if hasGaps {
+            window.value = recentValue(window, base: base)
         } else if window.count == 1 || sample >= window.value {
             window.value = sample
         } else if evicted == window.value {
@@ -73,14 +79,24 @@ package struct ExecutionTimeWindows: Sendable {
         return window.value - before
     }
 
+    /// Leaves a place of a stage's window empty, which pushes the oldest sample out of a full one. MRET stays as it is until the
+    /// next sample. The all-time maximum forgets nothing.
+    mutating func skip(stage: Int) {
+        guard !keepsAllTimeMaximum else { return }
+        hasGaps = true
+        samples[stage * size + heads[stage].next] = Self.gap
+        heads[stage].next = heads[stage].next + 1 == size ? 0 : heads[stage].next + 1
+        if heads[stage].count < size { heads[stage].count += 1 }
+    }
+
     /// Forgets the oldest sample of a stage and returns by how much its MRET changed; once none is left, AFET stands in
     /// again. The all-time maximum forgets nothing.
     package mutating func expireOldest(stage: Int) -> Nanoseconds {
         guard !keepsAllTimeMaximum, heads[stage].count > 0 else { return .zero }
         let before = heads[stage].value
         heads[stage].count -= 1
-        heads[stage].value =
-            heads[stage].count == 0 ? afet[stage] : recentValue(heads[stage], base: stage * size)
+        let isEmpty = hasGaps ? recentSamples(stage: stage).isEmpty : heads[stage].count == 0
+        heads[stage].value = isEmpty ? afet[stage] : recentValue(heads[stage], base: stage * size)
         return heads[stage].value - before
     }
 
@@ -88,6 +104,7 @@ package struct ExecutionTimeWindows: Sendable {
     package func recentSamples(stage: Int) -> [Nanoseconds] {
         guard !keepsAllTimeMaximum else { return [] }
         return (0..<heads[stage].count).map { samples[stage * size + place(heads[stage], age: $0)] }
+            .filter { $0 != Self.gap }
     }
 
     /// Where in its ring a window keeps the sample that `age` others came after.

@@ -65,6 +65,11 @@ struct ExecutionTimes: Sendable {
         return change
     }
 
+    /// A release of a task was rejected and takes the place of the oldest sample of each stage; MRET stays until the next sample.
+    mutating func skipRelease(of task: Int) {
+        for stage in stages[task] { times.skip(stage: stage) }
+    }
+
     /// Forgets the oldest sample of a stage; returns by how much its cost changed.
     mutating func expireOldest(of task: Int, stage: Int) -> Nanoseconds {
         let place = stages[task].lowerBound + stage
@@ -88,7 +93,7 @@ struct ExecutionTimes: Sendable {
             for stage in stages[task] {
                 let samples = times.recentSamples(stage: stage)
                 if samples.count > windowSize { return "the window of stage \(stage) is too long" }
-                if let maximum = samples.max(), maximum != times[stage] {
+                if let maximum = samples.max(), times.hasGaps ? maximum > times[stage] : maximum != times[stage] {
                     return "the MRET of stage \(stage) is \(times[stage]), not \(maximum)"
                 }
             }

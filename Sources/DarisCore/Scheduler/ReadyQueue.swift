@@ -66,9 +66,13 @@ package struct ReadyQueue: Sendable {
     /// Takes out the stages of the jobs that a condition holds of. O(n).
     mutating func removeAll(where condition: (Int) -> Bool) { heap.removeAll { condition($0.job) } }
 
-    /// The level of a stage: HP: last and late 0, last 1, late 2, other 3; LP likewise 4 to 7.
+    /// The level of a stage: HP: last and late 0, last 1, late 2, other 3; LP likewise 4 to 7, with `lateBeforeLast` late 5 and
+    /// last 6.
     @inlinable
-    package static func level(_ priority: Priority, isLast: Bool, isLate: Bool) -> UInt8 {
+    package static func level(
+        _ priority: Priority, isLast: Bool, isLate: Bool, lateBeforeLast: Bool = false
+    ) -> UInt8 {
+        if lateBeforeLast && priority == .low && isLast != isLate { return isLate ? 5 : 6 }
         let within: UInt8 =
             switch (isLast, isLate) {
             case (true, true): 0

@@ -5,6 +5,7 @@ struct ReadyQueues: Sendable {
     enum Part { case all, high, low }
 
     private let options: SchedulerOptions
+    private let lateBeforeLast: Bool
     /// Whether HP and LP stages wait apart, as they must where they may start on different lanes.
     private let isSplit: Bool
     /// By context; where HP and LP wait apart, first the HP and then the LP stages of each.
@@ -24,6 +25,7 @@ struct ReadyQueues: Sendable {
 
     init(_ configuration: SchedulerConfiguration, lists: Int) {
         options = configuration.options
+        lateBeforeLast = options.published.lateBeforeLast
         isSplit = configuration.partition.express > 0
         let jobs = configuration.homes.count
         queues = ContiguousArray(
@@ -70,7 +72,8 @@ struct ReadyQueues: Sendable {
                 (
                     ReadyQueue.level(
                         tasks[job.task].priority, isLast: options.lastStageLevel && jobs.isAtLastStage(index),
-                        isLate: options.lateLevel && job.predecessorWasLate),
+                        isLate: options.lateLevel && job.predecessorWasLate,
+                        lateBeforeLast: lateBeforeLast),
                     jobs.virtualDeadline(index)
                 )
             case .daris: (0, jobs.virtualDeadline(index))

@@ -49,7 +49,7 @@ public struct Scheduler: ~Copyable, Sendable {
         jobs = JobTable(configuration)
         batches = BatchTimes(configuration)
         times = ExecutionTimes(configuration, sharesLanes: batches.isOn)
-        ledger = ContextLedger(configuration.partition)
+        ledger = ContextLedger(configuration.partition, options.published)
         tasks.reserve(in: &ledger)
         lanes = Lanes(configuration.partition, jobs: batches.largest)
         ready = ReadyQueues(configuration, lists: batches.lists)
@@ -121,7 +121,9 @@ public struct Scheduler: ~Copyable, Sendable {
             return false
         }
         let id = JobID(task: task, sequence: release.sequence)
-        commands.append(.admitted(id, context: context, migrated: context != tasks.home(job)))
+        let migrates = context != tasks.home(job)
+        commands.append(.admitted(id, context: context, migrated: migrates))
+        if migrates && options.published.movesHomes { tasks.resettle(job, of: task, to: context, &ledger) }
         jobs.admit(job, release, context: context, times)
         ledger.admit(tasks[task], to: context, work: times.cost(task))
         makeReady(job)
@@ -133,6 +135,9 @@ public struct Scheduler: ~Copyable, Sendable {
     /// jobs where they fit.
     private func admissibleContext(for task: Int, _ release: Release, home: Int) -> Int? {
         if options.tests(tasks[task].priority) {
+            if options.published.movesHomes {
+                return ledger.publishedTarget(task, home: home, tasks, migration: options.migration)
+            }
             return ledger.target(
                 tasks[task], home: home, executionTime: times.mret(task), migration: options.migration,
                 forecast(of: task, release))
@@ -157,9 +162,11 @@ public struct Scheduler: ~Copyable, Sendable {
         guard ledger.hasContext else {
             return end(task, release, tasks[task].priority == .high ? .failed : .rejected, .noContextAlive)
         }
-        let fits = ledger.fits(tasks[task], home: home, migration: options.migration)
+        let fits = rules.forecast && ledger.fits(tasks[task], home: home, migration: options.migration)
         let forecast = forecast(of: task, release)
-        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: options.migration, forecast) {
+        if options.published.rejectionsAge { times.skipRelease(of: task) }
+        let leavesHome = options.migration && !options.published.movesHomes
+        if options.forgetting && !ledger.couldAdmit(task, tasks, migration: leavesHome, forecast) {
             forget(task)
         }
         if rules.safetyFactor { ledger.lowerSafetyFactor(of: home) }

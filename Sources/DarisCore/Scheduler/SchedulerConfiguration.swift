@@ -66,6 +66,9 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
             throw .express(partition.express, streams: partition.streams)
         }
         guard partition.express == 0 || options.hasFixedPriorities else { throw .expressWithoutPriorities }
+        guard options.rules == nil || (options.batching == nil && partition.express == 0) else {
+            throw .publishedRules
+        }
         guard (1...SchedulerOptions.windowLimit).contains(options.windowSize) else {
             throw .windowSize(options.windowSize)
         }

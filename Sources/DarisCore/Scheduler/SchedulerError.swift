@@ -13,6 +13,8 @@ public enum SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
     case express(Int, streams: Int)
     /// There are express lanes though HP does not go before LP.
     case expressWithoutPriorities
+    /// The rules of the published implementation go with neither batching nor express lanes.
+    case publishedRules
     /// The window of MRET is empty or too long.
     case windowSize(Int)
     /// There are too many tasks.
@@ -40,6 +42,9 @@ public enum SchedulerError: Error, Hashable, Sendable, CustomStringConvertible {
         case .expressWithoutPriorities:
             "express lanes are for HP, which goes before LP under 'policy: daris' with fixed priorities alone; "
                 + "say 'express: 0'"
+        case .publishedRules:
+            "'rules: published' is the authors' implementation, which has neither batches nor express lanes; say "
+                + "'batching: off' and 'express: 0'"
         case .windowSize(let size):
             "the MRET window holds 1 to \(SchedulerOptions.windowLimit) samples, not \(size)"
         case .taskCount(let count):

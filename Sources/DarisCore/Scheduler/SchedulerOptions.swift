@@ -32,6 +32,10 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
     /// (docs/decisions/0002).
     public var forgetting = true
 
+    /// The rules of the authors' published implementation in place of the paper's text; `nil` for the text
+    /// (docs/decisions/0021). Without batching and express lanes alone.
+    public var rules: PublishedRules?
+
     /// Dynamic batching, beyond the paper: the most jobs that may run a stage together, 2 to 64; `nil` if every job runs
     /// alone (docs/decisions/0010). The baselines never batch.
     public var batching: Int?
@@ -64,7 +68,7 @@ public struct SchedulerOptions: Hashable, Sendable, Codable {
 extension SchedulerOptions {
     private enum CodingKeys: String, CodingKey {
         case policy, windowSize, worstCaseExecutionTime, lastStageLevel, lateLevel, fixedPriority, migration, admission
-        case forgetting, batching, batchingRules
+        case forgetting, batching, batchingRules, rules
     }
 
     /// Reads options. With batching but without rules they are those of records from before there were any.
@@ -79,6 +83,7 @@ extension SchedulerOptions {
         migration = try values.decode(Bool.self, forKey: .migration)
         admission = try values.decode(Bool.self, forKey: .admission)
         forgetting = try values.decode(Bool.self, forKey: .forgetting)
+        rules = try values.decodeIfPresent(PublishedRules.self, forKey: .rules)
         batching = try values.decodeIfPresent(Int.self, forKey: .batching)
         guard batching != nil else { return }
         batchingRules = Set(try values.decodeIfPresent([BatchingRule].self, forKey: .batchingRules) ?? [.safetyFactor])
@@ -96,6 +101,7 @@ extension SchedulerOptions {
         try values.encode(migration, forKey: .migration)
         try values.encode(admission, forKey: .admission)
         try values.encode(forgetting, forKey: .forgetting)
+        try values.encodeIfPresent(rules, forKey: .rules)
         try values.encodeIfPresent(batching, forKey: .batching)
         guard batching != nil else { return }
         try values.encode(batchingRules.sorted { $0.rawValue < $1.rawValue }, forKey: .batchingRules)

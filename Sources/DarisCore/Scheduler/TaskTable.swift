@@ -141,6 +141,21 @@ struct TaskTable: Sendable {
         }
     }
 
+    /// Makes another context the home of an instance for good.
+    mutating func resettle(_ instance: Int, of task: Int, to context: Int, _ ledger: inout ContextLedger) {
+        move(instance, of: task, to: context, &ledger)
+        homes[instance].original = context
+    }
+
+    /// By context: the utilisation of all tasks that are placed there. O(instances).
+    func placedUtilisation(contexts: Int) -> ContiguousArray<Utilisation> {
+        var placed = ContiguousArray(repeating: Utilisation.zero, count: contexts)
+        for task in tasks.indices where tasks[task].isEnabled {
+            for instance in ranges[task] { placed[homes[instance].context] += tasks[task].utilisation }
+        }
+        return placed
+    }
+
     private mutating func move(_ instance: Int, of task: Int, to context: Int, _ ledger: inout ContextLedger) {
         ledger.unreserve(tasks[task], from: homes[instance].context)
         homes[instance].context = context

@@ -49,7 +49,8 @@ struct AdmissionWords {
         guard context.isAlive else { return "\(name), was lost." }
         let room = Utilisation.lanes(streams) - context.highPriority
         let verdict = context.admits(utilisation, streams: streams) ? "which would fit now, below" : "not below"
-        let sum = "\(lanes(utilisation)) + \(lanes(context.activeLowPriority)) of LP jobs in flight"
+        let weight = context.ownWeight == 1 ? "" : "\(context.ownWeight) × "
+        let sum = "\(weight)\(lanes(utilisation)) + \(lanes(context.activeLowPriority)) of LP jobs in flight"
         let factor = Figure.fixed(context.safetyFactor.factor, decimals: 3)
         let asked = context.safetyFactor.value == SafetyFactor.unit ? sum : "(\(sum)) × \(factor) (safety factor)"
         return "\(name): \(asked) = \(lanes(context.counted(utilisation))), "

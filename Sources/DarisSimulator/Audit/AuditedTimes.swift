@@ -47,12 +47,27 @@ struct AuditedTimes: Sendable {
         return entry.mret - stages[stage].mret
     }
 
+    /// Lets a release without a sample into the window; MRET stays until the next sample.
+    mutating func recordNothing(stage: Int) {
+        guard !forgetsNothing else { return }
+        var entry = stages[stage]
+        if entry.count == size { dropOldest(&entry) }
+        samples[stage * size + place(entry.oldest + entry.count)] = Self.nothing
+        entry.count += 1
+        stages[stage] = entry
+    }
+
+    private static let nothing = Int64.min
+
     /// Forgets the oldest sample, if there is one; returns by how much MRET changed.
     mutating func forgetOldest(stage: Int) -> Int64 {
         var entry = stages[stage]
         guard !forgetsNothing, entry.count > 0 else { return 0 }
         dropOldest(&entry)
-        entry.mret = entry.count == 0 ? afet[stage] : value(entry, stage)
+        let isEmpty = (0..<entry.count).allSatisfy {
+            samples[stage * size + place(entry.oldest + $0)] == Self.nothing
+        }
+        entry.mret = isEmpty ? afet[stage] : value(entry, stage)
         defer { stages[stage] = entry }
         return entry.mret - stages[stage].mret
     }

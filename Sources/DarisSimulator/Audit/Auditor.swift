@@ -21,6 +21,8 @@ package struct Auditor: ~Copyable, Sendable {
     package private(set) var jobs = JobCounts()
 
     let options: SchedulerOptions
+    /// What of the published implementation's rules holds.
+    let published: PublishedRules
     let partition: Partition
     var tasks: ContiguousArray<AuditedTask>
     /// One for each instance of each task.
@@ -69,6 +71,7 @@ package struct Auditor: ~Copyable, Sendable {
     /// - Precondition: `configuration.validate()` passes.
     package init(_ configuration: SchedulerConfiguration) {
         options = configuration.options
+        published = options.policy == .daris ? options.rules ?? PublishedRules() : PublishedRules()
         partition = configuration.partition
         var tasks = ContiguousArray<AuditedTask>()
         var instances = ContiguousArray<AuditedJob>()

@@ -19,11 +19,13 @@ extension Auditor {
     }
 
     private func hasRoom(_ index: Int, _ context: Int) -> Bool {
-        contexts[context].isAlive && admits(tasks[index].utilisation + contexts[context].activeLowPriority, on: context)
+        contexts[context].isAlive
+            && admits(tasks[index].utilisation, beside: contexts[context].activeLowPriority, on: context)
     }
 
-    private func admits(_ lowPriority: Int64, on context: Int) -> Bool {
-        let counted = Int128(lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
+    private func admits(_ own: Int64, beside lowPriority: Int64, on context: Int) -> Bool {
+        if published.sharedAdmission { return admitsByShares(own, beside: lowPriority, on: context) }
+        let counted = Int128(own + lowPriority) * Int128(contexts[context].safetyFactor) / 65_536
         return counted < Int128(partition.streams) * 1_000_000_000 - Int128(contexts[context].highPriority)
     }
 
@@ -79,6 +81,7 @@ extension Auditor {
         try require(
             !fits(index, home, until: deadline), .admission,
             "a job of task \(index) migrated, though \(comparison(index, home))")
+        if published.movesHomes { return try checkMove(index, home: home, to: context) }
         if let best = target(index, home: home, until: deadline), best != context {
             throw violation(
                 .admission,
@@ -93,6 +96,7 @@ extension Auditor {
     func checkRejection(_ index: Int, home: Int, _ release: AuditedRelease) throws(Violation) {
         try require(
             isTested(index), .admission, "\(name(index, release)) was rejected, though its task needs no admission")
+        if published.movesHomes { return try checkNoMove(index, home: home, release) }
         for context in contexts.indices where context == home || options.migration {
             try require(
                 !fits(index, context, until: release.deadline), .admission,
@@ -118,16 +122,17 @@ extension Auditor {
 
     /// Why a release that was rejected was: its utilisation fits nowhere, or where it does it would end late.
     func reasonOfRejection(_ index: Int, home: Int) -> FateReason {
-        contexts.indices.contains { ($0 == home || options.migration) && hasRoom(index, $0) }
+        guard batching.isOn, options.follows(.forecast) else { return .noContextFits }
+        return contexts.indices.contains { ($0 == home || options.migration) && hasRoom(index, $0) }
             ? .wouldBeLate : .noContextFits
     }
 
     /// Whether the task would be admitted somewhere with no other LP job in flight, and no work.
     func fitsSomewhereAlone(_ index: Int, until deadline: Int64) -> Bool {
         contexts.indices.contains { context in
-            (options.migration || tasks[index].jobs.contains { instances[$0].home == context })
+            (options.migration && !published.movesHomes || tasks[index].jobs.contains { instances[$0].home == context })
                 && contexts[context].isAlive
-                && admits(tasks[index].utilisation, on: context)
+                && admits(tasks[index].utilisation, beside: 0, on: context)
                 && (!batching.isOn || !options.follows(.forecast)
                     || isInTime(index, context, until: deadline, work: 0))
         }
@@ -145,7 +150,7 @@ extension Auditor {
     }
 
     /// The inequality as it stands, in lanes.
-    private func comparison(_ index: Int, _ context: Int) -> String {
+    func comparison(_ index: Int, _ context: Int) -> String {
         let account = contexts[context]
         func lanes(_ billionths: Int64) -> Double { Double(billionths) / 1e9 }
         return """

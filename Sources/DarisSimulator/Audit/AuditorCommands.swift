@@ -165,6 +165,7 @@ extension Auditor {
             if isReleased { $0.releasedTask = -1 } else { $0.waiting[index].remove(at: 0) }
             $0.tasks[index].inFlight += 1
         }
+        if migrated && published.movesHomes { (instances[job].home, instances[job].place) = (context, context) }
         instances[job].release = release
         instances[job].context = context
         instances[job].stage = 0

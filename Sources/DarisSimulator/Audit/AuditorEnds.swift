@@ -110,6 +110,7 @@ extension Auditor {
         } else if outcome.fate == .rejected {
             try check(index, release, outcome, must: .rejected, reasonOfRejection(index, home: home))
             try checkRejection(index, home: home, release)
+            if published.rejectionsAge { age(index) }
             if options.forgetting && !fitsSomewhereAlone(index, until: release.deadline) { forget(index) }
             lowerSafetyFactor(of: home)
         } else {

@@ -205,7 +205,7 @@ extension Auditor {
     private func isEnabled(_ job: Int) -> Bool { tasks[instances[job].task].isEnabled }
 
     /// Utilisation of the tasks that are enabled, by context.
-    private func loads() -> [Int64] {
+    func loads() -> [Int64] {
         var loads = [Int64](repeating: 0, count: contexts.count)
         for job in instances.indices where isEnabled(job) {
             loads[instances[job].home] += tasks[instances[job].task].utilisation
@@ -244,7 +244,10 @@ extension Auditor {
             if options.fixedPriority {
                 let isLast = options.lastStageLevel && job.stage == task.stageCount - 1
                 let isLate = options.lateLevel && predecessorWasLate
-                level = (task.isHigh ? 0 : 4) + (isLast ? 0 : 2) + (isLate ? 0 : 1)
+                level =
+                    published.lateBeforeLast && !task.isHigh
+                    ? lateFirstLevel(isLast: isLast, isLate: isLate)
+                    : (task.isHigh ? 0 : 4) + (isLast ? 0 : 2) + (isLate ? 0 : 1)
             }
         case .edf: break
         case .fifo: due = job.release.release

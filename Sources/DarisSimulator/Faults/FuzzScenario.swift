@@ -78,6 +78,10 @@ package struct FuzzScenario: Hashable, Sendable {
             var apart = SplitMix64(seed: seed ^ 0xE897)
             partition.express = Int.random(in: 1...partition.streams, using: &apart)
         }
+        if seed % 6 == 4, options.policy == .daris {
+            var apart = SplitMix64(seed: seed ^ 0x9B11)
+            options.rules = Self.rules(using: &apart)
+        }
         do {
             configuration = try SchedulerConfiguration(
                 partition: partition, tasks: tasks, options: options, batchGroups: groups)
@@ -102,6 +106,17 @@ package struct FuzzScenario: Hashable, Sendable {
             }
         }
         if groups != nil { faults += Self.cancellations(tasks, using: &drawn) }
+    }
+
+    /// Some of the published implementation's rules, or all.
+    private static func rules(using random: inout SplitMix64) -> PublishedRules {
+        if Bool.random(using: &random) { return .all }
+        var rules = PublishedRules()
+        rules.sharedAdmission = Bool.random(using: &random)
+        rules.movesHomes = Bool.random(using: &random)
+        rules.rejectionsAge = Bool.random(using: &random)
+        rules.lateBeforeLast = Bool.random(using: &random)
+        return rules
     }
 
     /// Makes two groups of tasks that may run together of most of them.

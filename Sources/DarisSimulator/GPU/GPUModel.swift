@@ -61,6 +61,12 @@ package struct GPUModel: Hashable, Sendable, Codable {
         /// How long what runs keeps its SMs when an express stage starts, in ms; `nil` where it has not been measured, which
         /// stands for a guess.
         package var preemptionMs: Double?
+        /// The share of stages that take `tailFactor` times as long; `nil` for none.
+        package var tailShare: Double?
+        /// How many times as long those stages take; `nil` for once.
+        package var tailFactor: Double?
+        /// By how much `noise` grows with each busy lane beyond the first; `nil` for not at all.
+        package var noiseCrowding: Double?
 
         /// A guess: a few thread blocks' time.
         package static let usualPreemptionMs = 0.05
@@ -93,6 +99,9 @@ package struct GPUModel: Hashable, Sendable, Codable {
             ("sharing.queueLanes", sharing.queueLanes, 0...1e6),
             ("sharing.queueCrowding", sharing.queueCrowding, 0...1e3),
             ("sharing.preemptionMs", sharing.preemptionMs ?? 0, 0...1e3),
+            ("sharing.tailShare", sharing.tailShare ?? 0, 0...1),
+            ("sharing.tailFactor", sharing.tailFactor ?? 1, 1...1e3),
+            ("sharing.noiseCrowding", sharing.noiseCrowding ?? 0, 0...1),
         ]
         checks += graphs?.checks ?? []
         checks += [

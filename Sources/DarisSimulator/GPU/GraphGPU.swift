@@ -71,17 +71,18 @@ package struct GraphGPU: VirtualDevice, Sendable {
     /// - Parameters:
     ///   - costs: The cost of each stage of each task.
     ///   - batched: The costs of batches, by task and number of jobs; empty without batching.
+    ///   - shares: The part of the SMs that each context has for itself; `nil` for those of the partition.
     ///   - seed: The seed of the variation of execution times.
     package init(
         _ gpu: GPUModel, _ model: GraphModel, partition: Partition, kind: PartitionKind, costs: [[GraphStage]],
-        batched: [[Int: [GraphStage]]], seed: UInt64
+        batched: [[Int: [GraphStage]]], shares: [Double]? = nil, seed: UInt64
     ) {
         self.model = model
         self.costs = costs
         self.batched = batched
         processors = Double(gpu.processors)
         preemption = (model.preemptionMs ?? GPUModel.Sharing.usualPreemptionMs) * 1e6
-        let windows = Self.windows(of: gpu, model, partition, kind)
+        let windows = shares.map { Self.windows(of: gpu, shares: $0) } ?? Self.windows(of: gpu, model, partition, kind)
         quota = windows.map { Double($0.count) }
         overlap = windows.map { own in
             windows.map { other in
@@ -99,6 +100,16 @@ package struct GraphGPU: VirtualDevice, Sendable {
         busy.reserveCapacity(lanes.count)
         ends.reserveCapacity(lanes.count)
         noise = NoiseSource(sigma: model.noise, seed: seed)
+    }
+
+    /// SMs one after another, as many as each share has in whole groups, at least one.
+    private static func windows(of gpu: GPUModel, shares: [Double]) -> [Set<Int>] {
+        var first = 0
+        return shares.map { share in
+            let count = min(Int(gpu.processors(of: share)), gpu.processors)
+            defer { first += count }
+            return Set((first..<first + count).map { $0 % gpu.processors })
+        }
     }
 
     /// The SMs of each context: groups of a green context, where a context has fewer than all; else all.

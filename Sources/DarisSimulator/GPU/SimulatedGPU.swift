@@ -110,7 +110,9 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         granted = ContiguousArray(repeating: 0, count: partition.contexts)
         express = ContiguousArray(repeating: 0, count: partition.contexts)
         computing = ContiguousArray(repeating: 0, count: partition.contexts)
-        noise = NoiseSource(sigma: gpu.sharing.noise, seed: seed)
+        noise = NoiseSource(
+            sigma: gpu.sharing.noise, seed: seed, tailShare: gpu.sharing.tailShare ?? 0,
+            tailFactor: gpu.sharing.tailFactor ?? 1)
     }
 
     /// Starts a stage on an idle lane.
@@ -118,7 +120,7 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
         elapse(to: time)
         let cost = cost(of: task, stage: stage, jobs: jobs)
-        let factor = noise.next()
+        let factor = noise.next(crowding: Double(busy.count) * (sharing.noiseCrowding ?? 0))
         lanes[lane].phase = .wake
         lanes[lane].left = stageOverhead * factor + (lanes[lane].isExpress ? preemption : 0)
         lanes[lane].launch = cost.launch * factor
@@ -296,18 +298,32 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
     }
 }
 
-/// Log-normal random factors with a mean of 1, by the Box-Muller transform.
+/// Log-normal random factors with a mean of 1, by the Box-Muller transform, of which a share is longer by another factor.
 struct NoiseSource: Sendable {
     private let sigma: Double
     private var random: SplitMix64
     private var spare: Double?
+    private let tailShare: Double
+    private let tailFactor: Double
+    /// Drawn apart, so that the other factors are the same with and without a tail.
+    private var tails: SplitMix64
 
-    init(sigma: Double, seed: UInt64) {
+    init(sigma: Double, seed: UInt64, tailShare: Double = 0, tailFactor: Double = 1) {
         self.sigma = sigma
         random = SplitMix64(seed: seed)
+        self.tailShare = tailShare
+        self.tailFactor = tailFactor
+        tails = SplitMix64(seed: seed ^ 0x7A11)
     }
 
-    mutating func next() -> Double {
+    /// - Parameter crowding: by how much the deviation is larger than usual.
+    mutating func next(crowding: Double = 0) -> Double {
+        let factor = body(sigma + crowding)
+        guard tailShare > 0 else { return factor }
+        return Double(tails.next() >> 11) * 0x1p-53 < tailShare ? factor * tailFactor : factor
+    }
+
+    private mutating func body(_ sigma: Double) -> Double {
         guard sigma > 0 else { return 1 }
         return exp(sigma * normal() - sigma * sigma / 2)
     }

@@ -19,10 +19,11 @@ package struct VirtualGPU: VirtualDevice, Sendable {
     /// - Parameters:
     ///   - costs: The cost of each stage of each task, made by `GPUModel.stages` of the same GPU.
     ///   - batched: The costs of batches, by task and number of jobs; empty without batching.
+    ///   - shares: On a card with graphs, the part of its SMs that each context has for itself; `nil` for those of the partition.
     ///   - seed: The seed of the variation of execution times.
     package init(
         _ gpu: GPUModel, partition: Partition, kind: PartitionKind, costs: [[SimulatedStage]],
-        batched: [[Int: [SimulatedStage]]] = [], seed: UInt64
+        batched: [[Int: [SimulatedStage]]] = [], shares: [Double]? = nil, seed: UInt64
     ) {
         if let model = gpu.graphs {
             func graph(_ stages: [SimulatedStage]) -> [GraphStage] {
@@ -33,7 +34,7 @@ package struct VirtualGPU: VirtualDevice, Sendable {
             }
             graphs = GraphGPU(
                 gpu, model, partition: partition, kind: kind, costs: costs.map(graph),
-                batched: batched.map { $0.mapValues(graph) }, seed: seed)
+                batched: batched.map { $0.mapValues(graph) }, shares: shares, seed: seed)
         } else {
             func launched(_ stages: [SimulatedStage]) -> [StageCost] {
                 stages.map { stage in

@@ -43,6 +43,12 @@ package struct Ablation: Sendable {
         Ablation("no migration") { $0.migration = false },
         Ablation("no admission") { $0.admission = false },
         Ablation("no forgetting") { $0.forgetting = false },
+        // These go with neither batching nor express lanes, and are left out beside them.
+        Ablation("published rules") { $0.rules = .all },
+        Ablation("published admission") { $0.change { $0.sharedAdmission = true } },
+        Ablation("published migration") { $0.change { $0.movesHomes = true } },
+        Ablation("published window") { $0.change { $0.rejectionsAge = true } },
+        Ablation("published levels") { $0.change { $0.lateBeforeLast = true } },
     ]
 
     /// No change, then each change that means anything under some options: those of batching where it is on.
@@ -81,5 +87,14 @@ package struct Ablation: Sendable {
             }
             return problem.figures(candidate, duration: duration, runs: runs).map { Row(name: name, figures: $0) }
         }.compactMap { $0 }
+    }
+}
+
+extension SchedulerOptions {
+    /// Changes the rules of the published implementation that hold.
+    fileprivate mutating func change(_ change: (inout PublishedRules) -> Void) {
+        var rules = rules ?? PublishedRules()
+        change(&rules)
+        self.rules = rules
     }
 }

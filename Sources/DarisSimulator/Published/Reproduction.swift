@@ -39,7 +39,7 @@ package struct Reproduction: Sendable {
     /// Jobs count if they were admitted within the 5 s.
     package static func run(
         _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, duration: Nanoseconds = duration,
-        seed: UInt64 = 1
+        seed: UInt64 = 1, options: SchedulerOptions = Reproduction.options
     ) -> Row {
         let simulation: Simulation
         do {
@@ -59,9 +59,11 @@ package struct Reproduction: Sendable {
     /// Runs one configuration with each of `seeds` seeds, and returns the medians, like the published figures.
     package static func median(
         _ row: PublishedTable.Row, of taskSet: PaperTaskSet, on gpu: GPUModel, seeds: Int,
-        duration: Nanoseconds = duration
+        duration: Nanoseconds = duration, options: SchedulerOptions = Reproduction.options
     ) -> Row {
-        let runs = (1...max(1, seeds)).map { run(row, of: taskSet, on: gpu, duration: duration, seed: UInt64($0)) }
+        let runs = (1...max(1, seeds)).map {
+            run(row, of: taskSet, on: gpu, duration: duration, seed: UInt64($0), options: options)
+        }
         func middle(_ value: (Row) -> Double) -> Double { DarisSimulator.median(runs.map(value)) }
         let misses = runs.compactMap(\.lpMissPercent)
         return Row(
