@@ -95,6 +95,15 @@ struct SimulationTests {
                 "error: --compare: there is no policy 'magic'; use streams, mps, green, fifo, edf, batching\n"
             ),
             (
+                ["plan", "set.yaml", "--devices", "h200"],
+                "error: --devices: put at least two side by side, such as rtx2080ti,h200\n"
+            ),
+            (
+                ["reproduce", "--measured", "nowhere"],
+                "error: --measured: nowhere/results.json: the results cannot be read; give the folder that 'daris gpu-check' "
+                    + "wrote\n"
+            ),
+            (
                 ["calibrate", "none.json", "--output", "x.json"],
                 "error: none.json: the profile cannot be read; is it there, and a file?\n"
             ),
@@ -129,6 +138,29 @@ struct SimulationTests {
         #expect(plan.exitCode == 0 && plan.output.contains("(simulated)"))
         let json = try JSONSerialization.jsonObject(with: workplace.read("out/plan.json")) as? [String: Any]
         #expect(json?["simulated"] as? Bool == true && json?["best"] != nil)
+    }
+
+    @Test("cards are put side by side, with share, energy and price", .timeLimit(.minutes(15)))
+    func devices() throws {
+        let workplace = try workplace()
+        try workplace.write(
+            "models: {m: {builtin: resnet18}}\ntasks: [{name: a, model: m, rate: 100 Hz, priority: high}]\n",
+            to: "one.yaml")
+        let result = try workplace.daris(
+            "plan", "one.yaml", "--devices", "rtx2080ti,h200", "--kinds", "streams", "--max-contexts", "1",
+            "--max-streams",
+            "1", "--objective", "energy", "--price", "h200=3.6,rtx2080ti=1", "--json", limit: 240)
+        #expect(result.exitCode == 0, "\(result.errors)")
+        let report = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+        let devices = try #require(report?["devices"] as? [[String: Any]])
+        #expect(devices.map { $0["name"] as? String } == ["rtx2080ti", "h200"])
+        for device in devices {
+            let best = try #require(device["best"] as? [String: Any])
+            let share = try #require(device["share"] as? Double)
+            #expect(device["holds"] as? Bool == true && share > 0 && share < 1)
+            #expect(try #require(best["joules_per_inference"] as? Double) > 0)
+            #expect(try #require(device["price_of_million"] as? Double) > 0)
+        }
     }
 
     @Test("ablations are one table and one plot", .timeLimit(.minutes(15)))
