@@ -10,6 +10,7 @@ struct ReportPageTests {
     func keys() throws {
         var report = try RunReportTests.report()
         report.plan.scheduler.batching = 8
+        report.plan.scheduler.rules = .all
         report.plan.partition.express = 1
         report.summary.batching = RunSummary.Batching(batches: 1, meanJobs: 2, share: 1)
         report.summary.energy = RunSummary.Energy(joules: 3, seconds: 2, inferences: 1)
