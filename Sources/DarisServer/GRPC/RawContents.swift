@@ -79,7 +79,7 @@ enum RawContents {
         var reader = Reader(bytes: message)
         while reader.position < message.count {
             let start = reader.position
-            guard let key = reader.varint(), let value = reader.value(ofType: key & 7) else {
+            guard let key = reader.key(), let value = reader.value(ofType: key & 7) else {
                 rest += message[start...]
                 break
             }
@@ -109,6 +109,13 @@ enum RawContents {
     private struct Reader {
         let bytes: UnsafeRawBufferPointer
         var position = 0
+
+        /// A field's number and type: at most 32 bits, in 5 bytes at most, as the reader of the rest wants it.
+        mutating func key() -> UInt64? {
+            let start = position
+            guard let key = varint(), position - start <= 5, key <= UInt64(UInt32.max) else { return nil }
+            return key
+        }
 
         mutating func varint() -> UInt64? {
             var number: UInt64 = 0
