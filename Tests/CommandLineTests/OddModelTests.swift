@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Models and limits that would end the process", .timeLimit(.minutes(5)))
+@Suite("Models and limits that would end the process", .timeLimit(.minutes(15)))
 struct OddModelTests {
     private func split(_ model: [UInt8], _ arguments: [String] = []) throws -> CommandResult {
         let workplace = try Workplace()

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The pack for a GPU machine", .timeLimit(.minutes(5)))
+@Suite("The pack for a GPU machine", .timeLimit(.minutes(15)))
 struct PackTests {
     /// The script that packs.
     private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DarisCheck
 
-@Suite("PyTorch in a check", .timeLimit(.minutes(2)))
+@Suite("PyTorch in a check", .timeLimit(.minutes(15)))
 struct PyTorchTests {
     /// A check of ResNet18 in its step of PyTorch, with a shell script in place of the Python one.
     private func check(

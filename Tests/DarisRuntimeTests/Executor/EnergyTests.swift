@@ -5,7 +5,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("The energy of a run", .timeLimit(.minutes(5)))
+@Suite("The energy of a run", .timeLimit(.minutes(15)))
 struct EnergyTests {
     @Test("a run's energy is what the device counted from its start to its end, shared among the inferences")
     func run() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Files that are written whole", .timeLimit(.minutes(5)))
+@Suite("Files that are written whole", .timeLimit(.minutes(15)))
 struct AtomicFileTests {
     private let folder: TemporaryFolder
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Lines for somebody who may not read them", .timeLimit(.minutes(5)))
+@Suite("Lines for somebody who may not read them", .timeLimit(.minutes(15)))
 struct LineWriterTests {
     private static func line(_ number: Int) -> [UInt8] {
         Array("\(number) \(String(repeating: "x", count: 990))\n".utf8)

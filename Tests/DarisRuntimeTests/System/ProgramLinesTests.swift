@@ -3,7 +3,7 @@ import Testing
 
 @testable import DarisRuntime
 
-@Suite("Programs that are read while they run", .timeLimit(.minutes(2)))
+@Suite("Programs that are read while they run", .timeLimit(.minutes(15)))
 struct ProgramLinesTests {
     private func lines(
         _ script: String, limit: Nanoseconds = .seconds(Int64(60)), isCancelled: () -> Bool = { false }
