@@ -11,6 +11,8 @@ struct InferenceRequest: Sendable {
         var shape: [Int]
         /// The elements, row-major and little-endian.
         var bytes: [UInt8]
+        /// Where the elements are instead, if they are in shared memory.
+        var sharedMemory: SharedMemorySlice?
     }
 
     /// One output asked for.
@@ -18,6 +20,19 @@ struct InferenceRequest: Sendable {
         var name: String
         /// Whether its elements are wanted as bytes behind the JSON.
         var isBinary: Bool
+        /// How many of its largest elements are wanted as classes, in place of all elements; `nil` for the elements.
+        var classes: Int?
+        /// Where to write the elements, in place of the answer.
+        var sharedMemory: SharedMemorySlice?
+    }
+
+    /// A part of a region of shared memory that a client has registered.
+    struct SharedMemorySlice: Sendable, Hashable {
+        /// The region's name.
+        var region: String
+        /// In bytes.
+        var offset: Int
+        var byteCount: Int
     }
 
     var model: String
