@@ -111,11 +111,13 @@ package final class InferenceServer: Sendable {
         onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
     ) async throws -> Int {
         let readiness = Readiness(settings, onReady)
-        let connections = try Connections(settings, logger: logger)
+        let pool = CodingPool()
+        let connections = try Connections(
+            settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
         if let reloader { services.append(reloader) }
-        if let address = settings.http { services.append(try http(address, readiness, connections)) }
+        if let address = settings.http { services.append(try http(address, readiness, connections, pool)) }
         if let address = settings.grpc { services.append(try grpc(address, readiness, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
@@ -169,7 +171,7 @@ package final class InferenceServer: Sendable {
     // MARK: - HTTP
 
     private func http(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections, _ pool: CodingPool
     ) throws -> any Service {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
@@ -178,13 +180,15 @@ package final class InferenceServer: Sendable {
         var gate = gate
         gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
         let routes = RouteGroups(router, gate: gate, connections: table)
-        OpenInferenceRoutes(
-            service: service, version: version, bounds: bounds, connections: table, budget: connections.budget
-        ).add(to: routes)
+        OpenInferenceRoutes(service: service, version: version).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
+        let inferences = HTTPInference.Place(
+            service: service, gate: gate, bounds: bounds, table: table, budget: connections.budget, pool: pool)
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [ConnectionWatch(table: table, receive: bounds.receive)],
+                additionalChannelHandlers: [
+                    ConnectionWatch(table: table, receive: bounds.receive), HTTPInference(inferences),
+                ],
                 idleTimeout: .nanoseconds(bounds.idle.rawValue)))
         let builder =
             if let reloader {
@@ -226,7 +230,7 @@ package final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport,
-                services: [GRPCService(service: service, version: version, answerLimit: bounds.answer)],
+                services: [GRPCService(service: service, version: version)],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),

@@ -124,10 +124,10 @@ package enum InputTrial {
         _ = try? Inference_RepositoryModelLoadRequest(serializedBytes: bytes)
         _ = try? Inference_RepositoryModelUnloadRequest(serializedBytes: bytes)
 
-        let call = bytes.withUnsafeBytes { try? InferCallDeserializer.deserialize($0) }
+        let call = bytes.withUnsafeBytes { try? InferCall(serialized: $0) }
         let message = try? Inference_ModelInferRequest(serializedBytes: bytes)
         // Two bytes are the least that a field takes.
-        if call == nil, bytes.count > 2 * InferCallDeserializer.fieldLimit { return .refused("too many fields") }
+        if call == nil, bytes.count > 2 * InferMessage.fieldLimit { return .refused("too many fields") }
         guard (call == nil) == (message == nil) else { return .differs("one way reads it, the other does not") }
         guard let call, var message else { return .refused("no ModelInferRequest") }
         guard call.message.rawInputContents.isEmpty,
@@ -157,8 +157,8 @@ package enum InputTrial {
     private static func isSame(_ inputs: [InferenceRequest.Input]) -> Bool {
         let answer = InferAnswer(
             message: Inference_ModelInferResponse(response(inputs, isBinary: true)), rawContents: inputs.map(\.bytes))
-        guard let bytes: [UInt8] = try? InferAnswerSerializer().serialize(answer),
-            let read = try? Inference_ModelInferResponse(serializedBytes: bytes)
+        guard let framed = try? answer.framed(),
+            let read = try? Inference_ModelInferResponse(serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
         else { return false }
         return read.outputs.map(\.name) == inputs.map(\.name)
             && read.rawOutputContents.elementsEqual(inputs) { $0.elementsEqual($1.bytes) }

@@ -167,7 +167,7 @@ def cancelling(checks, server):
         return [metric(server.http, line % fate) for fate in ("answered", "too_late", "cancelled")]
 
     before = figures()
-    late = sum(fails(lambda: client.infer("slow", [image], client_timeout=0.002), "Deadline") for _ in range(20))
+    late = sum(fails(lambda: client.infer("slow", [image], client_timeout=0.002), "DEADLINE_EXCEEDED") for _ in range(20))
     # Some may not have left their client in time, or been given up by it just before the server saw their deadline.
     begin = time.monotonic()
     while metric(server.http, "daris_requests_in_flight") > 0 and time.monotonic() - begin < 30:

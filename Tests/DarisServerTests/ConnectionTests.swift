@@ -58,15 +58,43 @@ struct ConnectionTests {
         #expect(count.load(ordering: .relaxed) == 10)
     }
 
+    /// Shares of requests of high priority, and which of them gave way.
+    private func shares(of budget: ByteBudget) -> (shares: [ByteBudget.Share], ended: () -> [Int]) {
+        let ended = Ended()
+        let shares = (0..<3).map { number in
+            let share = budget.share { ended.numbers.withLock { $0.append(number) } }
+            share.isLowPriority = false
+            return share
+        }
+        return (shares, { ended.numbers.withLock { $0 } })
+    }
+
+    private final class Ended: Sendable {
+        let numbers = Mutex<[Int]>([])
+    }
+
+    @Test("a quarter is kept for high priority, for which low priority gives way first")
+    func reservedQuarter() {
+        let budget = ByteBudget(limit: 100)
+        let (shares, ended) = shares(of: budget)
+        shares[1].isLowPriority = true
+        #expect(shares[0].take(20) && shares[1].take(75) && !shares[1].take(1) && ended() == [])
+        #expect(shares[2].take(5) && ended() == [])
+        #expect(shares[2].take(10) && ended() == [1], "not 0, which has been arriving longer")
+        shares[2].isLowPriority = true
+        #expect(budget.held == 35 && !shares[2].take(61) && shares[2].take(60) && budget.held == 95)
+        shares[2].isLowPriority = false
+        #expect(shares[2].take(5) && budget.held == 100)
+    }
+
     @Test("the request that has been arriving longest gives way; one that has arrived does not")
     func budget() {
         let budget = ByteBudget(limit: 100)
-        let ended = Mutex<[Int]>([])
-        let shares = (0..<3).map { number in budget.share { ended.withLock { $0.append(number) } } }
+        let (shares, ended) = shares(of: budget)
         #expect(shares[0].take(40) && shares[1].take(40))
         shares[0].seal()
         #expect(shares[2].take(50))
-        #expect(ended.withLock { $0 } == [1] && budget.held == 90)
+        #expect(ended() == [1] && budget.held == 90)
         #expect(!shares[1].take(1), "what gave way holds nothing more")
         #expect(!shares[2].take(11), "nothing but the request itself could give way")
         shares[0].release()
@@ -78,15 +106,14 @@ struct ConnectionTests {
     @Test("what is between two messages does not give way; its next message is as old as its beginning")
     func messages() {
         let budget = ByteBudget(limit: 100)
-        let ended = Mutex<[Int]>([])
-        let shares = (0..<3).map { number in budget.share { ended.withLock { $0.append(number) } } }
+        let (shares, ended) = shares(of: budget)
         #expect(shares[0].take(30))
         shares[0].seal()
         #expect(shares[1].take(30))
         shares[0].unseal()
         #expect(shares[0].take(30))
         #expect(shares[2].take(20))
-        #expect(ended.withLock { $0 } == [1] && budget.held == 80)
+        #expect(ended() == [1] && budget.held == 80)
     }
 
     @Test("a share that goes away gives back what it held")
@@ -94,7 +121,7 @@ struct ConnectionTests {
         let budget = ByteBudget(limit: 10)
         do {
             let share = budget.share {}
-            #expect(share.take(10))
+            #expect(share.take(8) && !share.take(1))
         }
         #expect(budget.held == 0)
     }

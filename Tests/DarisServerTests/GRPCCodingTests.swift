@@ -93,7 +93,7 @@ struct GRPCCodingTests {
                 default: body.insert(contentsOf: body[place...].prefix(Int(generator.next() % 30)), at: place)
                 }
             }
-            let call = body.withUnsafeBytes { try? InferCallDeserializer.deserialize($0) }
+            let call = body.withUnsafeBytes { try? InferCall(serialized: $0) }
             let message = try? Inference_ModelInferRequest(serializedBytes: body)
             // The elements beside the message are those that SwiftProtobuf reads, and so is the rest.
             #expect((call == nil) == (message == nil))
@@ -113,16 +113,16 @@ struct GRPCCodingTests {
         var bytes: [UInt8] = try whole.serializedBytes()
         // Field 99 begins and ends as a group; then comes field 7 with two bytes.
         bytes += [0x9b, 0x06, 0x9c, 0x06, 0x3a, 2, 5, 6]
-        let call = try bytes.withUnsafeBytes { try InferCallDeserializer.deserialize($0) }
+        let call = try bytes.withUnsafeBytes { try InferCall(serialized: $0) }
         #expect(call.rawContents == [[1], [5, 6]] && call.message.rawInputContents.isEmpty)
     }
 
     @Test("more inputs than any model has are refused before they take memory", arguments: [[], [0x9b, 6, 0x9c, 6]])
     func countless(before: [UInt8]) throws {
-        let limit = InferCallDeserializer.fieldLimit
+        let limit = InferMessage.fieldLimit
         func read(_ count: Int) throws -> InferCall {
             let bytes = before + (0..<count).flatMap { _ in [0x2a, 0] as [UInt8] }
-            return try bytes.withUnsafeBytes { try InferCallDeserializer.deserialize($0) }
+            return try bytes.withUnsafeBytes { try InferCall(serialized: $0) }
         }
         #expect(try read(limit - 1).message.inputs.count == limit - 1)
         let error = try #require(throws: (any Error).self) { try read(limit + 1) }
@@ -145,8 +145,8 @@ struct GRPCCodingTests {
     func serialised() throws {
         let long = [UInt8](repeating: 3, count: 300)
         let answer = InferAnswer(message: .with { $0.modelName = "m" }, rawContents: [[1, 2], [], long])
-        let bytes: [UInt8] = try InferAnswerSerializer().serialize(answer)
-        let read = try Inference_ModelInferResponse(serializedBytes: bytes)
+        let framed = try answer.framed()
+        let read = try Inference_ModelInferResponse(serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
         #expect(read.modelName == "m" && read.rawOutputContents == [Data([1, 2]), Data(), Data(long)])
     }
 }

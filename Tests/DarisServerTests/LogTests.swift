@@ -102,17 +102,21 @@ struct LogTests {
         let journal = RequestJournal(lines.logger())
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         RequestTag.$current.withValue(RequestTag(id: "abc-1", traceParent: trace)) {
-            journal.answered("net", .high, queue: .microseconds(1_250), compute: .milliseconds(7))
+            journal.answered(
+                "net", .high,
+                .init(total: .milliseconds(9), queue: .microseconds(1_250), compute: .milliseconds(7)), isLate: false)
             journal.call("POST", "/v2/models/net/infer", "200", after: .milliseconds(9))
         }
         let all = try lines.all
         #expect(all.count == 1)
         #expect(all[0]["model"] as? String == "net" && all[0]["priority"] as? String == "high")
         #expect(all[0]["queue_ms"] as? String == "1.250" && all[0]["compute_ms"] as? String == "7.000")
+        #expect(all[0]["total_ms"] as? String == "9.000" && all[0]["fate"] as? String == "answered")
         #expect(all[0]["request_id"] as? String == "abc-1" && all[0]["parent_id"] as? String == "b7ad6b7169203331")
         #expect(all[0]["trace_id"] as? String == "0af7651916cd43dd8448eb211c80319c")
         let quiet = Lines()
-        RequestJournal(quiet.logger(.notice)).answered("net", .high, queue: .zero, compute: .zero)
+        RequestJournal(quiet.logger(.notice)).answered(
+            "net", .high, .init(total: .zero, queue: .zero, compute: .zero), isLate: true)
         #expect(try quiet.all.isEmpty)
     }
 

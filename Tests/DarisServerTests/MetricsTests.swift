@@ -182,19 +182,22 @@ struct MetricsTests {
         let system = try WatchedSystem()
         let model = system.model("net")
         let before = try read(system, models: [model]).samples.count
-        model.statistics.succeeded(.high, queue: .milliseconds(1), compute: .milliseconds(2), at: 0)
+        let times = ModelStatistics.Times(
+            total: .milliseconds(5), queue: .milliseconds(1), compute: .milliseconds(2))
+        model.statistics.succeeded(.high, times, isLate: false, at: 0)
+        model.statistics.succeeded(.high, times, isLate: true, at: 0)
         model.statistics.failed(.high, InferenceError(.queueFull(model: "net", limit: 4)), after: .zero, at: 0)
         model.statistics.failed(.high, InferenceError(.notFound, "no such output 'x'"), after: .zero, at: 0)
         model.statistics.failed(.high, InferenceError(.forbidden, "it crashed workers"), after: .zero, at: 0)
         let text = try read(system, models: [model])
         #expect(text.samples.count == before)
-        let counts: [String: Double] = ["answered": 1, "refused": 1, "invalid": 1, "forbidden": 1, "too_late": 0]
+        let counts: [String: Double] = ["answered": 1, "late": 1, "refused": 1, "invalid": 1, "forbidden": 1, "too_late": 0]
         for (fate, count) in counts {
             let labels = ["model": "net", "priority": "high", "fate": fate]
             #expect(text.value("daris_requests_total", labels) == count, "\(fate)")
         }
-        #expect(text.value("daris_queue_seconds_sum", ["model": "net"]) == 0.001)
-        #expect(text.value("daris_request_seconds_sum", ["model": "net"]) == 0.003)
+        #expect(text.value("daris_queue_seconds_sum", ["model": "net"]) == 0.002)
+        #expect(text.value("daris_request_seconds_sum", ["model": "net"]) == 0.01)
     }
 
     @Test("the process is told of as Prometheus' own clients tell of theirs")

@@ -125,7 +125,7 @@ struct OverloadTests {
         #expect(await ask("net").value == 503)
         net.isReady = true
         #expect(throws: InferenceError.self) {
-            try service.admit(model: "net", version: nil, priority: nil, timeout: nil)
+            try service.admit(model: "net")
         }
         device.open()
         var statuses: [Int] = []

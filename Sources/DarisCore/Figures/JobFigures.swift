@@ -20,8 +20,11 @@ package struct JobFigures: Hashable, Sendable {
     package var inferences = 0
     /// Requests that the server refused before they became jobs.
     package var refused = 0
-    /// Requests whose deadline passed while they waited to become jobs: misses, as of jobs that are dropped at their deadline.
+    /// Requests whose deadline passed while they waited to become jobs, or that had their jobs cancelled: misses, as of jobs
+    /// that are dropped at their deadline.
     package var expired = 0
+    /// Completed by the deadline, but answered after it: misses, as of jobs that complete late.
+    package var answeredLate = 0
     /// In flight, or waiting, though their deadline has passed: misses that are not counted anywhere else. Only the figures of
     /// a run that is over have them.
     package var overdue = 0
@@ -32,9 +35,9 @@ package struct JobFigures: Hashable, Sendable {
     /// Neither rejected nor skipped.
     package var accepted: Int { counts.released - counts.rejected - counts.skipped }
 
-    /// Deadlines missed: late, dropped at the deadline, failed, overdue, expired, and skipped HP releases.
+    /// Deadlines missed: late, answered late, dropped at the deadline, failed, overdue, expired, and skipped HP releases.
     package var missed: Int {
-        late + counts.dropped - cancelled + counts.failed + overdue + expired
+        late + answeredLate + counts.dropped - cancelled + counts.failed + overdue + expired
             + (priority == .high ? counts.skipped : 0)
     }
 

@@ -1,9 +1,11 @@
-/// How a request ended that never became a job.
+/// What became of a request, where that is more than what became of its job.
 package enum RequestEnd: Hashable, Sendable {
-    /// The server refused it.
+    /// The server refused it, before it became a job.
     case refused
-    /// Its deadline passed while it waited.
+    /// Its deadline passed before it became a job, or had its job cancelled.
     case expired
+    /// Its job completed by the deadline, but its client was answered after it.
+    case answeredLate
 }
 
 /// What is counted of a run, from its events and commands alone: by real runs, simulated ones, and replays of records.
@@ -47,7 +49,7 @@ package struct RunLedger: Sendable {
         case migration(task: Int)
         /// A job ended.
         case end(JobOutcome)
-        /// A request for a job of a task ended before it was one.
+        /// A request for a job of a task ended, and not as its job.
         case request(RequestEnd, task: Int)
         /// How long the scheduler took for an event.
         case decision(Nanoseconds)
@@ -131,6 +133,7 @@ package struct RunLedger: Sendable {
             count(outcome.job.task) { $0.recordEnd(outcome, batch: batch) }
         case .request(.refused, let task): count(task) { $0.figures.refused += 1 }
         case .request(.expired, let task): count(task) { $0.figures.expired += 1 }
+        case .request(.answeredLate, let task): count(task) { $0.figures.answeredLate += 1 }
         case .decision(let time): decisions.record(time)
         case .handover(let time): handovers.record(time)
         }

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A thread of the operating system that belongs to one purpose: a lane, the release timer, completions. Swift's
 /// cooperative threads never run under a lane.
-final class DedicatedThread: @unchecked Sendable {
+package final class DedicatedThread: @unchecked Sendable {
     // Unchecked: the handle is written once, before anybody else sees the object, and joined once.
     private var handle = pthread_t()
     private var isJoined = false
@@ -15,7 +15,7 @@ final class DedicatedThread: @unchecked Sendable {
     static let advice = "raise the limit of threads (ulimit -u, or a service's TasksMax) or free some memory"
 
     /// How a thread is to run.
-    struct Attributes: Sendable {
+    package struct Attributes: Sendable {
         /// Shown by debuggers and top; at most 15 bytes are kept.
         var name: String
         /// The processors it may run on; empty for any.
@@ -26,6 +26,17 @@ final class DedicatedThread: @unchecked Sendable {
         var slice = Nanoseconds.zero
         /// Whether it runs only while no thread of usual priority wants its processor.
         var makesWay = false
+
+        package init(
+            name: String, processors: [Int] = [], fifoPriority: Int = 0, slice: Nanoseconds = .zero,
+            makesWay: Bool = false
+        ) {
+            self.name = name
+            self.processors = processors
+            self.fifoPriority = fifoPriority
+            self.slice = slice
+            self.makesWay = makesWay
+        }
     }
 
     /// Starts a thread. Affinity and priority are set as far as the system allows; `SystemRights` says beforehand.
@@ -63,7 +74,7 @@ final class DedicatedThread: @unchecked Sendable {
 
     /// Starts a thread that the process cannot do without: where the system refuses it, says so and ends the process with
     /// exit code 1. For threads that start with the process.
-    static func required(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
+    package static func required(_ attributes: Attributes, _ body: @escaping @Sendable () -> Void) -> DedicatedThread {
         do throws(DeviceError) {
             return try DedicatedThread(attributes, body)
         } catch {

@@ -35,6 +35,19 @@ struct Gate: Sendable {
             throw InferenceError(.unauthorised, "the token is not one that may do this")
         }
     }
+
+    /// Whether an HTTP request may be made, by whoever answers it.
+    ///
+    /// - Parameter standing: of its connection.
+    func check(
+        _ head: HTTPRequest, for purpose: Purpose, standing: ConnectionTable.Standing
+    ) throws(InferenceError) {
+        try origins.check(head, for: purpose)
+        try check(head.headerFields[.authorization], for: purpose)
+        if purpose != .health, standing == .healthOnly {
+            throw InferenceError(.connectionsFull, retryAfter: .seconds(Int64(1)))
+        }
+    }
 }
 
 extension Gate.Purpose {
@@ -60,18 +73,14 @@ struct GateMiddleware: RouterMiddleware {
         _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
     ) async throws -> Response {
         do throws(InferenceError) {
-            try gate.origins.check(request, for: purpose)
-            try gate.check(request.headers[.authorization], for: purpose)
-            if purpose != .health, connections.standing(context.channel) == .healthOnly { throw Self.full }
+            try gate.check(request.head, for: purpose, standing: connections.standing(context.channel))
         } catch {
             var response = HTTPReply.error(error)
-            if error == Self.full { response.headers[.connection] = "close" }
+            if error.refusal == .connectionsFull { response.headers[.connection] = "close" }
             return response
         }
         return try await next(request, context)
     }
-
-    private static let full = InferenceError(.connectionsFull, retryAfter: .seconds(Int64(1)))
 }
 
 /// Asks for tokens over gRPC.
@@ -106,9 +115,9 @@ struct OriginRule: Sendable {
     let hosts: [String]?
 
     /// - Throws: `InferenceError.forbidden`.
-    func check(_ request: Request, for purpose: Gate.Purpose) throws(InferenceError) {
+    func check(_ request: HTTPRequest, for purpose: Gate.Purpose) throws(InferenceError) {
         guard purpose != .health else { return }
-        let authority = request.head.authority
+        let authority = request.authority
         if let authority {
             guard allows(host: Self.host(of: authority)) else {
                 throw InferenceError(
@@ -120,7 +129,7 @@ struct OriginRule: Sendable {
             throw InferenceError(.forbidden, "the request has no Host header; this server needs one")
         }
         guard request.method != .get, request.method != .head, isLoopback || purpose == .control,
-            let origin = request.headers[.origin]
+            let origin = request.headerFields[.origin]
         else { return }
         let place = origin.drop { $0 != "/" }.drop { $0 == "/" }
         // The page's own server, or one by another of its names.

@@ -178,6 +178,4 @@ enum ConnectionSignal: Sendable {
     case finish(InferenceError)
     /// Answer what is unanswered with this error, and close.
     case refuse(InferenceError)
-    /// Keep this share of bytes until the answer that begins now has been taken.
-    case hold(ByteBudget.Share)
 }

@@ -17,8 +17,6 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private var sending: Scheduled<Void>?
     /// The limits of answers that are whole, but have not been taken.
     private var unsent: [Scheduled<Void>?] = []
-    /// What the answer that has begun holds of the server's bytes.
-    private var held: ByteBudget.Share?
     /// Requests that have begun to arrive and are not answered in full.
     private var requests = 0
     /// Whether the client waits for leave to send the body of the last request.
@@ -86,12 +84,10 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
             isAnswering = false
             requests -= 1
             let isSent = promise ?? context.eventLoop.makePromise(of: Void.self)
-            let (timer, share) = (sending, held)
-            (sending, held) = (nil, nil)
-            unsent.append(timer)
+            unsent.append(sending)
+            sending = nil
             isSent.futureResult.assumeIsolated().whenComplete { [self, closesAfterAnswer] _ in
                 unsent.removeFirst()?.cancel()
-                share?.release()
                 table.finish(context.channel)
                 if closesAfterAnswer, context.channel.isActive { linger(context) }
             }
@@ -107,7 +103,6 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .proceed: break
         case .finish(let error) where receiving != nil: refuse(error, context)
         case .finish: closesAfterAnswer = true
-        case .hold(let share): held = share
         case .refuse(let error): refuse(error, context)
         case nil: context.triggerUserOutboundEvent(event, promise: promise)
         }
@@ -164,7 +159,6 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         sending?.cancel()
         sending = nil
         for timer in unsent { timer?.cancel() }
-        held = nil
         table.closed(context.channel)
     }
 }

@@ -12,12 +12,14 @@ final class Connections: Sendable {
     /// Streams of gRPC, each a call.
     private let calls = ConnectionTable(limit: .max)
     private let limits: CallGuard.Limits
+    /// What answers the calls for inferences.
+    private let place: GRPCInference.Place
     /// How long a connection of gRPC may have no call before it is closed as it is. The library asks the client for its
     /// consent first, when it has been idle as long as it may; a silent client does not give it.
     private let longestIdle: TimeAmount
 
     /// - Throws: `ServerError` if this process may have too few files open.
-    init(_ settings: ServeSettings, logger: Logger) throws(ServerError) {
+    init(_ settings: ServeSettings, _ place: GRPCInference.Place, logger: Logger) throws(ServerError) {
         let bounds = settings.bounds
         let listeners = [settings.http, settings.grpc].count { $0 != nil }
         let limit = try FileLimit.connections(wanted: bounds.connections, listeners: listeners)
@@ -31,6 +33,7 @@ final class Connections: Sendable {
         http = ConnectionTable(limit: limit)
         grpc = ConnectionTable(limit: limit)
         budget = ByteBudget(limit: bounds.memory)
+        self.place = place
         limits = CallGuard.Limits(
             budget: budget, body: bounds.body, receive: .nanoseconds(bounds.receive.rawValue),
             idle: .nanoseconds(bounds.idle.rawValue))
@@ -75,9 +78,10 @@ final class Connections: Sendable {
                 connection.eventLoop.scheduleTask(in: .milliseconds(100)) { connection.close(promise: nil) }
             }
         }
-        return call.eventLoop.makeCompletedFuture { [limits] in
-            try call.pipeline.syncOperations.addHandler(
-                CallGuard(limits, channel: call, isHealthOnly: isRefused), position: .first)
+        return call.eventLoop.makeCompletedFuture { [limits, place] in
+            let watch = CallGuard(limits, channel: call, isHealthOnly: isRefused)
+            try call.pipeline.syncOperations.addHandlers(
+                [watch, GRPCInference(place, share: watch.share)], position: .first)
         }
     }
 }

@@ -34,7 +34,7 @@ final class CallGuard: ChannelDuplexHandler {
     private let limits: Limits
     /// Whether the call may ask for health alone.
     private let isHealthOnly: Bool
-    private let share: ByteBudget.Share
+    let share: ByteBudget.Share
     /// Whether there may be more than one message.
     private var isStream = false
     /// The compression of messages that say that they are compressed.
@@ -257,7 +257,7 @@ final class CallGuard: ChannelDuplexHandler {
         switch event as? ConnectionSignal {
         case .finish(let error) where !hasArrived: refuse(error, context)
         case .refuse(let error): refuse(error, context)
-        case .finish, .proceed, .hold: break
+        case .finish, .proceed: break
         case nil: context.triggerUserOutboundEvent(event, promise: promise)
         }
     }
@@ -294,20 +294,13 @@ final class CallGuard: ChannelDuplexHandler {
         end()
         let status = RPCError(error)
         var headers: HPACKHeaders = isAnswering ? [:] : [":status": "200", "content-type": "application/grpc"]
-        headers.add(name: "grpc-status", value: "\(status.code.rawValue)")
-        headers.add(name: "grpc-message", value: Self.encoded(status.message))
+        headers.addStatus(status)
         let channel = context.channel
         let isSent = context.eventLoop.makePromise(of: Void.self)
         isSent.futureResult.whenComplete { _ in channel.close(promise: nil) }
         takenInTime(context, .seconds(1))
+        // Those behind give up what they have of it.
+        context.fireUserInboundEventTriggered(ConnectionSignal.refuse(error))
         context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: isSent)
-    }
-
-    /// A message as a header has it: printable ASCII, everything else and '%' as '%XX'.
-    private static func encoded(_ message: String) -> String {
-        message.utf8.map { byte in
-            (0x20...0x7e).contains(byte) && byte != UInt8(ascii: "%")
-                ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }.joined()
     }
 }

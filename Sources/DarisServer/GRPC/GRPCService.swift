@@ -4,15 +4,13 @@ import GRPCCore
 import GRPCProtobuf
 internal import SwiftProtobuf
 
-/// The Open Inference Protocol, version 2, over gRPC.
+/// The Open Inference Protocol, version 2, over gRPC, without its inferences, which `GRPCInference` answers.
 struct GRPCService: RegistrableRPCService {
     let service: InferenceService
     let version: String
-    /// The bytes that an answer may have.
-    let answerLimit: Int
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-        let (service, version, answerLimit) = (service, version, answerLimit)
+        let (service, version) = (service, version)
         unary(&router, "ServerLive") { (_: Inference_ServerLiveRequest) in
             Inference_ServerLiveResponse.with { $0.live = true }
         }
@@ -55,56 +53,7 @@ struct GRPCService: RegistrableRPCService {
             try service.model(request.modelName, version: nil).isReady = false
             return Inference_RepositoryModelUnloadResponse()
         }
-        unary(&router, "ModelInfer", InferCallDeserializer(), InferAnswerSerializer()) {
-            (call) throws(InferenceError) in
-            let response = try await service.cancellableInfer(call, answerLimit: answerLimit)
-            return InferAnswer(
-                message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes))
-        }
-        streams(&router)
     }
-
-    /// Requests as they come on one call, each answered as soon as it is done. One that fails says so in its answer.
-    private func streams<Transport: ServerTransport>(_ router: inout RPCRouter<Transport>) {
-        let (service, answerLimit) = (service, answerLimit)
-        router.registerHandler(
-            forMethod: Self.method("ModelStreamInfer"),
-            deserializer: InferCallDeserializer(),
-            serializer: ProtobufSerializer<Inference_ModelStreamInferResponse>()
-        ) { request, _ in
-            StreamingServerResponse { writer in
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    var running = 0
-                    for try await call in request.messages {
-                        // A stream has its share of what the server takes on.
-                        if running >= Self.streamLimit {
-                            try await group.next()
-                            running -= 1
-                        }
-                        running += 1
-                        group.addTask {
-                            var answer = Inference_ModelStreamInferResponse()
-                            do throws(InferenceError) {
-                                let response = try await service.cancellableInfer(call, answerLimit: answerLimit)
-                                answer.inferResponse = Inference_ModelInferResponse(response)
-                                answer.inferResponse.rawOutputContents = response.outputs.map { Data($0.bytes) }
-                            } catch {
-                                answer.errorMessage = error.message
-                                answer.inferResponse.id = call.message.id
-                                answer.inferResponse.modelName = call.message.modelName
-                            }
-                            try await writer.write(answer)
-                        }
-                    }
-                    try await group.waitForAll()
-                }
-                return [:]
-            }
-        }
-    }
-
-    /// The most requests of one stream at a time.
-    private static let streamLimit = 64
 
     private static func method(_ name: String) -> MethodDescriptor {
         MethodDescriptor(fullyQualifiedService: "inference.GRPCInferenceService", method: name)
@@ -114,17 +63,9 @@ struct GRPCService: RegistrableRPCService {
         _ router: inout RPCRouter<Transport>, _ name: String,
         _ body: @escaping @Sendable (Input) async throws(InferenceError) -> Output
     ) {
-        unary(&router, name, ProtobufDeserializer<Input>(), ProtobufSerializer<Output>(), body)
-    }
-
-    private func unary<
-        Transport: ServerTransport, Deserializer: MessageDeserializer, Serializer: MessageSerializer
-    >(
-        _ router: inout RPCRouter<Transport>, _ name: String, _ deserializer: Deserializer, _ serializer: Serializer,
-        _ body: @escaping @Sendable (Deserializer.Message) async throws(InferenceError) -> Serializer.Message
-    ) where Deserializer.Message: Sendable, Serializer.Message: Sendable {
         router.registerHandler(
-            forMethod: Self.method(name), deserializer: deserializer, serializer: serializer
+            forMethod: Self.method(name), deserializer: ProtobufDeserializer<Input>(),
+            serializer: ProtobufSerializer<Output>()
         ) { request, _ in
             let request = try await ServerRequest(stream: request)
             do throws(InferenceError) {
@@ -134,35 +75,7 @@ struct GRPCService: RegistrableRPCService {
             }
         }
     }
-}
 
-extension InferenceService {
-    /// Runs a request of a call, which gives it up when its client does: gRPC does not cancel the Swift task for that.
-    fileprivate func cancellableInfer(
-        _ call: InferCall, answerLimit: Int
-    ) async throws(InferenceError) -> InferenceResponse {
-        var request: InferenceRequest
-        do throws(InferenceError) {
-            request = try InferenceRequest(call)
-            // The call's own deadline is the request's, unless that says another.
-            if let end = RequestTag.current?.end, request.timeout == nil {
-                request.timeout = max(Nanoseconds(1), Nanoseconds(ContinuousClock.now.duration(to: end)))
-            }
-        } catch {
-            unread(error, model: call.message.modelName, version: call.message.modelVersion)
-            throw error
-        }
-        let cancellation = Cancellation()
-        return try await withRPCCancellationHandler { [request] () async throws(InferenceError) -> InferenceResponse in
-            let response = try await infer(request, cancellation: cancellation)
-            guard response.outputs.reduce(0, { $0 + $1.bytes.count }) <= answerLimit else {
-                throw ResponseEncoding.tooLarge(limit: answerLimit)
-            }
-            return response
-        } onCancelRPC: {
-            cancellation.cancel()
-        }
-    }
 }
 
 extension RPCError {
@@ -171,6 +84,7 @@ extension RPCError {
         let code: RPCError.Code =
             switch error.kind {
             case .invalid: .invalidArgument
+            case .unsupported: .unimplemented
             case .unauthorised: .unauthenticated
             case .forbidden: .permissionDenied
             case .notFound: .notFound

@@ -1,5 +1,4 @@
-import GRPCCore
-import GRPCProtobuf
+import NIOCore
 internal import SwiftProtobuf
 
 /// An inference request as gRPC brings it, with the elements of its inputs beside it: they are copied once, where they
@@ -17,20 +16,48 @@ struct InferAnswer: Sendable {
     var rawContents: [[UInt8]]
 }
 
-struct InferCallDeserializer: MessageDeserializer {
+extension InferCall {
+    /// Reads a message.
+    ///
+    /// - Throws: `InferenceError` that says what is wrong with it.
+    init(serialized bytes: UnsafeRawBufferPointer) throws(InferenceError) { self = try InferMessage(bytes).call() }
+}
+
+/// A message that asks for an inference, its raw contents apart and the rest of it not read yet.
+struct InferMessage: Sendable {
     /// The most fields of a message beside elements: a tensor that takes two bytes there takes more than a hundred here.
     static let fieldLimit = 16_384
+    /// More bytes besides raw contents take long to read.
+    private static let long = 16_384
 
-    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> InferCall {
-        try bytes.withUnsafeBytes { try Self.deserialize($0) }
+    private let rest: [UInt8]
+    private let contents: [[UInt8]]
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(InferenceError) {
+        guard let (rest, contents) = RawContents.split(bytes, field: 7, limit: Self.fieldLimit) else {
+            throw InferenceError(
+                .invalid,
+                "the message has more than \(Self.fieldLimit) inputs, outputs and parameters, the limit here")
+        }
+        self.rest = rest
+        self.contents = contents
     }
 
-    static func deserialize(_ bytes: UnsafeRawBufferPointer) throws(RPCError) -> InferCall {
-        guard let (rest, contents) = RawContents.split(bytes, field: 7, limit: fieldLimit) else {
-            throw RPCError(
-                code: .invalidArgument,
-                message: "the message has more than \(fieldLimit) inputs, outputs and parameters, the limit here")
+    /// Whether it takes long to read.
+    var isLong: Bool { rest.count > Self.long }
+
+    /// The model that is asked for, and its version; empty if the message does not say, or cannot be read.
+    var model: (name: String, version: String) {
+        rest.withUnsafeBytes {
+            (RawContents.text(field: 1, in: $0) ?? "", RawContents.text(field: 2, in: $0) ?? "")
         }
+    }
+
+    /// The request's own name; empty if it has none.
+    var id: String { rest.withUnsafeBytes { RawContents.text(field: 3, in: $0) ?? "" } }
+
+    /// Reads the rest.
+    func call() throws(InferenceError) -> InferCall {
         do {
             var message = try Inference_ModelInferRequest(serializedBytes: rest)
             // Those behind something that `split` leaves to others.
@@ -38,31 +65,41 @@ struct InferCallDeserializer: MessageDeserializer {
             message.rawInputContents = []
             return InferCall(message: message, rawContents: contents + others)
         } catch {
-            throw RPCError(code: .invalidArgument, message: "the message is no ModelInferRequest: \(error)")
+            throw InferenceError(.invalid, "the message is no ModelInferRequest: \(error)")
         }
     }
 }
 
-struct InferAnswerSerializer: MessageSerializer {
-    func serialize<Bytes: GRPCContiguousBytes>(_ answer: InferAnswer) throws -> Bytes {
-        let head: [UInt8] = try answer.message.serializedBytes()
-        let tags = answer.rawContents.map { RawContents.tag(field: 6, count: $0.count) }
-        var bytes = Bytes(
-            repeating: 0,
-            count: zip(tags, answer.rawContents).reduce(head.count) { $0 + $1.0.count + $1.1.count })
-        bytes.withUnsafeMutableBytes { room in
-            var start = 0
-            func add(_ part: [UInt8]) {
-                UnsafeMutableRawBufferPointer(rebasing: room[start...]).copyBytes(from: part)
-                start += part.count
-            }
-            add(head)
-            for (tag, contents) in zip(tags, answer.rawContents) {
-                add(tag)
-                add(contents)
-            }
+extension InferAnswer {
+    /// The message, with room for what comes before it on the wire.
+    ///
+    /// - Parameter isInStream: whether it is to be the `infer_response` of an answer in a stream.
+    func framed(inStream: Bool = false) throws(InferenceError) -> ByteBuffer {
+        let head: [UInt8]
+        do { head = try message.serializedBytes() } catch {
+            throw InferenceError(.failed, "the answer cannot be written: \(error)")
         }
-        return bytes
+        let tags = rawContents.map { RawContents.tag(field: 6, count: $0.count) }
+        let count = zip(tags, rawContents).reduce(head.count) { $0 + $1.0.count + $1.1.count }
+        let outer = inStream ? RawContents.tag(field: 2, count: count) : []
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(5 + outer.count + count)
+        buffer.writeFrame(of: outer.count + count)
+        buffer.writeBytes(outer)
+        buffer.writeBytes(head)
+        for (tag, contents) in zip(tags, rawContents) {
+            buffer.writeBytes(tag)
+            buffer.writeBytes(contents)
+        }
+        return buffer
+    }
+}
+
+extension ByteBuffer {
+    /// Writes what comes before a message of so many bytes that is not compressed.
+    mutating func writeFrame(of count: Int) {
+        writeInteger(UInt8(0))
+        writeInteger(UInt32(count))
     }
 }
 
@@ -92,6 +129,15 @@ enum RawContents {
             }
         }
         return (rest, contents)
+    }
+
+    /// The last value of a field of text; `nil` if there is none before something that cannot be read.
+    static func text(field: UInt64, in message: UnsafeRawBufferPointer) -> String? {
+        var (reader, text): (Reader, String?) = (Reader(bytes: message), nil)
+        while reader.position < message.count, let key = reader.key(), let value = reader.value(ofType: key & 7) {
+            if key == field << 3 | 2 { text = String(decoding: message[value], as: UTF8.self) }
+        }
+        return text
     }
 
     /// What comes before so many bytes of the field.

@@ -63,7 +63,7 @@ extension InferenceError {
     /// The status of HTTP.
     var status: HTTPResponse.Status {
         switch kind {
-        case .invalid: .badRequest
+        case .invalid, .unsupported: .badRequest
         case .unauthorised: .unauthorized
         case .forbidden: .forbidden
         case .notFound: .notFound
@@ -169,9 +169,13 @@ enum Compression {
         }
     }
 
-    /// A body in an encoding that the client prefers, if it names one.
-    static func encoded(_ body: ByteBuffer, accepting encodings: String?) -> (ByteBuffer, String)? {
-        guard let encodings, encodings.contains("gzip") || encodings.contains("deflate") else { return nil }
+    /// Whether a client takes bodies that are compressed.
+    ///
+    /// - Parameter encodings: its header Accept-Encoding.
+    static func isAccepted(_ encodings: String) -> Bool { encodings.contains("gzip") || encodings.contains("deflate") }
+
+    /// A body in the encoding that the client prefers.
+    static func encoded(_ body: ByteBuffer, accepting encodings: String) -> (ByteBuffer, String)? {
         let channel = EmbeddedChannel(handler: HTTPResponseCompressor())
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
         do {

@@ -7,6 +7,8 @@ struct InferenceError: Error, Sendable, Hashable {
     enum Kind: Hashable, Sendable {
         /// The request is wrong; the same again is no better.
         case invalid
+        /// It asks for something that this server does not do.
+        case unsupported
         /// Who asks has not shown that it may.
         case unauthorised
         /// The way in which it asks, or what it did before, is why it may not.
@@ -89,6 +91,8 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case unavailable(model: String, for: Nanoseconds)
     case queueFull(model: String, limit: Int)
     case wouldBeLate(model: String, waiting: Int)
+    /// Its deadline is nearer than the model's execution time.
+    case takesLonger(model: String, Nanoseconds, left: Nanoseconds)
     /// The scheduler did not take the request's job.
     case rejected(model: String, FateReason)
     /// Asked whether it takes requests, a model says why not.
@@ -113,6 +117,9 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .queueFull(let model, let limit): "model '\(model)': \(limit) requests wait for it already"
         case .wouldBeLate(let model, let count):
             "model '\(model)': it is busy\(count > 0 ? ", and \(count) requests wait for it" : ""): this one would be late"
+        case .takesLonger(let model, let time, let left):
+            "model '\(model)': it takes \(Self.milliseconds(time)) ms, and the request's deadline is "
+                + "\(left > .zero ? "in \(Self.milliseconds(left)) ms" : "over")"
         case .rejected(let model, let reason): "model '\(model)': \(reason.text)"
         case .modelNotReady(let model, let reason): "model '\(model)' takes no requests now: \(reason)"
         case .memoryFull(let limit): "the server holds \(limit) bytes of requests, its limit, already"
@@ -120,5 +127,9 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .healthOnly: "the server is ending, or has as many connections as it may, all busy"
         case .tooManyWatchers(let limit): "\(limit) watch already, which is the limit; close one of the pages"
         }
+    }
+
+    private static func milliseconds(_ time: Nanoseconds) -> Double {
+        (time.inSeconds * 10_000).rounded(.up) / 10
     }
 }

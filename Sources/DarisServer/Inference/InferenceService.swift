@@ -50,7 +50,9 @@ package final class InferenceService: Sendable {
                 model: task.model, batch: task.batch,
                 queue: RequestQueue(
                     name: task.name, task: index, instances: task.instances, priority: task.priority,
-                    deadline: prepared.configuration.tasks[index].deadline, limit: set.serve.bounds.waiting, sink: sink)
+                    deadline: prepared.configuration.tasks[index].deadline,
+                    executionTime: prepared.configuration.tasks[index].afet.reduce(.zero, +),
+                    limit: set.serve.bounds.waiting, sink: sink)
             )
         }
         serve(
@@ -114,10 +116,9 @@ package final class InferenceService: Sendable {
 
     private var now: Nanoseconds { catalogue.withLock { $0.sink }?.now ?? .zero }
 
-    /// To whose account the present request for a model goes.
-    private func account(_ model: ServedModel) -> RequestAccount {
-        RequestAccount(
-            client: RequestTag.current?.client ?? .unknown, model: model.name, blame: blame, journal: journal)
+    /// To whose account a request for a model goes.
+    func account(_ model: ServedModel, _ tag: RequestTag) -> RequestAccount {
+        RequestAccount(client: tag.client, model: model.name, blame: blame, journal: journal)
     }
 
     /// Takes no more requests; those that came run to their end.
@@ -132,8 +133,10 @@ package final class InferenceService: Sendable {
         package var answered = 0
         /// Refused, of those: before they became jobs, or since their jobs were rejected.
         package var refused = 0
-        /// Past their deadlines, of those.
+        /// Given up at their deadlines, of those.
         package var tooLate = 0
+        /// Answered with outputs after their deadlines, of those.
+        package var late = 0
     }
 
     /// What has become of all requests for models.
@@ -144,6 +147,7 @@ package final class InferenceService: Sendable {
             totals.answered += figures.success.count + figures.fail.count
             totals.refused += figures.refused
             totals.tooLate += figures.tooLate
+            totals.late += figures.late
         }
     }
 
@@ -165,147 +169,58 @@ package final class InferenceService: Sendable {
 
     // MARK: - Inference
 
-    /// Gives a request up for which a protocol has another word than that its Swift task is cancelled.
-    final class Cancellation: Sendable {
-        private let state = Mutex<(give: (@Sendable () -> Void)?, isCancelled: Bool)>((nil, false))
-
-        /// Gives the request up, now or as soon as it is on its way.
-        func cancel() {
-            let give = state.withLock { state in
-                state.isCancelled = true
-                return state.give
-            }
-            give?()
-        }
-
-        /// Has `give` give the request up, which is on its way from now on.
-        fileprivate func set(_ give: @escaping @Sendable () -> Void) {
-            let isCancelled = state.withLock { state in
-                state.give = give
-                return state.isCancelled
-            }
-            if isCancelled { give() }
-        }
-    }
-
-    /// Refuses a request that would be refused, before the rest of it has come.
-    ///
-    /// - Parameters:
-    ///   - priority: as the request says.
-    ///   - timeout: as the request says.
-    func admit(
-        model name: String, version: String?, priority: Int?, timeout: Nanoseconds?
-    ) throws(InferenceError) {
+    /// A model, and where its jobs are handed in.
+    func lookUp(_ name: String, version: String?) throws(InferenceError) -> (model: ServedModel, sink: any JobSink) {
         let model = try model(name, version: version)
-        let queue = model.queue(priority: priority)
-        do throws(InferenceError) {
-            try check(model)
-            guard inFlight.load(ordering: .relaxed) < limit else { throw tooMany }
-            if let refusal = queue.refusal(left: timeout ?? queue.deadline) { throw refusal }
-        } catch {
-            note(error, of: model, queue, after: .zero, isJob: false)
-            throw error
-        }
+        guard let sink = catalogue.withLock({ $0.sink }) else { throw Self.notReady(.loading) }
+        return (model, sink)
     }
 
-    /// Notes a request that could not be read, or for which there is no memory, and so came to no inference.
-    func unread(_ error: InferenceError, model name: String, version: String?) {
-        switch error.kind {
-        case .invalid, .refused(.memoryFull):
-            guard let model = try? model(name, version: version) else { return }
-            note(error, of: model, model.queue(priority: nil), after: .zero, isJob: false)
-        default: break
-        }
-    }
-
-    private func check(_ model: ServedModel) throws(InferenceError) {
+    /// Refuses a request that cannot be run now, whatever it says.
+    func check(_ call: InferenceCall) throws(InferenceError) {
         if let obstacle { throw Self.notReady(obstacle) }
-        guard model.isReady else { throw InferenceError(.unloaded(model: model.name)) }
-        if let refusal = account(model).refusal(at: now) { throw refusal }
+        guard call.model.isReady else { throw InferenceError(.unloaded(model: call.model.name)) }
+        if let refusal = account(call.model, call.tag).refusal(at: now) { throw refusal }
+        guard inFlight.load(ordering: .relaxed) < limit else { throw tooMany }
     }
+
+    /// Takes a request in, to be run; refuses it if there are too many.
+    func begin() throws(InferenceError) {
+        guard inFlight.add(1, ordering: .relaxed).newValue <= limit else {
+            end()
+            throw tooMany
+        }
+    }
+
+    /// A request that was taken in has been answered.
+    func end() { inFlight.subtract(1, ordering: .relaxed) }
 
     private var tooMany: InferenceError {
         InferenceError(.tooManyInFlight(limit: limit), retryAfter: .milliseconds(Int64(100)))
     }
 
-    /// Counts a request that was not answered with outputs, and writes it down.
+    /// Counts a request, and writes it down.
     ///
-    /// - Parameter isJob: whether it became a job, which the run's figures have counted then.
-    private func note(
-        _ error: InferenceError, of model: ServedModel, _ queue: RequestQueue, after time: Nanoseconds, isJob: Bool
+    /// - Parameters:
+    ///   - error: that it was answered with, if any.
+    ///   - isLate: whether that was after its deadline.
+    func note(
+        _ error: InferenceError?, of model: ServedModel, _ priority: Priority, isLate: Bool,
+        _ times: ModelStatistics.Times
     ) {
-        if !isJob, let end = RequestEnd(error) { catalogue.withLock { $0.sink }?.count(end, of: queue.task) }
-        model.statistics.failed(queue.priority, error, after: time, at: Self.wallClock)
-        journal.ended(model.name, queue.priority, error, after: time)
-    }
-
-    /// Runs a request. Cancelling the Swift task gives it up, too.
-    func infer(
-        _ request: InferenceRequest, cancellation: Cancellation = Cancellation()
-    ) async throws(InferenceError) -> InferenceResponse {
-        let model = try model(request.model, version: request.version)
-        guard let sink = catalogue.withLock({ $0.sink }) else { throw Self.notReady(.loading) }
-        let arrival = sink.now
-        let queue = model.queue(priority: request.priority)
-        var isJob = false
-        do throws(InferenceError) {
-            try check(model)
-            guard inFlight.add(1, ordering: .relaxed).newValue <= limit else {
-                inFlight.subtract(1, ordering: .relaxed)
-                throw tooMany
-            }
-            defer { inFlight.subtract(1, ordering: .relaxed) }
-            let inputs = try arranged(request, model)
-            let deadline = arrival + (request.timeout ?? queue.deadline)
-            let (result, started) = await run(
-                inputs, in: queue, account: account(model), arrival: arrival, deadline: deadline,
-                cancellation: cancellation)
-            isJob = started != nil
-            let end = sink.now
-            // A call that its protocol gave up at its deadline was not given up by its client.
-            if case .failure(let error) = result, error.kind == .cancelled, request.timeout != nil, end >= deadline {
-                throw InferenceError(.tooLate, "model '\(model.name)': its deadline passed before it was done")
-            }
-            let outputs = try result.get()
-            guard request.timeout == nil || end <= deadline else {
-                throw InferenceError(.tooLate, "model '\(model.name)': it was done after its deadline")
-            }
-            let start = started ?? arrival
-            let answer = try response(request, model, outputs)
-            model.statistics.succeeded(
-                queue.priority, queue: start - arrival, compute: end - start, at: Self.wallClock)
-            journal.answered(model.name, queue.priority, queue: start - arrival, compute: end - start)
-            return answer
-        } catch {
-            note(error, of: model, queue, after: sink.now - arrival, isJob: isJob)
-            throw error.forClient(requestID: RequestTag.current?.id)
+        if let error {
+            model.statistics.failed(priority, error, after: times.total, at: Self.wallClock)
+            journal.ended(model.name, priority, error, after: times.total)
+        } else {
+            model.statistics.succeeded(priority, times, isLate: isLate, at: Self.wallClock)
+            journal.answered(model.name, priority, times, isLate: isLate)
         }
     }
 
     private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
-    private func run(
-        _ inputs: [[UInt8]], in queue: RequestQueue, account: RequestAccount, arrival: Nanoseconds,
-        deadline: Nanoseconds, cancellation: Cancellation
-    ) async -> (Result<[[UInt8]], InferenceError>, Nanoseconds?) {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let entry = RequestQueue.Entry(
-                    inputs: inputs, arrival: arrival, deadline: deadline, trace: RequestTag.current?.trace,
-                    account: account
-                ) { result, started in
-                    continuation.resume(returning: (result, started))
-                }
-                queue.enter(entry)
-                cancellation.set { queue.cancel(entry) }
-            }
-        } onCancel: {
-            cancellation.cancel()
-        }
-    }
-
     /// A request's inputs in the order of the model, checked against it.
-    private func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> [[UInt8]] {
+    func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> [[UInt8]] {
         var given: [String: InferenceRequest.Input] = [:]
         for input in request.inputs where given.updateValue(input, forKey: input.name) != nil {
             throw InferenceError(.invalid, "input '\(input.name)' is given twice")
@@ -358,9 +273,10 @@ package final class InferenceService: Sendable {
         "\(tensor.elementType.protocolName) \(tensor.shape)"
     }
 
-    private func response(
+    /// The answer to a request, with the outputs that it asks for.
+    func response(
         _ request: InferenceRequest, _ model: ServedModel, _ outputs: [[UInt8]]
-    ) throws(InferenceError) -> InferenceResponse {
+    ) -> InferenceResponse {
         let all = zip(model.signature.outputs, outputs)
         let chosen: [InferenceResponse.Output] =
             if request.outputs.isEmpty {

@@ -26,12 +26,24 @@ final class ModelStatistics: Sendable {
         var refused = 0
         /// Past their deadlines, of those that failed.
         var tooLate = 0
+        /// Answered with outputs after their deadlines, of the successes.
+        var late = 0
         /// From arrival until the scheduler was given the job.
         var queue = Part()
         /// From then to the job's end.
         var compute = Part()
         /// When the last one came, in milliseconds since 1970.
         var last: Int64 = 0
+    }
+
+    /// How long a request took.
+    struct Times: Sendable, Hashable {
+        /// From its first byte to its answer.
+        var total: Nanoseconds
+        /// From its first byte until the scheduler was given its job: receiving, reading and waiting.
+        var queue: Nanoseconds
+        /// From then to the job's end.
+        var compute: Nanoseconds
     }
 
     /// What monitoring asks for besides.
@@ -64,15 +76,16 @@ final class ModelStatistics: Sendable {
 
     var monitoring: Monitoring { state.withLock { $0.monitoring } }
 
-    func succeeded(_ priority: Priority, queue: Nanoseconds, compute: Nanoseconds, at time: Int64) {
+    func succeeded(_ priority: Priority, _ times: Times, isLate: Bool, at time: Int64) {
         state.withLock {
-            $0.figures.success.add(queue + compute)
-            $0.figures.queue.add(queue)
-            $0.figures.compute.add(compute)
+            $0.figures.success.add(times.total)
+            $0.figures.queue.add(times.queue)
+            $0.figures.compute.add(times.compute)
+            if isLate { $0.figures.late += 1 }
             $0.figures.last = time
-            $0.monitoring.count(priority, .answered)
-            $0.monitoring.queue.record(queue)
-            $0.monitoring.total.record(queue + compute)
+            $0.monitoring.count(priority, isLate ? .late : .answered)
+            $0.monitoring.queue.record(times.queue)
+            $0.monitoring.total.record(times.total)
         }
     }
 
@@ -89,8 +102,10 @@ final class ModelStatistics: Sendable {
 
 /// What a request came to, by the names that operators see.
 enum RequestFate: String, CaseIterable, Sendable {
-    /// It got its outputs.
+    /// It got its outputs by its deadline.
     case answered
+    /// It got its outputs, after its deadline.
+    case late
     /// Refused, or its job was rejected.
     case refused
     /// Its deadline passed.
@@ -107,7 +122,7 @@ enum RequestFate: String, CaseIterable, Sendable {
     init(_ error: InferenceError) {
         self =
             switch error.kind {
-            case .invalid, .notFound: .invalid
+            case .invalid, .unsupported, .notFound: .invalid
             case .unauthorised, .forbidden: .forbidden
             case .refused: .refused
             case .tooLate: .tooLate
@@ -125,7 +140,7 @@ extension RequestEnd {
         switch error.kind {
         case .refused: self = .refused
         case .tooLate: self = .expired
-        case .invalid, .unauthorised, .forbidden, .notFound, .cancelled, .failed: return nil
+        case .invalid, .unsupported, .unauthorised, .forbidden, .notFound, .cancelled, .failed: return nil
         }
     }
 }

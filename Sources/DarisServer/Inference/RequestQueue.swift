@@ -56,6 +56,8 @@ final class RequestQueue: Sendable {
         /// Instances that are taken: requests that are handed in, and have not ended.
         var inFlight = 0
         var waiting = Deque<Entry>()
+        /// Requests that are being read.
+        var reserved = 0
         /// Wakes the queue at `wake`; made when a request waits for the first time.
         var timer: (any WakeTimer)?
         /// When the timer goes off; no later than the earliest deadline of those that wait.
@@ -83,6 +85,8 @@ final class RequestQueue: Sendable {
     let priority: Priority
     /// From arrival to deadline, where a request does not say.
     let deadline: Nanoseconds
+    /// The AFET of all stages: no job takes less for long.
+    let executionTime: Nanoseconds
     private let limit: Int
     private let sink: any JobSink
     private let state = Mutex(State())
@@ -90,10 +94,11 @@ final class RequestQueue: Sendable {
     /// - Parameters:
     ///   - name: of the model, for messages.
     ///   - instances: of the task.
+    ///   - executionTime: AFET of all stages of the task.
     ///   - limit: the most requests that wait.
     init(
-        name: String, task: Int, instances: Int, priority: Priority, deadline: Nanoseconds, limit: Int,
-        sink: any JobSink
+        name: String, task: Int, instances: Int, priority: Priority, deadline: Nanoseconds,
+        executionTime: Nanoseconds = .zero, limit: Int, sink: any JobSink
     ) {
         precondition(instances > 0, "a task has an instance at least")
         self.name = name
@@ -101,6 +106,7 @@ final class RequestQueue: Sendable {
         self.instances = instances
         self.priority = priority
         self.deadline = deadline
+        self.executionTime = executionTime
         self.limit = limit
         self.sink = sink
     }
@@ -111,11 +117,37 @@ final class RequestQueue: Sendable {
     /// Why a request with so much time left would be refused now; `nil` if it would not.
     func refusal(left: Nanoseconds) -> InferenceError? { state.withLock { refusal(left: left, $0) } }
 
+    /// Why any request would be refused now; `nil` if it is not so.
+    var refusalOfAll: InferenceError? {
+        state.withLock { state in
+            state.waiting.count + state.reserved < limit ? nil : isFull(state)
+        }
+    }
+
+    /// Keeps a place for a request that is being read.
+    func reserve() { state.withLock { $0.reserved += 1 } }
+
+    /// Gives the place back: the request is about to enter, or will not.
+    func giveBack() { state.withLock { $0.reserved -= 1 } }
+
+    private func isFull(_ state: borrowing State) -> InferenceError {
+        InferenceError(
+            .queueFull(model: name, limit: limit),
+            retryAfter: state.wait(behind: state.waiting.count + state.reserved, instances: instances))
+    }
+
     private func refusal(left: Nanoseconds, _ state: borrowing State) -> InferenceError? {
-        let count = state.waiting.count
-        if count == 0, state.inFlight < instances { return nil }
+        let count = state.waiting.count + state.reserved
+        if count == 0, state.inFlight < instances {
+            // Even alone it would be late.
+            guard priority == .high || executionTime <= left else {
+                guard left > .zero else { return tooLate }
+                return InferenceError(.takesLonger(model: name, executionTime, left: left))
+            }
+            return nil
+        }
         let wait = state.wait(behind: count, instances: instances)
-        guard count < limit else { return InferenceError(.queueFull(model: name, limit: limit), retryAfter: wait) }
+        guard count < limit else { return isFull(state) }
         let likely = Double((wait + state.longest).rawValue) * state.safetyFactor.factor
         guard priority == .high || likely <= Double(left.rawValue) else {
             return InferenceError(.wouldBeLate(model: name, waiting: count), retryAfter: wait)
@@ -182,7 +214,7 @@ final class RequestQueue: Sendable {
         }
     }
 
-    private static let cancelled = InferenceError(.cancelled, "the client gave it up")
+    static let cancelled = InferenceError(.cancelled, "the client gave it up")
 
     // MARK: - Handing in
 

@@ -27,16 +27,19 @@ final class RequestJournal: Sendable {
     private static let start = ContinuousClock.now
     private static func monotonicSeconds() -> Int64 { start.duration(to: .now).components.seconds }
 
-    func answered(_ model: String, _ priority: Priority, queue: Nanoseconds, compute: Nanoseconds) {
+    func answered(_ model: String, _ priority: Priority, _ times: ModelStatistics.Times, isLate: Bool) {
         let tag = RequestTag.current
         tag?.note()
+        guard logger.logLevel <= .debug else { return }
         logger.debug(
             "request answered",
             metadata: Self.metadata(
                 tag,
                 [
-                    "model": "\(model)", "priority": "\(priority.word)", "fate": "answered",
-                    "queue_ms": "\(Self.milliseconds(queue))", "compute_ms": "\(Self.milliseconds(compute))",
+                    "model": "\(model)", "priority": "\(priority.word)", "fate": "\((isLate ? RequestFate.late : .answered).rawValue)",
+                    "queue_ms": "\(Self.milliseconds(times.queue))",
+                    "compute_ms": "\(Self.milliseconds(times.compute))",
+                    "total_ms": "\(Self.milliseconds(times.total))",
                 ]))
     }
 
@@ -53,7 +56,7 @@ final class RequestJournal: Sendable {
             return Self.metadata(tag, fields.merging(more) { $1 })
         }
         switch fate {
-        case .answered, .invalid, .cancelled: break
+        case .answered, .late, .invalid, .cancelled: break
         case .refused, .forbidden, .tooLate, .failed:
             guard logger.logLevel <= .notice, let suppressed = admit() else { break }
             logger.notice(
@@ -73,7 +76,7 @@ final class RequestJournal: Sendable {
     /// A call that was no inference, or did not get as far as one.
     func call(_ method: String, _ path: String, _ status: String, after time: Duration) {
         let tag = RequestTag.current
-        guard tag?.isNoted != true else { return }
+        guard tag?.isNoted != true, logger.logLevel <= .debug else { return }
         logger.debug(
             "call",
             metadata: Self.metadata(

@@ -9,7 +9,7 @@ struct RequestTagging: RouterMiddleware {
     typealias Context = ServerContext
 
     static let requestID = HTTPField.Name("X-Request-Id")!
-    private static let traceParent = HTTPField.Name("traceparent")!
+    static let traceParent = HTTPField.Name("traceparent")!
 
     let journal: RequestJournal
     /// Whether clients are known by their tokens.
@@ -58,8 +58,7 @@ struct RequestTaggingInterceptor: ServerInterceptor {
             authorization: header("authorization"), usesTokens: usesTokens,
             address: Client.address(ofPeer: context.remotePeer))
         let tag = RequestTag(
-            id: header("x-request-id"), traceParent: header("traceparent"), client: client,
-            end: header("grpc-timeout").flatMap(HeaderGuard.timeout).map { start + $0 })
+            id: header("x-request-id"), traceParent: header("traceparent"), client: client)
         return try await RequestTag.$current.withValue(tag) {
             var response = try await next(request, context)
             let status: String
@@ -95,16 +94,13 @@ final class RequestTag: Sendable {
     /// Of the trace that the client is following.
     let trace: TraceContext?
     let client: Client
-    /// When the protocol gives the call up for its client, if it does.
-    let end: ContinuousClock.Instant?
     private let noted = Atomic(false)
 
     /// - Parameters:
     ///   - id: as the client sent it. One that is too long, or not plain text, is replaced.
     ///   - traceParent: a header of the form that W3C Trace Context gives it; one that is not is left out.
-    init(id: String?, traceParent: String?, client: Client = .unknown, end: ContinuousClock.Instant? = nil) {
+    init(id: String?, traceParent: String?, client: Client = .unknown) {
         self.client = client
-        self.end = end
         self.id = id.flatMap { Self.isUsable($0) ? $0 : nil } ?? Self.made()
         trace = traceParent.flatMap { TraceContext(traceParent: $0) }
     }
