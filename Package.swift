@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Warnings are errors where the project itself is checked (CI), not where somebody else builds it with a newer compiler.
+// Warnings are errors where the project itself is checked (CI), not where users build it with a newer compiler.
 let settings: [SwiftSetting] =
     [.swiftLanguageMode(.v6)] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
