@@ -158,7 +158,8 @@ package enum InputTrial {
         let answer = InferAnswer(
             message: Inference_ModelInferResponse(response(inputs, isBinary: true)), rawContents: inputs.map(\.bytes))
         guard let framed = try? answer.framed(),
-            let read = try? Inference_ModelInferResponse(serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
+            let read = try? Inference_ModelInferResponse(
+                serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
         else { return false }
         return read.outputs.map(\.name) == inputs.map(\.name)
             && read.rawOutputContents.elementsEqual(inputs) { $0.elementsEqual($1.bytes) }
