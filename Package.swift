@@ -99,11 +99,13 @@ let package = Package(
             dependencies: [
                 "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport", "CUDADriver",
             ], swiftSettings: settings),
+        // Numbers as text, by C++'s standard library.
+        .target(name: "CDarisNumbers"),
         // The task set behind the Open Inference Protocol.
         .target(
             name: "DarisServer",
             dependencies: [
-                "DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime",
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CDarisNumbers",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
@@ -217,5 +219,6 @@ let package = Package(
         // Runs the executable, which the dependency has built first.
         .testTarget(
             name: "CommandLineTests", dependencies: ["DarisCommandLine", "DarisCore"], swiftSettings: settings),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )
