@@ -155,8 +155,8 @@ let package = Package(
         .executableTarget(
             name: "daris-bench",
             dependencies: [
-                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "ONNXRuntime", "CDarisSystem",
-                "CAllocationCounter",
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisServer", "ONNXRuntime",
+                "CDarisSystem", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-bench", swiftSettings: settings),
         // Whole systems with faults, from seeds; not a product.
