@@ -96,8 +96,8 @@ final class InferenceCall: Sendable {
     func admit(priority: Int?, timeout: Nanoseconds?) throws(InferenceError) {
         let queue = settle(priority: priority, timeout: timeout)
         try service.check(self)
-        let left = state.withLock { $0.deadline } - sink.now
-        if let refusal = queue.refusal(left: left) { throw refusal }
+        let (deadline, place) = state.withLock { ($0.deadline, $0.reserved) }
+        if let refusal = queue.refusal(left: deadline - sink.now, hasPlace: place === queue) { throw refusal }
     }
 
     /// Keeps a place among those that wait while the request is being read.
