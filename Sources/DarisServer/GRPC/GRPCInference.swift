@@ -30,6 +30,7 @@ final class GRPCInference: ChannelInboundHandler {
 
     /// A message, from its arrival to its answer.
     private final class Slot {
+        /// Holds the slot, until it has given its answer.
         var exchange: InferenceExchange<ByteBuffer>?
         var call: InferenceCall?
         /// What to answer, once it is known.
@@ -238,6 +239,7 @@ final class GRPCInference: ChannelInboundHandler {
         guard !hasEnded else { return }
         while let slot = slots.first, let known = slot.result {
             slots.removeFirst()
+            slot.exchange = nil
             let result = known.mapError { $0.forClient(requestID: tag?.id) }
             if isStream {
                 writeHeaders(context)
@@ -333,6 +335,7 @@ final class GRPCInference: ChannelInboundHandler {
     private func abandon(_ error: InferenceError = RequestQueue.cancelled) {
         for slot in slots {
             slot.exchange?.abandon()
+            slot.exchange = nil
             slot.call?.answered(error)
         }
         slots = []

@@ -25,7 +25,7 @@ final class InferenceCall: Sendable {
         var queue: RequestQueue
         var deadline: Nanoseconds
         var bringsDeadline = false
-        /// Its way through the queue, once it is on it.
+        /// Its way through the queue while it is on it. The entry holds the call.
         var entry: RequestQueue.Entry?
         var isCancelled = false
         /// Where the request has a place while it is being read.
@@ -41,7 +41,7 @@ final class InferenceCall: Sendable {
         /// What the run's figures must count of the request besides its job, once both have ended: what the client saw as a
         /// miss, and the job's figures have not.
         var difference: RequestEnd? {
-            guard let answer, entry == nil || job != nil else { return nil }
+            guard let answer, entry == nil else { return nil }
             let isTooLate = answer.error.map { $0.kind == .tooLate || $0.kind == .failed } ?? (answer.time > deadline)
             switch job?.end ?? .none {
             case .none: return answer.error.flatMap(RequestEnd.init)
@@ -186,6 +186,7 @@ final class InferenceCall: Sendable {
                 case .failure(let error): error.kind == .tooLate || error.kind == .failed ? .missed : .withdrawn
                 }
             state.job = (job, now)
+            state.entry = nil
             return (state.difference, state.queue.task)
         }
         if let end { sink.count(end, of: task) }
