@@ -73,7 +73,9 @@ extension CUDADevice: NamedDevice {
         let setup = GPUSetup(
             index: index(of: taskSet), name: taskSet.device, partition: taskSet.partition, kind: kind,
             options: taskSet.gpu, cachePath: request.cache.path, priorities: taskSet.instancePriorities,
-            largestBatch: taskSet.scheduler.largestBatch, seed: taskSet.run.seed, fifoPriority: request.fifoPriority)
+            largestBatch: taskSet.scheduler.largestBatch,
+            batchesStayTogether: taskSet.scheduler.follows(.cohesion), seed: taskSet.run.seed,
+            fifoPriority: request.fifoPriority)
         let shapes = try GPUSetup.shapes(
             of: request.tasks, models: request.models, environment: environment, progress: progress)
         var notes: [String] = []
