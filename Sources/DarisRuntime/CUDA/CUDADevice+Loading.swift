@@ -6,8 +6,17 @@ import ONNXRuntime
 extension CUDADevice: NamedDevice {
     static let kind = DeviceKind.cuda
 
-    /// Models are cut by the CPU's times, which say nothing of how long a stage takes on a GPU.
+    /// The periods of tasks say nothing of it, since how long a stage takes is known only once models are cut.
     static let automaticStages: Int? = StageCount.automaticOnGPU
+
+    /// In this process alone: no worker is started to cut models.
+    static func cuttingFingerprint(_ taskSet: TaskSet) -> String? {
+        guard taskSet.isolation == .none, partitionKind(taskSet) != .mps,
+            let library = try? GPUSetup.openDriver(nil, lanes: taskSet.partition.laneCount),
+            let facts = try? library.facts(ofDevice: index(of: taskSet))
+        else { return nil }
+        return "\(facts.name) \(library.version) \(taskSet.gpu)"
+    }
 
     /// In this process alone.
     static func runsBatches(_ taskSet: TaskSet) -> Bool {
