@@ -100,7 +100,7 @@ extension GPUCheck {
             interruption.during({ executor.run() }, stop: { executor.interrupt() })
         }
         let summary = outcome.summary
-        try recorder?.close(at: .seconds(summary.elapsedS))
+        try recorder?.close(at: .seconds(summary.elapsedS), energy: outcome.energy)
         guard !outcome.wasInterrupted else { return (nil, summary.jobs.inFlight) }
         let row = CheckRow(
             taskSet: run.set.name, configuration: run.configuration, demand: run.demand, baseline: run.baseline,
