@@ -58,6 +58,8 @@ extension GPUCheck {
             var preparation = Preparation.Options()
             preparation.workerStart = CheckOptions.workerStart
             preparation.force = true
+            // As in the runs that the check compares with, and without a load of parts in its time.
+            preparation.cutsByDevice = false
             preparation.cache = options.cache
             preparation.progress = options.detail
             let prepared = try Preparation.prepare(taskSet, options: preparation)

@@ -62,7 +62,9 @@ extension Parts {
     /// Each such model is cut into fine parts of equal numbers of nodes; these and the whole model are loaded on one lane and timed,
     /// unless the cache has their times.
     func cuts(of models: [ModelDeclaration]) -> [String: MeasuredCut] {
-        guard taskSet.staging, !models.isEmpty, let device = type.cuttingFingerprint(taskSet) else { return [:] }
+        guard options.cutsByDevice, taskSet.staging, !models.isEmpty,
+            let device = type.cuttingFingerprint(taskSet)
+        else { return [:] }
         var cuts: [String: MeasuredCut] = [:]
         for model in models {
             guard case .count(let stages) = Preparation.goal(model, in: taskSet, on: type), stages > 1 else { continue }

@@ -61,7 +61,8 @@ struct MeasuredCutTests {
     }()
 
     private func prepare(
-        _ workshop: Workshop, stages: StageCount = .auto, seed: UInt64 = 1, steps: Steps = Steps()
+        _ workshop: Workshop, stages: StageCount = .auto, seed: UInt64 = 1, byDevice: Bool = true,
+        steps: Steps = Steps()
     ) async throws -> Preparation {
         let set = TaskSet(
             source: "test", device: "skewed", partition: Partition(contexts: 1, streams: 1, oversubscription: 1),
@@ -71,6 +72,7 @@ struct MeasuredCutTests {
         var options = Preparation.Options()
         options.cache = CacheFolder(path: workshop.cachePath)
         options.progress = steps.note
+        options.cutsByDevice = byDevice
         let chosen = options
         let prepared = try await onThread {
             try Preparation.prepare(set, options: chosen, devices: MachineDevice.types + [Skewed.self])
@@ -109,6 +111,9 @@ struct MeasuredCutTests {
         #expect(!second.all.contains { $0.hasPrefix("measuring") } && again.stages == cut.stages)
         _ = try await prepare(workshop, seed: 3, steps: third)
         #expect(third.all.contains("measuring the parts of row"))
+        let fourth = Steps()
+        _ = try await prepare(workshop, seed: 3, byDevice: false, steps: fourth)
+        #expect(fourth.all.contains("timing the nodes of row") && !fourth.all.contains("measuring the parts of row"))
     }
 
     @Test("a model whose parts cannot be measured is cut by a CPU's times, with a note")
