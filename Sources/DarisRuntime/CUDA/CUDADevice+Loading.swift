@@ -9,9 +9,9 @@ extension CUDADevice: NamedDevice {
     /// The periods of tasks say nothing of it, since how long a stage takes is known only once models are cut.
     static let automaticStages: Int? = StageCount.automaticOnGPU
 
-    /// In this process alone: no worker is started to cut models.
+    /// In this process alone, and not of TensorRT: neither is a worker started to cut models, nor every part compiled for minutes.
     static func cuttingFingerprint(_ taskSet: TaskSet) -> String? {
-        guard taskSet.isolation == .none, partitionKind(taskSet) != .mps,
+        guard taskSet.isolation == .none, partitionKind(taskSet) != .mps, taskSet.gpu.engine != .tensorrt,
             let library = try? GPUSetup.openDriver(nil, lanes: taskSet.partition.laneCount),
             let facts = try? library.facts(ofDevice: index(of: taskSet))
         else { return nil }

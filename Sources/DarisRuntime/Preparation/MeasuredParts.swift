@@ -36,10 +36,12 @@ struct Parts {
             return try measured(whole: [], cuts: cuts(of: used))
         }
         let others = cuts(of: used.filter { !open.contains($0.name) })
-        let first = try measured(whole: open, cuts: others)
-        let long = open.filter { !mayStayWhole($0, first) }
-        guard !long.isEmpty else { return first }
-        first.loaded.device.shutDown()
+        var first: Measured? = try measured(whole: open, cuts: others)
+        let long = open.filter { model in first.map { !mayStayWhole(model, $0) } ?? true }
+        if long.isEmpty, let first { return first }
+        first?.loaded.device.shutDown()
+        // What it holds of the device's memory is free before more is loaded.
+        first = nil
         let cuts = others.merging(cuts(of: used.filter { long.contains($0.name) })) { old, _ in old }
         var second = try measured(whole: open.subtracting(long), cuts: cuts)
         second.notes.append(
