@@ -36,6 +36,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/life-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/crash-clients.py --daris .build/debug/daris

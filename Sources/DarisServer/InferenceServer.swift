@@ -20,6 +20,8 @@ import Synchronization
 /// let server = try InferenceServer(service, settings: taskSet.serve, version: "1.0", logger: logger)
 /// try await server.run { http, grpc in print("http://\(http)") }
 /// ```
+///
+/// It listens from the start; what the service does not have yet is said to be loading.
 package final class InferenceServer: Sendable {
     private let service: InferenceService
     private let settings: ServeSettings
@@ -43,8 +45,7 @@ package final class InferenceServer: Sendable {
         guard settings.http != nil || settings.grpc != nil else {
             throw ServerError("neither HTTP nor gRPC is to be spoken; give one of them an address")
         }
-        for address in [settings.http, settings.grpc].compactMap({ $0 })
-        where !address.isLoopback && settings.inferenceTokens == nil && !allowsOpen {
+        for address in settings.addresses where !address.isLoopback && settings.inferenceTokens == nil && !allowsOpen {
             throw ServerError(
                 "other machines could reach \(address) without a token; name a file of tokens "
                     + "('serve: {tokens: {inference: FILE}}'), listen on 127.0.0.1, or say --insecure")
@@ -69,11 +70,11 @@ package final class InferenceServer: Sendable {
         self.logger = logger
     }
 
-    /// Finds out early whether the addresses can be listened on, before models are loaded for nothing.
+    /// Finds out whether the addresses can be listened on.
     ///
     /// - Throws: `ServerError` that names the address.
     package func checkAddresses() throws(ServerError) {
-        for address in [settings.http, settings.grpc].compactMap({ $0 }) where address.port != 0 {
+        for address in settings.addresses where address.port != 0 {
             do {
                 let channel = try ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                     .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -87,6 +88,18 @@ package final class InferenceServer: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+    }
+
+    /// Has `run` end as an operator wants it: the server says that it is not ready, goes on for the drain's delay, so that
+    /// whoever sends it requests learns of that, and then takes no more. While it is loading it ends at once.
+    package func endAfterDelay() {
+        service.announceEnd()
+        let delay = settings.drainDelay
+        guard delay > .zero, service.isLoaded else { return end() }
+        Task {
+            try? await Task.sleep(for: .nanoseconds(delay.rawValue))
+            end()
+        }
     }
 
     /// Has `run` end: no more requests are taken, those that came are answered as far as the drain limit allows, and refused
@@ -105,20 +118,20 @@ package final class InferenceServer: Sendable {
 
     /// Serves until `end`.
     ///
-    /// - Parameter onReady: told of the addresses once they are listened on.
+    /// - Parameter onListening: told of the addresses once they are listened on.
     /// - Returns: how many requests were not answered by the drain limit, other than that the server ends.
     package func run(
-        onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
+        onListening: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
     ) async throws -> Int {
-        let readiness = Readiness(settings, onReady)
+        let listening = Listening(settings, onListening)
         let pool = CodingPool()
         let connections = try Connections(
             settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
         if let reloader { services.append(reloader) }
-        if let address = settings.http { services.append(try http(address, readiness, connections, pool)) }
-        if let address = settings.grpc { services.append(try grpc(address, readiness, connections)) }
+        if let address = settings.http { services.append(try http(address, listening, connections, pool)) }
+        if let address = settings.grpc { services.append(try grpc(address, listening, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
         // A last resort: the connections are closed by then.
@@ -162,7 +175,7 @@ package final class InferenceServer: Sendable {
 
     private static func words(_ error: any Error, _ settings: ServeSettings) -> String {
         if let error = error as? IOError {
-            let places = [settings.http, settings.grpc].compactMap { $0.map(String.init(describing:)) }
+            let places = settings.addresses.map(String.init(describing:))
             return "\(places.joined(separator: " and ")) cannot be listened on: \(reason(error))"
         }
         return "\(error)"
@@ -171,7 +184,7 @@ package final class InferenceServer: Sendable {
     // MARK: - HTTP
 
     private func http(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections, _ pool: CodingPool
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections, _ pool: CodingPool
     ) throws -> any Service {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
@@ -199,14 +212,14 @@ package final class InferenceServer: Sendable {
             router: router, server: builder,
             configuration: .init(address: .hostname(address.host, port: address.port)),
             onServerRunning: { channel in
-                readiness.http(channel.localAddress?.port)
+                listening.http(channel.localAddress?.port)
             }, logger: logger)
     }
 
     // MARK: - gRPC
 
     private func grpc(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
     ) throws -> any Service {
         let bounds = settings.bounds
         let security: HTTP2ServerTransport.Posix.TransportSecurity =
@@ -235,7 +248,7 @@ package final class InferenceServer: Sendable {
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),
                 ]),
-            transport: transport, readiness: readiness)
+            transport: transport, listening: listening)
     }
 }
 
@@ -243,14 +256,14 @@ package final class InferenceServer: Sendable {
 private struct GRPCListener: Service {
     let server: GRPCServer<HTTP2ServerTransport.Posix>
     let transport: HTTP2ServerTransport.Posix
-    let readiness: Readiness
+    let listening: Listening
 
     func run() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.serve() }
                 let address = try? await transport.listeningAddress
-                readiness.grpc(address?.ipv4?.port ?? address?.ipv6?.port)
+                listening.grpc(address?.ipv4?.port ?? address?.ipv6?.port)
                 try await group.waitForAll()
             }
         } onGracefulShutdown: {
@@ -260,7 +273,7 @@ private struct GRPCListener: Service {
 }
 
 /// Says once that all that is to be listened on is.
-final class Readiness: Sendable {
+final class Listening: Sendable {
     private struct State {
         var http: ServeSettings.Address?
         var grpc: ServeSettings.Address?

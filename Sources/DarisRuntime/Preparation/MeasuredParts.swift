@@ -49,7 +49,8 @@ struct Parts {
 
     private func measured(whole: Set<String>) throws(PreparationError) -> Measured {
         var models: [StagedModel] = []
-        for model in used {
+        for (index, model) in used.enumerated() {
+            options.modelProgress(index + 1, used.count)
             let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
             models.append(
                 try store.staged(

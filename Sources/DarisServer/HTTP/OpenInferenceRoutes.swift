@@ -11,9 +11,10 @@ struct OpenInferenceRoutes: Sendable {
 
     func add(to routes: RouteGroups) {
         let health = routes.health.group("v2/health")
-        health.get("live") { _, _ in HTTPReply.empty }
+        health.get("live") { _, _ in HTTPReply.json(Liveness()) }
         health.get("ready") { _, _ in
-            service.obstacle.map { HTTPReply.error(InferenceService.notReady($0)) } ?? HTTPReply.empty
+            service.unreadiness.map { HTTPReply.error(InferenceService.notReady($0)) }
+                ?? HTTPReply.json(Readiness())
         }
         let v2 = routes.inference.group("v2")
         v2.get("") { _, _ in HTTPReply.json(ServerMetadata(version: version)) }
@@ -29,7 +30,9 @@ struct OpenInferenceRoutes: Sendable {
             }
             model.get("ready") { _, context in
                 try reply(context) { model in
-                    guard let reason = service.unavailability(of: model) else { return HTTPReply.empty }
+                    guard let reason = service.unavailability(of: model) else {
+                        return HTTPReply.json(ModelReadiness(name: model.name))
+                    }
                     return HTTPReply.error(InferenceError(.modelNotReady(model: model.name, reason: reason)))
                 }
             }

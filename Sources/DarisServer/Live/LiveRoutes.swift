@@ -30,7 +30,9 @@ struct LiveRoutes: Sendable {
     }
 
     private func live(_ context: ServerContext) -> Response {
-        guard let subject = service.subject else { return HTTPReply.error(InferenceService.notReady(.loading)) }
+        guard let subject = service.subject else {
+            return HTTPReply.error(InferenceService.notReady(service.obstacle ?? .ending))
+        }
         let channel = context.channel
         let seat: LiveFeed.Seat
         do throws(InferenceError) {
