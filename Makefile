@@ -43,13 +43,15 @@ test: runtime
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 
-# Decision time and simulation speed and how they grow, hand-over, throughput against a bare ONNX Runtime loop, what worker
-# processes cost, HP response alone and beside LP, and what the server costs (for the last, pip install -r Tests/Clients/requirements.txt).
+# Decision time, simulation speed and tensors in JSON and how they grow, hand-over, throughput against a bare ONNX Runtime
+# loop, what worker processes cost, HP response alone and beside LP, and what the server costs (for the last, pip install -r
+# Tests/Clients/requirements.txt).
 bench: runtime
 	$(SWIFT) build -c release --product daris-bench
 	$(SWIFT) build -c release --product daris
 	.build/release/daris-bench decisions
 	.build/release/daris-bench simulation
+	.build/release/daris-bench codec
 	.build/release/daris-bench saturation
 	.build/release/daris-bench isolation
 	.build/release/daris-bench isolation-of-hp

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Warnings are errors where the project itself is checked (CI), not where somebody else builds it with a newer compiler.
+// Warnings are errors where the project itself is checked (CI), not where users build it with a newer compiler.
 let settings: [SwiftSetting] =
     [.swiftLanguageMode(.v6)] + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
@@ -99,11 +99,13 @@ let package = Package(
             dependencies: [
                 "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisReport", "CUDADriver",
             ], swiftSettings: settings),
+        // Numbers as text, by C++'s standard library.
+        .target(name: "CDarisNumbers"),
         // The task set behind the Open Inference Protocol.
         .target(
             name: "DarisServer",
             dependencies: [
-                "DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime",
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "ONNXRuntime", "CDarisNumbers",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
@@ -153,8 +155,8 @@ let package = Package(
         .executableTarget(
             name: "daris-bench",
             dependencies: [
-                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "ONNXRuntime", "CDarisSystem",
-                "CAllocationCounter",
+                "DarisCore", "DarisConfiguration", "DarisRuntime", "DarisSimulator", "DarisServer", "ONNXRuntime",
+                "CDarisSystem", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Benchmarks/daris-bench", swiftSettings: settings),
         // Whole systems with faults, from seeds; not a product.
@@ -217,5 +219,6 @@ let package = Package(
         // Runs the executable, which the dependency has built first.
         .testTarget(
             name: "CommandLineTests", dependencies: ["DarisCommandLine", "DarisCore"], swiftSettings: settings),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )

@@ -6,7 +6,7 @@ struct DarisBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "daris-bench", abstract: "Measures Daris itself.",
         subcommands: [
-            Decisions.self, SimulationSpeed.self, Saturation.self, Isolated.self, IsolationOfHP.self,
+            Decisions.self, SimulationSpeed.self, Codec.self, Saturation.self, Isolated.self, IsolationOfHP.self,
         ])
 }
 

@@ -7,7 +7,7 @@
 /// print(meter.joules(since: before) ?? 0)
 /// ```
 ///
-/// The counter is of the whole card, whoever uses it, and moves on a few times a second: a difference over less than a second
+/// The counter is of the whole card, other users included, and moves on a few times a second: a difference over less than a second
 /// can be off by some joules.
 package struct EnergyMeter: Sendable {
     private let device: NVMLDevice?

@@ -20,7 +20,8 @@ struct ReproduceCommand: ParsableCommand {
             With --compare: GSLICE, batching (paper: one batch at a time, at most 10 jobs, one lane), batching (strict: the \
             best of any size and number of lanes) and DARIS on the paper's four task sets, on a large card with as many tasks \
             as fill it. With --ablations: the published \
-            ablations of ResNet18 beside simulated ones, by the paper's rules and by those of the published implementation.
+            ablations of ResNet18 beside simulated ones, by the paper's rules and by those of the published implementation, and \
+            what jobs that take long and the spread of execution times do.
 
             With --measured and the folder of a check of a card (daris gpu-check) every run of the scheduler there is simulated \
             and compared, as it was on the card: the same stages, and none of the rules of batching that came after it.

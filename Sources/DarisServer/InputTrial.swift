@@ -1,3 +1,4 @@
+import DarisCore
 import DarisRuntime
 import NIOCore
 import NIOHPACK
@@ -31,7 +32,11 @@ package enum InputTrial {
                 ByteBuffer(bytes: body), encoding: headers["content-encoding"], limit: limit)
             guard body.readableBytes <= limit else { return .differs("\(body.readableBytes) bytes, above the limit") }
             let request = try read(body, length: length)
-            let tensors = request.inputs.filter(isWhole)
+            let urgency = try urgency(body, length: length)
+            guard urgency.priority == request.priority, urgency.timeout == request.timeout else {
+                return .differs("how urgent it is")
+            }
+            let tensors = request.inputs.filter(isWhole).map(withPlainNaN)
             return try textAgain(tensors) == tensors ? .accepted : .differs("the tensors read again")
         } catch {
             return .refused(error.message)
@@ -40,13 +45,26 @@ package enum InputTrial {
 
     private static func read(_ body: ByteBuffer, length: Int?) throws(InferenceError) -> InferenceRequest {
         try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+            if length == 0 { return RequestDecoding.raw(bytes, input: rawInput, model: "m", version: nil) }
             let header = try RequestDecoding.header(bytes, length: length)
             return try RequestDecoding.request(header, bytes, model: "m", version: nil)
         }
     }
 
+    /// The input of a model that takes requests without JSON.
+    private static let rawInput = ModelSignature.Tensor(name: "x", elementType: .string, shape: [1])
+
+    private static func urgency(
+        _ body: ByteBuffer, length: Int?
+    ) throws(InferenceError) -> (priority: Int?, timeout: Nanoseconds?) {
+        try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+            try RequestDecoding.urgency(UnsafeRawBufferPointer(rebasing: bytes[..<(length ?? bytes.count)]))
+        }
+    }
+
     /// Whether an input has the bytes that its shape needs, which is checked when its model is known, and a form in JSON.
     private static func isWhole(_ input: InferenceRequest.Input) -> Bool {
+        guard input.sharedMemory == nil else { return false }
         var count = 1
         for extent in input.shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
@@ -56,6 +74,29 @@ package enum InputTrial {
         guard let size = input.type.byteSize else { return EncodedStrings.count(input.bytes) == count }
         // A BOOL is any byte, and JSON says 'true' of all but 0.
         return input.bytes.count == count * size && (input.type != .bool || input.bytes.allSatisfy { $0 < 2 })
+    }
+
+    /// An input in which all that is no number is the same: JSON says no more of it.
+    private static func withPlainNaN(_ input: InferenceRequest.Input) -> InferenceRequest.Input {
+        var input = input
+        func replace<Bits: FixedWidthInteger & UnsignedInteger>(infinity: Bits, plain: Bits) {
+            input.bytes.withUnsafeMutableBytes { bytes in
+                for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<Bits>.size) {
+                    let value = Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self))
+                    if value & (Bits.max >> 1) > infinity {
+                        bytes.storeBytes(of: plain.littleEndian, toByteOffset: offset, as: Bits.self)
+                    }
+                }
+            }
+        }
+        switch input.type {
+        case .float16: replace(infinity: UInt16(0x7c00), plain: 0x7e00)
+        case .bfloat16: replace(infinity: UInt16(0x7f80), plain: 0x7fc0)
+        case .float32: replace(infinity: Float.infinity.bitPattern, plain: Float.nan.bitPattern)
+        case .float64: replace(infinity: Double.infinity.bitPattern, plain: Double.nan.bitPattern)
+        default: break
+        }
+        return input
     }
 
     private static func textAgain(
@@ -158,7 +199,8 @@ package enum InputTrial {
         let answer = InferAnswer(
             message: Inference_ModelInferResponse(response(inputs, isBinary: true)), rawContents: inputs.map(\.bytes))
         guard let framed = try? answer.framed(),
-            let read = try? Inference_ModelInferResponse(serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
+            let read = try? Inference_ModelInferResponse(
+                serializedBytes: [UInt8](framed.readableBytesView.dropFirst(5)))
         else { return false }
         return read.outputs.map(\.name) == inputs.map(\.name)
             && read.rawOutputContents.elementsEqual(inputs) { $0.elementsEqual($1.bytes) }

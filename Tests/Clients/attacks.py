@@ -511,12 +511,22 @@ def small_things(checks, attacked):
         checks.that(status == 200 and body == b"", f"HEAD {path}: {status} {body[:50]!r}")
     for body in (BODY[:-1] + b",}", BODY.replace(b"]}", b",]}", 1), b"\xef\xbb\xbf" + BODY, BODY + b"x", BODY + b"{}",
                  BODY.replace(b"0.0", b".5", 1), BODY.replace(b"0.0", b"01", 1), BODY.replace(b"0.0", b"+1", 1),
-                 BODY.replace(b"0.0", b"NaN", 1), BODY.replace(b"0.0", b"0x1", 1), BODY.replace(b'"a"', b"'a'", 1),
+                 BODY.replace(b"0.0", b"nan", 1), BODY.replace(b"0.0", b"0x1", 1), BODY.replace(b'"a"', b"'a'", 1),
                  b"/* */" + BODY, BODY.replace(b'"a"', b'"a\n"', 1), b"[" * 100_000 + b"]" * 100_000):
         status, answer = infer(attacked.http, body)
         checks.that(status == 400 and b"JSON" in answer, f"{body[:40]!r}…{body[-10:]!r} is no JSON: {status} {answer[:120]!r}")
     status, _ = infer(attacked.http, b" \r\n\t" + BODY.replace(b"0.0", b"1e-3", 1) + b" ")
     checks.that(status == 200, f"white space and exponents are JSON: {status}")
+    status, answer = infer(attacked.http, BODY.replace(b"0.0", b"NaN", 1))
+    checks.that(status == 200 and b"NaN" in answer, f"NaN is a number of floating point: {status} {answer[:120]!r}")
+    for body, words in (
+        (BODY.replace(b"0.0", b"1e39", 1), b"element 0 is 1e39, which is no FP32"),
+        (BODY[:-1] + b', "parameters": {"timeout_ms": 1}}', b"parameter 'timeout_ms' of the request is not known"),
+        (BODY[:-1] + b', "parameters": {"sequence_id": 1}}', b"stateful sequences are not supported"),
+        (BODY[:-1] + b', "inputs": []}', b"'inputs' is there twice"),
+    ):
+        status, answer = infer(attacked.http, body)
+        checks.that(status == 400 and words in answer, f"{body[-60:]!r} is refused: {status} {answer[:200]!r}")
 
 
 def ending(checks, daris, folder):

@@ -199,7 +199,7 @@ def misbehaving(checks, address):
 
     # What cannot be read counts as invalid.
     before = invalid(address)
-    for body, words in ((b"{", b"JSON"), (BODY.replace(b"FP32", b"INT8").replace(b"0.0", b"0.5", 1), b"datatype")):
+    for body, words in ((b"{", b"JSON"), (BODY.replace(b"FP32", b"INT8").replace(b"0.0", b"0.5", 1), b"no INT8")):
         status, answer = post(address, body)
         checks.that(status == 400 and words in answer, f"{body[:20]!r}: {status} {answer!r}")
     checks.that(invalid(address) == before + 2, f"both are counted: {before}, then {invalid(address)}")

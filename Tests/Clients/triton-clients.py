@@ -78,7 +78,9 @@ def example(name, generator):
         texts = [b"", b"a", "größer".encode(), b"x" * 300, b'"quoted"\n', b"end"]
         return numpy.array(texts, dtype=numpy.object_).reshape(2, 3)
     if name in ("FP16", "FP32", "FP64", "BF16"):
-        return generator.standard_normal((2, 3)).astype(type)
+        array = generator.standard_normal((2, 3)).astype(type)
+        array[0] = [numpy.nan, numpy.inf, -numpy.inf]
+        return array
     limits = numpy.iinfo(type)
     return numpy.array([limits.min, limits.max, 0, 1, 2, 3], dtype=type).reshape(2, 3)
 
@@ -88,7 +90,7 @@ def equal(found, expected):
         as_bytes = [item if isinstance(item, bytes) else str(item).encode() for item in found.flatten()]
         return as_bytes == list(expected.flatten())
     return found.shape == expected.shape and numpy.array_equal(
-        found.astype(numpy.float64), expected.astype(numpy.float64))
+        found.astype(numpy.float64), expected.astype(numpy.float64), equal_nan=True)
 
 
 class TritonChecks(Checks):

@@ -185,39 +185,3 @@ struct ConnectionTests {
         }
     }
 }
-
-@Suite("JSON to the letter")
-struct JSONSyntaxTests {
-    private func problem(_ text: String) -> (position: Int, text: String)? {
-        Array(text.utf8).withUnsafeBytes { JSONSyntax.problem($0) }
-    }
-
-    @Test(
-        "what is JSON",
-        arguments: [
-            "{}", "[]", " [ ] ", "0", "-0", "1.5e+10", "1E5", "\"\"", "\"\\u00e9\\n\\/\"", "true", "null",
-            "{\"a\":[1,2,{\"b\":null}],\"c\":\"d\"}", "[[[]]]", "\r\n\t[1 , 2]\n", "\"é\u{7f}\"",
-        ])
-    func right(text: String) { #expect(problem(text) == nil, "\(text)") }
-
-    @Test(
-        "what is not, and where",
-        arguments: [
-            ("", 0), ("[1,]", 3), ("{\"a\":1,}", 7), ("[1 2]", 3), ("{a:1}", 1), ("{\"a\" 1}", 5), ("01", 1), ("+1", 0),
-            (".5", 0), ("1.", 2), ("1e", 2), ("-", 1), ("NaN", 0), ("nul", 3), ("tru ", 3), ("\"a", 2), ("\"\\x\"", 2),
-            ("\"\\u12g4\"", 5), ("\"\n\"", 1), ("[", 1), ("]", 0), ("[]]", 2), ("{}{}", 2), ("'a'", 0),
-            ("\u{feff}1", 0),
-            ("[,1]", 1), ("{,}", 1), ("/**/1", 0), ("[1}", 2), ("{\"a\":1]", 6),
-        ])
-    func wrong(text: String, position: Int) { #expect(problem(text)?.position == position, "\(text)") }
-
-    @Test("arrays may be in each other, but not without end")
-    func depth() {
-        func nested(_ depth: Int) -> String {
-            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
-        }
-        #expect(problem(nested(JSONSyntax.depth)) == nil)
-        #expect(problem(nested(JSONSyntax.depth + 1))?.text.contains("no more than") == true)
-        #expect(problem(String(repeating: "[", count: 1_000_000)) != nil)
-    }
-}

@@ -191,7 +191,9 @@ struct MetricsTests {
         model.statistics.failed(.high, InferenceError(.forbidden, "it crashed workers"), after: .zero, at: 0)
         let text = try read(system, models: [model])
         #expect(text.samples.count == before)
-        let counts: [String: Double] = ["answered": 1, "late": 1, "refused": 1, "invalid": 1, "forbidden": 1, "too_late": 0]
+        let counts: [String: Double] = [
+            "answered": 1, "late": 1, "refused": 1, "invalid": 1, "forbidden": 1, "too_late": 0,
+        ]
         for (fate, count) in counts {
             let labels = ["model": "net", "priority": "high", "fate": fate]
             #expect(text.value("daris_requests_total", labels) == count, "\(fate)")

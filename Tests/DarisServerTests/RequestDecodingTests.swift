@@ -81,7 +81,7 @@ struct RequestDecodingTests {
             {"name":"b","datatype":"UINT8","shape":[1],"data":[9]},
             {"name":"c","datatype":"UINT8","shape":[1],"parameters":{"binary_data_size":1}}],
             "outputs":[{"name":"y","parameters":{"binary_data":true}},{"name":"z"}],
-            "parameters":{"priority":1,"timeout":2500,"other":"let be"}}
+            "parameters":{"priority":1,"timeout":2500}}
             """#
         let request = try decode(text, behind: [1, 2, 3], isSplit: true)
         #expect(request.inputs.map(\.bytes) == [[1, 2], [9], [3]])
@@ -97,8 +97,43 @@ struct RequestDecodingTests {
             (#"{"inputs":[{"name":"x","datatype":"F32","shape":[1],"data":[1]}]}"#, "'F32' is no datatype"),
             (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[-1],"data":[1]}]}"#, "is no shape"),
             (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1]}]}"#, "has 1 elements"),
-            (#"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[300]}]}"#, "not as it should be"),
-            (#"{"inputs":[{"name":"x","datatype":"BOOL","shape":[1],"data":[2]}]}"#, "2 is no BOOL"),
+            (
+                #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[300]}]}"#,
+                "element 0 is 300, which is no INT8"
+            ),
+            (
+                #"{"inputs":[{"name":"x","datatype":"BOOL","shape":[1],"data":[2]}]}"#,
+                "element 0 is 2, which is no BOOL"
+            ),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1,2]}]}"#, "has more than 1 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[0],"data":[1]}]}"#, "has more than 0 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"BYTES","shape":[1],"data":["a","b"]}]}"#, "has more than 1 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"BYTES","shape":[3],"data":["a","b"]}]}"#, "has 2 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[4,99],"data":[1]}]}"#, "has 1 elements"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[],"data":1}]}"#, "'data' must be an array"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1}]}"#, "byte 63 should be ',' or ']'"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1,]}]}"#, "byte 64 should be a value"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[01]}]}"#, "byte 63 should be ',' or ']'"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1.]}]}"#, "byte 64 should be a value"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[.5]}]}"#, "byte 62 should be a value"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[Nan]}]}"#, "byte 62 should be a value"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[0x1]}]}"#, "byte 63 should be ',' or ']'"),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1"#, "byte 63 should be ',' or ']'"),
+            (#"{"inputs":[{"name":"x","data":[[1,]],"datatype":"FP32","shape":[1]}]}"#, "byte 35 should be a value"),
+            (#"{"inputs":[{"name":"x","data":[1"#, "is no JSON"), (#"{"inputs":[{"name":"x","data":"#, "is no JSON"),
+            (#"{"inputs":[{"name":"x","data":5,"datatype":"FP32","shape":[1]}]}"#, "'data' must be an array"),
+            (
+                #"{"inputs":[{"name":"x","datatype":"FP32","shape":[1.5],"data":[1]}]}"#,
+                "each of 'shape' must be a whole"
+            ),
+            (#"{"inputs":[{"name":"x","datatype":"FP32","shape":1,"data":[1]}]}"#, "'shape' must be an array"),
+            (#"{"inputs":[{"name":7}]}"#, "inputs[0]: 'name' must be a string"),
+            (#"{"inputs":[7]}"#, "inputs[0] must be an object"), (#"{"inputs":{}}"#, "'inputs' must be an array"),
+            (#"{"inputs":[{"name":"x","name":"y"}]}"#, "input 'x': 'name' is there twice"),
+            (#"{"id":"a","inputs":[],"id":"b"}"#, "'id' is there twice"),
+            (#"{"id":7,"inputs":[]}"#, "'id' must be a string"),
+            ("{}", "'inputs' is missing"), (#"{"inputs":[]} x"#, "byte 15 should be nothing more"),
+            (#"{"inputs":[],"outputs":[{}]}"#, "outputs[0]: 'name' is missing"),
             (#"{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}"#, "has neither 'data'"),
             (
                 #"{"inputs":[{"name":"x","datatype":"FP32","shape":[9223372036854775807,9],"data":[1]}]}"#,
@@ -114,13 +149,53 @@ struct RequestDecodingTests {
             ),
             (
                 #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"parameters":{"binary_data_size":-1}}]}"#,
-                "has -1 bytes"
+                "'binary_data_size' of input 'x' is -1"
             ),
             (#"{"inputs":[],"parameters":{"timeout":-5}}"#, "'timeout' is -5"),
         ])
     func wrong(text: String, words: String) throws {
         let error = try #require(throws: InferenceError.self) { try decode(text) }
         #expect(error.kind == .invalid && error.message.contains(words), "\(error.message)")
+    }
+
+    @Test("members may come in any order", arguments: 0..<24)
+    func order(number: Int) throws {
+        var rest = [
+            #""name": "x""#, #""datatype": "INT16""#, #""shape" : [2, 2]"#, #""data":[[1, 2] ,[ 3,-4]]"#,
+        ]
+        var (number, members) = (number, [] as [String])
+        while !rest.isEmpty {
+            members.append(rest.remove(at: number % rest.count))
+            number /= rest.count + 1
+        }
+        let request = try decode(#"{"inputs": [{\#(members.joined(separator: " , "))} ], "id": "7"}"#)
+        #expect(
+            request.inputs == [
+                .init(name: "x", type: .int16, shape: [2, 2], bytes: [1, 0, 2, 0, 3, 0, 0xfc, 0xff])
+            ])
+        #expect(request.id == "7")
+    }
+
+    @Test(
+        "elements may be nested in any way, as long as they are as many as the shape has",
+        arguments: [
+            "[1,2,3,4]", "[[1,2],[3,4]]", "[ [ [1] , [2] ] , [ [3] , [4] ] ]", "[[1],2,[[3]],4]", "[[],1,[2,3],[[],4]]",
+            "[[[[[[[[[[[[[[[[1,2,3,4]]]]]]]]]]]]]]]]", "[\n1\r,\t2 , 3,4]",
+        ])
+    func nesting(data: String) throws {
+        #expect(try decode(input("UINT8", "[2,2]", data)).inputs[0].bytes == [1, 2, 3, 4])
+    }
+
+    @Test("a request of too many inputs is refused")
+    func tooMany() throws {
+        let one = #"{"name":"","datatype":"INT8","shape":[0],"data":[]}"#
+        let limit = RequestDecoding.entryLimit
+        func text(_ count: Int) -> String {
+            #"{"inputs":["# + repeatElement(one, count: count).joined(separator: ",") + #"],"outputs":[{"name":"y"}]}"#
+        }
+        #expect(try decode(text(limit - 1)).inputs.count == limit - 1)
+        let error = try #require(throws: InferenceError.self) { try decode(text(limit)) }
+        #expect(error.message.contains("more than \(limit) inputs and outputs"))
     }
 
     @Test("deep nesting is refused, not followed")

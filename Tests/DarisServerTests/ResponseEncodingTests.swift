@@ -32,23 +32,56 @@ struct ResponseEncodingTests {
         #expect(String(decoding: body.bytes.dropLast(2), as: UTF8.self).contains("\"binary_data_size\":2"))
     }
 
-    @Test("what JSON cannot say is an error that names the way out")
-    func unsayable() throws {
-        for bytes: [UInt8] in [[0, 0, 0xc0, 0x7f], [0, 0, 0x80, 0x7f]] {
-            let error = try #require(throws: InferenceError.self) { try text([output(.float32, bytes)]) }
-            #expect(error.message.contains("binary_data: true"))
-        }
-        #expect(throws: InferenceError.self) { try text([output(.string, [9, 0, 0, 0, 1])]) }
-        #expect(throws: InferenceError.self) { try text([output(.string, [1, 0, 0, 0, 0xff])]) }
+    @Test("NaN and the infinities are the words that Triton writes")
+    func special() throws {
+        let text = try text([
+            output(.float32, [0, 0, 0xc0, 0x7f, 0, 0, 0x80, 0x7f, 0, 0, 0x80, 0xff]), output(.float16, [0, 0x7c]),
+        ])
+        #expect(text.contains("[NaN,Infinity,-Infinity]") && text.contains("[Infinity]"))
     }
 
-    @Test("16-bit floats are rounded to the nearest, and back")
-    func brainFloat() {
-        for value: Float in [0, 1, -1.5, 3.140_625, .infinity] {
-            #expect(BrainFloat.value(BrainFloat.bits(value)) == value)
+    @Test("bytes that are not UTF-8 are an error that names the output and the way out")
+    func unsayable() throws {
+        for bytes: [UInt8] in [[1, 0, 0, 0, 0xff], [9, 0, 0, 0, 1], [1, 0, 0, 0, 65, 2, 0, 0, 0, 0xc3, 0x28]] {
+            let error = try #require(throws: InferenceError.self) { try text([output(.string, bytes)]) }
+            #expect(error.message.hasPrefix("output 'y' holds ") && error.message.contains("binary_data: true"))
         }
-        #expect(BrainFloat.value(BrainFloat.bits(.nan)).isNaN)
-        #expect(BrainFloat.bits(Float(bitPattern: 0x3f80_8000)) == 0x3f80, "a tie goes to the even one")
-        #expect(BrainFloat.bits(Float(bitPattern: 0x3f81_8000)) == 0x3f82)
+    }
+
+    @Test("strings are the same for another reader")
+    func strings() throws {
+        let strings = ["", "a\"b\\", "é😀\u{0}\u{1f}\n", String(repeating: "x\t", count: 5_000)]
+        let parsed = try JSONSerialization.jsonObject(
+            with: Data(try text([output(.string, EncodedStrings.encode(strings.map(\.utf8)))]).utf8))
+        let outputs = (parsed as? [String: Any])?["outputs"] as? [[String: Any]]
+        #expect(outputs?.first?["data"] as? [String] == strings)
+    }
+
+    @Test("an answer ends where its limit is passed, wherever that is", arguments: [ElementType.float32, .string])
+    func limit(type: ElementType) throws {
+        let bytes =
+            type == .string
+            ? EncodedStrings.encode(repeatElement("abc".utf8, count: 5_000)) : [UInt8](repeating: 1, count: 40_000)
+        let response = InferenceResponse(
+            model: "m", version: "1", id: nil,
+            outputs: [output(type, bytes), output(.uint8, [1, 2, 3], isBinary: true)])
+        let whole = try ResponseEncoding.body(response)
+        for limit in [0, 3, 100, 10_000, whole.bytes.count - 1] {
+            let error = try #require(throws: InferenceError.self) {
+                _ = try ResponseEncoding.body(response, limit: limit)
+            }
+            #expect(error.message.contains("larger than \(limit) bytes"))
+        }
+        let isSame = try ResponseEncoding.body(response, limit: whole.bytes.count).bytes == whole.bytes
+        #expect(isSame)
+    }
+
+    @Test(
+        "elements are separated by commas where blocks of them meet", arguments: [0, 1, 189, 190, 191, 380, 381, 5_000])
+    func blocks(count: Int) throws {
+        let values = (0..<count).map { Float($0) / 8 }
+        var writer = JSONWriter()
+        try writer.elements(values.withUnsafeBytes { Array($0) }, type: .float32, name: "y")
+        #expect(try JSONSerialization.jsonObject(with: Data(writer.bytes)) as? [Float] == values)
     }
 }

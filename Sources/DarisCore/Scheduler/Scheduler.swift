@@ -23,8 +23,7 @@ public struct Scheduler: ~Copyable, Sendable {
     public private(set) var now = Nanoseconds.zero
 
     let options: SchedulerOptions
-    /// The rules of batching (`BatchingRule`) that are active.
-    private let rules: Rules
+    private let rules: ActiveBatchingRules
     private(set) var tasks: TaskTable
     private(set) var jobs: JobTable
     private(set) var times: ExecutionTimes
@@ -44,7 +43,7 @@ public struct Scheduler: ~Copyable, Sendable {
         do { try configuration.validate() } catch { preconditionFailure(error.description) }
         self.configuration = configuration
         options = configuration.options
-        rules = Rules(configuration)
+        rules = ActiveBatchingRules(configuration)
         tasks = TaskTable(configuration)
         jobs = JobTable(configuration)
         batches = BatchTimes(configuration)
@@ -396,22 +395,5 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func remove(_ task: Int) {
         guard tasks.remove(task, &ledger) else { return }
         while let release = backlog.popFirst(of: task) { end(task, release, .dropped, .taskRemoved) }
-    }
-}
-
-extension Scheduler {
-    fileprivate struct Rules {
-        let cohesion: Bool
-        let forecast: Bool
-        let safetyFactor: Bool
-        let nearMisses: Bool
-
-        init(_ configuration: SchedulerConfiguration) {
-            let isOn = !(configuration.batchGroups ?? []).isEmpty
-            cohesion = isOn && configuration.options.follows(.cohesion)
-            forecast = isOn && configuration.options.follows(.forecast)
-            safetyFactor = isOn && configuration.options.follows(.safetyFactor)
-            nearMisses = isOn && configuration.options.follows(.nearMisses)
-        }
     }
 }

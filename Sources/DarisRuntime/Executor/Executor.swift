@@ -306,7 +306,7 @@ package enum JobArrival: Sendable, Hashable {
     case sporadic
 }
 
-/// The energy that a device has used since a run began, by the whole device, whoever used it.
+/// The energy that a device has used since a run began, by the whole device, other users included.
 package struct EnergyUse: Hashable, Sendable {
     /// In J.
     package var joules: Double

@@ -36,8 +36,8 @@ package struct ModelProbe: Sendable {
 
     /// Tries a model.
     ///
-    /// - Throws: if its process did not end by itself. A model that it cannot load or run is no matter here: whoever loads
-    ///   it next hears of that, too.
+    /// - Throws: if its process did not end by itself. A model that it cannot load or run is no matter here: the next
+    ///   load reports that, too.
     func check(_ question: Question) throws(PreparationError) {
         let environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
         let outcome: ChildProcess.Outcome

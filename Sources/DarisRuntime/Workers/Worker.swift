@@ -15,7 +15,7 @@ package enum Worker {
 
     /// Serves until the parent hangs up. Call it in a process that does nothing else.
     ///
-    /// - Returns: the exit code, where nobody has started this process as a worker.
+    /// - Returns: the exit code, where this process was not started as a worker.
     package static func serve() -> Int32 {
         var facts = stat()
         let isWorker = fstat(socket, &facts) == 0 && facts.st_mode & S_IFMT == S_IFSOCK

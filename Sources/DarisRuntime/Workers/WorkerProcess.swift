@@ -121,7 +121,7 @@ struct WorkerProcess: ~Copyable {
         let error = daris_reap(process, &signal, &code)
         let words: String
         if error != 0 {
-            words = "its worker process ended, nobody knows how"
+            words = "its worker process ended for an unknown reason"
         } else if signal >= 0 {
             words = "its worker process was killed by signal \(signal) (\(String(cString: strsignal(signal))))"
         } else {

@@ -301,6 +301,10 @@ final class CallGuard: ChannelDuplexHandler {
         takenInTime(context, .seconds(1))
         // Those behind give up what they have of it.
         context.fireUserInboundEventTriggered(ConnectionSignal.refuse(error))
-        context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: isSent)
+        // Not in the midst of a read, after which the library would still send the window of a stream that is closed.
+        context.eventLoop.assumeIsolated().execute {
+            context.writeAndFlush(
+                self.wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: isSent)
+        }
     }
 }

@@ -53,6 +53,9 @@ final class GRPCInference: ChannelInboundHandler {
     /// The messages that are not answered, in their order.
     private var slots: Deque<Slot> = []
     private var isPrioritySettled = false
+    private var isProceeding = false
+    /// Why the call is refused.
+    private var problem: InferenceError?
     private var hasArrived = false
     private var hasAnswered = false
     private var hasEnded = false
@@ -79,7 +82,7 @@ final class GRPCInference: ChannelInboundHandler {
             }
             if payload.endStream { hasArrived = true }
             settlePriority()
-            takeMessages(context)
+            proceed(context)
         default: context.fireChannelRead(data)
         }
     }
@@ -90,7 +93,7 @@ final class GRPCInference: ChannelInboundHandler {
         // Trailers say no more than that the call has arrived.
         if isPassing == false {
             hasArrived = true
-            return takeMessages(context)
+            return proceed(context)
         }
         let headers = payload.headers
         let path = headers.first(name: ":path") ?? ""
@@ -119,9 +122,20 @@ final class GRPCInference: ChannelInboundHandler {
                 throw InferenceError(.unsupported, "grpc-encoding '\(encoding)' is not known; use gzip or deflate")
             }
         } catch {
-            return end(error, context)
+            problem = error
         }
-        if hasArrived { takeMessages(context) }
+        if hasArrived || problem != nil { proceed(context) }
+    }
+
+    /// Goes on when what arrives now has been read: a stream that is closed in the midst of a read takes its connection with
+    /// it, since the library would still send its window.
+    private func proceed(_ context: ChannelHandlerContext) {
+        guard !isProceeding else { return }
+        isProceeding = true
+        context.eventLoop.assumeIsolated().execute { [self] in
+            isProceeding = false
+            if let problem { end(problem, context) } else { takeMessages(context) }
+        }
     }
 
     /// Has the call hold the bytes of a request of high priority as soon as it is known to be one.

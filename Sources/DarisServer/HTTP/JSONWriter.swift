@@ -1,3 +1,4 @@
+import CDarisNumbers
 import ONNXRuntime
 
 /// JSON as it is written, piece by piece.
@@ -10,23 +11,43 @@ struct JSONWriter {
 
     mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+    /// Bytes as they are.
+    mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+
+    /// Makes place for so many more bytes.
+    mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
+
     /// A string in quotation marks.
     mutating func string(_ text: some StringProtocol) {
+        var text = String(text)
+        text.withUTF8 { string(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// A string in quotation marks, of UTF-8.
+    mutating func string(_ utf8: UnsafeRawBufferPointer) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case ..<0x20:
-                raw("\\u00")
-                for digit in [byte >> 4, byte & 15] {
-                    bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-                }
-            default: bytes.append(byte)
-            }
+        // What needs no escape is copied at once.
+        var start = 0
+        for (index, byte) in utf8.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: utf8[start..<index]))
+            escape(byte)
+            start = index + 1
         }
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: utf8[start...]))
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        guard byte < 0x20 else {
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+            return
+        }
+        raw("\\u00")
+        for digit in [byte >> 4, byte & 15] {
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
     }
 
     mutating func shape(_ shape: [Int]) {
@@ -35,57 +56,70 @@ struct JSONWriter {
 
     /// The elements of a tensor as a flat array.
     ///
-    /// - Throws: if one has no form in JSON: NaN and the infinities, text that is not UTF-8.
-    mutating func elements(_ data: [UInt8], type: ElementType, name: String) throws(InferenceError) {
+    /// NaN and the infinities, for which JSON has no form, are `NaN`, `Infinity` and `-Infinity`, as Triton writes them and
+    /// many readers of JSON take them.
+    ///
+    /// - Parameter limit: the bytes that may have been written in the end. Where it is passed, the rest is left out.
+    /// - Throws: if strings are not UTF-8.
+    mutating func elements(
+        _ data: [UInt8], type: ElementType, name: String, limit: Int = .max
+    ) throws(InferenceError) {
         raw("[")
-        var isFirst = true
-        var problem: String?
-        data.withUnsafeBytes { source in
-            func each<Element: FixedWidthInteger>(_ element: Element.Type, _ write: (inout Self, Element) -> Void) {
-                for index in 0..<source.count / MemoryLayout<Element>.size {
-                    if !isFirst { bytes.append(UInt8(ascii: ",")) }
-                    isFirst = false
-                    let value = source.loadUnaligned(
-                        fromByteOffset: index * MemoryLayout<Element>.size, as: Element.self)
-                    write(&self, Element(littleEndian: value))
-                }
-            }
-            func float<Value: BinaryFloatingPoint & CustomStringConvertible>(_ writer: inout Self, _ value: Value) {
-                if value.isFinite {
-                    writer.raw(value.description)
-                } else {
-                    problem = "holds \(value)"
-                    writer.raw("null")
-                }
-            }
-            switch type {
-            case .bool: each(UInt8.self) { $0.raw($1 == 0 ? "false" : "true") }
-            case .uint8: each(UInt8.self) { $0.raw(String($1)) }
-            case .uint16: each(UInt16.self) { $0.raw(String($1)) }
-            case .uint32: each(UInt32.self) { $0.raw(String($1)) }
-            case .uint64: each(UInt64.self) { $0.raw(String($1)) }
-            case .int8: each(Int8.self) { $0.raw(String($1)) }
-            case .int16: each(Int16.self) { $0.raw(String($1)) }
-            case .int32: each(Int32.self) { $0.raw(String($1)) }
-            case .int64: each(Int64.self) { $0.raw(String($1)) }
-            case .float16: each(UInt16.self) { float(&$0, Float(Float16(bitPattern: $1))) }
-            case .bfloat16: each(UInt16.self) { float(&$0, BrainFloat.value($1)) }
-            case .float32: each(UInt32.self) { float(&$0, Float(bitPattern: $1)) }
-            case .float64: each(UInt64.self) { float(&$0, Double(bitPattern: $1)) }
-            case .string:
-                let isWhole = EncodedStrings.forEach(in: source) { bytes in
-                    guard let text = String(validating: bytes, as: UTF8.self) else { return problem = "is not UTF-8" }
+        if let size = type.byteSize {
+            data.withUnsafeBytes { numbers($0, type: type, size: size, limit: limit) }
+        } else {
+            var problem: String?
+            var isFirst = true
+            let isWhole = data.withUnsafeBytes { source in
+                EncodedStrings.forEach(in: source) { text in
+                    guard problem == nil, bytes.count <= limit else { return }
+                    guard JSONReader.firstOutsideUTF8(text) == nil else {
+                        return problem = "holds bytes that are not UTF-8"
+                    }
                     if !isFirst { raw(",") }
                     isFirst = false
                     string(text)
                 }
-                if !isWhole { problem = "holds broken text" }
+            }
+            if !isWhole { problem = "holds broken text" }
+            if let problem {
+                throw InferenceError(
+                    .failed,
+                    "output '\(name)' \(problem), which JSON cannot say; ask for it with 'binary_data: true'")
             }
         }
         raw("]")
-        if let problem {
-            throw InferenceError(
-                .failed, "output '\(name)' \(problem), which JSON cannot say; ask for it with 'binary_data: true'")
+    }
+
+    /// The bytes of text that are written at a time.
+    private static let blockSize = 8_192
+
+    private mutating func numbers(_ source: UnsafeRawBufferPointer, type: ElementType, size: Int, limit: Int) {
+        let width = daris_element_width(type.rawValue)
+        let count = source.count / size
+        let block = Self.blockSize / width
+        withUnsafeTemporaryAllocation(byteCount: block * width, alignment: 1) { text in
+            for start in stride(from: 0, to: count, by: block) where bytes.count <= limit {
+                if start > 0 { raw(",") }
+                let length = daris_elements_write(
+                    type.rawValue, source.baseAddress.map { $0 + start * size }, min(block, count - start),
+                    text.baseAddress)
+                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[..<length]))
+            }
+        }
+    }
+
+    /// About how many bytes of text the elements take, from above for most tensors.
+    static func expectedBytes(_ data: [UInt8], _ type: ElementType) -> Int {
+        switch type {
+        case .bool: 6 * data.count
+        case .uint8, .int8: 4 * data.count
+        case .uint16, .int16: 3 * data.count
+        case .float16, .bfloat16: 6 * data.count
+        case .float32: 7 * data.count / 2
+        case .uint32, .int32: 3 * data.count
+        case .float64, .uint64, .int64: 5 * data.count / 2
+        case .string: data.count
         }
     }
 }

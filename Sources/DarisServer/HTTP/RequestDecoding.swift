@@ -1,9 +1,15 @@
 import DarisCore
-import Foundation
+import DarisRuntime
 import ONNXRuntime
 
 /// Inference requests in JSON, with or without bytes behind it.
+///
+/// The JSON is read once, from the first byte to the last, and numbers become the bytes of their tensor at once. Where `data`
+/// comes before `datatype` or `shape`, it is passed over and read when they are known.
 enum RequestDecoding {
+    /// The most inputs and outputs of a request: an input that takes fifty bytes there takes more than a hundred here.
+    static let entryLimit = 16_384
+
     /// The JSON of an inference request, which may come before elements as bytes.
     struct Header: Sendable {
         /// The bytes that it took.
@@ -11,10 +17,10 @@ enum RequestDecoding {
         fileprivate let fields: Fields
 
         /// See `InferenceRequest`.
-        var priority: Int? { fields.parameters?.priority }
+        var priority: Int? { fields.parameters.priority }
 
         /// See `InferenceRequest`.
-        func timeout() throws(InferenceError) -> Nanoseconds? { try fields.parameters?.deadline() }
+        func timeout() throws(InferenceError) -> Nanoseconds? { fields.parameters.timeout }
     }
 
     /// Reads the JSON of an inference request.
@@ -31,8 +37,35 @@ enum RequestDecoding {
                     ? "the request has no body; it needs JSON with 'inputs'"
                     : "Inference-Header-Content-Length is \(count), but the body has \(body.count) bytes")
         }
-        return Header(
-            length: count, fields: try decode(Fields.self, from: UnsafeRawBufferPointer(rebasing: body[..<count])))
+        var reader = JSONReader(UnsafeRawBufferPointer(rebasing: body[..<count]))
+        reader.skipSpace()
+        let fields = try Fields(&reader)
+        try reader.end()
+        return Header(length: count, fields: fields)
+    }
+
+    /// What says how urgent a request is, found without reading its tensors, in about a nanosecond a byte before it.
+    ///
+    /// - Parameter json: the JSON of an inference request. If it is none, `header(_:length:)` says what is wrong.
+    /// - Returns: `priority` and `timeout` as `InferenceRequest` has them.
+    /// - Throws: if the parameters are not what they should be.
+    static func urgency(
+        _ json: UnsafeRawBufferPointer
+    ) throws(InferenceError) -> (priority: Int?, timeout: Nanoseconds?) {
+        var reader = JSONReader(json)
+        reader.skipSpace()
+        guard reader.take(UInt8(ascii: "{")) else { return (nil, nil) }
+        repeat {
+            reader.skipSpace()
+            guard let name = try? reader.name() else { return (nil, nil) }
+            if name == "parameters", reader.next == UInt8(ascii: "{") {
+                let parameters = try RequestParameters(&reader, of: .request, "the request")
+                return (parameters.priority, parameters.timeout)
+            }
+            guard reader.pass() else { return (nil, nil) }
+            reader.skipSpace()
+        } while reader.take(UInt8(ascii: ","))
+        return (nil, nil)
     }
 
     /// Reads a request for the repository's index: whether it asks for models that are ready alone.
@@ -40,24 +73,17 @@ enum RequestDecoding {
     /// - Parameter body: JSON; if empty, all models are asked for.
     static func isReadyOnly(_ body: [UInt8]) throws(InferenceError) -> Bool {
         guard !body.isEmpty else { return false }
+        // Of `withUnsafeBytes` an array has another, which forgets what is thrown.
         return try body.withUnsafeBufferPointer { bytes throws(InferenceError) in
-            try decode(Index.self, from: UnsafeRawBufferPointer(bytes)).ready ?? false
-        }
-    }
-
-    private static func decode<Value: Decodable>(
-        _: Value.Type, from bytes: UnsafeRawBufferPointer
-    ) throws(InferenceError) -> Value {
-        if let problem = JSONSyntax.problem(bytes) {
-            throw InferenceError(
-                .invalid, "the request is no JSON: byte \(problem.position + 1) should be \(problem.text)")
-        }
-        do {
-            return try JSONDecoder().decode(Value.self, from: Data(bytes))
-        } catch let error as InferenceError {
-            throw error
-        } catch {
-            throw InferenceError(.invalid, "the request is not as it should be: \(Self.text(error))")
+            var reader = JSONReader(UnsafeRawBufferPointer(bytes))
+            var isReadyOnly = false
+            reader.skipSpace()
+            try reader.object("") { reader, name throws(InferenceError) in
+                guard name == "ready" else { return try reader.skip() }
+                if try !reader.null() { isReadyOnly = try reader.bool("'ready'") }
+            }
+            try reader.end()
+            return isReadyOnly
         }
     }
 
@@ -70,18 +96,24 @@ enum RequestDecoding {
         _ header: Header, _ body: UnsafeRawBufferPointer, model: String, version: String?
     ) throws(InferenceError) -> InferenceRequest {
         let fields = header.fields
+        if let name = fields.model, name != model {
+            throw InferenceError(
+                .invalid, "the request was sent to model '\(model)', but its 'model_name' is '\(name)'")
+        }
         var request = InferenceRequest(model: model, version: version, id: fields.id)
-        request.wantsBinary = fields.parameters?.binaryOutput ?? false
+        request.wantsBinary = fields.parameters.binaryOutput ?? false
         request.priority = header.priority
         request.timeout = try header.timeout()
-        request.outputs = (fields.outputs ?? []).map { output in
-            .init(name: output.name, isBinary: output.parameters?.binaryData ?? request.wantsBinary)
+        request.outputs = fields.outputs.map { output in
+            .init(
+                name: output.name, isBinary: output.parameters.isBinary ?? request.wantsBinary,
+                classes: output.parameters.classes, sharedMemory: output.parameters.sharedMemory)
         }
         var start = header.length
         for input in fields.inputs {
-            var bytes = input.bytes
-            if let size = input.binarySize {
-                guard size >= 0, size <= body.count - start else {
+            var bytes = input.bytes ?? []
+            if let size = input.parameters.binarySize {
+                guard size <= body.count - start else {
                     throw InferenceError(
                         .invalid,
                         "input '\(input.name)' says that it has \(size) bytes, but only \(body.count - start) are left "
@@ -90,7 +122,10 @@ enum RequestDecoding {
                 bytes = Array(body[start..<start + size])
                 start += size
             }
-            request.inputs.append(.init(name: input.name, type: input.type, shape: input.shape, bytes: bytes))
+            request.inputs.append(
+                .init(
+                    name: input.name, type: input.type, shape: input.shape, bytes: bytes,
+                    sharedMemory: input.parameters.sharedMemory))
         }
         guard start == body.count else {
             throw InferenceError(
@@ -99,66 +134,21 @@ enum RequestDecoding {
         return request
     }
 
-    /// What a decoder says, in a sentence.
-    static func text(_ error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "\(error)" }
-        func place(_ path: [any CodingKey]) -> String {
-            path.isEmpty
-                ? "" : path.map { $0.intValue.map { "[\($0)]" } ?? "\($0.stringValue)" }.joined(separator: ".") + ": "
-        }
-        switch error {
-        case .keyNotFound(let key, let context):
-            return place(context.codingPath) + "'\(key.stringValue)' is missing"
-        case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            // The syntax is right by then.
-            return "a text in it is not UTF-8, or a number is none that its datatype can hold"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            return place(context.codingPath) + context.debugDescription
-        @unknown default:
-            return "\(error)"
-        }
-    }
-
-    private struct Index: Decodable {
-        var ready: Bool?
-    }
-
-    fileprivate struct Fields: Decodable, Sendable {
-        var id: String?
-        var parameters: Parameters?
-        var inputs: [Input]
-        var outputs: [Output]?
-    }
-
-    fileprivate struct Output: Decodable, Sendable {
-        var name: String
-        var parameters: Parameters?
-    }
-
-    /// Those parameters that mean something here; others are let be.
-    fileprivate struct Parameters: Decodable, Sendable {
-        var binaryDataSize: Int?
-        var binaryData: Bool?
-        var binaryOutput: Bool?
-        var priority: Int?
-        var timeout: Int64?
-
-        enum CodingKeys: String, CodingKey {
-            case binaryDataSize = "binary_data_size"
-            case binaryData = "binary_data"
-            case binaryOutput = "binary_data_output"
-            case priority, timeout
-        }
-
-        func deadline() throws(InferenceError) -> Nanoseconds? {
-            try timeout.flatMap { microseconds throws(InferenceError) in
-                try Self.deadline(microseconds: microseconds)
-            }
-        }
-
-        static func deadline(microseconds: Int64) throws(InferenceError) -> Nanoseconds? {
-            try RequestDecoding.deadline(microseconds: microseconds)
-        }
+    /// Makes an inference request of a body that is the elements of the only input, without JSON: Triton's raw binary
+    /// request, of which `Inference-Header-Content-Length` is 0. Outputs are wanted as bytes.
+    ///
+    /// - Parameter input: the model's only input. If its elements are strings, the body is one of them.
+    static func raw(
+        _ body: UnsafeRawBufferPointer, input: ModelSignature.Tensor, model: String, version: String?
+    ) -> InferenceRequest {
+        var request = InferenceRequest(model: model, version: version)
+        request.wantsBinary = true
+        request.inputs = [
+            .init(
+                name: input.name, type: input.elementType, shape: input.shape,
+                bytes: input.elementType == .string ? EncodedStrings.encode(CollectionOfOne(body)) : Array(body))
+        ]
+        return request
     }
 
     /// A request's own deadline; 0 is none.
@@ -170,60 +160,184 @@ enum RequestDecoding {
         }
         return Nanoseconds(microseconds * 1_000)
     }
+}
 
-    fileprivate struct Input: Decodable, Sendable {
+// MARK: - What the JSON says
+
+/// What no member of an object may be called.
+private func unknown(_ name: String, in place: String, _ known: String) -> InferenceError {
+    InferenceError(.invalid, "\(place) has '\(name)', which is not known; it may have \(known)")
+}
+
+extension RequestDecoding {
+    fileprivate struct Fields: Sendable {
+        var id: String?
+        var model: String?
+        var parameters = RequestParameters()
+        var inputs: [Input] = []
+        var outputs: [Output] = []
+
+        init(_ reader: inout JSONReader) throws(InferenceError) {
+            var hasInputs = false
+            try reader.object("") { reader, name throws(InferenceError) in
+                switch name {
+                case "inputs":
+                    hasInputs = true
+                    try reader.array("'inputs'") { reader, index throws(InferenceError) in
+                        try checkCount()
+                        inputs.append(try Input(&reader, index: index))
+                    }
+                case "id": if try !reader.null() { id = try reader.string("'id'") }
+                case "model_name": if try !reader.null() { model = try reader.string("'model_name'") }
+                case "parameters":
+                    if try !reader.null() { parameters = try .init(&reader, of: .request, "the request") }
+                case "outputs":
+                    if try reader.null() { break }
+                    try reader.array("'outputs'") { reader, index throws(InferenceError) in
+                        try checkCount()
+                        outputs.append(try Output(&reader, index: index))
+                    }
+                default:
+                    throw unknown(
+                        name, in: "the request", "'id', 'model_name', 'parameters', 'inputs' and 'outputs'")
+                }
+            }
+            guard hasInputs else { throw JSONReader.unfit("'inputs' is missing") }
+        }
+
+        private func checkCount() throws(InferenceError) {
+            guard inputs.count + outputs.count < entryLimit else {
+                throw InferenceError(
+                    .invalid, "the request has more than \(entryLimit) inputs and outputs, the limit here")
+            }
+        }
+    }
+
+    fileprivate struct Output: Sendable {
+        var name: String
+        var parameters: RequestParameters
+
+        init(_ reader: inout JSONReader, index: Int) throws(InferenceError) {
+            var name: String?
+            var parameters = RequestParameters()
+            var place: String { name.map { "output '\($0)'" } ?? "outputs[\(index)]" }
+            try reader.object(place) { reader, member throws(InferenceError) in
+                switch member {
+                case "name": name = try reader.string("\(place): 'name'")
+                case "parameters": if try !reader.null() { parameters = try .init(&reader, of: .output, place) }
+                default: throw unknown(member, in: place, "'name' and 'parameters'")
+                }
+            }
+            guard let name else { throw JSONReader.unfit("\(place): 'name' is missing") }
+            (self.name, self.parameters) = (name, parameters)
+            guard parameters.classes == nil || parameters.sharedMemory == nil else {
+                throw InferenceError(
+                    .invalid, "output '\(name)' is wanted as classes, which are not written to shared memory")
+            }
+        }
+    }
+
+    fileprivate struct Input: Sendable {
         var name: String
         var type: ElementType
         var shape: [Int]
-        var bytes: [UInt8] = []
-        var binarySize: Int?
+        /// The elements, if they are in the JSON.
+        var bytes: [UInt8]?
+        var parameters = RequestParameters()
 
-        enum CodingKeys: String, CodingKey {
-            case name, datatype, shape, data, parameters
+        init(_ reader: inout JSONReader, index: Int) throws(InferenceError) {
+            var found = Members(index: index)
+            try reader.object(found.place) { reader, member throws(InferenceError) in
+                try found.read(member, &reader)
+            }
+            func missing(_ member: String) -> InferenceError {
+                JSONReader.unfit("\(found.place): '\(member)' is missing")
+            }
+            guard let name = found.name else { throw missing("name") }
+            guard let type = found.type else { throw missing("datatype") }
+            guard let shape = found.shape else { throw missing("shape") }
+            (self.name, self.type, self.shape, parameters) = (name, type, shape, found.parameters)
+            bytes = if let bytes = found.bytes { bytes } else { try found.dataLeft(reader) }
+            try checkSources()
         }
 
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            name = try container.decode(String.self, forKey: .name)
-            let typeName = try container.decode(String.self, forKey: .datatype)
-            guard let type = ElementType(protocolName: typeName) else {
-                let names = ElementType.allCases.map(\.protocolName).joined(separator: ", ")
-                throw InferenceError(.invalid, "input '\(name)': '\(typeName)' is no datatype; those are \(names)")
+        /// Makes sure that the elements are in one place.
+        private func checkSources() throws(InferenceError) {
+            let sources = [
+                bytes.map { _ in "'data'" }, parameters.binarySize.map { _ in "parameter 'binary_data_size'" },
+                parameters.sharedMemory.map { _ in "parameter 'shared_memory_region'" },
+            ].compactMap(\.self)
+            if sources.isEmpty {
+                throw InferenceError(.invalid, "input '\(name)' has neither 'data' nor parameter 'binary_data_size'")
             }
-            self.type = type
-            shape = try container.decode([Int].self, forKey: .shape)
-            guard shape.count <= 16, shape.allSatisfy({ $0 >= 0 }) else {
-                throw InferenceError(.invalid, "input '\(name)': \(shape) is no shape")
-            }
-            let parameters = try container.decodeIfPresent(Parameters.self, forKey: .parameters)
-            binarySize = parameters?.binaryDataSize
-            if binarySize == nil {
-                guard container.contains(.data) else {
-                    throw InferenceError(
-                        .invalid, "input '\(name)' has neither 'data' nor parameter 'binary_data_size'")
-                }
-                var elements = JSONElements(type: type)
-                try elements.read(try container.nestedUnkeyedContainer(forKey: .data), depth: 0)
-                bytes = elements.bytes
-                guard elements.count == Self.product(shape) else {
-                    throw InferenceError(
-                        .invalid, "input '\(name)' has \(elements.count) elements, which is not its shape \(shape)")
-                }
-            } else if container.contains(.data) {
+            if sources.count > 1 {
                 throw InferenceError(
-                    .invalid, "input '\(name)' has both 'data' and parameter 'binary_data_size'; keep one")
+                    .invalid, "input '\(name)' has both \(sources.joined(separator: " and ")); keep one")
+            }
+        }
+    }
+
+    /// The members of an input, as they come.
+    private struct Members {
+        let index: Int
+        var name: String?
+        var type: ElementType?
+        var shape: [Int]?
+        var bytes: [UInt8]?
+        /// Where `data` begins that came too early.
+        var dataStart: Int?
+        var parameters = RequestParameters()
+
+        init(index: Int) { self.index = index }
+
+        var place: String { name.map { "input '\($0)'" } ?? "inputs[\(index)]" }
+
+        mutating func read(_ member: String, _ reader: inout JSONReader) throws(InferenceError) {
+            switch member {
+            case "name": name = try reader.string("\(place): 'name'")
+            case "datatype":
+                let name = try reader.string("\(place): 'datatype'")
+                guard let found = ElementType(protocolName: name) else {
+                    let names = ElementType.allCases.map(\.protocolName).joined(separator: ", ")
+                    throw InferenceError(.invalid, "\(place): '\(name)' is no datatype; those are \(names)")
+                }
+                type = found
+            case "shape": shape = try readShape(&reader)
+            case "parameters": if try !reader.null() { parameters = try .init(&reader, of: .input, place) }
+            case "data":
+                if try reader.null() { break }
+                if let name, let type, let shape {
+                    bytes = try JSONElements(name: name, type: type, shape: shape).read(&reader)
+                } else {
+                    let start = reader.position
+                    dataStart = start
+                    if !reader.pass() {
+                        // The strict way says what is wrong.
+                        reader.move(to: start)
+                        try reader.skip()
+                    }
+                }
+            default: throw unknown(member, in: place, "'name', 'datatype', 'shape', 'parameters' and 'data'")
             }
         }
 
-        /// The number of elements, or `nil` if there can be no such number.
-        private static func product(_ shape: [Int]) -> Int? {
-            var count = 1
-            for extent in shape {
-                let (next, overflow) = count.multipliedReportingOverflow(by: extent)
-                if overflow { return nil }
-                count = next
+        /// Reads `data` that came too early.
+        func dataLeft(_ reader: JSONReader) throws(InferenceError) -> [UInt8]? {
+            guard let dataStart, let name, let type, let shape else { return nil }
+            var reader = reader
+            reader.move(to: dataStart)
+            return try JSONElements(name: name, type: type, shape: shape).read(&reader)
+        }
+
+        private func readShape(_ reader: inout JSONReader) throws(InferenceError) -> [Int] {
+            var shape: [Int] = []
+            try reader.array("\(place): 'shape'") { reader, _ throws(InferenceError) in
+                shape.append(try reader.integer("\(place): each of 'shape'"))
+                guard shape.count <= 16, shape.allSatisfy({ $0 >= 0 }) else {
+                    throw InferenceError(.invalid, "\(place): \(shape) is no shape")
+                }
             }
-            return count
+            return shape
         }
     }
 }

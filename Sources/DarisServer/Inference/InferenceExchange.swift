@@ -60,9 +60,8 @@ final class InferenceExchange<Answer: Sendable>: @unchecked Sendable {
     private func startTimer() {
         guard !isAnswered, let deadline = call.ownDeadline else { return }
         timer = eventLoop.scheduleTask(deadline: deadline) { [self] in
-            guard !isAnswered else { return }
-            call.cancel()
             answer(.failure(call.tooLate))
+            call.cancel()
         }
     }
 

@@ -36,7 +36,8 @@ final class RequestJournal: Sendable {
             metadata: Self.metadata(
                 tag,
                 [
-                    "model": "\(model)", "priority": "\(priority.word)", "fate": "\((isLate ? RequestFate.late : .answered).rawValue)",
+                    "model": "\(model)", "priority": "\(priority.word)",
+                    "fate": "\((isLate ? RequestFate.late : .answered).rawValue)",
                     "queue_ms": "\(Self.milliseconds(times.queue))",
                     "compute_ms": "\(Self.milliseconds(times.compute))",
                     "total_ms": "\(Self.milliseconds(times.total))",

@@ -134,7 +134,7 @@ package struct GraphCalibration: Sendable {
         let traffic = ReferenceTraffic.of(network.name, stages: count)
         let overheadMs = (graphs.hostUs + graphs.launchUs + graphs.stageUs) * 1e-3 * Double(count)
         /// Time of a batch on a lane without what is not kernels, in ms.
-        func times(lanes: Int) -> [(batch: Double, ms: Double)] {
+        func times(lanes: Int) -> [(x: Double, y: Double)] {
             check.batching.filter {
                 $0.network == network.name && $0.lanes == lanes && $0.stages == count
                     && Self.fittedBatches.contains($0.batch)
@@ -146,14 +146,18 @@ package struct GraphCalibration: Sendable {
                 return (b, max(0.1 * all, all - others))
             }
         }
-        let time = Self.line(times(lanes: 1))
+        func line(_ points: [(x: Double, y: Double)]) -> (at0: Double, slope: Double) {
+            let fit = RelativeFit(points)
+            return fit.line(leastSlope: 1e-6, leastAt0: 1e-3) ?? (1e-3, max(1e-6, fit.ratio))
+        }
+        let time = line(times(lanes: 1))
         // Two lanes of large batches fill the device: what they take together is work, besides what copies take of it.
         let filled = check.batching.filter {
             $0.network == network.name && $0.lanes == 2 && $0.stages == count && Self.fittedBatches.contains($0.batch)
-        }.map { loop in (batch: Double(loop.batch), ms: Double(loop.batch) / loop.jps * 1e3) }.filter { $0.batch >= 16 }
+        }.map { loop in (x: Double(loop.batch), y: Double(loop.batch) / loop.jps * 1e3) }.filter { $0.x >= 16 }
         let copies = traffic.copyMB.reduce(0, +) / graphs.copyGBs * graphs.copyShare
         let bus = (traffic.inMB / graphs.inGBs + traffic.outMB / graphs.outGBs) * graphs.busShare
-        let work = filled.count > 1 ? Self.line(filled).slope - copies - bus : time.slope
+        let work = filled.count > 1 ? line(filled).slope - copies - bus : time.slope
         let fastest = network.alone.max { $0.processors < $1.processors }?.stageMs ?? [1]
         let kernels = zip(fastest, traffic.copyMB).map { ms, mb in
             max(0.1 * ms, ms - graphs.stageUs * 1e-3 - mb / graphs.copyGBs)
@@ -164,22 +168,32 @@ package struct GraphCalibration: Sendable {
             inMB: traffic.inMB, outMB: traffic.outMB, memoryMiB: network.memoryMiB,
             cuts: ["\(count)": .init(share: kernels.map { $0 / sum }, copyMB: traffic.copyMB)])
     }
+}
 
-    /// The line through points with the least relative error, both numbers above 0.
-    private static func line(_ points: [(batch: Double, ms: Double)]) -> (at0: Double, slope: Double) {
-        var (weights, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
+/// The least squares of relative errors over points (x, y), y > 0.
+private struct RelativeFit {
+    private var (weights, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    init(_ points: [(x: Double, y: Double)]) {
         for point in points {
-            let weight = 1 / (point.ms * point.ms)
+            let weight = 1 / (point.y * point.y)
             weights += weight
-            x += weight * point.batch
-            y += weight * point.ms
-            xx += weight * point.batch * point.batch
-            xy += weight * point.batch * point.ms
+            x += weight * point.x
+            y += weight * point.y
+            xx += weight * point.x * point.x
+            xy += weight * point.x * point.y
         }
+    }
+
+    /// y / x of a line through the origin, where all points have the same x.
+    var ratio: Double { y / max(x, 1e-9) }
+
+    /// The line with at least the slope and the value at 0 that are given; `nil` if all points have the same x.
+    func line(leastSlope: Double, leastAt0: Double) -> (at0: Double, slope: Double)? {
         let spread = weights * xx - x * x
-        guard spread > 0 else { return (1e-3, max(1e-6, y / max(x, 1e-9))) }
-        let slope = max(1e-6, (weights * xy - x * y) / spread)
-        return (max(1e-3, (y - slope * x) / weights), slope)
+        guard spread > 0 else { return nil }
+        let slope = max(leastSlope, (weights * xy - x * y) / spread)
+        return (max(leastAt0, (y - slope * x) / weights), slope)
     }
 }
 
@@ -198,22 +212,11 @@ extension GPUModel {
         }
         guard loops.count > 1 else { return self }
         let points = concurrentMap(loops) { loop in
-            (busy: loop.closed.figures(on: self)?.busyShare ?? 0, watts: (loop.joules ?? 0) * loop.jps)
+            (x: loop.closed.figures(on: self)?.busyShare ?? 0, y: (loop.joules ?? 0) * loop.jps)
         }
-        var (weights, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
-        for point in points {
-            let weight = 1 / (point.watts * point.watts)
-            weights += weight
-            x += weight * point.busy
-            y += weight * point.watts
-            xx += weight * point.busy * point.busy
-            xy += weight * point.busy * point.watts
-        }
-        let spread = weights * xx - x * x
-        guard spread > 0 else { return self }
-        let busy = max(0, (weights * xy - x * y) / spread)
+        guard let line = RelativeFit(points).line(leastSlope: 0, leastAt0: 0) else { return self }
         var gpu = self
-        gpu.power = PowerModel(idleWatts: max(0, (y - busy * x) / weights), busyWatts: busy, isMeasured: true)
+        gpu.power = PowerModel(idleWatts: line.at0, busyWatts: line.slope, isMeasured: true)
         return gpu
     }
 }

@@ -65,8 +65,6 @@ package struct GPUModel: Hashable, Sendable, Codable {
         package var tailShare: Double?
         /// How many times as long those stages take; `nil` for once.
         package var tailFactor: Double?
-        /// By how much `noise` grows with each busy lane beyond the first; `nil` for not at all.
-        package var noiseCrowding: Double?
 
         /// A guess: a few thread blocks' time.
         package static let usualPreemptionMs = 0.05
@@ -101,7 +99,6 @@ package struct GPUModel: Hashable, Sendable, Codable {
             ("sharing.preemptionMs", sharing.preemptionMs ?? 0, 0...1e3),
             ("sharing.tailShare", sharing.tailShare ?? 0, 0...1),
             ("sharing.tailFactor", sharing.tailFactor ?? 1, 1...1e3),
-            ("sharing.noiseCrowding", sharing.noiseCrowding ?? 0, 0...1),
         ]
         checks += graphs?.checks ?? []
         checks += [

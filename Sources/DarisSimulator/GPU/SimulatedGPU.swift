@@ -120,7 +120,7 @@ package struct SimulatedGPU: VirtualDevice, Sendable {
         precondition(lanes[lane].phase == .idle, "lane \(lane) is busy")
         elapse(to: time)
         let cost = cost(of: task, stage: stage, jobs: jobs)
-        let factor = noise.next(crowding: Double(busy.count) * (sharing.noiseCrowding ?? 0))
+        let factor = noise.next()
         lanes[lane].phase = .wake
         lanes[lane].left = stageOverhead * factor + (lanes[lane].isExpress ? preemption : 0)
         lanes[lane].launch = cost.launch * factor
@@ -316,14 +316,13 @@ struct NoiseSource: Sendable {
         tails = SplitMix64(seed: seed ^ 0x7A11)
     }
 
-    /// - Parameter crowding: by how much the deviation is larger than usual.
-    mutating func next(crowding: Double = 0) -> Double {
-        let factor = body(sigma + crowding)
+    mutating func next() -> Double {
+        let factor = body()
         guard tailShare > 0 else { return factor }
         return Double(tails.next() >> 11) * 0x1p-53 < tailShare ? factor * tailFactor : factor
     }
 
-    private mutating func body(_ sigma: Double) -> Double {
+    private mutating func body() -> Double {
         guard sigma > 0 else { return 1 }
         return exp(sigma * normal() - sigma * sigma / 2)
     }
