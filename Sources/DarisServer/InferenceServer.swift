@@ -190,17 +190,20 @@ package final class InferenceServer: Sendable {
         router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
         let table = connections.http
         let bounds = settings.bounds
+        let origins = Set(settings.origins ?? [])
+        if !origins.isEmpty { router.add(middleware: Preflight(origins: origins)) }
         var gate = gate
-        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts, origins: origins)
         let routes = RouteGroups(router, gate: gate, connections: table)
         OpenInferenceRoutes(service: service, version: version).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
+        routes.refuseOtherMethods()
         let inferences = HTTPInference.Place(
             service: service, gate: gate, bounds: bounds, table: table, budget: connections.budget, pool: pool)
         let base = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [
-                    ConnectionWatch(table: table, receive: bounds.receive), HTTPInference(inferences),
+                    ConnectionWatch(table: table, receive: bounds.receive, origins: origins), HTTPInference(inferences),
                 ],
                 idleTimeout: .nanoseconds(bounds.idle.rawValue)))
         let builder =

@@ -113,6 +113,8 @@ struct OriginRule: Sendable {
     let isLoopback: Bool
     /// The only names that the server goes by; `nil` leaves it to the listener.
     let hosts: [String]?
+    /// The origins whose pages may ask as the server's own may.
+    var origins: Set<String> = []
 
     /// - Throws: `InferenceError.forbidden`.
     func check(_ request: HTTPRequest, for purpose: Gate.Purpose) throws(InferenceError) {
@@ -129,7 +131,7 @@ struct OriginRule: Sendable {
             throw InferenceError(.forbidden, "the request has no Host header; this server needs one")
         }
         guard request.method != .get, request.method != .head, isLoopback || purpose == .control,
-            let origin = request.headerFields[.origin]
+            let origin = request.headerFields[.origin], !origins.contains(origin.lowercased())
         else { return }
         let place = origin.drop { $0 != "/" }.drop { $0 == "/" }
         // The page's own server, or one by another of its names.

@@ -22,7 +22,7 @@ struct OpenInferenceRoutes: Sendable {
             HTTPReply.json(StatisticsReport(models: service.all.map(StatisticsReport.Model.init)))
         }
         for path in ["models/:model", "models/:model/versions/:version"] {
-            let model = v2.group(RouterPath(path))
+            let model = v2.group(path)
             model.get("") { _, context in try reply(context) { HTTPReply.json(ModelMetadata($0)) } }
             model.get("config") { _, context in try reply(context) { HTTPReply.json(ModelConfiguration($0)) } }
             model.get("stats") { _, context in
@@ -35,6 +35,10 @@ struct OpenInferenceRoutes: Sendable {
                     }
                     return HTTPReply.error(InferenceError(.modelNotReady(model: model.name, reason: reason)))
                 }
+            }
+            // `HTTPInference` takes those for models whose names can be read.
+            model.post("infer") { _, _ in
+                HTTPReply.error(InferenceError(.notFound, "the path names no model that there could be"))
             }
         }
         v2.post("repository/index") { request, context in
@@ -62,7 +66,10 @@ struct OpenInferenceRoutes: Sendable {
     private func reply(_ context: ServerContext, _ body: (ServedModel) -> Response) throws -> Response {
         do throws(InferenceError) {
             return body(
-                try service.model(context.parameters.get("model") ?? "", version: context.parameters.get("version")))
+                try service.model(
+                    context.parameter("model") ?? "",
+                    // One that is no text is none of the model's.
+                    version: context.parameters.get("version").map { $0.removingPercentEncoding ?? "?" }))
         } catch {
             return HTTPReply.error(error)
         }
