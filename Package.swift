@@ -128,6 +128,7 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             resources: [
+                .embedInCode("GRPC/services.protoset"),
                 .embedInCode("Live/Page/page.html"), .embedInCode("Live/Page/page.css"),
                 .embedInCode("Live/Page/stream.js"), .embedInCode("Live/Page/timeline.js"),
                 .embedInCode("Live/Page/page.js"),

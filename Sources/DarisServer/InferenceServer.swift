@@ -7,10 +7,8 @@ import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 import Logging
-import NIOCertificateReloading
 import NIOCore
 import NIOPosix
-import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
@@ -29,7 +27,7 @@ package final class InferenceServer: Sendable {
     private let logger: Logger
     private let gate: Gate
     private let feed: LiveFeed
-    private let reloader: TimedCertificateReloader?
+    private let certificates: Certificates?
     private let ending = AsyncStream<Void>.makeStream()
     private let ended = Mutex<ContinuousClock.Instant?>(nil)
 
@@ -53,16 +51,7 @@ package final class InferenceServer: Sendable {
         gate = Gate(
             inference: try settings.inferenceTokens.map { path throws(ServerError) in try TokenList(path: path) },
             control: try settings.controlTokens.map { path throws(ServerError) in try TokenList(path: path) })
-        do {
-            reloader = try settings.tls.map { tls in
-                try TimedCertificateReloader.makeReloaderValidatingSources(
-                    refreshInterval: .seconds(10),
-                    certificateSource: .init(location: .file(path: tls.certificate), format: .pem),
-                    privateKeySource: .init(location: .file(path: tls.key), format: .pem), logger: logger)
-            }
-        } catch {
-            throw ServerError("the certificate or its key is of no use: \(error)")
-        }
+        certificates = try settings.tls.map { tls throws(ServerError) in try Certificates(tls, logger: logger) }
         feed = LiveFeed(service)
         self.service = service
         self.settings = settings
@@ -129,7 +118,7 @@ package final class InferenceServer: Sendable {
             settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
-        if let reloader { services.append(reloader) }
+        if let certificates { services.append(certificates.reloader) }
         if let address = settings.http { services.append(try http(address, listening, connections, pool)) }
         if let address = settings.grpc { services.append(try grpc(address, listening, connections)) }
         var configuration = ServiceGroupConfiguration(
@@ -207,9 +196,8 @@ package final class InferenceServer: Sendable {
                 ],
                 idleTimeout: .nanoseconds(bounds.idle.rawValue)))
         let builder =
-            if let reloader {
-                try HTTPServerBuilder.tls(
-                    base, tlsConfiguration: try .makeServerConfiguration(certificateReloader: reloader))
+            if let certificates {
+                try HTTPServerBuilder.tls(base, tlsConfiguration: try certificates.configuration())
             } else { base }
         return Application(
             router: router, server: builder,
@@ -225,8 +213,7 @@ package final class InferenceServer: Sendable {
         _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
     ) throws -> any Service {
         let bounds = settings.bounds
-        let security: HTTP2ServerTransport.Posix.TransportSecurity =
-            if let reloader { try .tls(certificateReloader: reloader) } else { .plaintext }
+        let security = try certificates?.security() ?? .plaintext
         let transport = HTTP2ServerTransport.Posix(
             address: address.host.contains(":")
                 ? .ipv6(host: address.host, port: address.port)
@@ -246,7 +233,10 @@ package final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport,
-                services: [GRPCService(service: service, version: version)],
+                services: [
+                    GRPCService(service: service, version: version), HealthService(service: service),
+                    try ReflectionService(),
+                ],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),

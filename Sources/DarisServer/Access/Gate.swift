@@ -52,10 +52,11 @@ struct Gate: Sendable {
 
 extension Gate.Purpose {
     /// What a method of gRPC is about.
-    init(method: String) {
-        switch method {
-        case "ServerLive", "ServerReady": self = .health
-        case "RepositoryModelLoad", "RepositoryModelUnload": self = .control
+    init(service: String, method: String) {
+        switch (service, method) {
+        case (GRPCService.name, "ServerLive"), (GRPCService.name, "ServerReady"), (HealthService.name, _):
+            self = .health
+        case (_, "RepositoryModelLoad"), (_, "RepositoryModelUnload"): self = .control
         default: self = .inference
         }
     }
@@ -96,7 +97,8 @@ struct GateInterceptor: ServerInterceptor {
         do throws(InferenceError) {
             try gate.check(
                 request.metadata[stringValues: "authorization"].first { _ in true },
-                for: Gate.Purpose(method: context.descriptor.method))
+                for: Gate.Purpose(
+                    service: context.descriptor.service.fullyQualifiedService, method: context.descriptor.method))
         } catch {
             return StreamingServerResponse(error: RPCError(error))
         }

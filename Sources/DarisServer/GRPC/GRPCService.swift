@@ -6,6 +6,8 @@ internal import SwiftProtobuf
 
 /// The Open Inference Protocol, version 2, over gRPC, without its inferences, which `GRPCInference` answers.
 struct GRPCService: RegistrableRPCService {
+    static let name = "inference.GRPCInferenceService"
+
     let service: InferenceService
     let version: String
 
@@ -59,7 +61,7 @@ struct GRPCService: RegistrableRPCService {
     }
 
     private static func method(_ name: String) -> MethodDescriptor {
-        MethodDescriptor(fullyQualifiedService: "inference.GRPCInferenceService", method: name)
+        MethodDescriptor(fullyQualifiedService: Self.name, method: name)
     }
 
     private func unary<Transport: ServerTransport, Input: Message, Output: Message>(
