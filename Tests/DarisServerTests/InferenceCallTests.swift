@@ -104,6 +104,33 @@ struct InferenceCallTests {
         #expect(ends.isEmpty && count(.cancelled) == 3 && service.requestsInFlight == 0 && sink.running == 0)
     }
 
+    @Test("nothing is left of a request when it has ended, however it ended")
+    func release() throws {
+        weak var last: InferenceCall?
+        func run(_ end: (InferenceCall) -> Void) throws {
+            let call = try call()
+            last = call
+            call.run(InferenceRequest(model: "net")) { _ in }
+            end(call)
+        }
+        try run { call in
+            sink.finishFirst(.success([]))
+            call.answered(nil)
+        }
+        #expect(last == nil)
+        try run { call in
+            call.cancel()
+            call.answered(RequestQueue.cancelled)
+            sink.finishFirst(.failure(.notCompleted(.dropped, .cancelled, message: nil)))
+        }
+        #expect(last == nil)
+        try run { call in
+            sink.finishFirst(.rejected)
+            call.answered(InferenceError(.rejected(model: "net", .noContextFits)))
+        }
+        #expect(last == nil)
+    }
+
     @Test("requests that are being read have their places in the queue until they enter it or end")
     func places() throws {
         let queue = RequestQueue(

@@ -30,6 +30,7 @@ final class GRPCInference: ChannelInboundHandler {
 
     /// A message, from its arrival to its answer.
     private final class Slot {
+        /// Holds the slot, until it has given its answer.
         var exchange: InferenceExchange<ByteBuffer>?
         var call: InferenceCall?
         /// What to answer, once it is known.
@@ -52,7 +53,9 @@ final class GRPCInference: ChannelInboundHandler {
     private var arrival: NIODeadline?
     /// The messages that are not answered, in their order.
     private var slots: Deque<Slot> = []
-    private var isPrioritySettled = false
+    /// The call of one message, once its beginning has told which model it is for.
+    private var early: InferenceCall?
+    private var isHeadRead = false
     private var isProceeding = false
     /// Why the call is refused.
     private var problem: InferenceError?
@@ -81,8 +84,8 @@ final class GRPCInference: ChannelInboundHandler {
                 }
             }
             if payload.endStream { hasArrived = true }
-            settlePriority()
-            proceed(context)
+            readHead()
+            if hasArrived || isStream || problem != nil { proceed(context) }
         default: context.fireChannelRead(data)
         }
     }
@@ -138,12 +141,28 @@ final class GRPCInference: ChannelInboundHandler {
         }
     }
 
-    /// Has the call hold the bytes of a request of high priority as soon as it is known to be one.
-    private func settlePriority() {
-        guard !isPrioritySettled, received.readableBytes > 5 else { return }
-        isPrioritySettled = true
-        let name = received.withUnsafeReadableBytes { RawContents.text(field: 1, in: .init(rebasing: $0.dropFirst(5))) }
-        share.isLowPriority = name.flatMap { try? place.service.lookUp($0, version: nil).model.own.priority } != .high
+    /// Reads the beginning of a call's one message, before its tensors have come: refuses it if it would be refused, and has a
+    /// request of high priority hold its bytes as one.
+    private func readHead() {
+        guard !isStream, !isHeadRead, problem == nil, let tag, received.readableBytes > 5 else { return }
+        do throws(InferenceError) {
+            let head = received.withUnsafeReadableBytes { bytes in
+                RawContents.head(before: 5, in: .init(rebasing: bytes.dropFirst(5))).map { [UInt8]($0) }
+            }
+            guard let head else { return }
+            isHeadRead = true
+            // What is wrong with it is said when all of it has come.
+            guard let message = try? Inference_ModelInferRequest(serializedBytes: head),
+                let request = try? InferenceRequest(InferCall(message: message))
+            else { return }
+            let call = try InferenceCall(
+                place.service, model: request.model, version: request.version, arrival: begun, tag: tag)
+            early = call
+            try call.admit(priority: request.priority, timeout: request.timeout ?? timeout)
+            share.isLowPriority = call.priority == .low
+        } catch {
+            problem = error
+        }
     }
 
     /// Takes the messages that are complete.
@@ -192,9 +211,9 @@ final class GRPCInference: ChannelInboundHandler {
             let model = message.model
             (slot.id, slot.model) = (message.id, model.name)
             // A call's first byte is that of its headers.
-            let call = try InferenceCall(
-                place.service, model: model.name, version: model.version, arrival: isStream ? arrival : begun, tag: tag)
+            let call = try self.call(model, isStream ? arrival : begun, tag)
             slot.call = call
+            share.isLowPriority = call.priority == .low
             let exchange = InferenceExchange<ByteBuffer>(call, pool: place.pool, eventLoop: context.eventLoop) {
                 [self] result in
                 slot.result = result
@@ -224,6 +243,18 @@ final class GRPCInference: ChannelInboundHandler {
         }
     }
 
+    private func call(
+        _ model: (name: String, version: String), _ arrival: NIODeadline, _ tag: RequestTag
+    ) throws(InferenceError) -> InferenceCall {
+        guard let early else {
+            return try InferenceCall(
+                place.service, model: model.name, version: model.version, arrival: arrival, tag: tag)
+        }
+        guard early.model.name == model.name else { throw InferenceError(.invalid, "'model_name' is given twice") }
+        self.early = nil
+        return early
+    }
+
     /// What is left of the call's own deadline for a message that began to arrive at a time.
     private func timeout(since arrival: NIODeadline) -> Nanoseconds? {
         timeout.map { timeout in
@@ -238,6 +269,7 @@ final class GRPCInference: ChannelInboundHandler {
         guard !hasEnded else { return }
         while let slot = slots.first, let known = slot.result {
             slots.removeFirst()
+            slot.exchange = nil
             let result = known.mapError { $0.forClient(requestID: tag?.id) }
             if isStream {
                 writeHeaders(context)
@@ -305,7 +337,7 @@ final class GRPCInference: ChannelInboundHandler {
                 "gRPC", isStream ? "ModelStreamInfer" : "ModelInfer", status.map { "\($0.code)" } ?? "OK",
                 after: .nanoseconds((NIODeadline.now() - begun).nanoseconds))
         }
-        abandon()
+        abandon(error ?? RequestQueue.cancelled)
     }
 
     // MARK: - Its end
@@ -331,8 +363,11 @@ final class GRPCInference: ChannelInboundHandler {
 
     /// Gives up what is not answered.
     private func abandon(_ error: InferenceError = RequestQueue.cancelled) {
+        early?.answered(error)
+        early = nil
         for slot in slots {
             slot.exchange?.abandon()
+            slot.exchange = nil
             slot.call?.answered(error)
         }
         slots = []

@@ -140,6 +140,19 @@ enum RawContents {
         return text
     }
 
+    /// The fields before one of a number, if one of at least that number has begun: writers put them in the order of their
+    /// numbers.
+    static func head(before field: UInt64, in message: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var reader = Reader(bytes: message)
+        while reader.position < message.count {
+            let start = reader.position
+            guard let key = reader.key() else { return nil }
+            if key >> 3 >= field { return UnsafeRawBufferPointer(rebasing: message[..<start]) }
+            guard reader.value(ofType: key & 7) != nil else { return nil }
+        }
+        return nil
+    }
+
     /// What comes before so many bytes of the field.
     static func tag(field: UInt64, count: Int) -> [UInt8] { varint(field << 3 | 2) + varint(UInt64(count)) }
 

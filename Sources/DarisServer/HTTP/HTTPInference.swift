@@ -217,7 +217,11 @@ final class HTTPInference: ChannelDuplexHandler, RemovableChannelHandler {
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
         // The connection's watch answers with the error, and closes.
-        if case .refuse(let error) = event as? ConnectionSignal { abandon(error) }
+        switch event as? ConnectionSignal {
+        case .refuse(let error): abandon(error)
+        case .finish(let error) where exchange == nil: abandon(error)
+        default: break
+        }
         context.triggerUserOutboundEvent(event, promise: promise)
     }
 

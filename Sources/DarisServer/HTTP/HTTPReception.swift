@@ -33,6 +33,14 @@ final class HTTPReception {
                 guard share.take(bytes) else { throw refusal }
             }
             return try body.withUnsafeReadableBytes { bytes throws(InferenceError) in
+                if headerLength == 0, let input = call?.model.signature.inputs.first {
+                    return RequestDecoding.raw(bytes, input: input, model: model, version: version)
+                }
+                if header == nil, bytes.count > HTTPReception.longJSON, let call {
+                    let json = UnsafeRawBufferPointer(rebasing: bytes.prefix(headerLength ?? bytes.count))
+                    let urgency = try RequestDecoding.urgency(json)
+                    try call.admit(priority: urgency.priority, timeout: urgency.timeout)
+                }
                 let known = if let header { header } else { try RequestDecoding.header(bytes, length: headerLength) }
                 return try RequestDecoding.request(known, bytes, model: model, version: version)
             }
@@ -82,8 +90,14 @@ final class HTTPReception {
         announced = head.headerFields[.contentLength].flatMap { Int($0) }
         if let announced, announced > place.bounds.body { throw tooLarge }
         if let text = head.headerFields[Self.headerLength] {
-            guard let length = Int(text), length > 0 else {
-                throw InferenceError(.invalid, "Inference-Header-Content-Length '\(text)' is no number from 1 up")
+            guard let length = Int(text), length >= 0 else {
+                throw InferenceError(.invalid, "Inference-Header-Content-Length '\(text)' is no number from 0 up")
+            }
+            guard length > 0 || call.model.signature.inputs.count == 1 else {
+                throw InferenceError(
+                    .invalid,
+                    "a body without JSON (Inference-Header-Content-Length is 0) is for models with one input; model "
+                        + "'\(call.model.name)' has \(call.model.signature.inputs.count)")
             }
             reading.headerLength = length
         }
@@ -103,7 +117,7 @@ final class HTTPReception {
             reading.body.writeImmutableBuffer(part)
         }
         guard reading.header == nil, reading.encoding == nil, let length = reading.headerLength,
-            length <= Self.longJSON, reading.body.readableBytes >= length,
+            length > 0, length <= Self.longJSON, reading.body.readableBytes >= length,
             announced.map({ reading.body.readableBytes < $0 }) ?? true, let call
         else { return }
         let early = try reading.body.withUnsafeReadableBytes { bytes throws(InferenceError) in
@@ -115,7 +129,7 @@ final class HTTPReception {
     }
 
     /// JSON of more bytes is read by the coding pool.
-    private static let longJSON = 4_096
+    fileprivate static let longJSON = 4_096
     /// JSON of more elements is written there.
     private static let manyElements = 512
     /// Smaller answers are not compressed: they would not become smaller.

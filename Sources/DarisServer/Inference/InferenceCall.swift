@@ -25,7 +25,7 @@ final class InferenceCall: Sendable {
         var queue: RequestQueue
         var deadline: Nanoseconds
         var bringsDeadline = false
-        /// Its way through the queue, once it is on it.
+        /// Its way through the queue while it is on it. The entry holds the call.
         var entry: RequestQueue.Entry?
         var isCancelled = false
         /// Where the request has a place while it is being read.
@@ -41,7 +41,7 @@ final class InferenceCall: Sendable {
         /// What the run's figures must count of the request besides its job, once both have ended: what the client saw as a
         /// miss, and the job's figures have not.
         var difference: RequestEnd? {
-            guard let answer, entry == nil || job != nil else { return nil }
+            guard let answer, entry == nil else { return nil }
             let isTooLate = answer.error.map { $0.kind == .tooLate || $0.kind == .failed } ?? (answer.time > deadline)
             switch job?.end ?? .none {
             case .none: return answer.error.flatMap(RequestEnd.init)
@@ -96,8 +96,8 @@ final class InferenceCall: Sendable {
     func admit(priority: Int?, timeout: Nanoseconds?) throws(InferenceError) {
         let queue = settle(priority: priority, timeout: timeout)
         try service.check(self)
-        let left = state.withLock { $0.deadline } - sink.now
-        if let refusal = queue.refusal(left: left) { throw refusal }
+        let (deadline, place) = state.withLock { ($0.deadline, $0.reserved) }
+        if let refusal = queue.refusal(left: deadline - sink.now, hasPlace: place === queue) { throw refusal }
     }
 
     /// Keeps a place among those that wait while the request is being read.
@@ -186,6 +186,7 @@ final class InferenceCall: Sendable {
                 case .failure(let error): error.kind == .tooLate || error.kind == .failed ? .missed : .withdrawn
                 }
             state.job = (job, now)
+            state.entry = nil
             return (state.difference, state.queue.task)
         }
         if let end { sink.count(end, of: task) }

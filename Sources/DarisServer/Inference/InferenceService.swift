@@ -264,6 +264,14 @@ package final class InferenceService: Sendable {
 
     /// A request's inputs in the order of the model, checked against it.
     func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> [[UInt8]] {
+        if request.inputs.contains(where: { $0.sharedMemory != nil })
+            || request.outputs.contains(where: { $0.sharedMemory != nil })
+        {
+            throw InferenceError(.unsupported, "shared memory is not supported here; send and ask for elements as bytes")
+        }
+        if request.outputs.contains(where: { $0.classes != nil }) {
+            throw InferenceError(.unsupported, "parameter 'classification' is not supported here")
+        }
         var given: [String: InferenceRequest.Input] = [:]
         for input in request.inputs where given.updateValue(input, forKey: input.name) != nil {
             throw InferenceError(.invalid, "input '\(input.name)' is given twice")

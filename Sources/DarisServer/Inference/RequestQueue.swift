@@ -115,7 +115,11 @@ final class RequestQueue: Sendable {
     var load: (waiting: Int, inFlight: Int) { state.withLock { ($0.waiting.count, $0.inFlight) } }
 
     /// Why a request with so much time left would be refused now; `nil` if it would not.
-    func refusal(left: Nanoseconds) -> InferenceError? { state.withLock { refusal(left: left, $0) } }
+    ///
+    /// - Parameter hasPlace: whether a place is kept for the request.
+    func refusal(left: Nanoseconds, hasPlace: Bool = false) -> InferenceError? {
+        state.withLock { refusal(left: left, hasPlace: hasPlace, $0) }
+    }
 
     /// Why any request would be refused now; `nil` if it is not so.
     var refusalOfAll: InferenceError? {
@@ -136,8 +140,8 @@ final class RequestQueue: Sendable {
             retryAfter: state.wait(behind: state.waiting.count + state.reserved, instances: instances))
     }
 
-    private func refusal(left: Nanoseconds, _ state: borrowing State) -> InferenceError? {
-        let count = state.waiting.count + state.reserved
+    private func refusal(left: Nanoseconds, hasPlace: Bool = false, _ state: borrowing State) -> InferenceError? {
+        let count = state.waiting.count + state.reserved - (hasPlace ? 1 : 0)
         if count == 0, state.inFlight < instances {
             // Even alone it would be late.
             guard priority == .high || executionTime <= left else {
