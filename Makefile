@@ -35,6 +35,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/http-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/grpc-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/metrics-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris

@@ -36,8 +36,11 @@ final class ServerRun: Sendable {
             let result: Result<Int, any Error>
             do {
                 result = .success(
-                    try await server.run { http, grpc in
-                        let places = [http.map { "http://\($0)" }, grpc.map { "grpc://\($0)" }].compactMap(\.self)
+                    try await server.run { listeners in
+                        let places = [
+                            listeners.http.map { "http://\($0)" }, listeners.grpc.map { "grpc://\($0)" },
+                        ].compactMap(\.self)
+                        if let address = listeners.metrics { Terminal.error("metrics: http://\(address)/metrics") }
                         self.state.withLock { $0.places = places.joined(separator: ", ") }
                         self.news.signal()
                     })

@@ -16,7 +16,7 @@ import Synchronization
 ///
 /// ```swift
 /// let server = try InferenceServer(service, settings: taskSet.serve, version: "1.0", logger: logger)
-/// try await server.run { http, grpc in print("http://\(http)") }
+/// try await server.run { listeners in print("http://\(listeners.http)") }
 /// ```
 ///
 /// It listens from the start; what the service does not have yet is said to be loading.
@@ -110,7 +110,7 @@ package final class InferenceServer: Sendable {
     /// - Parameter onListening: told of the addresses once they are listened on.
     /// - Returns: how many requests were not answered by the drain limit, other than that the server ends.
     package func run(
-        onListening: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
+        onListening: @escaping @Sendable (Listeners) -> Void
     ) async throws -> Int {
         let listening = Listening(settings, onListening)
         let pool = CodingPool()
@@ -121,6 +121,7 @@ package final class InferenceServer: Sendable {
         if let certificates { services.append(certificates.reloader) }
         if let address = settings.http { services.append(try http(address, listening, connections, pool)) }
         if let address = settings.grpc { services.append(try grpc(address, listening, connections)) }
+        if let address = settings.metrics.address { services.append(try metrics(address, listening, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
         // A last resort: the connections are closed by then.
@@ -186,15 +187,49 @@ package final class InferenceServer: Sendable {
         let routes = RouteGroups(router, gate: gate, connections: table)
         OpenInferenceRoutes(service: service, version: version).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
+        metricsRoute.add(to: routes)
         routes.refuseOtherMethods()
         let inferences = HTTPInference.Place(
             service: service, gate: gate, bounds: bounds, table: table, budget: connections.budget, pool: pool)
+        return try application(
+            router, on: address,
+            [
+                ConnectionWatch(table: table, receive: bounds.receive, origins: origins), HTTPInference(inferences),
+            ]
+        ) { listening.http($0) }
+    }
+
+    private var metricsRoute: MetricsRoute {
+        MetricsRoute(service: service, feed: feed, version: version, triton: settings.metrics.triton)
+    }
+
+    /// A listener for metrics alone, for whoever can reach it and has a token, where they are needed.
+    private func metrics(
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
+    ) throws -> any Service {
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
+        var gate = gate
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        let table = connections.metrics
+        let routes = RouteGroups(router, gate: gate, connections: table)
+        metricsRoute.add(to: routes)
+        routes.refuseOtherMethods()
+        let receive = settings.bounds.receive
+        return try application(router, on: address, [ConnectionWatch(table: table, receive: receive)]) {
+            listening.metrics($0)
+        }
+    }
+
+    /// - Parameter handlers: of each connection.
+    private func application(
+        _ router: Router<ServerContext>, on address: ServeSettings.Address,
+        _ handlers: @autoclosure @escaping @Sendable () -> [any RemovableChannelHandler],
+        whenListening: @escaping @Sendable (_ port: Int?) -> Void
+    ) throws -> any Service {
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [
-                    ConnectionWatch(table: table, receive: bounds.receive, origins: origins), HTTPInference(inferences),
-                ],
-                idleTimeout: .nanoseconds(bounds.idle.rawValue)))
+                additionalChannelHandlers: handlers(), idleTimeout: .nanoseconds(settings.bounds.idle.rawValue)))
         let builder =
             if let certificates {
                 try HTTPServerBuilder.tls(base, tlsConfiguration: try certificates.configuration())
@@ -202,9 +237,7 @@ package final class InferenceServer: Sendable {
         return Application(
             router: router, server: builder,
             configuration: .init(address: .hostname(address.host, port: address.port)),
-            onServerRunning: { channel in
-                listening.http(channel.localAddress?.port)
-            }, logger: logger)
+            onServerRunning: { channel in whenListening(channel.localAddress?.port) }, logger: logger)
     }
 
     // MARK: - gRPC
@@ -265,49 +298,45 @@ private struct GRPCListener: Service {
     }
 }
 
+/// The addresses that a server listens on.
+package struct Listeners: Hashable, Sendable {
+    package fileprivate(set) var http: ServeSettings.Address?
+    package fileprivate(set) var grpc: ServeSettings.Address?
+    package fileprivate(set) var metrics: ServeSettings.Address?
+}
+
 /// Says once that all that is to be listened on is.
-final class Listening: Sendable {
+private final class Listening: Sendable {
     private struct State {
-        var http: ServeSettings.Address?
-        var grpc: ServeSettings.Address?
-        var isHTTPOpen: Bool
-        var isGRPCOpen: Bool
+        var listeners: Listeners
+        /// How many are not open yet.
+        var missing: Int
     }
 
     private let state: Mutex<State>
-    private let call: @Sendable (ServeSettings.Address?, ServeSettings.Address?) -> Void
+    private let call: @Sendable (Listeners) -> Void
 
-    init(
-        _ settings: ServeSettings, _ call: @escaping @Sendable (ServeSettings.Address?, ServeSettings.Address?) -> Void
-    ) {
+    init(_ settings: ServeSettings, _ call: @escaping @Sendable (Listeners) -> Void) {
         self.call = call
-        state = Mutex(
-            State(
-                http: settings.http, grpc: settings.grpc, isHTTPOpen: settings.http == nil,
-                isGRPCOpen: settings.grpc == nil))
+        let listeners = Listeners(http: settings.http, grpc: settings.grpc, metrics: settings.metrics.address)
+        state = Mutex(State(listeners: listeners, missing: settings.addresses.count))
     }
 
     /// HTTP is listened on, at this port.
-    func http(_ port: Int?) {
-        tell { state in
-            state.isHTTPOpen = true
-            if let port { state.http?.port = port }
-        }
-    }
+    func http(_ port: Int?) { tell(\.http, port) }
 
     /// gRPC is listened on, at this port.
-    func grpc(_ port: Int?) {
-        tell { state in
-            state.isGRPCOpen = true
-            if let port { state.grpc?.port = port }
-        }
-    }
+    func grpc(_ port: Int?) { tell(\.grpc, port) }
 
-    private func tell(_ change: (inout State) -> Void) {
-        let both: (ServeSettings.Address?, ServeSettings.Address?)? = state.withLock { state in
-            change(&state)
-            return state.isHTTPOpen && state.isGRPCOpen ? (state.http, state.grpc) : nil
+    /// Metrics are listened on, at this port.
+    func metrics(_ port: Int?) { tell(\.metrics, port) }
+
+    private func tell(_ listener: WritableKeyPath<Listeners, ServeSettings.Address?>, _ port: Int?) {
+        let all: Listeners? = state.withLock { state in
+            if let port { state.listeners[keyPath: listener]?.port = port }
+            state.missing -= 1
+            return state.missing == 0 ? state.listeners : nil
         }
-        if let both { call(both.0, both.1) }
+        if let all { call(all) }
     }
 }

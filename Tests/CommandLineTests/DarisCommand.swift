@@ -140,7 +140,7 @@ struct CommandResult {
     var errorLines: [String] {
         let steps = [
             "reading", "inspecting", "building", "timing", "cutting", "loading", "preparing", "measuring", "starting",
-            "trying", "listening:",
+            "trying", "listening:", "metrics:",
         ]
         return errors.split(separator: "\n").map(String.init).filter { line in
             !steps.contains { line.hasPrefix($0 + " ") }
