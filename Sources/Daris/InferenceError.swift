@@ -66,7 +66,7 @@ public enum InferenceError: Error, Hashable, Sendable, CustomStringConvertible {
         case .wrongInput(let reason): self = .failed(task: task, reason: reason)
         case .tooManySubmissions(let limit): self = .tooManyJobs(limit: limit)
         case .stopped: self = .notRunning
-        case .crashed(_, let message): self = .failed(task: task, reason: message)
+        case .crashed(_, let message), .overran(let message): self = .failed(task: task, reason: message)
         case .notCompleted(_, let reason, let message):
             switch reason {
             case .noContextFits: self = .refused(task: task, .noContextFits)

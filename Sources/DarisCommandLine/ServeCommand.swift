@@ -136,6 +136,8 @@ struct ServeCommand: ParsableCommand {
         }
         var executorOptions = Executor<MachineDevice>.Options()
         executorOptions.terminationLimit = .seconds(Int64(2))
+        let overrun = taskSet.serve.bounds.overrun
+        if overrun > 0 { executorOptions.overrunLimit = OverrunLimit(factor: Double(overrun)) }
         if let recorder {
             executorOptions.observer = { recorder.observe($0, $1, $2) }
             executorOptions.traceObserver = { recorder.observe($0, $1, $2) }

@@ -127,7 +127,7 @@ extension ServeSettings.Bounds {
         self.init()
         let section = try Section(
             field,
-            keys: ["body", "answer", "memory", "connections", "requests", "waiting", "receive", "idle", "drain"],
+            keys: ["body", "answer", "memory", "connections", "requests", "waiting", "overrun", "receive", "idle", "drain"],
             example: "{body: 64 MiB, connections: 1024}")
         func size(_ value: Field, to most: Int) throws(ConfigurationError) -> Int {
             let text = try value.text("a size", example: "64 MiB")
@@ -148,6 +148,7 @@ extension ServeSettings.Bounds {
         if let value = section["connections"] { connections = try value.integer(in: 1...1_000_000) }
         if let value = section["requests"] { requests = try value.integer(in: 1...65_536) }
         if let value = section["waiting"] { waiting = try value.integer(in: 0...65_536) }
+        if let value = section["overrun"] { overrun = try value.integer(in: 0...1_000_000) }
         let times = Nanoseconds.milliseconds(Int64(10))...Nanoseconds.seconds(Int64(3_600))
         if let value = section["receive"] { receive = try value.duration(in: times) }
         if let value = section["idle"] { idle = try value.duration(in: times) }

@@ -90,6 +90,8 @@ package struct ServeSettings: Hashable, Sendable, Codable {
         package var receive = Nanoseconds.seconds(Int64(30))
         /// How long a connection may be silent.
         package var idle = Nanoseconds.seconds(Int64(60))
+        /// How many times its MRET a low-priority stage may run before it is ended; 0 for as long as it takes.
+        package var overrun = 20
         /// How long requests may take to be answered once the server is told to end.
         package var drain = Nanoseconds.seconds(Int64(30))
 

@@ -236,7 +236,7 @@ extension ServeSettings.Bounds {
         }
         for (key, count, usual) in [
             ("connections", connections, defaults.connections), ("requests", requests, defaults.requests),
-            ("waiting", waiting, defaults.waiting),
+            ("waiting", waiting, defaults.waiting), ("overrun", overrun, defaults.overrun),
         ] where count != usual {
             entries.append((key, "\(count)"))
         }

@@ -549,6 +549,8 @@ def ending(checks, daris, folder):
                 caller.socket.sendall(caller.http2.data_to_send())
                 clients.append(caller.socket)
             checks.that(call(attacked.http)[0] == 200, f"{name}: it serves")
+            while name == "half" and b"daris_request_bytes 0" in call(attacked.http, path="/metrics")[2]:
+                time.sleep(0.01)
             code, elapsed, _ = attacked.server.end()
             checks.that(code == 0, f"{name}: nothing was taken, so it ends with 0: {code}")
             checks.that(elapsed < 15, f"{name}: nobody makes it wait for its limit of 20 s: {elapsed:.1f} s")
@@ -595,6 +597,57 @@ serve: {http: 127.0.0.1:0, grpc: off, limits: {drain: 1 s}}
         len(statuses) == 150 and set(counts) == {200, 503}, f"and each request is answered or refused: {counts}")
 
 
+def endless_loop(checks, daris, folder):
+    """A client chooses how long a model of low priority runs: it is ended, says why, and high priority keeps its deadlines."""
+    import onnx
+    from onnx import TensorProto as T
+    from onnx import helper
+
+    def value(name, type, shape):
+        return helper.make_tensor_value_info(name, type, shape)
+
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["going"], ["goes"]), helper.make_node("MatMul", ["state", "state"], ["next"])],
+        "body", [value("i", T.INT64, []), value("going", T.BOOL, []), value("state", T.FLOAT, [8, 8])],
+        [value("goes", T.BOOL, []), value("next", T.FLOAT, [8, 8])])
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)], "loop",
+        [value("n", T.INT64, []), value("x", T.FLOAT, [8, 8])], [value("y", T.FLOAT, [8, 8])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "loop.onnx")
+    (folder / "loop.yaml").write_text("""
+partition: {contexts: 1, streams: 1, oversubscription: 1}
+models: {loop: {file: loop.onnx}, sums: {file: sums.onnx}}
+tasks:
+  - {name: loop, model: loop, rate: 2 Hz, deadline: 60 s, priority: low, arrival: sporadic}
+  - {name: sums, model: sums, rate: 20 Hz, deadline: 500 ms, priority: high, arrival: sporadic}
+serve: {http: 127.0.0.1:0, grpc: off, limits: {overrun: 3}}
+""")
+    server = Server([daris, "serve", folder / "loop.yaml"])
+
+    def loop(count):
+        tensors = [{"name": "n", "datatype": "INT64", "shape": [], "data": [count]},
+                   {"name": "x", "datatype": "FP32", "shape": [8, 8], "data": [0.0] * 64}]
+        return infer(server.http, json.dumps({"inputs": tensors}).encode(), "loop", timeout=120)
+
+    status, answer = loop(10)
+    checks.that(status == 200, f"a short loop runs: {status} {answer!r}")
+    results = []
+    thread = threading.Thread(target=lambda: results.append(loop(1 << 40)))
+    thread.start()
+    statuses = []
+    while thread.is_alive():
+        statuses.append(infer(server.http)[0])
+    status, answer = results[0]
+    checks.that(status == 500 and b"was ended" in answer, f"an endless one is ended: {status} {answer!r}")
+    checks.that(set(statuses) == {200}, f"others are answered meanwhile: { {one: statuses.count(one) for one in statuses} }")
+    checks.that(loop(10)[0] == 200, "the next request for the model runs")
+    _, _, page = call(server.http, path="/metrics")
+    missed = [line for line in page.decode().splitlines() if line.startswith('daris_deadline_misses_total{task="sums"')]
+    checks.that(missed and missed[0].endswith(" 0"), f"and high priority missed nothing: {missed}")
+    code, _, rest = server.end()
+    checks.that(code == 0, f"the server ends as usual: {code} {rest[-300:]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--daris", default=ROOT / ".build/release/daris", type=pathlib.Path)
@@ -623,6 +676,7 @@ def main():
             code, elapsed, rest = attacked.server.end()
             checks.that(code == 0 and elapsed < 5, f"after all that it ends as ever: {code}, {elapsed:.1f} s {rest[-300:]}")
         token_bypass(checks, daris, folder, random.Random(arguments.seed))
+        endless_loop(checks, daris, folder)
         ending(checks, daris, folder)
     checks.end("Attacks")
 

@@ -21,7 +21,8 @@ package final class CPUDevice: Device {
     let shapes: [DeviceTask: TensorShapes]
     private let tasks: [TaskTensors]
     let lanes: [CPULane]
-    private let runOptions: RunOptions
+    /// What ends the runs of each lane.
+    private let switches: [RunSwitch]
     private let handler = Handler()
     private let partition: Partition
     /// By task: whether its stages make way; empty if none does.
@@ -98,7 +99,9 @@ package final class CPUDevice: Device {
                 })
         }
         do {
-            runOptions = try RunOptions(library: environment.library)
+            var switches: [RunSwitch] = []
+            for _ in 0..<partition.laneCount { switches.append(try RunSwitch(library: environment.library)) }
+            self.switches = switches
         } catch {
             throw .noRuntime(error)
         }
@@ -111,7 +114,7 @@ package final class CPUDevice: Device {
         laneCount = partition.laneCount
         self.hosting = hosting
         lanes = hosting == nil ? (0..<partition.laneCount).map(CPULane.init) : []
-        let (options, handler) = (runOptions, handler)
+        let (switches, handler) = (switches, handler)
         for (index, lane) in lanes.enumerated() {
             do throws(DeviceError) {
                 try lane.start(
@@ -121,7 +124,8 @@ package final class CPUDevice: Device {
                     hasLow: makesWay.contains(true) && !partition.isExpress(index),
                     run: { work, lane in
                         prepared[work.instance].run(
-                            stage: work.stage, context: partition.context(of: lane), io: work.io, options: options)
+                            stage: work.stage, context: partition.context(of: lane), io: work.io,
+                            options: switches[lane].begin())
                     },
                     tell: { handler.call($0) })
             } catch {
@@ -144,7 +148,7 @@ package final class CPUDevice: Device {
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
         self.handler.call = handler
-        try? runOptions.resume()
+        for one in switches { one.resume() }
     }
 
     /// Whether LP stages make way for HP.
@@ -164,7 +168,8 @@ package final class CPUDevice: Device {
                     makesWay: !makesWay.isEmpty && makesWay[instance] && isMakingWay.load(ordering: .relaxed)))
         }
         let start = daris_monotonic_nanoseconds()
-        let error = tasks[instance].run(stage: stage, context: partition.context(of: lane), io: io, options: runOptions)
+        let error = tasks[instance].run(
+            stage: stage, context: partition.context(of: lane), io: io, options: switches[lane].begin())
         handler.call(
             StageEnd(
                 lane: lane, job: job, stage: stage,
@@ -172,7 +177,14 @@ package final class CPUDevice: Device {
     }
 
     /// Asks ONNX Runtime to end runs between two operators, with an error.
-    package func terminateRunningStages() { try? runOptions.terminate() }
+    package func terminateRunningStages() { for one in switches { one.endAll() } }
+
+    /// Asks it for the run of one lane; not of a worker process.
+    package func terminate(lane: Int) -> Bool {
+        guard hosting == nil else { return false }
+        switches[lane].endCurrent()
+        return true
+    }
 
     /// Ends the lanes' threads and waits for them; no stage is running.
     package func shutDown() {

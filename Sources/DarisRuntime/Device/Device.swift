@@ -54,6 +54,11 @@ package protocol Device: Sendable {
     /// Makes running stages, and those launched later, end early with an error, where the device can.
     func terminateRunningStages()
 
+    /// Makes the stage that runs on a lane end early with an error.
+    ///
+    /// - Returns: whether the device can.
+    func terminate(lane: Int) -> Bool
+
     /// Ends all threads; no stage is running.
     func shutDown()
 
@@ -86,6 +91,9 @@ extension Device {
 
     /// Most devices are what they were.
     package var notes: [String] { [] }
+
+    /// Most devices run a stage to its end.
+    package func terminate(lane: Int) -> Bool { false }
 
     /// Most devices do not count energy.
     package func energy() -> EnergyReading? { nil }
@@ -218,6 +226,8 @@ package enum DeviceError: Error, Hashable, Sendable, CustomStringConvertible {
     case failed(String)
     /// Everything else in this process fails on the device from now on.
     case lost(String)
+    /// The stage ran for too long, and was ended.
+    case overrun(String)
 
     /// An error in the device's words.
     package init(_ description: String, losesDevice: Bool = false) {
@@ -227,7 +237,7 @@ package enum DeviceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The device's own words.
     package var description: String {
         switch self {
-        case .failed(let words), .lost(let words): words
+        case .failed(let words), .lost(let words), .overrun(let words): words
         }
     }
 

@@ -171,6 +171,9 @@ package struct MachineDevice: Device {
     /// Makes running stages end early with an error, where the device can.
     package func terminateRunningStages() { base.terminateRunningStages() }
 
+    /// Makes the stage that runs on a lane end early.
+    package func terminate(lane: Int) -> Bool { base.terminate(lane: lane) }
+
     /// Ends all threads; no stage is running.
     package func shutDown() { base.shutDown() }
 

@@ -24,8 +24,10 @@ extension Executor {
         decide { state in
             guard !state.isOver else { return }
             let time = clock.now
+            defer { state.overruns[end.lane] = nil }
             if let handover = end.handover { state.notes.append(.handover(handover)) }
-            if let error = end.error {
+            if let failure = end.error {
+                let error = cause(of: end, failure, &state)
                 handle(.stageFailed(lane: end.lane, job: end.job), at: time, error: error, &state)
             } else {
                 handle(
@@ -101,6 +103,8 @@ extension Executor {
         let message = outcome.fate == .failed ? error?.description : nil
         if outcome.fate == .completed {
             answer(submission) { .success(submission.tensors.outputs) }
+        } else if case .overrun(let words)? = error, outcome.fate == .failed {
+            answer(submission) { .failure(.overran(words)) }
         } else if state.suspects.contains(outcome.job) {
             let others = state.suspects.count - 1
             answer(submission) { .failure(.crashed(others: others, message: message ?? outcome.reason.text)) }

@@ -187,6 +187,8 @@ package enum SubmissionError: Error, Sendable, CustomStringConvertible {
     case notCompleted(JobFate, FateReason, message: String?)
     /// The context was lost while it ran a stage of the job, which may be why, beside stages of so many other jobs.
     case crashed(others: Int, message: String)
+    /// A stage of the job ran for far longer than is usual, and was ended.
+    case overran(String)
 
     /// What happened and what would help.
     package var description: String {
@@ -199,7 +201,7 @@ package enum SubmissionError: Error, Sendable, CustomStringConvertible {
         case .stopped: "the executor is not running: it takes jobs from its start until it stops"
         case .notCompleted(let fate, let reason, let message):
             "the job was \(fate): \(message ?? reason.text)"
-        case .crashed(_, let message): "the job was failed: \(message)"
+        case .crashed(_, let message), .overran(let message): "the job was failed: \(message)"
         }
     }
 }

@@ -25,6 +25,8 @@ package final class Executor<D: Device>: Sendable {
         package var terminationLimit = Nanoseconds.seconds(Int64(5))
         /// The most submitted jobs whose submitters have not been told of an outcome.
         package var submissionLimit = 65_536
+        /// How long a low-priority stage may run, where the device can end it; `nil` for as long as it takes.
+        package var overrunLimit: OverrunLimit?
         /// Told of every event with the commands it led to, under the scheduler's lock: it must not wait.
         package var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
         /// Told before the event of a job's release whose trace it belongs to, likewise.
@@ -82,6 +84,8 @@ package final class Executor<D: Device>: Sendable {
         var handed: UInt128 = 0
         /// When each lane was given a stage last.
         var laneStarts: ContiguousArray<Nanoseconds>
+        /// What was told to end on each lane, until it has.
+        var overruns: ContiguousArray<Overrun?>
         var submissions: [JobID: Submission] = [:]
         var failures: [FailureCount] = []
         /// Jobs of stages that were running on the context whose loss is being handled, if they may be what ended it.
@@ -117,6 +121,9 @@ package final class Executor<D: Device>: Sendable {
     private let duration: Nanoseconds
     let drained = Semaphore()
     let completions = CompletionThread()
+    /// Posted when the run is over, for the thread that watches for overruns.
+    let hasEnded = Semaphore()
+    private let overrunWatch = Mutex<DedicatedThread?>(nil)
     /// Submitted jobs whose submitters have not been told yet.
     let untold = Atomic<Int>(0)
     private let hasContext = Atomic<Bool>(true)
@@ -146,7 +153,8 @@ package final class Executor<D: Device>: Sendable {
         clock = MonotonicClock()
         var initial = State(
             scheduler: Scheduler(configuration),
-            laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.laneCount))
+            laneStarts: ContiguousArray(repeating: .zero, count: configuration.partition.laneCount),
+            overruns: ContiguousArray(repeating: nil, count: configuration.partition.laneCount))
         initial.commands.reserveCapacity(64)
         initial.notes.reserveCapacity(2 * Measurements.noteLimit)
         state = Mutex(initial)
@@ -192,6 +200,7 @@ package final class Executor<D: Device>: Sendable {
         if let reading = device.energy() { firstEnergy.withLock { $0 = (reading.joules, clock.now) } }
         device.setHandler { end in self.stageEnded(end) }
         device.setContextHandler { change in self.contextChanged(change) }
+        if let limit = options.overrunLimit { overrunWatch.withLock { $0 = watchOverruns(limit) } }
         for timer in timers {
             timer.start(
                 fifoPriority: options.timerFIFOPriority,
@@ -232,6 +241,11 @@ package final class Executor<D: Device>: Sendable {
             break
         }
         for timer in timers { timer.stop() }
+        hasEnded.post()
+        overrunWatch.withLock { watch in
+            watch?.join()
+            watch = nil
+        }
         let energy = energy()
         state.withLock { $0.isOver = true }
         let ledger = counted { $0.ledger }

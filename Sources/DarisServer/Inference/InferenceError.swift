@@ -59,7 +59,7 @@ struct InferenceError: Error, Sendable, Hashable {
             case .stageFailed, .contextLost, .onTime, .late: self.init(.failed, "model '\(model)': \(reason.text)")
             }
             detail = message
-        case .crashed(_, let message): self.init(.failed, "model '\(model)': \(message)")
+        case .crashed(_, let message), .overran(let message): self.init(.failed, "model '\(model)': \(message)")
         }
     }
 

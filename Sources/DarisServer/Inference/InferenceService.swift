@@ -267,7 +267,8 @@ package final class InferenceService: Sendable {
         if request.inputs.contains(where: { $0.sharedMemory != nil })
             || request.outputs.contains(where: { $0.sharedMemory != nil })
         {
-            throw InferenceError(.unsupported, "shared memory is not supported here; send and ask for elements as bytes")
+            throw InferenceError(
+                .unsupported, "shared memory is not supported here; send and ask for elements as bytes")
         }
         if request.outputs.contains(where: { $0.classes != nil }) {
             throw InferenceError(.unsupported, "parameter 'classification' is not supported here")

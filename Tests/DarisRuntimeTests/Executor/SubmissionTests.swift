@@ -17,6 +17,41 @@ struct SubmissionTests {
         _ = await outcome.value
     }
 
+    @Test(
+        "a low-priority stage that runs far beyond its MRET is told to end, once, and its job says why; others are let be"
+    )
+    func overrun() async throws {
+        let bench = try Bench([Bench.task("low", .low), Bench.task("high"), Bench.task("lower", .low)], streams: 3)
+        let outcome = bench.start()
+        for task in 0..<3 { try bench.submit(task: task, number: task) }
+        let launches = await bench.device.launches.first(3)
+        let low = try #require(launches.first { $0.job.task == 0 })
+        bench.executor.endOverruns(.init(factor: 1e6))
+        #expect(bench.device.terminatedLanes.entries.isEmpty)
+        try bench.device.end(#require(launches.first { $0.job.task == 2 }))
+        // MRET is 1 ms: it takes no longer than that until there is an overrun.
+        while bench.device.terminatedLanes.entries.isEmpty {
+            bench.executor.endOverruns(.init(factor: 1, least: .zero))
+            await Task.yield()
+        }
+        bench.executor.endOverruns(.init(factor: 1, least: .zero))
+        #expect(bench.device.terminatedLanes.entries == [low.lane])
+        bench.device.end(low, error: "it was told to")
+        let answers = await bench.answers.first(2)
+        guard case .failure(.overran(let words)) = answers[1].answer else {
+            Issue.record("\(answers[1])")
+            return
+        }
+        #expect(words.contains("its stage 0 ran for") && words.contains("where 1.0 ms is usual, and was ended"))
+        // The lane is as before for the next job.
+        try bench.submit(task: 0, number: 3)
+        await bench.device.endLaunch(4, error: "something else")
+        #expect(await bench.answers.first(3)[2].answer.ending?.message == "something else")
+        try bench.device.end(#require(launches.first { $0.job.task == 1 }))
+        bench.executor.interrupt()
+        #expect(await outcome.value.summary.lp.failed == 2)
+    }
+
     @Test("whoever waits in a Swift task gets the outputs")
     func asyncOutputs() async throws {
         let bench = try Bench([Bench.task()])

@@ -73,6 +73,14 @@ final class ManualDevice: Device {
 
     func terminateRunningStages() { terminations.append(()) }
 
+    /// The lanes whose stages were told to end.
+    let terminatedLanes = Journal<Int>()
+
+    func terminate(lane: Int) -> Bool {
+        terminatedLanes.append(lane)
+        return true
+    }
+
     func shutDown() {}
 
     /// Ends a stage, now, on this thread.
