@@ -40,6 +40,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/life-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/deploy-files.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/crash-clients.py --daris .build/debug/daris

@@ -127,7 +127,9 @@ extension ServeSettings.Bounds {
         self.init()
         let section = try Section(
             field,
-            keys: ["body", "answer", "memory", "connections", "requests", "waiting", "overrun", "receive", "idle", "drain"],
+            keys: [
+                "body", "answer", "memory", "connections", "requests", "waiting", "overrun", "receive", "idle", "drain",
+            ],
             example: "{body: 64 MiB, connections: 1024}")
         func size(_ value: Field, to most: Int) throws(ConfigurationError) -> Int {
             let text = try value.text("a size", example: "64 MiB")
