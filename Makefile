@@ -33,9 +33,14 @@ test: runtime
 		{ grep -a ' recorded an issue \|^↳\|✘' .build/test.log | tail -n 40; exit 1; }
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/http-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/grpc-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/metrics-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/life-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/deploy-files.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/crash-clients.py --daris .build/debug/daris

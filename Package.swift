@@ -128,8 +128,10 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             resources: [
+                .embedInCode("GRPC/services.protoset"),
                 .embedInCode("Live/Page/page.html"), .embedInCode("Live/Page/page.css"),
                 .embedInCode("Live/Page/stream.js"), .embedInCode("Live/Page/timeline.js"),
+                .embedInCode("Live/Page/models.js"), .embedInCode("Live/Page/past.js"),
                 .embedInCode("Live/Page/page.js"),
             ], swiftSettings: settings),
         // Clients of such a server, to put it under load.

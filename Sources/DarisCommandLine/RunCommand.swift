@@ -108,14 +108,19 @@ extension Preparation {
     /// Prepares a task set and shows each step on standard error.
     static func prepareShowingSteps(
         _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false,
-        runsUntilInterrupted: Bool = false
+        runsUntilInterrupted: Bool = false, progress: @escaping StepHandler = { _ in },
+        modelProgress: @escaping @Sendable (_ number: Int, _ total: Int) -> Void = { _, _ in }
     ) throws -> Preparation {
         var options = Preparation.Options()
         options.fresh = fresh
         options.force = force
         options.realTime = realTime
         options.runsUntilInterrupted = runsUntilInterrupted
-        options.progress = { Terminal.step($0) }
+        options.progress = { step in
+            Terminal.step(step)
+            progress(step)
+        }
+        options.modelProgress = modelProgress
         defer { Terminal.endProgress() }
         do {
             return try prepare(taskSet, options: options)

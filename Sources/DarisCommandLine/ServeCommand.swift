@@ -19,8 +19,8 @@ struct ServeCommand: ParsableCommand {
             request has a deadline: its own ('timeout' in microseconds) or its task's. Low-priority requests that would be \
             late are refused at once.
 
-            After Ctrl-C or SIGTERM the server accepts no requests, answers those it has, and ends; a second one ends it at \
-            once. SIGHUP is ignored: certificates and tokens are read again when their files change.
+            The server listens at once, and says that it is not ready while it loads its models. After Ctrl-C or SIGTERM it \
+            accepts no requests, answers those it has, and ends; a second one ends it at once. SIGHUP is ignored: certificates and tokens are read again when their files change.
 
             Try:
               daris serve examples/serve.yaml
@@ -47,6 +47,10 @@ struct ServeCommand: ParsableCommand {
     var insecure = false
     @Option(help: ArgumentHelp("The time limit for open requests at the end.", valueName: "30s"))
     var drain: String?
+    @Option(
+        help: ArgumentHelp(
+            "How long to go on at the end, not ready but taking requests, before they are refused.", valueName: "0s"))
+    var drainDelay: String?
     @OptionGroup(title: "Overrides of the file")
     var options: TaskSetOptions
     @Flag(help: "Build, cut and measure everything again.")
@@ -85,12 +89,33 @@ struct ServeCommand: ParsableCommand {
             throw Failure.usage(error)
         }
 
+        // Twice one a processor, for connections and for what is asynchronous; what loads models and runs them asks for room of
+        // its own.
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        try checkRoom(4 + taskSet.partition.contexts + 2 * processors)
         do throws(ServerError) { try server.checkAddresses() } catch { throw Failure.failed(error) }
 
-        if models != nil { taskSet = try usable(taskSet) }
-        let prepared = try Preparation.prepareShowingSteps(
-            taskSet, fresh: fresh, force: force, realTime: realtime, runsUntilInterrupted: true)
+        service.expect(taskSet.servedNames)
+        let serving = try ServerRun(server)
+        let (places, count) = (serving.places, taskSet.models.count)
+        Terminal.error("listening: \(places); loading \(count) model\(count == 1 ? "" : "s")")
+        let interruption = Interruption { server.endAfterDelay() }
+        defer { interruption.end() }
+        let prepared: Preparation
+        do {
+            if models != nil {
+                taskSet = try usable(taskSet, service)
+                service.expect(taskSet.servedNames)
+            }
+            prepared = try Preparation.prepareShowingSteps(
+                taskSet, fresh: fresh, force: force, realTime: realtime, runsUntilInterrupted: true,
+                progress: { service.isLoading($0) }, modelProgress: { service.isLoading($0, of: $1) })
+        } catch {
+            serving.cancel()
+            throw error
+        }
         guard prepared.arrivals.contains(.sporadic) else {
+            serving.cancel()
             prepared.device.shutDown()
             throw Failure.usage(
                 "\(taskSet.source): there is no task to serve; set 'arrival: sporadic' in those for clients"
@@ -122,22 +147,13 @@ struct ServeCommand: ParsableCommand {
             server.end()
         }
         let executor = prepared.executor(options: executorOptions)
-        // One for each context and one more for the executor, those of signals and files, and one a processor for connections.
-        do throws(DeviceError) {
-            let contexts = prepared.configuration.partition.contexts
-            try ThreadRoom.check(5 + contexts + ProcessInfo.processInfo.activeProcessorCount)
-        } catch {
-            throw Failure.failed(error)
-        }
+        // One for each context and one more for the executor, and those of signals and files.
+        try checkRoom(5 + prepared.configuration.partition.contexts)
         executor.start()
+        serving.handOver()
         service.serve(prepared, executor: executor)
-        let interruption = Interruption { server.end() }
-        let served = Blocking.result {
-            try await server.run { http, grpc in
-                let places = [http.map { "http://\($0)" }, grpc.map { "grpc://\($0)" }].compactMap { $0 }
-                Terminal.error("ready: \(places.joined(separator: ", "))")
-            }
-        }
+        if service.isReady { Terminal.error("ready: \(places)") }
+        let served = serving.wait()
         executor.interrupt()
         // Now all requests are answered and only periodic jobs run, or the drain limit is reached.
         let outcome = executor.waitForEnd(drainLimit: max(server.drainTimeLeft, .milliseconds(Int64(100))))
@@ -170,15 +186,23 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
+    private func checkRoom(_ threads: Int) throws(Failure) {
+        do throws(DeviceError) { try ThreadRoom.check(threads) } catch { throw Failure.failed(error) }
+    }
+
     /// A folder's task set without the models that cannot run, each of which is reported.
-    private func usable(_ taskSet: TaskSet) throws -> TaskSet {
+    private func usable(_ taskSet: TaskSet, _ service: InferenceService) throws -> TaskSet {
         var usable = taskSet
-        for model in taskSet.models {
+        for (index, model) in taskSet.models.enumerated() {
+            service.isLoading(index + 1, of: taskSet.models.count)
             var alone = taskSet
             alone.models = [model]
             alone.tasks.removeAll { $0.model != model.name }
             do throws(PreparationError) {
-                _ = try Preparation.readModels(of: alone) { Terminal.step($0) }
+                _ = try Preparation.readModels(of: alone) { step in
+                    Terminal.step(step)
+                    service.isLoading(step)
+                }
             } catch {
                 Terminal.endProgress()
                 Terminal.error("not served: \(error)")
@@ -228,9 +252,20 @@ struct ServeCommand: ParsableCommand {
             if let http { taskSet.serve.http = try ServeSettings.parseAddress(http, field: "--http") }
             if let grpc { taskSet.serve.grpc = try ServeSettings.parseAddress(grpc, field: "--grpc") }
             if let drain { taskSet.serve.bounds.drain = try Quantity.parseDuration(drain, field: "--drain") }
+            if let drainDelay {
+                taskSet.serve.drainDelay = try Quantity.parseDuration(
+                    drainDelay, field: "--drain-delay", in: ServeSettings.drainDelays)
+            }
             return taskSet
         } catch {
             throw Failure.usage(error)
         }
+    }
+}
+
+extension TaskSet {
+    /// The names of the tasks that clients may ask for.
+    fileprivate var servedNames: [String] {
+        tasks.filter { if case .sporadic = $0.arrival { true } else { false } }.map(\.name)
     }
 }

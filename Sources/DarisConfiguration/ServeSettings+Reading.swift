@@ -6,15 +6,19 @@ extension ServeSettings {
         self.init()
         guard let field else { return }
         let section = try Section(
-            field, keys: ["http", "grpc", "tls", "tokens", "hosts", "limits"], example: "{http: 127.0.0.1:8000}")
+            field,
+            keys: ["http", "grpc", "tls", "tokens", "hosts", "origins", "metrics", "drain", "limits"],
+            example: "{http: 127.0.0.1:8000}")
         if let value = section["http"] { http = try Self.address(value) }
         if let value = section["grpc"] { grpc = try Self.address(value) }
         if let value = section["tls"] {
             let tls = try Section(
-                value, keys: ["certificate", "key"], example: "{certificate: server.pem, key: server.key}")
+                value, keys: ["certificate", "key", "client_ca"],
+                example: "{certificate: server.pem, key: server.key}")
             self.tls = TLS(
                 certificate: try Self.path(try tls.required("certificate", example: "certificate: server.pem")),
-                key: try Self.path(try tls.required("key", example: "key: server.key")))
+                key: try Self.path(try tls.required("key", example: "key: server.key")),
+                clientAuthority: try tls["client_ca"].map { file throws(ConfigurationError) in try Self.path(file) })
         }
         if let value = section["tokens"] {
             let tokens = try Section(value, keys: ["inference", "control"], example: "{inference: clients.token}")
@@ -22,8 +26,17 @@ extension ServeSettings {
             controlTokens = try tokens["control"].map { file throws(ConfigurationError) in try Self.path(file) }
         }
         if let value = section["hosts"] { hosts = try Self.hosts(value) }
+        if let value = section["origins"] { origins = try Self.origins(value) }
+        if let value = section["metrics"] { metrics = try Metrics(value) }
+        if let value = section["drain"] {
+            let drain = try Section(value, keys: ["delay"], example: "{delay: 5 s}")
+            if let delay = drain["delay"] { drainDelay = try delay.duration(in: Self.drainDelays) }
+        }
         if let value = section["limits"] { bounds = try Bounds(value) }
     }
+
+    /// What the delay before a drain may be.
+    package static let drainDelays = Nanoseconds.zero...Nanoseconds.seconds(Int64(3_600))
 
     /// Reads an address as it is written on a command line or in a file; `off` is none.
     ///
@@ -45,7 +58,7 @@ extension ServeSettings {
         return Address(host: host, port: port)
     }
 
-    private static func address(_ field: Field) throws(ConfigurationError) -> Address? {
+    fileprivate static func address(_ field: Field) throws(ConfigurationError) -> Address? {
         if (try? field.bool()) == false { return nil }
         let text = try field.text("an address", example: "127.0.0.1:8000")
         do { return try parseAddress(text) } catch { throw field.error(error.message) }
@@ -65,8 +78,47 @@ extension ServeSettings {
         return hosts
     }
 
+    private static func origins(_ field: Field) throws(ConfigurationError) -> [String] {
+        var origins: [String] = []
+        for name in try field.elements(example: "[\"https://app.example\"]") {
+            let text = try name.text("an origin", example: "https://app.example")
+            guard let origin = origin(text) else {
+                throw name.error(
+                    "\(text.quoted) is not an origin; write scheme, host and port alone, for example 'https://app.example'"
+                )
+            }
+            origins.append(origin)
+        }
+        guard !origins.isEmpty else { throw field.error("no origin is listed; leave the key out") }
+        return origins
+    }
+
+    /// An origin as browsers send it: lower case, and no port that its scheme has anyway.
+    private static func origin(_ text: String) -> String? {
+        let text = text.lowercased()
+        for (scheme, usual) in [("https://", ":443"), ("http://", ":80")] where text.hasPrefix(scheme) {
+            var place = text.dropFirst(scheme.count)
+            guard place.utf8.allSatisfy({ (0x21...0x7e).contains($0) }),
+                !place.contains(where: { "/?#@\\*".contains($0) }),
+                let address = place.wholeMatch(of: /(\[[0-9a-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?/)
+            else { return nil }
+            if address.output.2.map(String.init) == usual { place = place.dropLast(usual.count) }
+            return scheme + place
+        }
+        return nil
+    }
+
     private static func path(_ field: Field) throws(ConfigurationError) -> String {
         SourceFolder.resolve(try field.path(example: "server.pem"), in: field.file)
+    }
+}
+
+extension ServeSettings.Metrics {
+    init(_ field: Field) throws(ConfigurationError) {
+        self.init()
+        let section = try Section(field, keys: ["triton", "address"], example: "{triton: true}")
+        if let value = section["triton"] { triton = try value.bool() }
+        if let value = section["address"] { address = try ServeSettings.address(value) }
     }
 }
 
@@ -75,7 +127,9 @@ extension ServeSettings.Bounds {
         self.init()
         let section = try Section(
             field,
-            keys: ["body", "answer", "memory", "connections", "requests", "waiting", "overrun", "receive", "idle", "drain"],
+            keys: [
+                "body", "answer", "memory", "connections", "requests", "waiting", "overrun", "receive", "idle", "drain",
+            ],
             example: "{body: 64 MiB, connections: 1024}")
         func size(_ value: Field, to most: Int) throws(ConfigurationError) -> Int {
             let text = try value.text("a size", example: "64 MiB")

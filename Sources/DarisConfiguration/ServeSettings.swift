@@ -6,9 +6,12 @@ import DarisCore
 /// serve:
 ///   http: 127.0.0.1:8000
 ///   grpc: 127.0.0.1:8001
-///   tls: {certificate: server.pem, key: server.key}
+///   tls: {certificate: server.pem, key: server.key, client_ca: clients.pem}
 ///   tokens: {inference: clients.token, control: operators.token}
 ///   hosts: [daris.example]
+///   origins: ["https://app.example"]
+///   metrics: {triton: true, address: 127.0.0.1:8002}
+///   drain: {delay: 5 s}
 ///   limits: {body: 64 MiB, memory: 512 MiB, connections: 1024, waiting: 256, idle: 60 s, drain: 30 s}
 /// ```
 package struct ServeSettings: Hashable, Sendable, Codable {
@@ -46,12 +49,27 @@ package struct ServeSettings: Hashable, Sendable, Codable {
         package var certificate: String
         /// The private key.
         package var key: String
+        /// The certificates of authorities, one of which must have signed the certificate that each client shows; without
+        /// it, clients show none.
+        package var clientAuthority: String?
 
         /// Files of a certificate.
-        package init(certificate: String, key: String) {
+        package init(certificate: String, key: String, clientAuthority: String? = nil) {
             self.certificate = certificate
             self.key = key
+            self.clientAuthority = clientAuthority
         }
+    }
+
+    /// What Prometheus is told besides Daris' own metrics, and where.
+    package struct Metrics: Hashable, Sendable, Codable {
+        /// Whether it is told Triton's metrics, too.
+        package var triton = false
+        /// Where a listener answers for metrics alone; HTTP's own listener answers for them, too.
+        package var address: Address?
+
+        /// The defaults.
+        package init() {}
     }
 
     /// What is borne of clients.
@@ -94,8 +112,17 @@ package struct ServeSettings: Hashable, Sendable, Codable {
     /// The only names, without ports, that clients may call the server by (the `Host` of HTTP); without them, this
     /// machine's own names where only it is listened to, and any name elsewhere.
     package var hosts: [String]?
+    /// The origins, such as `https://app.example`, whose web pages may ask for inferences and read the answers.
+    package var origins: [String]?
+    /// What Prometheus is told.
+    package var metrics = Metrics()
+    /// How long the server goes on taking requests, though it says that it is not ready, once it is told to end.
+    package var drainDelay = Nanoseconds.zero
     /// What is borne of clients.
     package var bounds = Bounds()
+
+    /// All addresses that are listened on.
+    package var addresses: [Address] { [http, grpc, metrics.address].compactMap(\.self) }
 
     /// The defaults: this machine alone, HTTP on 8000 and gRPC on 8001.
     package init() {}

@@ -201,14 +201,23 @@ extension ServeSettings {
             entries.append((key, address.map { YAMLText.scalar($0.description) } ?? "off"))
         }
         if let tls {
-            entries.append(
-                ("tls", YAMLText.mapping([("certificate", path(tls.certificate)), ("key", path(tls.key))])))
+            var files = [("certificate", path(tls.certificate)), ("key", path(tls.key))]
+            if let authority = tls.clientAuthority { files.append(("client_ca", path(authority))) }
+            entries.append(("tls", YAMLText.mapping(files)))
         }
         let tokens = [("inference", inferenceTokens), ("control", controlTokens)].compactMap { key, file in
             file.map { (key, path($0)) }
         }
         if !tokens.isEmpty { entries.append(("tokens", YAMLText.mapping(tokens))) }
         if let hosts { entries.append(("hosts", "[\(hosts.map(YAMLText.scalar).joined(separator: ", "))]")) }
+        if let origins { entries.append(("origins", "[\(origins.map(YAMLText.scalar).joined(separator: ", "))]")) }
+        var figures: [(String, String)] = []
+        if metrics.triton { figures.append(("triton", "true")) }
+        if let address = metrics.address { figures.append(("address", YAMLText.scalar(address.description))) }
+        if !figures.isEmpty { entries.append(("metrics", YAMLText.mapping(figures))) }
+        if drainDelay > .zero {
+            entries.append(("drain", YAMLText.mapping([("delay", Quantity.format(drainDelay))])))
+        }
         let limits = bounds.rendered()
         if !limits.isEmpty { entries.append(("limits", YAMLText.mapping(limits))) }
         return entries

@@ -7,10 +7,8 @@ import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 import Logging
-import NIOCertificateReloading
 import NIOCore
 import NIOPosix
-import NIOSSL
 import ServiceLifecycle
 import Synchronization
 
@@ -18,8 +16,10 @@ import Synchronization
 ///
 /// ```swift
 /// let server = try InferenceServer(service, settings: taskSet.serve, version: "1.0", logger: logger)
-/// try await server.run { http, grpc in print("http://\(http)") }
+/// try await server.run { listeners in print("http://\(listeners.http)") }
 /// ```
+///
+/// It listens from the start; what the service does not have yet is said to be loading.
 package final class InferenceServer: Sendable {
     private let service: InferenceService
     private let settings: ServeSettings
@@ -27,7 +27,7 @@ package final class InferenceServer: Sendable {
     private let logger: Logger
     private let gate: Gate
     private let feed: LiveFeed
-    private let reloader: TimedCertificateReloader?
+    private let certificates: Certificates?
     private let ending = AsyncStream<Void>.makeStream()
     private let ended = Mutex<ContinuousClock.Instant?>(nil)
 
@@ -43,8 +43,7 @@ package final class InferenceServer: Sendable {
         guard settings.http != nil || settings.grpc != nil else {
             throw ServerError("neither HTTP nor gRPC is to be spoken; give one of them an address")
         }
-        for address in [settings.http, settings.grpc].compactMap({ $0 })
-        where !address.isLoopback && settings.inferenceTokens == nil && !allowsOpen {
+        for address in settings.addresses where !address.isLoopback && settings.inferenceTokens == nil && !allowsOpen {
             throw ServerError(
                 "other machines could reach \(address) without a token; name a file of tokens "
                     + "('serve: {tokens: {inference: FILE}}'), listen on 127.0.0.1, or say --insecure")
@@ -52,16 +51,7 @@ package final class InferenceServer: Sendable {
         gate = Gate(
             inference: try settings.inferenceTokens.map { path throws(ServerError) in try TokenList(path: path) },
             control: try settings.controlTokens.map { path throws(ServerError) in try TokenList(path: path) })
-        do {
-            reloader = try settings.tls.map { tls in
-                try TimedCertificateReloader.makeReloaderValidatingSources(
-                    refreshInterval: .seconds(10),
-                    certificateSource: .init(location: .file(path: tls.certificate), format: .pem),
-                    privateKeySource: .init(location: .file(path: tls.key), format: .pem), logger: logger)
-            }
-        } catch {
-            throw ServerError("the certificate or its key is of no use: \(error)")
-        }
+        certificates = try settings.tls.map { tls throws(ServerError) in try Certificates(tls, logger: logger) }
         feed = LiveFeed(service)
         self.service = service
         self.settings = settings
@@ -69,11 +59,11 @@ package final class InferenceServer: Sendable {
         self.logger = logger
     }
 
-    /// Finds out early whether the addresses can be listened on, before models are loaded for nothing.
+    /// Finds out whether the addresses can be listened on.
     ///
     /// - Throws: `ServerError` that names the address.
     package func checkAddresses() throws(ServerError) {
-        for address in [settings.http, settings.grpc].compactMap({ $0 }) where address.port != 0 {
+        for address in settings.addresses where address.port != 0 {
             do {
                 let channel = try ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                     .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -87,6 +77,18 @@ package final class InferenceServer: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+    }
+
+    /// Has `run` end as an operator wants it: the server says that it is not ready, goes on for the drain's delay, so that
+    /// whoever sends it requests learns of that, and then takes no more. While it is loading it ends at once.
+    package func endAfterDelay() {
+        service.announceEnd()
+        let delay = settings.drainDelay
+        guard delay > .zero, service.isLoaded else { return end() }
+        Task {
+            try? await Task.sleep(for: .nanoseconds(delay.rawValue))
+            end()
+        }
     }
 
     /// Has `run` end: no more requests are taken, those that came are answered as far as the drain limit allows, and refused
@@ -105,20 +107,21 @@ package final class InferenceServer: Sendable {
 
     /// Serves until `end`.
     ///
-    /// - Parameter onReady: told of the addresses once they are listened on.
+    /// - Parameter onListening: told of the addresses once they are listened on.
     /// - Returns: how many requests were not answered by the drain limit, other than that the server ends.
     package func run(
-        onReady: @escaping @Sendable (_ http: ServeSettings.Address?, _ grpc: ServeSettings.Address?) -> Void
+        onListening: @escaping @Sendable (Listeners) -> Void
     ) async throws -> Int {
-        let readiness = Readiness(settings, onReady)
+        let listening = Listening(settings, onListening)
         let pool = CodingPool()
         let connections = try Connections(
             settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
-        if let reloader { services.append(reloader) }
-        if let address = settings.http { services.append(try http(address, readiness, connections, pool)) }
-        if let address = settings.grpc { services.append(try grpc(address, readiness, connections)) }
+        if let certificates { services.append(certificates.reloader) }
+        if let address = settings.http { services.append(try http(address, listening, connections, pool)) }
+        if let address = settings.grpc { services.append(try grpc(address, listening, connections)) }
+        if let address = settings.metrics.address { services.append(try metrics(address, listening, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
         // A last resort: the connections are closed by then.
@@ -162,7 +165,7 @@ package final class InferenceServer: Sendable {
 
     private static func words(_ error: any Error, _ settings: ServeSettings) -> String {
         if let error = error as? IOError {
-            let places = [settings.http, settings.grpc].compactMap { $0.map(String.init(describing:)) }
+            let places = settings.addresses.map(String.init(describing:))
             return "\(places.joined(separator: " and ")) cannot be listened on: \(reason(error))"
         }
         return "\(error)"
@@ -171,46 +174,79 @@ package final class InferenceServer: Sendable {
     // MARK: - HTTP
 
     private func http(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections, _ pool: CodingPool
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections, _ pool: CodingPool
     ) throws -> any Service {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
         let table = connections.http
         let bounds = settings.bounds
+        let origins = Set(settings.origins ?? [])
+        if !origins.isEmpty { router.add(middleware: Preflight(origins: origins)) }
         var gate = gate
-        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts, origins: origins)
         let routes = RouteGroups(router, gate: gate, connections: table)
         OpenInferenceRoutes(service: service, version: version).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
+        metricsRoute.add(to: routes)
+        routes.refuseOtherMethods()
         let inferences = HTTPInference.Place(
             service: service, gate: gate, bounds: bounds, table: table, budget: connections.budget, pool: pool)
+        return try application(
+            router, on: address,
+            [
+                ConnectionWatch(table: table, receive: bounds.receive, origins: origins), HTTPInference(inferences),
+            ]
+        ) { listening.http($0) }
+    }
+
+    private var metricsRoute: MetricsRoute {
+        MetricsRoute(service: service, feed: feed, version: version, triton: settings.metrics.triton)
+    }
+
+    /// A listener for metrics alone, for whoever can reach it and has a token, where they are needed.
+    private func metrics(
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
+    ) throws -> any Service {
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
+        var gate = gate
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        let table = connections.metrics
+        let routes = RouteGroups(router, gate: gate, connections: table)
+        metricsRoute.add(to: routes)
+        routes.refuseOtherMethods()
+        let receive = settings.bounds.receive
+        return try application(router, on: address, [ConnectionWatch(table: table, receive: receive)]) {
+            listening.metrics($0)
+        }
+    }
+
+    /// - Parameter handlers: of each connection.
+    private func application(
+        _ router: Router<ServerContext>, on address: ServeSettings.Address,
+        _ handlers: @autoclosure @escaping @Sendable () -> [any RemovableChannelHandler],
+        whenListening: @escaping @Sendable (_ port: Int?) -> Void
+    ) throws -> any Service {
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [
-                    ConnectionWatch(table: table, receive: bounds.receive), HTTPInference(inferences),
-                ],
-                idleTimeout: .nanoseconds(bounds.idle.rawValue)))
+                additionalChannelHandlers: handlers(), idleTimeout: .nanoseconds(settings.bounds.idle.rawValue)))
         let builder =
-            if let reloader {
-                try HTTPServerBuilder.tls(
-                    base, tlsConfiguration: try .makeServerConfiguration(certificateReloader: reloader))
+            if let certificates {
+                try HTTPServerBuilder.tls(base, tlsConfiguration: try certificates.configuration())
             } else { base }
         return Application(
             router: router, server: builder,
             configuration: .init(address: .hostname(address.host, port: address.port)),
-            onServerRunning: { channel in
-                readiness.http(channel.localAddress?.port)
-            }, logger: logger)
+            onServerRunning: { channel in whenListening(channel.localAddress?.port) }, logger: logger)
     }
 
     // MARK: - gRPC
 
     private func grpc(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
     ) throws -> any Service {
         let bounds = settings.bounds
-        let security: HTTP2ServerTransport.Posix.TransportSecurity =
-            if let reloader { try .tls(certificateReloader: reloader) } else { .plaintext }
+        let security = try certificates?.security() ?? .plaintext
         let transport = HTTP2ServerTransport.Posix(
             address: address.host.contains(":")
                 ? .ipv6(host: address.host, port: address.port)
@@ -230,12 +266,15 @@ package final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport,
-                services: [GRPCService(service: service, version: version)],
+                services: [
+                    GRPCService(service: service, version: version), HealthService(service: service),
+                    try ReflectionService(),
+                ],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),
                 ]),
-            transport: transport, readiness: readiness)
+            transport: transport, listening: listening)
     }
 }
 
@@ -243,14 +282,14 @@ package final class InferenceServer: Sendable {
 private struct GRPCListener: Service {
     let server: GRPCServer<HTTP2ServerTransport.Posix>
     let transport: HTTP2ServerTransport.Posix
-    let readiness: Readiness
+    let listening: Listening
 
     func run() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.serve() }
                 let address = try? await transport.listeningAddress
-                readiness.grpc(address?.ipv4?.port ?? address?.ipv6?.port)
+                listening.grpc(address?.ipv4?.port ?? address?.ipv6?.port)
                 try await group.waitForAll()
             }
         } onGracefulShutdown: {
@@ -259,49 +298,45 @@ private struct GRPCListener: Service {
     }
 }
 
+/// The addresses that a server listens on.
+package struct Listeners: Hashable, Sendable {
+    package fileprivate(set) var http: ServeSettings.Address?
+    package fileprivate(set) var grpc: ServeSettings.Address?
+    package fileprivate(set) var metrics: ServeSettings.Address?
+}
+
 /// Says once that all that is to be listened on is.
-final class Readiness: Sendable {
+private final class Listening: Sendable {
     private struct State {
-        var http: ServeSettings.Address?
-        var grpc: ServeSettings.Address?
-        var isHTTPOpen: Bool
-        var isGRPCOpen: Bool
+        var listeners: Listeners
+        /// How many are not open yet.
+        var missing: Int
     }
 
     private let state: Mutex<State>
-    private let call: @Sendable (ServeSettings.Address?, ServeSettings.Address?) -> Void
+    private let call: @Sendable (Listeners) -> Void
 
-    init(
-        _ settings: ServeSettings, _ call: @escaping @Sendable (ServeSettings.Address?, ServeSettings.Address?) -> Void
-    ) {
+    init(_ settings: ServeSettings, _ call: @escaping @Sendable (Listeners) -> Void) {
         self.call = call
-        state = Mutex(
-            State(
-                http: settings.http, grpc: settings.grpc, isHTTPOpen: settings.http == nil,
-                isGRPCOpen: settings.grpc == nil))
+        let listeners = Listeners(http: settings.http, grpc: settings.grpc, metrics: settings.metrics.address)
+        state = Mutex(State(listeners: listeners, missing: settings.addresses.count))
     }
 
     /// HTTP is listened on, at this port.
-    func http(_ port: Int?) {
-        tell { state in
-            state.isHTTPOpen = true
-            if let port { state.http?.port = port }
-        }
-    }
+    func http(_ port: Int?) { tell(\.http, port) }
 
     /// gRPC is listened on, at this port.
-    func grpc(_ port: Int?) {
-        tell { state in
-            state.isGRPCOpen = true
-            if let port { state.grpc?.port = port }
-        }
-    }
+    func grpc(_ port: Int?) { tell(\.grpc, port) }
 
-    private func tell(_ change: (inout State) -> Void) {
-        let both: (ServeSettings.Address?, ServeSettings.Address?)? = state.withLock { state in
-            change(&state)
-            return state.isHTTPOpen && state.isGRPCOpen ? (state.http, state.grpc) : nil
+    /// Metrics are listened on, at this port.
+    func metrics(_ port: Int?) { tell(\.metrics, port) }
+
+    private func tell(_ listener: WritableKeyPath<Listeners, ServeSettings.Address?>, _ port: Int?) {
+        let all: Listeners? = state.withLock { state in
+            if let port { state.listeners[keyPath: listener]?.port = port }
+            state.missing -= 1
+            return state.missing == 0 ? state.listeners : nil
         }
-        if let both { call(both.0, both.1) }
+        if let all { call(all) }
     }
 }

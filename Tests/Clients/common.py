@@ -24,7 +24,11 @@ class Server:
     def __init__(self, command, stdout=None):
         self.log = stdout or tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=self.log, text=True)
+        # Where metrics alone are, if they are anywhere.
+        self.metrics = None
         for line in self.process.stderr:
+            if found := re.search(r"metrics: http://([^\s/]+)/metrics", line):
+                self.metrics = found[1]
             found = re.search(r"ready: http://([^\s,]+)(?:, grpc://(\S+))?", line)
             if found:
                 self.http, self.grpc = found.groups()

@@ -121,6 +121,24 @@ def page(checks, browser, server, screenshots):
     checks.that(browser.wait(f"{total} > {before} + 3"), "inferences are counted")
     tiles = browser.evaluate("document.getElementById('tiles').innerText")
     checks.that(re.search(r"\d+ of [\d,.\s]+ refused", tiles) is not None, f"refusals are counted: {tiles}")
+    # Requests beside jobs: a row a model, with what it refused, and why.
+    models = "[...document.querySelectorAll('#models tbody tr')].map(row => row.innerText)"
+    checks.that(
+        browser.wait(f"({models}).length === 3 && /[1-9]/.test(({models})[2].split('Refused')[0])"),
+        f"each model has a row: {browser.evaluate(models)}")
+    checks.that(
+        browser.wait("/model 'classify-later': .*ago/s.test(document.querySelector('#models').innerText)", 30),
+        f"the last error is told: {browser.evaluate(models)}")
+    checks.that(
+        browser.wait("/busy [1-9][0-9]* %, measured/.test(document.getElementById('dial-busy-sub').textContent)", 30),
+        "what is measured is told beside what is planned")
+    checks.that(
+        browser.wait("[...document.querySelectorAll('.chart .line')].filter(line => line.getAttribute('d')).length >= 5", 30),
+        "the last minutes are drawn")
+    axes = browser.evaluate("[...document.querySelectorAll('.chart')].map(chart => chart.textContent)")
+    checks.that(len(axes) == 3 and all("10 min" in text and "now" in text for text in axes), f"axes: {axes}")
+    terms = browser.evaluate("document.querySelectorAll('#terms dt').length")
+    checks.that(terms >= 8, f"words are explained: {terms}")
     colours = """(() => {
         const canvas = document.querySelector('.context canvas'), colours = new Set();
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;

@@ -3,8 +3,9 @@
 
     python3 Tests/Clients/secure-clients.py [--daris .build/debug/daris]
 
-Checked are Triton's clients over https and grpcs against a certificate made for this; that the server takes a new certificate
-without a restart; that requests without a token, or with a wrong one, are refused, and that control has a token of its
+Checked are Triton's clients over https and grpcs against a certificate made for this; which versions of TLS are spoken; that the
+server takes a new certificate without a restart, and keeps the one from before where the new one is of no use; that clients
+must show a certificate where that is asked for; that requests without a token, or with a wrong one, are refused, and that control has a token of its
 own; that nobody but this machine is listened to without tokens; and that a gRPC call which its client gives up frees its job.
 
 It needs the packages of Tests/Clients/requirements.txt, openssl, and a built daris with its ONNX Runtime. What is not there it
@@ -16,12 +17,14 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+import warnings
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -49,6 +52,15 @@ serve:
   tokens: {{inference: {folder}/clients.token, control: {folder}/operators.token}}
 """
 
+MUTUAL = """
+models: {{sums: {{file: {folder}/sums.onnx}}}}
+tasks: [{{name: sums, model: sums, rate: 100 Hz, deadline: 2 s, priority: low, arrival: sporadic, instances: 4}}]
+serve:
+  http: 127.0.0.1:0
+  grpc: 127.0.0.1:0
+  tls: {{certificate: {folder}/server.pem, key: {folder}/server.key, client_ca: {folder}/authority.pem}}
+"""
+
 SLOW = """
 models: {{resnet18: {{builtin: resnet18, stages: 4}}}}
 tasks: [{{name: slow, model: resnet18, rate: 1 Hz, deadline: 60 s, priority: high, arrival: sporadic}}]
@@ -62,6 +74,101 @@ def make_certificate(folder, name):
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
          "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "server.key", "-out",
          folder / "server.pem"], check=True, capture_output=True)
+
+
+def make_client(folder, name, authority):
+    """A certificate for a client, signed by an authority, which is made if it is not there."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    if not (folder / f"{authority}.pem").exists():
+        subprocess.run(
+            ["openssl", "req", "-x509", *key, "-days", "2", "-subj", f"/CN={authority}", "-addext",
+             "keyUsage=critical,keyCertSign", "-keyout", folder / f"{authority}.key", "-out", folder / f"{authority}.pem"],
+            check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-new", *key, "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out",
+         folder / f"{name}.csr"], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "x509", "-req", "-days", "2", "-in", folder / f"{name}.csr", "-CA", folder / f"{authority}.pem", "-CAkey",
+         folder / f"{authority}.key", "-CAcreateserial", "-out", folder / f"{name}.pem"], check=True, capture_output=True)
+
+
+def spoken(address, least, most):
+    """The version of TLS that is agreed on, or the words of the failure."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # The machine's own policy must not be what refuses.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = least, most
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    host, port = address.rsplit(":", 1)
+    try:
+        with socket.create_connection((host, int(port)), timeout=10) as plain:
+            with context.wrap_socket(plain) as secure:
+                return secure.version()
+    except (ssl.SSLError, ConnectionError) as error:
+        return str(error)
+
+
+def versions(checks, server):
+    version = ssl.TLSVersion
+    for name, address in ("HTTP", server.http), ("gRPC", server.grpc):
+        for wanted, least, most in [("TLSv1.2", version.TLSv1_2, version.TLSv1_2), ("TLSv1.3", version.TLSv1_3, version.TLSv1_3),
+                                    ("TLSv1.3", version.TLSv1_2, version.TLSv1_3)]:
+            checks.that(spoken(address, least, most) == wanted, f"{name}: {wanted}: {spoken(address, least, most)}")
+        old = spoken(address, version.TLSv1, version.TLSv1_1)
+        checks.that("PROTOCOL_VERSION" in old.upper().replace(" ", "_"), f"{name}: nothing older is spoken: {old}")
+
+
+def unusable(checks, server, folder):
+    """A certificate that cannot be used leaves the one from before in force; the log says so, once."""
+    certificate = (folder / "server.pem").read_text()
+    name = served_name(server.http)
+
+    def warnings():
+        return sum("could not be read again" in line for line in list(server.rest))
+
+    def wait(condition):
+        begin = time.monotonic()
+        while not condition() and time.monotonic() - begin < 30:
+            time.sleep(0.2)
+
+    before = warnings()
+    (folder / "server.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    wait(lambda: warnings() > before)
+    checks.that(warnings() == before + 1, f"a useless certificate is told of: {warnings() - before}")
+    checks.that(served_name(server.http) == served_name(server.grpc) == name, "and the one from before stays")
+    (folder / "server.pem").unlink()
+    wait(lambda: warnings() > before + 1)
+    checks.that(served_name(server.http) == name and warnings() == before + 2, "so it does where there is none")
+    (folder / "server.pem").write_text(certificate)
+    wait(lambda: any("the certificate was read again" in line for line in list(server.rest)[-3:]))
+    checks.that(any("the certificate was read again" in line for line in list(server.rest)), "it is told that all is well")
+
+
+def mutual(checks, server, folder):
+    """Clients with a certificate of the right authority, of a wrong one, and without."""
+    trusted = str(folder / "server.pem")
+
+    def clients(name):
+        options = {"ca_certs": trusted, "cert_reqs": ssl.CERT_REQUIRED}
+        more = {}
+        if name:
+            options |= {"certfile": str(folder / f"{name}.pem"), "keyfile": str(folder / f"{name}.key")}
+            more = {"private_key": str(folder / f"{name}.key"), "certificate_chain": str(folder / f"{name}.pem")}
+        return (
+            ("HTTP", over_http, over_http.InferenceServerClient(server.http, ssl=True, ssl_options=options, insecure=True)),
+            ("gRPC", over_grpc, over_grpc.InferenceServerClient(server.grpc, ssl=True, root_certificates=trusted, **more)))
+
+    for protocol, module, client in clients("friend"):
+        checks.that((client.infer("sums", sums(module)).as_numpy("sum") == 2).all(), f"{protocol}: a client with a certificate")
+        client.close()
+    for name in None, "stranger":
+        for protocol, module, client in clients(name):
+            for call in lambda: client.infer("sums", sums(module)), client.is_server_live:
+                checks.that(fails(call, ""), f"{protocol}: a client with {name} as its certificate is answered")
+            client.close()
 
 
 def served_name(address):
@@ -194,6 +301,8 @@ def main():
         server = Server([daris, "serve", folder / "secure.yaml"])
         try:
             secure(checks, server, folder)
+            versions(checks, server)
+            unusable(checks, server, folder)
         finally:
             code, _, _ = server.end()
         checks.that(code == 0, f"the server ends with 0, not {code}")
@@ -203,6 +312,19 @@ def main():
         checks.that(
             open_to_all.returncode != 0 and "--insecure" in open_to_all.stderr,
             f"no other machine is listened to without a token: {open_to_all.returncode}, {open_to_all.stderr}")
+
+        make_client(folder, "friend", "authority")
+        make_client(folder, "stranger", "other")
+        (folder / "mutual.yaml").write_text(MUTUAL.format(folder=folder))
+        server = Server([daris, "serve", folder / "mutual.yaml"])
+        try:
+            mutual(checks, server, folder)
+        finally:
+            server.end()
+        for text, words in ("nothing", "client_ca"), (None, "client_ca"):
+            (folder / "authority.pem").unlink() if text is None else (folder / "authority.pem").write_text(text)
+            done = subprocess.run([daris, "serve", folder / "mutual.yaml"], capture_output=True, text=True, timeout=60)
+            checks.that(done.returncode == 2 and words in done.stderr, f"no authority: {done.returncode} {done.stderr}")
 
         (folder / "slow.yaml").write_text(SLOW.format())
         server = Server([daris, "serve", folder / "slow.yaml"])

@@ -246,6 +246,8 @@ def wrong(checks, module, client):
                  "has no output 'product'", invalid)
     checks.error("too short a time-out", lambda: client.infer("sums", [a, b], timeout=1), "deadline",
                  "504" if is_http else "DEADLINE_EXCEEDED")
+    checks.that(not client.is_model_ready("nothing") and not client.is_model_ready("sums", "7"),
+                "a model or version that there is not is not ready")
     client.unload_model("sums")
     checks.that(not client.is_model_ready("sums"), "an unloaded model is not ready")
     checks.error("an unloaded model", lambda: client.infer("sums", [a, b]), "is not loaded",

@@ -136,11 +136,11 @@ struct CommandResult {
         ["Fatal error", "Backtrace", "crashed", "Stack dump", "*** "].contains { (errors + output).contains($0) }
     }
 
-    /// Standard error without the steps of the way.
+    /// Standard error without the steps of the way, and without where a server listens.
     var errorLines: [String] {
         let steps = [
             "reading", "inspecting", "building", "timing", "cutting", "loading", "preparing", "measuring", "starting",
-            "trying",
+            "trying", "listening:", "metrics:",
         ]
         return errors.split(separator: "\n").map(String.init).filter { line in
             !steps.contains { line.hasPrefix($0 + " ") }

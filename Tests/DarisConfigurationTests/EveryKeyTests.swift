@@ -97,12 +97,21 @@ struct EveryKeyTests {
             keys: [
                 "http": "http: \"[::1]:80\"", "grpc": "grpc: off", "tls": "tls: {certificate: a.pem, key: /b.key}",
                 "tokens": "tokens: {inference: c}", "hosts": "hosts: [Daris.example, \"::1\"]",
-                "limits": "limits: {waiting: 0}",
+                "origins": "origins: [\"https://[::1]:8443\", \"http://app.example\"]",
+                "metrics": "metrics: {triton: true}",
+                "drain": "drain: {delay: 5 s}", "limits": "limits: {waiting: 0}",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], serve: @}"),
         Part(
             name: "tls", least: "certificate: a, key: b",
-            keys: ["certificate": "certificate: \"c d\", key: b", "key": "certificate: a, key: /d"],
+            keys: [
+                "certificate": "certificate: \"c d\", key: b", "key": "certificate: a, key: /d",
+                "client_ca": "certificate: a, key: b, client_ca: c",
+            ],
             file: serving("tls")),
+        Part(
+            name: "metrics", least: "", keys: ["triton": "triton: true", "address": "address: \"[::1]:8002\""],
+            file: serving("metrics")),
+        Part(name: "drain", least: "", keys: ["delay": "delay: 5 s"], file: serving("drain")),
         Part(
             name: "tokens", least: "", keys: ["inference": "inference: c", "control": "control: d"],
             file: serving("tokens")),

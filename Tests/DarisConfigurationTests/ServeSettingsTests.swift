@@ -19,13 +19,18 @@ struct ServeSettingsTests {
     func whole() throws {
         let read = try settings(
             """
-            {http: "[::1]:80", grpc: off, tls: {certificate: a.pem, key: /b.key}, tokens: {inference: c, control: d},
-             hosts: [Daris.example, "::1"],
+            {http: "[::1]:80", grpc: off, tls: {certificate: a.pem, key: /b.key, client_ca: ca.pem},
+             tokens: {inference: c, control: d}, hosts: [Daris.example, "::1"],
+             origins: ["HTTPS://App.example:443", "http://[::1]:3000", "http://localhost:443"],
+             metrics: {triton: true, address: "127.0.0.1:8002"}, drain: {delay: 5 s},
              limits: {body: 2 MiB, answer: 3 MiB, memory: 4 MiB, connections: 3, requests: 4, waiting: 0, receive: 5 s, idle: 6 s, drain: 7 s}}
             """)
         #expect(read.http == .init(host: "::1", port: 80) && read.grpc == nil)
         #expect(read.http?.description == "[::1]:80")
-        #expect(read.tls == .init(certificate: "folder/a.pem", key: "/b.key"))
+        #expect(read.tls == .init(certificate: "folder/a.pem", key: "/b.key", clientAuthority: "folder/ca.pem"))
+        #expect(read.origins == ["https://app.example", "http://[::1]:3000", "http://localhost:443"])
+        #expect(read.metrics.triton && read.metrics.address == .init(host: "127.0.0.1", port: 8_002))
+        #expect(read.addresses.map(\.port) == [80, 8_002] && read.drainDelay == .seconds(Int64(5)))
         #expect(read.inferenceTokens == "folder/c" && read.controlTokens == "folder/d")
         #expect(read.hosts == ["daris.example", "::1"])
         #expect(read.bounds.answer == 3 << 20 && read.bounds.memory == 4 << 20)
@@ -56,6 +61,10 @@ struct ServeSettingsTests {
             ("{hosts: []}", "no host is listed"), ("{hosts: [\"http://a\"]}", "leave out scheme"),
             ("{hosts: [\"a:80\"]}", "leave out scheme"), ("{limits: {memory: 1 MiB}}", "less than one may have"),
             ("{limits: {body: 64}}", "is outside 1024 B"), ("{limits: {body: 64 MX}}", "is not a size"),
+            ("{origins: [\"app.example\"]}", "is not an origin"), ("{origins: [\"https://a/b\"]}", "is not an origin"),
+            ("{origins: [\"*\"]}", "is not an origin"), ("{origins: []}", "no origin is listed"),
+            ("{drain: 5 s}", "serve.drain"), ("{drain: {delay: 2 h}}", "serve.drain.delay"),
+            ("{metrics: {address: 8002}}", "is not an address"), ("{metrics: {triton: 1}}", "serve.metrics.triton"),
             ("{limits: {connections: 0}}", "serve.limits.connections"), ("{limits: {drain: 10}}", "serve.limits.drain"),
         ])
     func wrong(text: String, words: String) throws {

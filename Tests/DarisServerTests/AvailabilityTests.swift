@@ -50,7 +50,7 @@ struct AvailabilityTests {
 
     @Test("a server all of whose contexts are lost is not ready, nor are its models, until one is back")
     func contexts() async throws {
-        #expect(!service.isReady && service.obstacle == .loading)
+        #expect(!service.isReady && service.obstacle == .loading(LoadProgress()))
         let model = serve(["net"])[0]
         #expect(service.isReady && service.unavailability(of: model) == nil)
         sink.state.withLock { $0.canRun = false }
@@ -63,8 +63,40 @@ struct AvailabilityTests {
         #expect(refusal?.refusal == .everyContextLost && refusal?.retryAfter != nil)
         sink.state.withLock { $0.canRun = true }
         #expect(service.isReady && service.index(isReadyOnly: true).map(\.state) == ["READY"])
+        service.announceEnd()
+        #expect(!service.isReady && service.unreadiness == .ending && service.obstacle == nil)
+        #expect(service.unavailability(of: model) == "the server is ending")
         service.drain()
         #expect(!service.isReady && service.obstacle == .ending)
+    }
+
+    @Test("while models are loaded it is said how far that is, and there are no others")
+    func loading() async throws {
+        service.expect(["net", "other"])
+        service.isLoading(2, of: 7)
+        service.isLoading("cutting net into 4 stages")
+        #expect(service.obstacle?.description == "loading 2 of 7 models: cutting net into 4 stages")
+        service.isLoading("reading /home/secret/net.onnx")
+        #expect(service.obstacle?.description == "loading 2 of 7 models")
+        #expect(service.index(isReadyOnly: false).map(\.name) == ["net", "other"])
+        #expect(service.index(isReadyOnly: false).map(\.state) == ["LOADING", "LOADING"])
+        #expect(service.index(isReadyOnly: true).isEmpty)
+        let refusal = await ask("a").value
+        #expect(refusal?.status == .serviceUnavailable && refusal?.retryAfter == .seconds(Int64(1)))
+        #expect(await ask("a", "third").value?.kind == .notFound)
+        _ = serve(["net"])
+        #expect(service.isReady && service.index(isReadyOnly: true).map(\.name) == ["net"])
+        let asked = ask("a")
+        await waitUntilRunning(1)
+        sink.finishFirst()
+        #expect(await asked.value == nil)
+    }
+
+    @Test("a server that is told to end while it loads is ending")
+    func endedWhileLoading() {
+        service.expect(["net"])
+        service.drain()
+        #expect(service.obstacle == .ending && !service.isLoaded)
     }
 
     @Test("a client that crashes workers three times is forbidden the model; other clients and models go on")

@@ -212,6 +212,47 @@ struct MetricsTests {
         #expect(try #require(text.value("process_start_time_seconds")) > 1_577_836_800)
     }
 
+    @Test("a model's refusals are told by their reason, and Triton's metrics where they are wanted")
+    func triton() throws {
+        let sink = ManualSink()
+        let model = ServedModel(
+            name: "net", signature: ModelSignature(inputs: [], outputs: []),
+            own: RequestQueue(
+                name: "net", task: 0, instances: 1, priority: .high, deadline: .seconds(Int64(1)), limit: 4, sink: sink),
+            other: nil)
+        model.statistics.succeeded(
+            .high,
+            .init(total: .milliseconds(Int64(8)), queue: .milliseconds(Int64(2)), compute: .milliseconds(Int64(5))),
+            isLate: false, at: 0)
+        for refusal in [
+            Refusal.ending, .ending, .queueFull(model: "net", limit: 4), .takesLonger(model: "net", .zero, left: .zero),
+        ] {
+            model.statistics.failed(.high, InferenceError(refusal), after: .zero, at: 0)
+        }
+        func text(_ triton: Bool) throws -> ExpositionText {
+            try ExpositionText(
+                MetricsPage(
+                    version: "1", isReady: true, requestsInFlight: 0, watchers: 0, droppedLogLines: 0, models: [model],
+                    connections: nil, subject: nil, triton: triton
+                ).text())
+        }
+        let labels = ["model": "net", "version": "1"]
+        let page = try text(true)
+        for (name, value) in [
+            ("nv_inference_request_success", 1.0), ("nv_inference_request_failure", 4), ("nv_inference_count", 1),
+            ("nv_inference_exec_count", 1), ("nv_inference_request_duration_us", 8_000),
+            ("nv_inference_queue_duration_us", 2_000), ("nv_inference_compute_infer_duration_us", 5_000),
+            ("nv_inference_pending_request_count", 0),
+        ] {
+            #expect(page.value(name, labels) == value, "\(name)")
+        }
+        #expect(try text(false).value("nv_inference_count", labels) == nil)
+        for (reason, count) in [("ending", 2.0), ("queue_full", 1), ("deadline_too_near", 1), ("rejected", 0)] {
+            #expect(page.value("daris_refusals_total", ["model": "net", "reason": reason]) == count, "\(reason)")
+        }
+        #expect(page.value("daris_requests_running", ["model": "net"]) == 0)
+    }
+
     @Test("there is something to read before there is a system")
     func nothing() throws {
         let page = MetricsPage(

@@ -57,7 +57,8 @@ struct Parts {
     private func measured(whole: Set<String>, cuts: [String: MeasuredCut]) throws(PreparationError) -> Measured {
         var models: [StagedModel] = []
         var notes: [String] = []
-        for model in used {
+        for (index, model) in used.enumerated() {
+            options.modelProgress(index + 1, used.count)
             let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
             let cut = whole.contains(model.name) ? nil : cuts[model.name]
             let goal =

@@ -31,6 +31,8 @@ package struct Preparation: Sendable {
         package var runsUntilInterrupted = false
         /// Told of each step.
         package var progress: StepHandler = { _ in }
+        /// Told of each model whose turn it is: its number, from 1, and that of all.
+        package var modelProgress: @Sendable (_ number: Int, _ total: Int) -> Void = { _, _ in }
 
         /// The defaults.
         package init() {}

@@ -37,13 +37,15 @@ package final class LineWriter: Sendable {
         state.withLock { $0.notice = notice }
     }
 
-    /// Puts a line aside, or drops it where there is no room. Does not wait.
+    /// Puts a line aside, or drops it where there is no room. Does not wait, unless the system refuses the writer its thread:
+    /// then the caller writes, since such a process is about to say why it ends.
     package func write(_ line: some Collection<UInt8>) {
         state.withLock { state in
             if !state.isStarted {
                 let thread = try? DedicatedThread(.init(name: "daris-lines")) { self.run() }
                 state.isStarted = thread != nil
             }
+            if !state.isStarted, write(Array(line)) { return }
             guard state.isStarted, state.waiting.count + line.count <= limit else {
                 state.untold += 1
                 lost.add(1, ordering: .relaxed)

@@ -52,10 +52,11 @@ struct Gate: Sendable {
 
 extension Gate.Purpose {
     /// What a method of gRPC is about.
-    init(method: String) {
-        switch method {
-        case "ServerLive", "ServerReady": self = .health
-        case "RepositoryModelLoad", "RepositoryModelUnload": self = .control
+    init(service: String, method: String) {
+        switch (service, method) {
+        case (GRPCService.name, "ServerLive"), (GRPCService.name, "ServerReady"), (HealthService.name, _):
+            self = .health
+        case (_, "RepositoryModelLoad"), (_, "RepositoryModelUnload"): self = .control
         default: self = .inference
         }
     }
@@ -96,7 +97,8 @@ struct GateInterceptor: ServerInterceptor {
         do throws(InferenceError) {
             try gate.check(
                 request.metadata[stringValues: "authorization"].first { _ in true },
-                for: Gate.Purpose(method: context.descriptor.method))
+                for: Gate.Purpose(
+                    service: context.descriptor.service.fullyQualifiedService, method: context.descriptor.method))
         } catch {
             return StreamingServerResponse(error: RPCError(error))
         }
@@ -113,6 +115,8 @@ struct OriginRule: Sendable {
     let isLoopback: Bool
     /// The only names that the server goes by; `nil` leaves it to the listener.
     let hosts: [String]?
+    /// The origins whose pages may ask as the server's own may.
+    var origins: Set<String> = []
 
     /// - Throws: `InferenceError.forbidden`.
     func check(_ request: HTTPRequest, for purpose: Gate.Purpose) throws(InferenceError) {
@@ -129,7 +133,7 @@ struct OriginRule: Sendable {
             throw InferenceError(.forbidden, "the request has no Host header; this server needs one")
         }
         guard request.method != .get, request.method != .head, isLoopback || purpose == .control,
-            let origin = request.headerFields[.origin]
+            let origin = request.headerFields[.origin], !origins.contains(origin.lowercased())
         else { return }
         let place = origin.drop { $0 != "/" }.drop { $0 == "/" }
         // The page's own server, or one by another of its names.

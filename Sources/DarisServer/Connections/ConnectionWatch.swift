@@ -1,6 +1,7 @@
 import DarisCore
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
 /// Watches one HTTP connection: keeps the table up to date, ends it if a request takes too long to arrive or an answer too
@@ -13,6 +14,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let table: ConnectionTable
     private let limit: TimeAmount
+    private let headers: ExchangeHeaders
     private var receiving: Scheduled<Void>?
     private var sending: Scheduled<Void>?
     /// The limits of answers that are whole, but have not been taken.
@@ -27,13 +29,20 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the last answer has been written, and the connection lives on only for the client to read it.
     private var isRefused = false
 
-    /// - Parameter receive: how long a request may take from its first byte known to its last, and an answer likewise.
-    init(table: ConnectionTable, receive: Nanoseconds) {
+    /// - Parameters:
+    ///   - receive: how long a request may take from its first byte known to its last, and an answer likewise.
+    ///   - origins: whose pages may read answers.
+    init(table: ConnectionTable, receive: Nanoseconds, origins: Set<String> = []) {
         self.table = table
+        headers = ExchangeHeaders(origins: origins)
         limit = .nanoseconds(receive.rawValue)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        if let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) {
+            try? pipeline.addHandler(headers, position: .after(decoder))
+        }
         guard table.opened(context.channel) else { return context.channel.close(promise: nil) }
         // From the start of the connection for the first request.
         receiving = close(context, in: limit)

@@ -8,6 +8,8 @@ import NIOCore
 final class Connections: Sendable {
     let http: ConnectionTable
     let grpc: ConnectionTable
+    /// Of the listener for metrics alone.
+    let metrics = ConnectionTable(limit: Connections.metricsLimit)
     let budget: ByteBudget
     /// Streams of gRPC, each a call.
     private let calls = ConnectionTable(limit: .max)
@@ -22,7 +24,9 @@ final class Connections: Sendable {
     init(_ settings: ServeSettings, _ place: GRPCInference.Place, logger: Logger) throws(ServerError) {
         let bounds = settings.bounds
         let listeners = [settings.http, settings.grpc].count { $0 != nil }
-        let limit = try FileLimit.connections(wanted: bounds.connections, listeners: listeners)
+        let forMetrics = settings.metrics.address == nil ? 0 : Self.metricsLimit + FileLimit.beyond
+        let limit = try FileLimit.connections(
+            wanted: bounds.connections, listeners: listeners, open: FileLimit.openFiles + forMetrics)
         if limit < bounds.connections {
             logger.warning(
                 """
@@ -40,12 +44,17 @@ final class Connections: Sendable {
         longestIdle = .nanoseconds(bounds.idle.rawValue) + .seconds(1)
     }
 
+    /// The most connections for metrics alone.
+    private static let metricsLimit = 16
+
     /// Connections and calls that are open.
-    var open: Int { [http, grpc, calls].reduce(0) { $0 + $1.figures.open } }
+    var open: Int { [http, grpc, metrics, calls].reduce(0) { $0 + $1.figures.open } }
 
-    func end(telling signal: ConnectionSignal) { for table in [calls, http, grpc] { table.end(telling: signal) } }
+    func end(telling signal: ConnectionSignal) {
+        for table in [calls, http, grpc, metrics] { table.end(telling: signal) }
+    }
 
-    func closeAll() { for table in [http, grpc] { table.closeAll() } }
+    func closeAll() { for table in [http, grpc, metrics] { table.closeAll() } }
 
     // MARK: - gRPC
 
@@ -121,7 +130,7 @@ package enum FileLimit {
     }
 
     /// Connections of a listener beyond its limit.
-    private static let beyond = ConnectionTable.reserve + ConnectionTable.closing
+    fileprivate static let beyond = ConnectionTable.reserve + ConnectionTable.closing
 
     private static var resource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }
 

@@ -107,11 +107,12 @@ final class CallGuard: ChannelDuplexHandler {
         var headers = try HeaderGuard.checked(headers)
         // Trailers have none.
         guard let path = headers.first(name: ":path") else { return headers }
-        let method = path.split(separator: "/").last.map(String.init) ?? ""
-        if isHealthOnly, Gate.Purpose(method: method) != .health {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let (service, method) = parts.count == 3 ? (parts[1], parts[2]) : ("", "")
+        if isHealthOnly, Gate.Purpose(service: service, method: method) != .health {
             throw InferenceError(.healthOnly)
         }
-        isStream = method == "ModelStreamInfer"
+        isStream = ["ModelStreamInfer", "ServerReflectionInfo"].contains(method)
         // The library's own decompression does not end for a message that is cut off, nor is what it makes counted.
         if let name = headers.first(name: "grpc-encoding"), name == "gzip" || name == "deflate" {
             encoding = name

@@ -6,6 +6,8 @@ internal import SwiftProtobuf
 
 /// The Open Inference Protocol, version 2, over gRPC, without its inferences, which `GRPCInference` answers.
 struct GRPCService: RegistrableRPCService {
+    static let name = "inference.GRPCInferenceService"
+
     let service: InferenceService
     let version: String
 
@@ -20,9 +22,12 @@ struct GRPCService: RegistrableRPCService {
         unary(&router, "ServerMetadata") { (_: Inference_ServerMetadataRequest) in
             Inference_ServerMetadataResponse(ServerMetadata(version: version))
         }
-        unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) throws(InferenceError) in
-            let model = try service.model(request.name, version: request.version)
-            return Inference_ModelReadyResponse.with { $0.ready = service.unavailability(of: model) == nil }
+        unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) in
+            // One that there is not is not ready either: clients ask that, too.
+            let model = try? service.model(request.name, version: request.version)
+            return Inference_ModelReadyResponse.with { response in
+                response.ready = model.map { service.unavailability(of: $0) == nil } ?? false
+            }
         }
         unary(&router, "ModelMetadata") { (request: Inference_ModelMetadataRequest) throws(InferenceError) in
             Inference_ModelMetadataResponse(
@@ -56,7 +61,7 @@ struct GRPCService: RegistrableRPCService {
     }
 
     private static func method(_ name: String) -> MethodDescriptor {
-        MethodDescriptor(fullyQualifiedService: "inference.GRPCInferenceService", method: name)
+        MethodDescriptor(fullyQualifiedService: Self.name, method: name)
     }
 
     private func unary<Transport: ServerTransport, Input: Message, Output: Message>(

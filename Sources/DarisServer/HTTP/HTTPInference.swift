@@ -128,7 +128,7 @@ final class HTTPInference: ChannelDuplexHandler, RemovableChannelHandler {
         guard let reception, reception.problem == nil else { return }
         do throws(InferenceError) { try body(reception) } catch {
             reception.problem = error
-            if !reception.isLast(isReady: place.service.isReady) { refuse(error, context) }
+            if !reception.isLast(takesRequests: place.service.obstacle == nil) { refuse(error, context) }
         }
     }
 

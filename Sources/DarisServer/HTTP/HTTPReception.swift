@@ -73,7 +73,7 @@ final class HTTPReception {
     var endsConnection: Bool { head.headerFields[.connection]?.lowercased() == "close" }
 
     /// Whether the connection ends with the answer.
-    func isLast(isReady: Bool) -> Bool { endsConnection || !isReady }
+    func isLast(takesRequests: Bool) -> Bool { endsConnection || !takesRequests }
 
     private var tooLarge: InferenceError {
         InferenceError(.invalid, "the body is larger than \(place.bounds.body) bytes, the limit here")

@@ -11,9 +11,10 @@ struct OpenInferenceRoutes: Sendable {
 
     func add(to routes: RouteGroups) {
         let health = routes.health.group("v2/health")
-        health.get("live") { _, _ in HTTPReply.empty }
+        health.get("live") { _, _ in HTTPReply.json(Liveness()) }
         health.get("ready") { _, _ in
-            service.obstacle.map { HTTPReply.error(InferenceService.notReady($0)) } ?? HTTPReply.empty
+            service.unreadiness.map { HTTPReply.error(InferenceService.notReady($0)) }
+                ?? HTTPReply.json(Readiness())
         }
         let v2 = routes.inference.group("v2")
         v2.get("") { _, _ in HTTPReply.json(ServerMetadata(version: version)) }
@@ -21,7 +22,7 @@ struct OpenInferenceRoutes: Sendable {
             HTTPReply.json(StatisticsReport(models: service.all.map(StatisticsReport.Model.init)))
         }
         for path in ["models/:model", "models/:model/versions/:version"] {
-            let model = v2.group(RouterPath(path))
+            let model = v2.group(path)
             model.get("") { _, context in try reply(context) { HTTPReply.json(ModelMetadata($0)) } }
             model.get("config") { _, context in try reply(context) { HTTPReply.json(ModelConfiguration($0)) } }
             model.get("stats") { _, context in
@@ -29,9 +30,15 @@ struct OpenInferenceRoutes: Sendable {
             }
             model.get("ready") { _, context in
                 try reply(context) { model in
-                    guard let reason = service.unavailability(of: model) else { return HTTPReply.empty }
+                    guard let reason = service.unavailability(of: model) else {
+                        return HTTPReply.json(ModelReadiness(name: model.name))
+                    }
                     return HTTPReply.error(InferenceError(.modelNotReady(model: model.name, reason: reason)))
                 }
+            }
+            // `HTTPInference` takes those for models whose names can be read.
+            model.post("infer") { _, _ in
+                HTTPReply.error(InferenceError(.notFound, "the path names no model that there could be"))
             }
         }
         v2.post("repository/index") { request, context in
@@ -59,7 +66,10 @@ struct OpenInferenceRoutes: Sendable {
     private func reply(_ context: ServerContext, _ body: (ServedModel) -> Response) throws -> Response {
         do throws(InferenceError) {
             return body(
-                try service.model(context.parameters.get("model") ?? "", version: context.parameters.get("version")))
+                try service.model(
+                    context.parameter("model") ?? "",
+                    // One that is no text is none of the model's.
+                    version: context.parameters.get("version").map { $0.removingPercentEncoding ?? "?" }))
         } catch {
             return HTTPReply.error(error)
         }

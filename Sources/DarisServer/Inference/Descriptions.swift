@@ -10,6 +10,22 @@ struct ServerMetadata: Encodable {
     ]
 }
 
+/// What a server says of itself while it answers.
+struct Liveness: Encodable {
+    var live = true
+}
+
+/// What a server says that takes requests.
+struct Readiness: Encodable {
+    var ready = true
+}
+
+/// What a model says that takes requests.
+struct ModelReadiness: Encodable {
+    var name: String
+    var ready = true
+}
+
 struct ModelMetadata: Encodable {
     struct Tensor: Encodable {
         var name: String
@@ -117,6 +133,11 @@ struct RepositoryEntry: Encodable {
         version = model.version
         state = obstacle == nil ? "READY" : "UNAVAILABLE"
         reason = obstacle ?? ""
+    }
+
+    /// One that will be there when it is loaded.
+    init(loading name: String, reason: String) {
+        (self.name, version, state, self.reason) = (name, "1", "LOADING", reason)
     }
 }
 

@@ -79,7 +79,7 @@ struct InferenceError: Error, Sendable, Hashable {
 /// Why the server refuses a request for now.
 enum Refusal: Hashable, Sendable, CustomStringConvertible {
     // All requests.
-    case loading
+    case loading(LoadProgress)
     case ending
     case everyContextLost
     /// As many requests as may be are in flight.
@@ -108,7 +108,7 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
     /// A sentence without a full stop, for clients.
     var description: String {
         switch self {
-        case .loading: "the server is loading its models"
+        case .loading(let progress): progress.description
         case .ending: "the server is ending"
         case .everyContextLost: "every context is lost; they are being started again"
         case .tooManyInFlight(let limit): "\(limit) requests are in flight already"

@@ -15,6 +15,9 @@ package final class InferenceService: Sendable {
         var sink: (any JobSink)?
         var subject: LiveSubject?
         var connections: Connections?
+        /// The names of the models that are being loaded, and how far that is.
+        var expected: Set<String> = []
+        var progress = LoadProgress()
     }
 
     private let catalogue = Mutex(Catalogue())
@@ -25,6 +28,7 @@ package final class InferenceService: Sendable {
     let droppedLogLines: @Sendable () -> Int
     private let inFlight = Atomic(0)
     private let isDraining = Atomic(false)
+    private let isEnding = Atomic(false)
     private let blame = CrashBlame()
 
     /// A service that is not ready: it has nothing to serve yet.
@@ -37,6 +41,25 @@ package final class InferenceService: Sendable {
         self.limit = limit
         self.droppedLogLines = droppedLogLines
         journal = RequestJournal(logger ?? Logger(label: "daris", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    // MARK: - Loading
+
+    /// Says which models will be served, as soon as they are loaded.
+    package func expect(_ names: some Sequence<String>) { catalogue.withLock { $0.expected = Set(names) } }
+
+    /// Says how far loading is.
+    ///
+    /// - Parameters:
+    ///   - number: of the model that is being loaded, from 1.
+    ///   - total: all models to be loaded.
+    package func isLoading(_ number: Int, of total: Int) {
+        catalogue.withLock { $0.progress = LoadProgress(number: number, total: total) }
+    }
+
+    /// Says what is being done; a step that names a file stays untold.
+    package func isLoading(_ step: String) {
+        catalogue.withLock { $0.progress.step = step.contains("/") ? nil : step }
     }
 
     /// Serves the sporadic tasks of a prepared task set from now on, each as a model of its name.
@@ -79,13 +102,20 @@ package final class InferenceService: Sendable {
 
     // MARK: - State
 
-    /// Whether requests are taken: there is something to serve, a context that can run it, and no end in sight.
-    package var isReady: Bool { obstacle == nil }
+    /// Whether clients should send requests: there is something to serve, a context that can run it, and no end in sight.
+    package var isReady: Bool { unreadiness == nil }
+
+    /// Whether there is something to serve.
+    package var isLoaded: Bool { catalogue.withLock { $0.sink != nil } }
+
+    /// Why clients should send no requests; `nil` if they should. Requests may still be taken.
+    var unreadiness: Refusal? { isEnding.load(ordering: .relaxed) ? .ending : obstacle }
 
     /// Why requests are not taken; `nil` if they are.
     var obstacle: Refusal? {
-        guard let sink = catalogue.withLock({ $0.sink }) else { return .loading }
         if isDraining.load(ordering: .relaxed) { return .ending }
+        let (sink, progress) = catalogue.withLock { ($0.sink, $0.progress) }
+        guard let sink else { return .loading(progress) }
         return sink.canRun ? nil : .everyContextLost
     }
 
@@ -101,14 +131,18 @@ package final class InferenceService: Sendable {
 
     /// Why a model takes no requests; `nil` if it does.
     func unavailability(of model: ServedModel) -> String? {
-        if let obstacle { return obstacle.description }
+        if let unreadiness { return unreadiness.description }
         guard model.isReady else { return "unloaded" }
         return blame.unavailability(of: model.name, at: now).map { "it \(RequestAccount.words($0))" }
     }
 
     /// All models, or those that take requests.
     func index(isReadyOnly: Bool) -> [RepositoryEntry] {
-        all.compactMap { model in
+        let (loading, progress) = catalogue.withLock { ($0.sink == nil ? $0.expected.sorted() : [], $0.progress) }
+        guard loading.isEmpty else {
+            return isReadyOnly ? [] : loading.map { RepositoryEntry(loading: $0, reason: progress.description) }
+        }
+        return all.compactMap { model in
             let obstacle = unavailability(of: model)
             return isReadyOnly && obstacle != nil ? nil : RepositoryEntry(model, obstacle: obstacle)
         }
@@ -121,8 +155,14 @@ package final class InferenceService: Sendable {
         RequestAccount(client: tag.client, model: model.name, blame: blame, journal: journal)
     }
 
+    /// Says that the end is near, so that clients go elsewhere; requests are taken still.
+    package func announceEnd() { isEnding.store(true, ordering: .relaxed) }
+
     /// Takes no more requests; those that came run to their end.
-    package func drain() { isDraining.store(true, ordering: .relaxed) }
+    package func drain() {
+        announceEnd()
+        isDraining.store(true, ordering: .relaxed)
+    }
 
     /// Requests that have not been answered.
     package var requestsInFlight: Int { inFlight.load(ordering: .relaxed) }
@@ -156,9 +196,12 @@ package final class InferenceService: Sendable {
 
     /// The model with a name, in a version.
     func model(_ name: String, version: String?) throws(InferenceError) -> ServedModel {
-        let (found, isLoaded) = catalogue.withLock { ($0.models[name], $0.sink != nil) }
+        let (found, isExpected) = catalogue.withLock {
+            ($0.models[name], $0.sink == nil && ($0.expected.isEmpty || $0.expected.contains(name)))
+        }
         guard let model = found else {
-            throw isLoaded ? InferenceError(.notFound, "there is no model '\(name)'") : Self.notReady(.loading)
+            if isExpected, let obstacle { throw Self.notReady(obstacle) }
+            throw InferenceError(.notFound, "there is no model '\(name)'")
         }
         guard version == nil || version == "" || version == model.version else {
             throw InferenceError(
@@ -172,7 +215,7 @@ package final class InferenceService: Sendable {
     /// A model, and where its jobs are handed in.
     func lookUp(_ name: String, version: String?) throws(InferenceError) -> (model: ServedModel, sink: any JobSink) {
         let model = try model(name, version: version)
-        guard let sink = catalogue.withLock({ $0.sink }) else { throw Self.notReady(.loading) }
+        guard let sink = catalogue.withLock({ $0.sink }) else { throw Self.notReady(obstacle ?? .ending) }
         return (model, sink)
     }
 

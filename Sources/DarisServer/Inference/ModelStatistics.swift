@@ -56,6 +56,11 @@ final class ModelStatistics: Sendable {
         /// From arrival to answer, of those answered.
         fileprivate(set) var total = TimeBuckets(unit: .microseconds(100))
 
+        /// Those refused, each reason in its place of `RefusalReason.allCases`.
+        fileprivate var refusals = [Int](repeating: 0, count: RefusalReason.allCases.count)
+
+        func refusals(_ reason: RefusalReason) -> Int { refusals[reason.place] }
+
         func requests(_ priority: Priority, _ fate: RequestFate) -> Int {
             requests[Int(priority.rawValue)][fate.place]
         }
@@ -68,13 +73,22 @@ final class ModelStatistics: Sendable {
     private struct State {
         var figures = Figures()
         var monitoring = Monitoring()
+        var lastError: (message: String, time: ContinuousClock.Instant)?
     }
+
+    /// The characters of an error's message that are kept.
+    private static let messageLimit = 200
 
     private let state = Mutex(State())
 
     var figures: Figures { state.withLock { $0.figures } }
 
     var monitoring: Monitoring { state.withLock { $0.monitoring } }
+
+    /// What a client was told last that got no outputs, and how long ago.
+    var lastError: (message: String, age: Nanoseconds)? {
+        state.withLock { $0.lastError }.map { ($0.message, Nanoseconds($0.time.duration(to: .now))) }
+    }
 
     func succeeded(_ priority: Priority, _ times: Times, isLate: Bool, at time: Int64) {
         state.withLock {
@@ -92,8 +106,12 @@ final class ModelStatistics: Sendable {
     func failed(_ priority: Priority, _ error: InferenceError, after time: Nanoseconds, at now: Int64) {
         state.withLock {
             $0.figures.fail.add(time)
-            if error.refusal != nil { $0.figures.refused += 1 }
+            if let refusal = error.refusal {
+                $0.figures.refused += 1
+                $0.monitoring.refusals[RefusalReason(refusal).place] += 1
+            }
             if error.kind == .tooLate { $0.figures.tooLate += 1 }
+            $0.lastError = (String(error.message.prefix(Self.messageLimit)), .now)
             $0.figures.last = now
             $0.monitoring.count(priority, RequestFate(error))
         }
@@ -128,6 +146,46 @@ enum RequestFate: String, CaseIterable, Sendable {
             case .tooLate: .tooLate
             case .cancelled: .cancelled
             case .failed: .failed
+            }
+    }
+
+    fileprivate var place: Int { Self.allCases.firstIndex(of: self)! }
+}
+
+/// Why a request was refused, by the names that operators see.
+enum RefusalReason: String, CaseIterable, Sendable {
+    case loading
+    case ending
+    case contextsLost = "contexts_lost"
+    /// As many requests as may be are in flight.
+    case requests
+    case unloaded
+    /// Its requests crashed workers.
+    case unavailable
+    case queueFull = "queue_full"
+    case wouldBeLate = "would_be_late"
+    /// Its deadline is nearer than the model's execution time.
+    case deadlineTooNear = "deadline_too_near"
+    /// The scheduler did not admit its job.
+    case rejected
+    case memory
+    case connections
+
+    init(_ refusal: Refusal) {
+        self =
+            switch refusal {
+            case .loading: .loading
+            case .ending: .ending
+            case .everyContextLost: .contextsLost
+            case .tooManyInFlight, .tooManyWatchers: .requests
+            case .unloaded, .modelNotReady: .unloaded
+            case .unavailable: .unavailable
+            case .queueFull: .queueFull
+            case .wouldBeLate: .wouldBeLate
+            case .takesLonger: .deadlineTooNear
+            case .rejected: .rejected
+            case .memoryFull: .memory
+            case .connectionsFull, .healthOnly: .connections
             }
     }
 

@@ -47,7 +47,8 @@ enum LiveEvents {
     ///
     /// - Parameter seen: how many stages had ended by then.
     static func view(
-        _ view: SystemView, since seen: Int, isReady: Bool, requestsInFlight: Int, totals: InferenceService.Totals
+        _ view: SystemView, since seen: Int, isReady: Bool, requestsInFlight: Int, totals: InferenceService.Totals,
+        models: [ServedModel] = []
     ) -> ByteBuffer {
         var json = JSONWriter()
         json.raw("{\"time\":\(milliseconds(view.time)),\"ready\":\(isReady),\"requests\":\(requestsInFlight)")
@@ -66,6 +67,10 @@ enum LiveEvents {
             json.raw("[\(stage.job.task),\(stage.job.sequence),\(stage.stage),\(milliseconds(stage.start))")
             json.raw(",\(milliseconds(stage.mret)),\(milliseconds(stage.deadline)),\(stage.jobs)]")
         }
+        json.raw("],\"busy\":[")
+        list(view.lanes, &json) { $1.raw(milliseconds($0.busy)) }
+        json.raw("],\"models\":[")
+        list(models, &json) { model, json in self.model(model, &json) }
         json.raw("],\"tasks\":[")
         list(view.tasks, &json) { task, json in
             json.raw("[\(task.home),\(task.isRemoved ? 1 : 0),\(milliseconds(task.mret))")
@@ -104,6 +109,20 @@ enum LiveEvents {
         buffer.writeBytes(data)
         buffer.writeString("\n\n")
         return buffer
+    }
+
+    /// A model's requests, and its last error.
+    private static func model(_ model: ServedModel, _ json: inout JSONWriter) {
+        let (figures, error) = (model.statistics.figures, model.statistics.lastError)
+        let load = [model.own, model.other].compactMap { $0?.load }
+        json.raw("[")
+        json.string(model.name)
+        json.raw(",\(load.reduce(0) { $0 + $1.waiting }),\(load.reduce(0) { $0 + $1.inFlight })")
+        json.raw(",\(figures.success.count - figures.late),\(figures.late),\(figures.refused),\(figures.tooLate)")
+        json.raw(",\(figures.fail.count - figures.refused - figures.tooLate),")
+        guard let error else { return json.raw("null,0]") }
+        json.string(error.message)
+        json.raw(",\(milliseconds(error.age))]")
     }
 
     private static func jobs(_ jobs: SystemView.Jobs, _ json: inout JSONWriter) {

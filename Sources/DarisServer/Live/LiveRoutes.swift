@@ -4,7 +4,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// What operators look at: the live page, its events, and the metrics.
+/// What operators look at: the live page, and its events.
 struct LiveRoutes: Sendable {
     let service: InferenceService
     let feed: LiveFeed
@@ -14,23 +14,13 @@ struct LiveRoutes: Sendable {
     func add(to routes: RouteGroups) {
         let page = LivePage()
         routes.health.get("/") { _, _ in page.response() }
-        routes.inference.get("metrics") { _, _ in metrics() }
         routes.inference.get("v2/daris/live") { _, context in live(context) }
     }
 
-    private func metrics() -> Response {
-        let page = MetricsPage(
-            version: version, isReady: service.isReady, requestsInFlight: service.requestsInFlight,
-            watchers: feed.watchers, droppedLogLines: service.droppedLogLines(), models: service.all,
-            connections: service.connections, subject: service.subject)
-        var response = Response(
-            status: .ok, headers: LivePage.guards, body: .init(byteBuffer: ByteBuffer(bytes: page.text())))
-        response.headers[.contentType] = PrometheusText.contentType
-        return response
-    }
-
     private func live(_ context: ServerContext) -> Response {
-        guard let subject = service.subject else { return HTTPReply.error(InferenceService.notReady(.loading)) }
+        guard let subject = service.subject else {
+            return HTTPReply.error(InferenceService.notReady(service.obstacle ?? .ending))
+        }
         let channel = context.channel
         let seat: LiveFeed.Seat
         do throws(InferenceError) {
@@ -69,7 +59,7 @@ extension LiveFeed {
                 defer { seen = view.stagesEnded }
                 return LiveEvents.view(
                     view, since: seen ?? view.stagesEnded - view.recent.count, isReady: service.isReady,
-                    requestsInFlight: service.requestsInFlight, totals: service.totals)
+                    requestsInFlight: service.requestsInFlight, totals: service.totals, models: service.all)
             }
         }
     }
@@ -96,8 +86,10 @@ struct LivePage: Sendable {
             .replacing("{{style}}", with: text(PackageResources.page_css), maxReplacements: 1)
             .replacing(
                 "{{script}}",
-                with: [PackageResources.stream_js, PackageResources.timeline_js, PackageResources.page_js].map(text)
-                    .joined(separator: "\n"), maxReplacements: 1)
+                with: [
+                    PackageResources.stream_js, PackageResources.timeline_js, PackageResources.models_js,
+                    PackageResources.past_js, PackageResources.page_js,
+                ].map(text).joined(separator: "\n"), maxReplacements: 1)
         pieces = document.split(separator: "{{nonce}}", omittingEmptySubsequences: false)
             .map { ByteBuffer(string: String($0)) }
     }

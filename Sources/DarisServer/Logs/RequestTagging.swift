@@ -26,12 +26,15 @@ struct RequestTagging: RouterMiddleware {
             id: request.headers[Self.requestID], traceParent: request.headers[Self.traceParent], client: client)
         return try await RequestTag.$current.withValue(tag) {
             var response: Response
+            // The parser knows methods of WebDAV and others.
+            let isKnown = RouteGroup.standardMethods.contains(request.method)
             do { response = try await next(request, context) } catch let error as any HTTPResponseError {
+                let status = isKnown ? error.status : .notImplemented
                 let call = "\(request.method.rawValue) \(request.uri.path)"
                 response = HTTPReply.error(
-                    error.status == .notFound
-                        ? "\(call) is nothing that is served here" : "\(call): \(error.status.reasonPhrase)",
-                    error.status)
+                    status == .notFound
+                        ? "\(call) is nothing that is served here" : "\(call): \(status.reasonPhrase)",
+                    status)
             }
             response.headers[Self.requestID] = tag.id
             journal.call(

@@ -13,11 +13,14 @@ struct MetricsPage {
     let models: [ServedModel]
     let connections: Connections?
     let subject: LiveSubject?
+    /// Whether Triton's metrics are told, too.
+    var triton = false
 
     func text() -> [UInt8] {
         var text = PrometheusText()
         server(&text)
         requests(&text)
+        if triton { TritonMetrics(models: models).add(to: &text) }
         if let subject {
             let view = subject.view()
             let tasks = Array(zip(subject.plan.tasks, view.tasks))
@@ -69,6 +72,14 @@ struct MetricsPage {
         }
         text.family("daris_requests_waiting", .gauge, "Requests that wait for one of the model's instances to be free.")
         for (model, _) in models { text.sample(model.own.load.waiting, ["model": model.name]) }
+        text.family("daris_requests_running", .gauge, "Requests that have one of the model's instances.")
+        for (model, _) in models { text.sample(model.own.load.inFlight, ["model": model.name]) }
+        text.family("daris_refusals_total", .counter, "Requests that were refused, by model and reason.")
+        for (model, figures) in models {
+            for reason in RefusalReason.allCases {
+                text.sample(figures.refusals(reason), ["model": model.name, "reason": reason.rawValue])
+            }
+        }
         text.family("daris_request_seconds", .histogram, "From a request's arrival to its answer, of those answered.")
         for (model, figures) in models { text.buckets(figures.total, ["model": model.name]) }
         text.family(

@@ -250,6 +250,8 @@ class Page {
       acceptance: new Tile("LP accepted", true), hpResponse: new Tile("HP response, p99"),
       lpResponse: new Tile("LP response, p99"), decision: new Tile("Decision time, p50"),
     };
+    this.past = new Past(plan);
+    this.models = new ModelTable();
     this.contexts = plan.contexts.map((_, index) => new ContextCard(plan, index, this.timeline));
     // HP first, as the scheduler has it.
     const order = [...plan.tasks.keys()].sort((a, b) => plan.tasks[b].hp - plan.tasks[a].hp || a - b);
@@ -264,10 +266,15 @@ class Page {
     this.lost += view.lost;
     $("lost").hidden = !this.lost;
     say($("lost"), "The timeline has gaps: " + format.count(this.lost) + " stages were too many to be told of.");
+    const tenSeconds = this.history.since(view.time, 10000);
+    const load = this.load(view, tenSeconds);
+    this.past.add(view, load);
     // Paused: what stands there stays, to be read.
     if (this.isPaused) return;
     const before = this.history.since(view.time, 60000);
-    this.showTiles(view, before, this.history.since(view.time, 10000));
+    this.showTiles(view, before, tenSeconds);
+    this.showDial(view, load);
+    this.models.show(view, before);
     for (const context of this.contexts) context.show(view);
     for (const row of this.rows) row.show(view, before);
     this.history.add(view);
@@ -294,7 +301,6 @@ class Page {
     const decisions = view.decisions.map((count, index) => count - (minute?.decisions[index] ?? 0));
     const [middle, most] = [0.5, 0.99].map((share) => quantile(decisions, plan.decisionBounds, share));
     tiles.decision.set(format.time(middle), "p99 " + format.time(most));
-    this.showDial(view);
     if (this.lastTrend !== undefined && view.time - this.lastTrend < 950) return;
     this.lastTrend = view.time;
     tiles.rate.add(rate);
@@ -304,20 +310,36 @@ class Page {
       .forEach(([tile, value]) => tile.add(value));
   }
 
-  showDial(view) {
+  // Shares of the lanes: what admission counts, and the time in which they ran stages in the last ten seconds.
+  load(view, before) {
     const alive = view.contexts.filter((context) => context[CONTEXT.alive] === 1);
     const lanes = alive.length * this.plan.streams;
     const sum = (field) => alive.reduce((sum, context) => sum + context[field], 0);
-    const [hp, lp] = [sum(CONTEXT.hp), sum(CONTEXT.lp)];
+    const [hp, lp, headroom] = [sum(CONTEXT.hp), sum(CONTEXT.lp), sum(CONTEXT.headroom)];
+    // Express lanes run in the time of the others.
+    const rows = this.plan.streams + this.plan.express;
+    const time = view.time - (before?.time ?? 0);
+    const busy = view.busy.reduce((sum, value, lane) =>
+      lane % rows < this.plan.streams ? sum + value - (before?.busy[lane] ?? 0) : sum, 0);
+    return {
+      lanes, hp, lp, headroom, planned: lanes ? (hp + lp) / lanes : null,
+      busy: lanes && time > 1000 ? Math.min(1, busy / time / lanes) : null,
+    };
+  }
+
+  showDial(view, { lanes, hp, lp, headroom, busy }) {
     const part = (value) => lanes ? Math.min(100, value / lanes * 100) : 0;
     $("dial-hp").style.strokeDasharray = part(hp) + " 200";
     $("dial-lp").style.strokeDasharray = part(hp + lp) + " 200";
     const whole = lanes ? ((hp + lp) / lanes * 100).toFixed(0) + " %" : "–";
     say($("dial-value"), whole);
-    say($("dial-label"), "of " + lanes + (lanes === 1 ? " lane" : " lanes"));
-    const words = format.load(hp, lp, sum(CONTEXT.headroom));
+    say($("dial-label"), "of " + lanes + (lanes === 1 ? " lane" : " lanes") + ", planned");
+    const words = format.load(hp, lp, headroom);
     say($("dial-sub"), words);
-    $("dial").setAttribute("aria-label", "Load " + whole + " of the lanes: " + words);
+    $("dial-busy").style.strokeDasharray = (busy ?? 0) * 100 + " 200";
+    const measured = "busy " + (busy === null ? "–" : (busy * 100).toFixed(0) + " %") + ", measured";
+    say($("dial-busy-sub"), measured);
+    $("dial").setAttribute("aria-label", "Load " + whole + " of the lanes planned, " + measured + ": " + words);
   }
 }
 

@@ -149,8 +149,8 @@ class History {
     const last = this.views[this.views.length - 1];
     if (last && view.time < last.time) this.views = [];
     if (!this.views.length || view.time - last.time >= 950) {
-      const { time, tasks, hp, lp, decisions } = view;
-      this.views.push({ time, tasks, hp, lp, decisions });
+      const { time, tasks, hp, lp, decisions, models, busy } = view;
+      this.views.push({ time, tasks, hp, lp, decisions, models, busy });
     }
     while (this.views.length && view.time - this.views[0].time > 61500) this.views.shift();
   }
