@@ -39,6 +39,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/crash-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/repository-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 

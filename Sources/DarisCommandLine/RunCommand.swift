@@ -108,6 +108,18 @@ extension Preparation {
         _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false,
         runsUntilInterrupted: Bool = false
     ) throws -> Preparation {
+        do throws(PreparationError) {
+            return try showingSteps(
+                taskSet, fresh: fresh, force: force, realTime: realTime, runsUntilInterrupted: runsUntilInterrupted)
+        } catch {
+            throw Failure.failed(error)
+        }
+    }
+
+    /// The same with an error that tells which model is to blame.
+    static func showingSteps(
+        _ taskSet: TaskSet, fresh: Bool, force: Bool, realTime: Bool, runsUntilInterrupted: Bool
+    ) throws(PreparationError) -> Preparation {
         var options = Preparation.Options()
         options.fresh = fresh
         options.force = force
@@ -115,10 +127,6 @@ extension Preparation {
         options.runsUntilInterrupted = runsUntilInterrupted
         options.progress = { Terminal.step($0) }
         defer { Terminal.endProgress() }
-        do {
-            return try prepare(taskSet, options: options)
-        } catch {
-            throw Failure.failed(error)
-        }
+        return try prepare(taskSet, options: options)
     }
 }

@@ -64,7 +64,8 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         LineWriter.unblockStandardError()
-        var taskSet = try requestedTaskSet()
+        var models = try requested()
+        let taskSet = models.taskSet
         if let record { try RecordWriter.check(record) }
         // A client that disconnects during a write must not end the server.
         signal(SIGPIPE, SIG_IGN)
@@ -87,9 +88,8 @@ struct ServeCommand: ParsableCommand {
 
         do throws(ServerError) { try server.checkAddresses() } catch { throw Failure.failed(error) }
 
-        if models != nil { taskSet = try usable(taskSet) }
-        let prepared = try Preparation.prepareShowingSteps(
-            taskSet, fresh: fresh, force: force, realTime: realtime, runsUntilInterrupted: true)
+        if self.models != nil { try models.check() }
+        let prepared = try models.prepare(fresh: fresh, force: force, realTime: realtime)
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
             throw Failure.usage(
@@ -128,7 +128,7 @@ struct ServeCommand: ParsableCommand {
             throw Failure.failed(error)
         }
         executor.start()
-        service.serve(prepared, executor: executor)
+        service.serve(prepared, executor: executor, unavailable: models.unavailable)
         let interruption = Interruption { server.end() }
         let served = Blocking.result {
             try await server.run { http, grpc in
@@ -166,36 +166,14 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    /// A folder's task set without the models that cannot run, each of which is reported.
-    private func usable(_ taskSet: TaskSet) throws -> TaskSet {
-        var usable = taskSet
-        for model in taskSet.models {
-            var alone = taskSet
-            alone.models = [model]
-            alone.tasks.removeAll { $0.model != model.name }
-            do throws(PreparationError) {
-                _ = try Preparation.readModels(of: alone) { Terminal.step($0) }
-            } catch {
-                Terminal.endProgress()
-                Terminal.error("not served: \(error)")
-                usable.models.removeAll { $0.name == model.name }
-                usable.tasks.removeAll { $0.model == model.name }
-            }
-        }
-        Terminal.endProgress()
-        guard !usable.tasks.isEmpty else {
-            throw Failure(message: "no model in '\(taskSet.source)' can be served; see above", exitCode: 1)
-        }
-        return usable
-    }
-
     /// The task set of the file or the folder of models, with the options applied.
-    private func requestedTaskSet() throws -> TaskSet {
+    private func requested() throws -> ServedModels {
         guard options.duration == nil else {
             throw Failure.usage("--duration: a server runs until it is stopped; leave it out")
         }
         do throws(ConfigurationError) {
             var taskSet: TaskSet
+            var unavailable: [UnavailableModel] = []
             switch (taskset, models) {
             case (let path?, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
             case (nil, let folder?):
@@ -211,8 +189,8 @@ struct ServeCommand: ParsableCommand {
                     (try? Preparation.servingPartition(of: device))
                     ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
                 do throws(ServerError) {
-                    taskSet = try ModelFolder.taskSet(
-                        folder, deadline: deadline, instances: instances, partition: partition)
+                    (taskSet, unavailable) = try ModelFolder(folder, deadline: deadline, instances: instances)
+                        .taskSet(partition)
                 } catch {
                     throw ConfigurationError(field: "--models", message: error.description)
                 }
@@ -224,7 +202,7 @@ struct ServeCommand: ParsableCommand {
             if let http { taskSet.serve.http = try ServeSettings.parseAddress(http, field: "--http") }
             if let grpc { taskSet.serve.grpc = try ServeSettings.parseAddress(grpc, field: "--grpc") }
             if let drain { taskSet.serve.bounds.drain = try Quantity.parseDuration(drain, field: "--drain") }
-            return taskSet
+            return ServedModels(taskSet, unavailable: unavailable)
         } catch {
             throw Failure.usage(error)
         }

@@ -76,6 +76,12 @@ package final class CPUDevice: Device {
             shapes[task] = try TensorShapes.discover(
                 models[task.model], stages: loaded[task.model].any.map { $0[0] }, batch: task.batch)
         }
+        for task in Set(tasks) {
+            guard let tensors = shapes[task].map({ $0.inputs + $0.made.values }),
+                let problem = MachineMemory.own.problem(with: tensors)
+            else { continue }
+            throw .unsupported(name: models[task.model].name, reason: "its tensors take \(problem)")
+        }
         let tensors = tasks.flatMap { task in shapes[task].map { $0.inputs + $0.made.values } ?? [] }
         if let problem = MachineMemory.own.problem(with: tensors) {
             throw .device(

@@ -68,7 +68,7 @@ struct GateMiddleware: RouterMiddleware {
             if error == Self.full { response.headers[.connection] = "close" }
             return response
         }
-        return try await next(request, context)
+        return try await next(request, context.decoded)
     }
 
     private static let full = InferenceError(.connectionsFull, retryAfter: .seconds(Int64(1)))

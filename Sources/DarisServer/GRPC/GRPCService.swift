@@ -23,8 +23,8 @@ struct GRPCService: RegistrableRPCService {
             Inference_ServerMetadataResponse(ServerMetadata(version: version))
         }
         unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) throws(InferenceError) in
-            let model = try service.model(request.name, version: request.version)
-            return Inference_ModelReadyResponse.with { $0.ready = service.unavailability(of: model) == nil }
+            let isReady = try service.isReady(request.name, version: request.version)
+            return Inference_ModelReadyResponse.with { $0.ready = isReady }
         }
         unary(&router, "ModelMetadata") { (request: Inference_ModelMetadataRequest) throws(InferenceError) in
             Inference_ModelMetadataResponse(

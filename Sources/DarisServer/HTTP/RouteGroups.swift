@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import NIOCore
 
@@ -29,4 +30,14 @@ struct ServerContext: RequestContext {
 
     /// Bodies are read with the server's own limit.
     var maxUploadSize: Int { .max }
+
+    /// The same with the names in the path as they were before the client wrote them as part of an address: `my%20model` is
+    /// `my model`.
+    var decoded: ServerContext {
+        guard parameters.contains(where: { $0.value.utf8.contains(UInt8(ascii: "%")) }) else { return self }
+        var context = self
+        context.coreContext.parameters = Parameters(
+            parameters.map { ($0.key, Substring($0.value.removingPercentEncoding ?? String($0.value))) })
+        return context
+    }
 }

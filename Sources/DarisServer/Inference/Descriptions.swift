@@ -118,6 +118,13 @@ struct RepositoryEntry: Encodable {
         state = obstacle == nil ? "READY" : "UNAVAILABLE"
         reason = obstacle ?? ""
     }
+
+    init(_ model: UnavailableModel) {
+        name = model.name
+        version = model.version
+        state = "UNAVAILABLE"
+        reason = model.reason
+    }
 }
 
 /// Statistics in Triton's form. Times are in nanoseconds.

@@ -8,16 +8,15 @@ import Synchronization
 
 /// Runs requests on the scheduler, whatever protocol they came by.
 package final class InferenceService: Sendable {
-    /// What there is to serve.
-    private struct Catalogue {
-        /// By name.
-        var models: [String: ServedModel] = [:]
+    /// What there is to serve, and on what.
+    private struct State {
+        var models = Catalogue()
         var sink: (any JobSink)?
         var subject: LiveSubject?
         var connections: Connections?
     }
 
-    private let catalogue = Mutex(Catalogue())
+    private let catalogue = Mutex(State())
     private let limit: Int
     /// Writes down what becomes of requests.
     let journal: RequestJournal
@@ -40,7 +39,11 @@ package final class InferenceService: Sendable {
     }
 
     /// Serves the sporadic tasks of a prepared task set from now on, each as a model of its name.
-    package func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
+    ///
+    /// - Parameter unavailable: the models that there are besides, and cannot be served.
+    package func serve(
+        _ prepared: Preparation, executor: Executor<MachineDevice>, unavailable: [UnavailableModel] = []
+    ) {
         let set = prepared.taskSet
         let sink = ExecutorSink(executor: executor)
         let tasks = set.tasks.indices.filter { prepared.arrivals[$0] == .sporadic }
@@ -63,14 +66,26 @@ package final class InferenceService: Sendable {
                     name: entry.queue.name, signature: prepared.signatures[entry.queue.task], own: entry.queue,
                     other: other?.queue)
             }, on: sink,
+            unavailable: unavailable,
             watching: LiveSubject(
                 plan: prepared.plan, view: { executor.view() }, energy: { executor.energy() }))
     }
 
-    func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {
-        let byName = Dictionary(models.map { ($0.name, $0) }) { first, _ in first }
-        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject, connections: $0.connections) }
+    func serve(
+        _ models: [ServedModel], on sink: any JobSink, unavailable: [UnavailableModel] = [],
+        watching subject: LiveSubject? = nil
+    ) {
+        let models = Catalogue(models, unavailable)
+        catalogue.withLock { $0 = State(models: models, sink: sink, subject: subject, connections: $0.connections) }
     }
+
+    /// Changes what is served, at one moment for all requests.
+    func change<Value: Sendable>(_ body: (inout Catalogue) -> Value) -> Value {
+        catalogue.withLock { body(&$0.models) }
+    }
+
+    /// What there is, as it is now.
+    var models: Catalogue { catalogue.withLock { $0.models } }
 
     /// The running system, for those who watch it; `nil` until there is one.
     var subject: LiveSubject? { catalogue.withLock { $0.subject } }
@@ -104,12 +119,23 @@ package final class InferenceService: Sendable {
         return blame.unavailability(of: model.name, at: now).map { "it \(RequestAccount.words($0))" }
     }
 
+    /// Whether a model takes requests; an error if there is none of that name and version.
+    func isReady(_ name: String, version: String?) throws(InferenceError) -> Bool {
+        do throws(InferenceError) { return unavailability(of: try model(name, version: version)) == nil } catch {
+            if case .refused(.modelNotReady) = error.kind { return false }
+            throw error
+        }
+    }
+
     /// All models, or those that take requests.
     func index(isReadyOnly: Bool) -> [RepositoryEntry] {
-        all.compactMap { model in
+        let models = models
+        var entries = models.served.compactMap { model in
             let obstacle = unavailability(of: model)
             return isReadyOnly && obstacle != nil ? nil : RepositoryEntry(model, obstacle: obstacle)
         }
+        if !isReadyOnly { entries += models.unavailable.map(RepositoryEntry.init) }
+        return entries.sorted { ($0.name, Int($0.version) ?? 0) < ($1.name, Int($1.version) ?? 0) }
     }
 
     private var now: Nanoseconds { catalogue.withLock { $0.sink }?.now ?? .zero }
@@ -138,8 +164,7 @@ package final class InferenceService: Sendable {
 
     /// What has become of all requests for models.
     package var totals: Totals {
-        let models = catalogue.withLock { Array($0.models.values) }
-        return models.reduce(into: Totals()) { totals, model in
+        models.served.reduce(into: Totals()) { totals, model in
             let figures = model.statistics.figures
             totals.answered += figures.success.count + figures.fail.count
             totals.refused += figures.refused
@@ -147,20 +172,16 @@ package final class InferenceService: Sendable {
         }
     }
 
-    /// All models, by name.
-    var all: [ServedModel] { catalogue.withLock { $0.models.values.sorted { $0.name < $1.name } } }
+    /// All models that are served, by name and version.
+    var all: [ServedModel] { models.served }
 
-    /// The model with a name, in a version.
+    /// The model with a name, in a version; in the latest that takes requests if that is `nil` or empty.
     func model(_ name: String, version: String?) throws(InferenceError) -> ServedModel {
-        let (found, isLoaded) = catalogue.withLock { ($0.models[name], $0.sink != nil) }
-        guard let model = found else {
-            throw isLoaded ? InferenceError(.notFound, "there is no model '\(name)'") : Self.notReady(.loading)
+        let result: Result<ServedModel, InferenceError> = catalogue.withLock { state in
+            guard state.sink != nil else { return .failure(Self.notReady(.loading)) }
+            return Result { () throws(InferenceError) in try state.models.model(name, version: version) }
         }
-        guard version == nil || version == "" || version == model.version else {
-            throw InferenceError(
-                .notFound, "model '\(name)' has no version '\(version ?? "")'; it has version \(model.version)")
-        }
-        return model
+        return try result.get()
     }
 
     // MARK: - Inference

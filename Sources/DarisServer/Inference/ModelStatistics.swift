@@ -134,8 +134,8 @@ extension RequestEnd {
 final class ServedModel: Sendable {
     /// What a client asks for.
     let name: String
-    /// Its one version.
-    let version = "1"
+    /// Which version of it.
+    let version: String
     let signature: ModelSignature
     /// The requests for its task.
     let own: RequestQueue
@@ -145,8 +145,12 @@ final class ServedModel: Sendable {
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
-    init(name: String, signature: ModelSignature, own: RequestQueue, other: RequestQueue?) {
+    init(
+        name: String, version: String = UnavailableModel.onlyVersion, signature: ModelSignature, own: RequestQueue,
+        other: RequestQueue?
+    ) {
         self.name = name
+        self.version = version
         self.signature = signature
         self.own = own
         self.other = other

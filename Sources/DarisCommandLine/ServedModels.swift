@@ -1,0 +1,75 @@
+import DarisConfiguration
+import DarisCore
+import DarisRuntime
+import DarisServer
+
+/// A task set to serve, and what of it cannot be: one bad model does not keep the others from their clients.
+struct ServedModels {
+    /// What can be served, as far as is known.
+    private(set) var taskSet: TaskSet
+    /// What cannot, with the reasons, each of which was said on standard error.
+    private(set) var unavailable: [UnavailableModel] = []
+
+    init(_ taskSet: TaskSet, unavailable: [UnavailableModel] = []) {
+        self.taskSet = taskSet
+        for model in unavailable { refuse(model) }
+    }
+
+    /// Tries each model by itself, which is cheap, so that a bad one does not cost the preparation of all.
+    mutating func check() throws {
+        for model in taskSet.models {
+            var alone = taskSet
+            alone.models = [model]
+            alone.tasks.removeAll { $0.model != model.name }
+            do throws(PreparationError) {
+                _ = try Preparation.readModels(of: alone) { Terminal.step($0) }
+            } catch {
+                guard error.model != nil else { throw Failure.failed(error) }
+                refuse(model.name, error)
+            }
+        }
+        Terminal.endProgress()
+        try requireTasks()
+    }
+
+    /// Prepares the task set, without the models that turn out to be of no use on the way.
+    mutating func prepare(fresh: Bool, force: Bool, realTime: Bool) throws -> Preparation {
+        while true {
+            try requireTasks()
+            do throws(PreparationError) {
+                return try Preparation.showingSteps(
+                    taskSet, fresh: fresh, force: force, realTime: realTime, runsUntilInterrupted: true)
+            } catch {
+                guard let model = error.model, taskSet.tasks.contains(where: { $0.model == model }) else {
+                    throw Failure.failed(error)
+                }
+                refuse(model, error)
+            }
+        }
+    }
+
+    private func requireTasks() throws {
+        guard taskSet.tasks.isEmpty, !unavailable.isEmpty else { return }
+        throw Failure(message: "no model in '\(taskSet.source)' can be served; see above", exitCode: 1)
+    }
+
+    /// Takes a model and its tasks out.
+    private mutating func refuse(_ model: String, _ error: PreparationError) {
+        Terminal.endProgress()
+        Terminal.error("not served: \(error)")
+        let tasks = taskSet.tasks.filter { $0.model == model }
+        for task in tasks {
+            if task.name != model { Terminal.error("not served: task '\(task.name)', which runs model '\(model)'") }
+            if case .sporadic = task.arrival {
+                unavailable.append(UnavailableModel(name: task.name, reason: error.reason))
+            }
+        }
+        taskSet.tasks.removeAll { $0.model == model }
+        taskSet.models.removeAll { $0.name == model }
+    }
+
+    private mutating func refuse(_ model: UnavailableModel) {
+        Terminal.error("not served: model '\(model.name)': \(model.reason)")
+        unavailable.append(model)
+    }
+}
