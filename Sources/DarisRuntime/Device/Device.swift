@@ -63,6 +63,9 @@ package protocol Device: Sendable {
     /// What became of the device on the way, in words, where that is worth a line.
     var notes: [String] { get }
 
+    /// The device as one whose models come and go while it runs; `nil` if they do not.
+    var changing: (any ChangingDevice)? { get }
+
     /// The energy that the whole device has used so far and the power that it draws now; `nil` if it does not count them. May
     /// take a millisecond, so it is never asked for under a lock of the executor.
     func energy() -> EnergyReading?
@@ -86,6 +89,9 @@ extension Device {
 
     /// Most devices are what they were.
     package var notes: [String] { [] }
+
+    /// Most devices have the models that they were made with.
+    package var changing: (any ChangingDevice)? { nil }
 
     /// Most devices do not count energy.
     package func energy() -> EnergyReading? { nil }
