@@ -118,13 +118,15 @@ extension Preparation {
 
     /// The same with an error that tells which model is to blame.
     static func showingSteps(
-        _ taskSet: TaskSet, fresh: Bool, force: Bool, realTime: Bool, runsUntilInterrupted: Bool
+        _ taskSet: TaskSet, fresh: Bool, force: Bool, realTime: Bool, runsUntilInterrupted: Bool,
+        spare: SparePlaces = SparePlaces()
     ) throws(PreparationError) -> Preparation {
         var options = Preparation.Options()
         options.fresh = fresh
         options.force = force
         options.realTime = realTime
         options.runsUntilInterrupted = runsUntilInterrupted
+        options.spare = spare
         options.progress = { Terminal.step($0) }
         defer { Terminal.endProgress() }
         return try prepare(taskSet, options: options)

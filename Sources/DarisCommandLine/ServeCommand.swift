@@ -26,6 +26,8 @@ struct ServeCommand: ParsableCommand {
               daris serve examples/serve.yaml
               curl -s localhost:8000/v2/models/classify
               daris serve --models DIR         every ONNX file in a folder
+              daris serve --repository DIR     a model repository as Triton has it
+              daris serve --models DIR --poll 10s
 
             Exit codes: 0 all requests were answered; 1 something failed, or every context was lost for good; 2 the task \
             set or an option is wrong.
@@ -35,10 +37,18 @@ struct ServeCommand: ParsableCommand {
     var taskset: String?
     @Option(help: ArgumentHelp("Serve every ONNX file in a folder, each as a low-priority model.", valueName: "folder"))
     var models: String?
-    @Option(help: ArgumentHelp("With --models: the deadline of requests without one.", valueName: "1s"))
+    @Option(
+        help: ArgumentHelp("Serve a model repository in Triton's layout: NAME/VERSION/model.onnx.", valueName: "folder")
+    )
+    var repository: String?
+    @Option(help: ArgumentHelp("With folders of models: the deadline of requests without one.", valueName: "1s"))
     var deadline = "1 s"
-    @Option(help: ArgumentHelp("With --models: the limit of concurrent requests of a model.", valueName: "n"))
+    @Option(help: ArgumentHelp("With folders of models: the limit of concurrent requests of a model.", valueName: "n"))
     var instances = 4
+    @Option(help: ArgumentHelp("The interval of looks for new, changed and removed model files.", valueName: "10s"))
+    var poll: String?
+    @Option(help: ArgumentHelp("The limit of models that come while the server runs.", valueName: "n"))
+    var spare: Int?
     @Option(help: ArgumentHelp("The address for HTTP, or off.", valueName: "host:port"))
     var http: String?
     @Option(help: ArgumentHelp("The address for gRPC, or off.", valueName: "host:port"))
@@ -88,8 +98,12 @@ struct ServeCommand: ParsableCommand {
 
         do throws(ServerError) { try server.checkAddresses() } catch { throw Failure.failed(error) }
 
-        if self.models != nil { try models.check() }
-        let prepared = try models.prepare(fresh: fresh, force: force, realTime: realtime)
+        if self.models != nil || repository != nil { try models.check() }
+        let spare = SparePlaces(
+            tasks: taskSet.serve.repository.spare ?? models.usualSpare,
+            instancesOfEach: max(instances, taskSet.tasks.map(\.instances).max() ?? 1))
+        let prepared = try models.prepare(
+            fresh: fresh, force: force, realTime: realtime, spare: spare)
         guard prepared.arrivals.contains(.sporadic) else {
             prepared.device.shutDown()
             throw Failure.usage(
@@ -114,6 +128,7 @@ struct ServeCommand: ParsableCommand {
         if let recorder {
             executorOptions.observer = { recorder.observe($0, $1, $2) }
             executorOptions.traceObserver = { recorder.observe($0, $1, $2) }
+            executorOptions.taskObserver = { recorder.observe($0, $1, $2) }
         }
         executorOptions.whenLost = { reason in
             Terminal.error("ending: \(reason)")
@@ -128,7 +143,12 @@ struct ServeCommand: ParsableCommand {
             throw Failure.failed(error)
         }
         executor.start()
-        service.serve(prepared, executor: executor, unavailable: models.unavailable)
+        service.serve(prepared, executor: executor, found: models.found, unavailable: models.unavailable)
+        let repository = ModelRepository(
+            models.source, found: models.found, service: service, prepared: prepared, executor: executor
+        ) { Terminal.error($0) }
+        service.control(by: repository)
+        let polling = taskSet.serve.repository.poll.map { interval in Task { await repository.poll(every: interval) } }
         let interruption = Interruption { server.end() }
         let served = Blocking.result {
             try await server.run { http, grpc in
@@ -136,6 +156,7 @@ struct ServeCommand: ParsableCommand {
                 Terminal.error("ready: \(places.joined(separator: ", "))")
             }
         }
+        polling?.cancel()
         executor.interrupt()
         // Now all requests are answered and only periodic jobs run, or the drain limit is reached.
         let outcome = executor.waitForEnd(drainLimit: max(server.drainTimeLeft, .milliseconds(Int64(100))))
@@ -173,38 +194,72 @@ struct ServeCommand: ParsableCommand {
         }
         do throws(ConfigurationError) {
             var taskSet: TaskSet
-            var unavailable: [UnavailableModel] = []
-            switch (taskset, models) {
-            case (let path?, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
-            case (nil, let folder?):
-                guard (1...256).contains(instances) else {
-                    throw ConfigurationError(field: "--instances", message: "\(instances) is outside 1 to 256")
-                }
-                let deadline = try Quantity.parseDuration(
-                    deadline, field: "--deadline",
-                    in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
-                let device = options.device ?? DeviceKind.all[0].name
-                // What is no device of this machine is refused later, with better words.
-                let partition =
-                    (try? Preparation.servingPartition(of: device))
-                    ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
-                do throws(ServerError) {
-                    (taskSet, unavailable) = try ModelFolder(folder, deadline: deadline, instances: instances)
-                        .taskSet(partition)
-                } catch {
-                    throw ConfigurationError(field: "--models", message: error.description)
-                }
-                taskSet.asksForExpress = false
-                taskSet = try options.applied(to: taskSet)
-            case (nil, nil): throw ConfigurationError(message: "name a task set, or a folder of models with --models")
-            case (_?, _?): throw ConfigurationError(message: "name a task set or a folder of models, not both")
+            var source: (any ModelSource)?
+            var found: [FoundModel] = []
+            switch (taskset, models, repository) {
+            case (let path?, nil, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
+            case (nil, let folder?, nil):
+                let models = ModelFolder(folder, try defaults())
+                (taskSet, found) = try self.taskSet(
+                    of: models, field: "--models", "has no file whose name ends in .onnx")
+                source = models
+            case (nil, nil, let folder?):
+                let models = TritonRepository(folder, try defaults())
+                (taskSet, found) = try self.taskSet(of: models, field: "--repository", "has no folder of a model")
+                source = models
+            case (nil, nil, nil):
+                throw ConfigurationError(message: "name a task set, or a folder of models with --models")
+            default: throw ConfigurationError(message: "name a task set or a folder of models, not both")
             }
             if let http { taskSet.serve.http = try ServeSettings.parseAddress(http, field: "--http") }
             if let grpc { taskSet.serve.grpc = try ServeSettings.parseAddress(grpc, field: "--grpc") }
             if let drain { taskSet.serve.bounds.drain = try Quantity.parseDuration(drain, field: "--drain") }
-            return ServedModels(taskSet, unavailable: unavailable)
+            if let poll {
+                taskSet.serve.repository.poll = try Quantity.parseDuration(
+                    poll, field: "--poll", in: ServeSettings.polls)
+            }
+            if let spare {
+                guard ServeSettings.spares.contains(spare) else {
+                    throw ConfigurationError(
+                        field: "--spare",
+                        message: "\(spare) is outside 0 to \(ServeSettings.spares.upperBound)")
+                }
+                taskSet.serve.repository.spare = spare
+            }
+            return ServedModels(taskSet, source, found)
         } catch {
             throw Failure.usage(error)
         }
+    }
+
+    /// How models are served of which nothing is declared.
+    private func defaults() throws(ConfigurationError) -> ModelDefaults {
+        guard (1...256).contains(instances) else {
+            throw ConfigurationError(field: "--instances", message: "\(instances) is outside 1 to 256")
+        }
+        let deadline = try Quantity.parseDuration(
+            deadline, field: "--deadline", in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
+        return ModelDefaults(deadline: deadline, instances: instances)
+    }
+
+    /// A task set of all models that a source has.
+    private func taskSet(
+        of source: some ModelSource, field: String, _ emptiness: String
+    ) throws(ConfigurationError) -> (TaskSet, [FoundModel]) {
+        let device = options.device ?? DeviceKind.all[0].name
+        // What is no device of this machine is refused later, with better words.
+        let partition =
+            (try? Preparation.servingPartition(of: device))
+            ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
+        var (taskSet, found): (TaskSet, [FoundModel])
+        do throws(ServerError) {
+            found = try source.lookAtAll()
+            guard !found.isEmpty else { throw ServerError("'\(source.path)' \(emptiness)") }
+            taskSet = try source.taskSet(partition, found)
+        } catch {
+            throw ConfigurationError(field: field, message: error.description)
+        }
+        taskSet.asksForExpress = false
+        return (try options.applied(to: taskSet), found)
     }
 }

@@ -9,10 +9,27 @@ struct ServedModels {
     private(set) var taskSet: TaskSet
     /// What cannot, with the reasons, each of which was said on standard error.
     private(set) var unavailable: [UnavailableModel] = []
+    /// Where they come from.
+    let source: any ModelSource
+    /// What was there at the start.
+    let found: [FoundModel]
+    /// For how many models to come there is a place, where no one says: some in a folder, whose point that is; none beside a task
+    /// set, whose record says no more than it did.
+    let usualSpare: Int
 
-    init(_ taskSet: TaskSet, unavailable: [UnavailableModel] = []) {
+    /// - Parameters:
+    ///   - source: where the models come from; `nil` if from the task set.
+    ///   - found: what was there.
+    init(_ taskSet: TaskSet, _ source: (any ModelSource)?, _ found: [FoundModel]) {
         self.taskSet = taskSet
-        for model in unavailable { refuse(model) }
+        let declared = TaskSetSource(taskSet)
+        self.source = source ?? declared
+        self.found = source == nil ? declared.names().flatMap { declared.look(at: $0, .none) } : found
+        usualSpare = source == nil ? 0 : 16
+        for model in found {
+            for note in model.notes { Terminal.error(note) }
+            if let model = model.unavailable { refuse(model) }
+        }
     }
 
     /// Tries each model by itself, which is cheap, so that a bad one does not cost the preparation of all.
@@ -33,12 +50,14 @@ struct ServedModels {
     }
 
     /// Prepares the task set, without the models that turn out to be of no use on the way.
-    mutating func prepare(fresh: Bool, force: Bool, realTime: Bool) throws -> Preparation {
+    mutating func prepare(
+        fresh: Bool, force: Bool, realTime: Bool, spare: SparePlaces
+    ) throws -> Preparation {
         while true {
             try requireTasks()
             do throws(PreparationError) {
                 return try Preparation.showingSteps(
-                    taskSet, fresh: fresh, force: force, realTime: realTime, runsUntilInterrupted: true)
+                    taskSet, fresh: fresh, force: force, realTime: realTime, runsUntilInterrupted: true, spare: spare)
             } catch {
                 guard let model = error.model, taskSet.tasks.contains(where: { $0.model == model }) else {
                     throw Failure.failed(error)
@@ -61,7 +80,11 @@ struct ServedModels {
         for task in tasks {
             if task.name != model { Terminal.error("not served: task '\(task.name)', which runs model '\(model)'") }
             if case .sporadic = task.arrival {
-                unavailable.append(UnavailableModel(name: task.name, reason: error.reason))
+                let own = found.first { $0.usable?.task.name == task.name }
+                unavailable.append(
+                    UnavailableModel(
+                        name: own?.name ?? task.name, version: own?.version ?? UnavailableModel.onlyVersion,
+                        reason: own?.usable?.reason(of: error) ?? error.reason))
             }
         }
         taskSet.tasks.removeAll { $0.model == model }

@@ -6,7 +6,8 @@ extension ServeSettings {
         self.init()
         guard let field else { return }
         let section = try Section(
-            field, keys: ["http", "grpc", "tls", "tokens", "hosts", "limits"], example: "{http: 127.0.0.1:8000}")
+            field, keys: ["http", "grpc", "tls", "tokens", "hosts", "repository", "limits"],
+            example: "{http: 127.0.0.1:8000}")
         if let value = section["http"] { http = try Self.address(value) }
         if let value = section["grpc"] { grpc = try Self.address(value) }
         if let value = section["tls"] {
@@ -22,8 +23,18 @@ extension ServeSettings {
             controlTokens = try tokens["control"].map { file throws(ConfigurationError) in try Self.path(file) }
         }
         if let value = section["hosts"] { hosts = try Self.hosts(value) }
+        if let value = section["repository"] {
+            let section = try Section(value, keys: ["spare", "poll"], example: "{spare: 4, poll: 10 s}")
+            repository.spare = try section["spare"]?.integer(in: Self.spares)
+            repository.poll = try section["poll"]?.duration(in: Self.polls)
+        }
         if let value = section["limits"] { bounds = try Bounds(value) }
     }
+
+    /// The numbers of places that may be kept for models.
+    package static let spares = 0...1_000
+    /// The times that may lie between two looks at files.
+    package static let polls = Nanoseconds.milliseconds(Int64(100))...Nanoseconds.seconds(Int64(86_400))
 
     /// Reads an address as it is written on a command line or in a file; `off` is none.
     ///

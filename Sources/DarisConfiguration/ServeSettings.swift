@@ -9,6 +9,7 @@ import DarisCore
 ///   tls: {certificate: server.pem, key: server.key}
 ///   tokens: {inference: clients.token, control: operators.token}
 ///   hosts: [daris.example]
+///   repository: {spare: 4, poll: 10 s}
 ///   limits: {body: 64 MiB, memory: 512 MiB, connections: 1024, waiting: 256, idle: 60 s, drain: 30 s}
 /// ```
 package struct ServeSettings: Hashable, Sendable, Codable {
@@ -54,6 +55,17 @@ package struct ServeSettings: Hashable, Sendable, Codable {
         }
     }
 
+    /// How models come and go while the server runs.
+    package struct Repository: Hashable, Sendable, Codable {
+        /// For how many models beside those of the start there is a place; `nil` for as many as suit what is served.
+        package var spare: Int?
+        /// How often files are looked at for changes; `nil` for never.
+        package var poll: Nanoseconds?
+
+        /// The defaults.
+        package init() {}
+    }
+
     /// What is borne of clients.
     package struct Bounds: Hashable, Sendable, Codable {
         /// Bytes of a request's body, after decompression too.
@@ -92,6 +104,8 @@ package struct ServeSettings: Hashable, Sendable, Codable {
     /// The only names, without ports, that clients may call the server by (the `Host` of HTTP); without them, this
     /// machine's own names where only it is listened to, and any name elsewhere.
     package var hosts: [String]?
+    /// How models come and go.
+    package var repository = Repository()
     /// What is borne of clients.
     package var bounds = Bounds()
 

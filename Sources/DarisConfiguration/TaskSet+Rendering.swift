@@ -209,6 +209,10 @@ extension ServeSettings {
         }
         if !tokens.isEmpty { entries.append(("tokens", YAMLText.mapping(tokens))) }
         if let hosts { entries.append(("hosts", "[\(hosts.map(YAMLText.scalar).joined(separator: ", "))]")) }
+        var models: [(String, String)] = []
+        if let spare = repository.spare { models.append(("spare", "\(spare)")) }
+        if let poll = repository.poll { models.append(("poll", Quantity.format(poll))) }
+        if !models.isEmpty { entries.append(("repository", YAMLText.mapping(models))) }
         let limits = bounds.rendered()
         if !limits.isEmpty { entries.append(("limits", YAMLText.mapping(limits))) }
         return entries

@@ -62,7 +62,7 @@ package final class InferenceServer: Sendable {
         } catch {
             throw ServerError("the certificate or its key is of no use: \(error)")
         }
-        feed = LiveFeed(service)
+        feed = LiveFeed(service, version: version)
         self.service = service
         self.settings = settings
         self.version = version

@@ -97,12 +97,15 @@ struct EveryKeyTests {
             keys: [
                 "http": "http: \"[::1]:80\"", "grpc": "grpc: off", "tls": "tls: {certificate: a.pem, key: /b.key}",
                 "tokens": "tokens: {inference: c}", "hosts": "hosts: [Daris.example, \"::1\"]",
-                "limits": "limits: {waiting: 0}",
+                "limits": "limits: {waiting: 0}", "repository": "repository: {spare: 3}",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], serve: @}"),
         Part(
             name: "tls", least: "certificate: a, key: b",
             keys: ["certificate": "certificate: \"c d\", key: b", "key": "certificate: a, key: /d"],
             file: serving("tls")),
+        Part(
+            name: "repository", least: "", keys: ["spare": "spare: 0", "poll": "poll: 10 s"],
+            file: serving("repository")),
         Part(
             name: "tokens", least: "", keys: ["inference": "inference: c", "control": "control: d"],
             file: serving("tokens")),

@@ -1,4 +1,5 @@
 import DarisSimulator
+import Foundation
 import Testing
 
 @testable import DarisCore
@@ -116,6 +117,8 @@ struct ReplacedTaskTests {
         let read = try RunRecord.read(bytes: text)
         #expect(read == record && read.encoded() == text && read.replay() == nil)
         #expect(read.entries.count { if case .task = $0.content { true } else { false } } == 2)
+        let described = try RunRecordReader(Data(text), file: "r").describedConfiguration()
+        #expect(described.tasks.map(\.name) == ["a", "b, then quote \" \\ {"] && described.tasks[1].afet.count == 4)
         var broken = record
         broken.entries.removeAll { $0.content == .event(.taskRemoved(1)) }
         #expect(broken.replay() != nil, "a task that is in is not replaced")

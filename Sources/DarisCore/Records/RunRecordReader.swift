@@ -118,6 +118,25 @@ package struct RunRecordReader: Sendable {
         return nil
     }
 
+    /// The configuration for those who describe the run: where other tasks took the places of those at the start, it has their names
+    /// and times, and as many instances and stages as the places. Reads the rest of a record with spare places once.
+    package func describedConfiguration() throws(RecordError) -> SchedulerConfiguration {
+        guard configuration.tasks.contains(where: \.isSpare) else { return configuration }
+        var (reader, described) = (self, configuration)
+        while let entry = try reader.next() {
+            guard case .task(let task, var specification) = entry.content else { continue }
+            let former = described.tasks[task].name
+            if !former.isEmpty, former != specification.name {
+                specification.name = "\(former), then \(specification.name)"
+            }
+            (specification.instances, specification.afet) = (
+                described.tasks[task].instances, described.tasks[task].afet
+            )
+            described.tasks[task] = specification
+        }
+        return described
+    }
+
     /// A mismatch at the line that was read last, as an error.
     package func error(_ mismatch: RecordMismatch) -> RecordError {
         .mismatch(

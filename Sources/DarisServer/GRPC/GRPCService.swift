@@ -47,12 +47,12 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "RepositoryModelLoad") {
             (request: Inference_RepositoryModelLoadRequest) throws(InferenceError) in
-            try service.model(request.modelName, version: nil).isReady = true
+            try await service.load(request.modelName, try ControlParameters(fields: request.unknownFields.data))
             return Inference_RepositoryModelLoadResponse()
         }
         unary(&router, "RepositoryModelUnload") {
             (request: Inference_RepositoryModelUnloadRequest) throws(InferenceError) in
-            try service.model(request.modelName, version: nil).isReady = false
+            try await service.unload(request.modelName, try ControlParameters(fields: request.unknownFields.data))
             return Inference_RepositoryModelUnloadResponse()
         }
         unary(&router, "ModelInfer", InferCallDeserializer(), InferAnswerSerializer()) {

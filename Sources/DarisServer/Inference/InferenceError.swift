@@ -80,6 +80,8 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case loading
     case ending
     case everyContextLost
+    /// As many loads and unloads wait for their turn as may.
+    case loadsWaiting(limit: Int)
     /// As many requests as may be are in flight.
     case tooManyInFlight(limit: Int)
 
@@ -107,6 +109,7 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .loading: "the server is loading its models"
         case .ending: "the server is ending"
         case .everyContextLost: "every context is lost; they are being started again"
+        case .loadsWaiting(let limit): "\(limit) models wait to be loaded or unloaded already"
         case .tooManyInFlight(let limit): "\(limit) requests are in flight already"
         case .unloaded(let model): "model '\(model)' is not loaded; load it first"
         case .unavailable(let model, let left): "model '\(model)' \(RequestAccount.words(left))"

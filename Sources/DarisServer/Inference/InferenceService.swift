@@ -14,6 +14,9 @@ package final class InferenceService: Sendable {
         var sink: (any JobSink)?
         var subject: LiveSubject?
         var connections: Connections?
+        var control: (any ModelControl)?
+        /// What became of requests for models that are there no more.
+        var past = Totals()
     }
 
     private let catalogue = Mutex(State())
@@ -40,33 +43,46 @@ package final class InferenceService: Sendable {
 
     /// Serves the sporadic tasks of a prepared task set from now on, each as a model of its name.
     ///
-    /// - Parameter unavailable: the models that there are besides, and cannot be served.
+    /// - Parameters:
+    ///   - found: where they come from: versions, and what is written of them.
+    ///   - unavailable: the models that there are besides, and cannot be served.
     package func serve(
-        _ prepared: Preparation, executor: Executor<MachineDevice>, unavailable: [UnavailableModel] = []
+        _ prepared: Preparation, executor: Executor<MachineDevice>, found: [FoundModel] = [],
+        unavailable: [UnavailableModel] = []
     ) {
+        let found = Dictionary(found.compactMap { model in model.usable.map { ($0.task.name, model) } }) { a, _ in a }
+        var unavailable = unavailable
         let set = prepared.taskSet
         let sink = ExecutorSink(executor: executor)
         let tasks = set.tasks.indices.filter { prepared.arrivals[$0] == .sporadic }
         let queues = tasks.map { index in
             let task = set.tasks[index]
+            let source = found[task.name]
             return (
-                model: task.model, batch: task.batch,
+                model: task.model, batch: task.batch, source: source,
                 queue: RequestQueue(
-                    name: task.name, task: index, instances: task.instances, priority: task.priority,
-                    deadline: prepared.configuration.tasks[index].deadline, limit: set.serve.bounds.waiting, sink: sink)
+                    name: source?.name ?? task.name, task: index, instances: task.instances, priority: task.priority,
+                    deadline: prepared.configuration.tasks[index].deadline,
+                    limit: source?.usable?.config.waiting ?? set.serve.bounds.waiting, sink: sink)
             )
         }
         serve(
-            queues.map { entry in
+            queues.compactMap { entry in
                 // A request may ask for another priority than its model's, where the same network has a task of that too.
                 let other = queues.first {
                     $0.model == entry.model && $0.batch == entry.batch && $0.queue.priority != entry.queue.priority
                 }
+                let (signature, version) = (prepared.signatures[entry.queue.task], entry.source?.version)
+                if let mismatch = entry.source?.usable?.config.mismatch(with: signature) {
+                    unavailable.append(
+                        UnavailableModel(
+                            name: entry.queue.name, version: version ?? UnavailableModel.onlyVersion, reason: mismatch))
+                    return nil
+                }
                 return ServedModel(
-                    name: entry.queue.name, signature: prepared.signatures[entry.queue.task], own: entry.queue,
-                    other: other?.queue)
-            }, on: sink,
-            unavailable: unavailable,
+                    name: entry.queue.name, version: version ?? UnavailableModel.onlyVersion, signature: signature,
+                    own: entry.queue, other: other?.queue)
+            }, on: sink, unavailable: unavailable,
             watching: LiveSubject(
                 plan: prepared.plan, view: { executor.view() }, energy: { executor.energy() }))
     }
@@ -79,9 +95,51 @@ package final class InferenceService: Sendable {
         catalogue.withLock { $0 = State(models: models, sink: sink, subject: subject, connections: $0.connections) }
     }
 
-    /// Changes what is served, at one moment for all requests.
+    /// Has models come and go by a repository from now on.
+    package func control(by repository: ModelRepository) { catalogue.withLock { $0.control = repository } }
+
+    /// What loads and unloads models; `nil` if nothing does.
+    var control: (any ModelControl)? { catalogue.withLock { $0.control } }
+
+    /// Has those who watch see a task that has come while the server runs.
+    func describe(_ task: LoadedTask, as index: Int, homes: [Int]) {
+        replan { plan in
+            // One series a name: that of the task that is there from now on.
+            for former in plan.tasks.indices where plan.tasks[former].name == task.specification.name {
+                plan.tasks[former].name = ""
+            }
+            plan.tasks[index] = RunPlan.Task(task.specification, model: task.model, homes: homes)
+        }
+    }
+
+    /// Has those who watch see a task no more whose model is gone.
+    func forget(task name: String) {
+        replan { plan in
+            for index in plan.tasks.indices where plan.tasks[index].name == name { plan.tasks[index].name = "" }
+        }
+    }
+
+    private func replan(_ body: (inout RunPlan) -> Void) {
+        catalogue.withLock { state in
+            guard var subject = state.subject else { return }
+            body(&subject.plan)
+            subject.revision += 1
+            state.subject = subject
+        }
+    }
+
+    /// Changes what is served, at one moment for all requests. What became of those for models that are gone then still counts.
     func change<Value: Sendable>(_ body: (inout Catalogue) -> Value) -> Value {
-        catalogue.withLock { body(&$0.models) }
+        catalogue.withLock { state in
+            let before = state.models.served.map(\.statistics)
+            defer {
+                let after = state.models.served
+                for gone in before where !after.contains(where: { $0.statistics === gone }) {
+                    state.past.add(gone.figures)
+                }
+            }
+            return body(&state.models)
+        }
     }
 
     /// What there is, as it is now.
@@ -160,16 +218,18 @@ package final class InferenceService: Sendable {
         package var refused = 0
         /// Past their deadlines, of those.
         package var tooLate = 0
+
+        fileprivate mutating func add(_ figures: ModelStatistics.Figures) {
+            answered += figures.success.count + figures.fail.count
+            refused += figures.refused
+            tooLate += figures.tooLate
+        }
     }
 
     /// What has become of all requests for models.
     package var totals: Totals {
-        models.served.reduce(into: Totals()) { totals, model in
-            let figures = model.statistics.figures
-            totals.answered += figures.success.count + figures.fail.count
-            totals.refused += figures.refused
-            totals.tooLate += figures.tooLate
-        }
+        let (models, past) = catalogue.withLock { ($0.models.served, $0.past) }
+        return models.reduce(into: past) { $0.add($1.statistics.figures) }
     }
 
     /// All models that are served, by name and version.

@@ -139,26 +139,32 @@ final class ServedModel: Sendable {
     let signature: ModelSignature
     /// The requests for its task.
     let own: RequestQueue
-    /// Those for a task of the same network with the other priority, if there is one.
-    let other: RequestQueue?
-    let statistics = ModelStatistics()
+    private let otherPriority: Mutex<RequestQueue?>
+    let statistics: ModelStatistics
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
     init(
         name: String, version: String = UnavailableModel.onlyVersion, signature: ModelSignature, own: RequestQueue,
-        other: RequestQueue?
+        other: RequestQueue?, statistics: ModelStatistics = ModelStatistics()
     ) {
+        self.statistics = statistics
         self.name = name
         self.version = version
         self.signature = signature
         self.own = own
-        self.other = other
+        otherPriority = Mutex(other)
     }
 
     var isReady: Bool {
         get { isLoaded.withLock { $0 } }
         set { isLoaded.withLock { $0 = newValue } }
+    }
+
+    /// Those for a task of the same network with the other priority, if there is one.
+    var other: RequestQueue? {
+        get { otherPriority.withLock { $0 } }
+        set { otherPriority.withLock { $0 = newValue } }
     }
 
     /// The queue for a request's priority: the one asked for if there is one, else its own.

@@ -20,7 +20,7 @@ struct MetricsPage {
         requests(&text)
         if let subject {
             let view = subject.view()
-            let tasks = Array(zip(subject.plan.tasks, view.tasks))
+            let tasks = zip(subject.plan.tasks, view.tasks).filter { !$0.0.isSpare }
             jobs(tasks, &text)
             executionTimes(tasks, view, &text)
             contexts(view, &text)

@@ -2,62 +2,45 @@ import DarisConfiguration
 import DarisCore
 import Foundation
 
-/// A folder of ONNX files as a task set: each file is a low-priority model under its own name.
+/// A folder of ONNX files: each is a low-priority model under its own name.
 ///
 /// No rate is declared: a request in flight counts for the admission test as if one came every deadline.
-package struct ModelFolder: Sendable {
+package struct ModelFolder: ModelSource {
     /// Where the files are.
     package let path: String
-    /// Of every request that brings none.
-    package let deadline: Nanoseconds
-    /// The requests of a model that run at a time.
-    package let instances: Int
+    private let defaults: ModelDefaults
 
     /// A folder of models.
-    package init(_ path: String, deadline: Nanoseconds, instances: Int) {
+    package init(_ path: String, _ defaults: ModelDefaults) {
         self.path = path
-        self.deadline = deadline
-        self.instances = instances
+        self.defaults = defaults
     }
 
-    /// The files whose names say that they are models, by the names of these models.
-    package func files() throws(ServerError) -> [(name: String, path: String)] {
+    /// The files whose names say that they are models, without that end.
+    package func names() throws(ServerError) -> [String] {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: path).sorted() } catch {
             throw ServerError("'\(path)' cannot be read; name a folder with ONNX files")
         }
-        return names.filter { $0.hasSuffix(".onnx") && !$0.hasPrefix(".") }
-            .map { (String($0.dropLast(5)), "\(path)/\($0)") }
+        return names.filter { $0.hasSuffix(".onnx") && !$0.hasPrefix(".") }.map { String($0.dropLast(5)) }
     }
 
-    /// The task set, and the files that cannot be served under their names.
-    ///
-    /// - Throws: `ServerError` if there is no such folder, or no model in it.
-    package func taskSet(_ partition: Partition) throws(ServerError) -> (TaskSet, [UnavailableModel]) {
-        let files = try files()
-        guard !files.isEmpty else { throw ServerError("'\(path)' has no file whose name ends in .onnx") }
-        guard files.count * instances <= SchedulerConfiguration.taskLimit else {
-            throw ServerError(
-                "'\(path)' has \(files.count) models, which with \(instances) instances each are more than "
-                    + "\(SchedulerConfiguration.taskLimit); use fewer instances")
+    /// The file of a name, as its model's only version.
+    package func look(at name: String, _ overrides: ModelOverrides) -> [FoundModel] {
+        let file = "\(path)/\(name).onnx"
+        guard !name.contains("/"), !name.hasPrefix("."), FileManager.default.fileExists(atPath: file) else { return [] }
+        func found(_ content: Result<FoundModel.Usable, ModelProblem>) -> [FoundModel] {
+            [FoundModel(name: name, stamps: .model(file), content: content)]
         }
-        var (models, tasks, unavailable) = ([ModelDeclaration](), [TaskDeclaration](), [UnavailableModel]())
-        for (name, file) in files {
-            if let problem = Self.problem(withName: name) {
-                unavailable.append(UnavailableModel(name: name, reason: problem))
-                continue
-            }
-            models.append(ModelDeclaration(name: name, source: .file(file)))
-            tasks.append(task(name))
-        }
-        return (TaskSet(source: path, partition: partition, models: models, tasks: tasks), unavailable)
-    }
-
-    /// The task that serves a model.
-    package func task(_ name: String) -> TaskDeclaration {
-        TaskDeclaration(
-            name: name, model: name, period: deadline, priority: .low, instances: instances, lateness: .drop,
-            arrival: .sporadic())
+        if let problem = Self.problem(withName: name) { return found(.failure(ModelProblem(reason: problem))) }
+        if let reason = overrides.config?.obstacle(for: name) { return found(.failure(ModelProblem(reason: reason))) }
+        var task = defaults.task(name)
+        overrides.config?.apply(to: &task)
+        return found(
+            .success(
+                .init(
+                    model: ModelDeclaration(name: name, source: .file(file)), task: task,
+                    config: overrides.config ?? TritonConfig())))
     }
 
     /// Why a file's name cannot be that of a model, `nil` if it can. Unlike names in a task set it may have spaces and letters
@@ -75,5 +58,26 @@ package struct ModelFolder: Sendable {
             }
         }
         return isOdd ? "its name has control characters, or bytes that are no UTF-8" : nil
+    }
+}
+
+/// How models are served of which nothing is declared.
+package struct ModelDefaults: Hashable, Sendable {
+    /// Of every request that brings none.
+    package var deadline: Nanoseconds
+    /// The requests of a model that run at a time.
+    package var instances: Int
+
+    /// Defaults.
+    package init(deadline: Nanoseconds, instances: Int) {
+        self.deadline = deadline
+        self.instances = instances
+    }
+
+    /// The task that serves a model.
+    package func task(_ name: String) -> TaskDeclaration {
+        TaskDeclaration(
+            name: name, model: name, period: deadline, priority: .low, instances: instances, lateness: .drop,
+            arrival: .sporadic())
     }
 }
