@@ -12,10 +12,11 @@ It needs tritonclient[http], onnx and numpy, and a built daris with its ONNX Run
 """
 
 import argparse
+import json
 import os
 import pathlib
+import shutil
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -54,10 +55,12 @@ def save_counting(folder, name):
 class Asking:
     """A client that asks one model, at a rate or as fast as it is answered."""
 
-    def __init__(self, address, name, rate=None, timeout=None):
+    def __init__(self, address, name, rate=None, timeout=None, pause=0):
         self.client = tritonclient.http.InferenceServerClient(address, network_timeout=60, connection_timeout=60)
-        self.name, self.rate, self.timeout = name, rate, timeout
-        self.times, self.errors, self.wrong, self.signs = [], {}, 0, set()
+        self.name, self.rate, self.timeout, self.pause = name, rate, timeout, pause
+        self.times, self.errors, self.wrong = [], {}, 0
+        # When each answered request was sent, and the sign of its answer.
+        self.signs = []
         self.stopping = threading.Event()
         self.tensor = tritonclient.http.InferInput("x", [16, WIDTH], "FP32")
         self.tensor.set_data_from_numpy(numpy.full([16, WIDTH], 3, dtype=numpy.float32))
@@ -71,7 +74,7 @@ class Asking:
             try:
                 value = float(self.client.infer(self.name, [self.tensor], timeout=self.timeout).as_numpy("y")[0][0])
                 self.times.append(time.monotonic() - start)
-                self.signs.add(value / 3)
+                self.signs.append((start, value / 3))
                 if abs(value) != 3:
                     self.wrong += 1
             except InferenceServerException as problem:
@@ -81,6 +84,12 @@ class Asking:
             if self.rate:
                 due += 1 / self.rate
                 time.sleep(max(0, due - time.monotonic()))
+            elif self.pause:
+                time.sleep(self.pause)
+
+    def seen(self, since):
+        """The signs of the answers to requests that were sent since then."""
+        return {sign for start, sign in list(self.signs) if start >= since}
 
     def end(self):
         self.stopping.set()
@@ -100,6 +109,7 @@ def main():
     parser.add_argument("--daris", default=ROOT / ".build/release/daris")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--deadline", type=int, default=250, help="of the high-priority client, in ms")
+    parser.add_argument("--idle", action="store_true", help="load nothing, to compare")
     options = parser.parse_args()
     checks = Checks()
     with tempfile.TemporaryDirectory() as name:
@@ -107,6 +117,18 @@ def main():
         save_layers(folder, "high", 4)
         save_layers(folder, "low", 8)
         save_layers(folder, "guest", 16)
+        # Made before, since that would keep the clients' threads from running. Each of another size, so that little is taken from the
+        # cache.
+        stock = folder / "stock"
+        stock.mkdir()
+        for number in range(6):
+            save_layers(stock, f"guest{number}", 16 + number, -1 if number % 2 == 0 else 1)
+        save_counting(stock, "counting")
+
+        def put(name):
+            shutil.copyfile(stock / f"{name}.onnx", folder / "guest.new")
+            os.replace(folder / "guest.new", folder / "guest.onnx")
+
         (folder / "tasks.yaml").write_text(f"""
 partition: {{contexts: 2, streams: 1, express: 1}}
 models: {{high: {{file: high.onnx}}, low: {{file: low.onnx}}, guest: {{file: guest.onnx}}}}
@@ -124,28 +146,30 @@ serve: {{http: '127.0.0.1:0', grpc: off, repository: {{spare: 2}}}}
         end = time.monotonic() + options.seconds
         loads, unloads, failures, memory, took = 0, 0, 0, [], []
         sign = 1
+        while options.idle and time.monotonic() < end:
+            time.sleep(0.1)
         while time.monotonic() < end:
+            # In the second half the low-priority clients leave some time of the processors.
+            low.pause = guest.pause = 0 if end - time.monotonic() > options.seconds / 2 else 0.02
             sign = -sign
-            # Of another size each time, so that nothing is taken from the cache.
-            save_layers(folder, "guest", 16 + loads % 5, sign)
+            put(f"guest{loads % 6}")
             start = time.monotonic()
             control.load_model("guest")
             took.append(time.monotonic() - start)
             loads += 1
-            time.sleep(0.3)
-            guest.signs.clear()
-            time.sleep(0.7)
-            checks.that(guest.signs <= {sign}, f"after a load the new model answers: {guest.signs}, not {sign}")
-            save_counting(folder, "guest")
+            loaded = time.monotonic()
+            time.sleep(1)
+            checks.that(guest.seen(loaded) <= {sign}, f"after a load the new model answers: {guest.seen(loaded)}, not {sign}")
+            put("counting")
             try:
                 control.load_model("guest")
                 checks.that(False, "a model whose output depends on its input is not loaded")
             except InferenceServerException as problem:
                 failures += 1
                 checks.that("served on" in str(problem), f"the former stays: {problem}")
-            guest.signs.clear()
             time.sleep(0.5)
-            checks.that(guest.signs <= {sign}, "what fails to load leaves the former model serving")
+            checks.that(guest.seen(loaded) <= {sign}, "what fails to load leaves the former model serving")
+            guest.signs.clear()
             if loads % 3 == 0:
                 control.unload_model("guest")
                 unloads += 1
@@ -154,6 +178,8 @@ serve: {{http: '127.0.0.1:0', grpc: off, repository: {{spare: 2}}}}
             client.end()
         code, _, _ = server.end()
         server.log.seek(0)
+        hp = json.load(server.log)["hp"]
+        checks.that(hp["late"] == hp["missed"] == 0, f"by the server's clock {hp['missed']} of {hp['completed']} missed")
         checks.that(code == 0, f"the server ends with {code}")
         # Low priority is refused where it does not fit; an unloaded model takes none.
         expected = {error for error in guest.errors
@@ -166,9 +192,11 @@ serve: {{http: '127.0.0.1:0', grpc: off, repository: {{spare: 2}}}}
         if len(memory) >= 4:
             checks.that(memory[-1] < 1.3 * memory[0] + 30, f"memory does not grow: {memory}")
         times = sorted(high.times)
-        print(f"{loads} loads in {statistics.median(took):.2f} s (median; at most {max(took):.2f}), {failures} failed ones, "
+        if took:
+            print(f"loads took {statistics.median(took):.2f} s (median; at most {max(took):.2f})")
+        print(f"{loads} loads, {failures} failed ones, "
               f"{unloads} unloads; high priority: {len(times)} answers, median {1e3 * times[len(times) // 2]:.1f} ms, "
-              f"99 % {1e3 * times[len(times) * 99 // 100]:.1f} ms, longest {1e3 * times[-1]:.1f} ms; "
+              f"99 % {1e3 * times[len(times) * 99 // 100]:.1f} ms, longest {1e3 * times[-1]:.1f} ms; by the server's clock 99 % {hp['response_ms']['p99']:.1f} ms, longest {hp['response_ms']['max']:.1f} ms; "
               f"low: {len(low.times)}, guest: {len(guest.times)}; memory after unloads {[round(m) for m in memory]} MB")
     checks.end("repository under load")
 
