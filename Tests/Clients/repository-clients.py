@@ -61,6 +61,19 @@ def ask(client, module, name, value=1.0, version="", count=4):
     return float(client.infer(name, [tensor], model_version=version).as_numpy("y")[0])
 
 
+def save_large(folder, name, width=3072):
+    """A dense layer of 36 MB."""
+    weight = helper.make_tensor("w", FLOAT, [width, width], numpy.eye(width, dtype=numpy.float32).tobytes(), raw=True)
+    save(folder, name, [helper.make_node("MatMul", ["x", "w"], ["y"])], [("x", FLOAT, [1, width])], [("y", FLOAT, [1, width])],
+         [weight])
+
+
+def resident(process):
+    """Megabytes of a process's memory."""
+    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
 def error(call):
     """The words of the error that a call ends with; empty if it ends with none."""
     try:
@@ -262,6 +275,16 @@ def loads(daris, checks):
         checks.that(not problems, f"no request fails while models come and go: {problems[:3]}")
         swap = answers.index(7.0)
         checks.that(set(answers[swap + 3:]) == {7.0}, "from the swap on only the new version answers new requests")
+        save_large(folder, "large")
+        before = resident(server.process.pid)
+        clients.http.load_model("large")
+        loaded = resident(server.process.pid)
+        clients.http.unload_model("large")
+        after = resident(server.process.pid)
+        checks.that(loaded > before + 30, f"a model of 36 MB takes them: {before:.0f} MB, then {loaded:.0f}")
+        checks.that(after < loaded - 30, f"unloaded, it gives them back: {loaded:.0f} MB, then {after:.0f}")
+        policies = {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{server.process.pid}/task")}
+        checks.that(policies == {os.SCHED_OTHER}, f"no thread that makes way is left behind: {policies}")
         metrics = fetch(server.http, "/metrics")[1]
         lines = [line.rpartition(" ")[0] for line in metrics.splitlines() if line and not line.startswith("#")]
         checks.that(len(lines) == len(set(lines)), "each series of the metrics is there once")
