@@ -11,7 +11,7 @@ MINUTES ?= 10
 SECONDS ?= 1200
 SEED ?= 1
 
-.PHONY: demo doorbell test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege check-model check-half lint format build runtime clean
+.PHONY: demo doorbell test bench fuzz fuzz-inputs fuzz-inputs-short sanitize siege models-under-load check-model check-half lint format build runtime clean
 
 # Fetch ONNX Runtime, build, and run an overloaded task set of real networks on the CPU.
 demo: runtime
@@ -44,6 +44,7 @@ test: runtime
 	$(PYTHON) Tests/Clients/attacks.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/operator-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/crash-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/repository-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/live-page.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/report-page.py --daris .build/debug/daris
 
@@ -98,6 +99,12 @@ sanitize: runtime
 siege: runtime
 	$(SWIFT) build -c release --product daris
 	$(PYTHON) Tests/Clients/siege.py --daris .build/release/daris --minutes $(MINUTES)
+
+# Models that are loaded, replaced and unloaded under load, beside high-priority requests that may not miss
+# (pip install -r Tests/Clients/requirements.txt).
+models-under-load: runtime
+	$(SWIFT) build -c release --product daris
+	$(PYTHON) Tests/Clients/repository-load.py --daris .build/release/daris --seconds 120
 
 # How far the GPU model agrees with the published measurements, against the bounds that it is known to keep; and that
 # debug and release builds of a simulated run write the same record.

@@ -32,6 +32,10 @@ enum RecordTrial {
             switch entry.content {
             case .command: continue
             case .trace: decided.entries.append(entry)
+            case .task(let task, let specification):
+                guard scheduler.obstacle(toReplacing: task, with: specification) == nil else { continue }
+                decided.entries.append(entry)
+                scheduler.replace(task, with: specification)
             case .event(let event):
                 decided.entries.append(entry)
                 scheduler.handle(event, at: entry.time, into: &commands)

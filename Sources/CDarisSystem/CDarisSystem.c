@@ -77,7 +77,11 @@ int daris_may_lock_memory(void) {
 void daris_keep_freed_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    // A thread that makes way must not keep one that does not from memory: each has an arena of its own.
+    mallopt(M_ARENA_MAX, 256);
 }
+
+void daris_return_freed_memory(void) { malloc_trim(0); }
 
 static struct timespec absolute(int64_t nanoseconds) {
     struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};

@@ -108,24 +108,34 @@ extension Preparation {
     /// Prepares a task set and shows each step on standard error.
     static func prepareShowingSteps(
         _ taskSet: TaskSet, fresh: Bool = false, force: Bool = false, realTime: Bool = false,
-        runsUntilInterrupted: Bool = false, progress: @escaping StepHandler = { _ in },
-        modelProgress: @escaping @Sendable (_ number: Int, _ total: Int) -> Void = { _, _ in }
+        runsUntilInterrupted: Bool = false
     ) throws -> Preparation {
+        do throws(PreparationError) {
+            return try showingSteps(
+                taskSet, fresh: fresh, force: force, realTime: realTime, runsUntilInterrupted: runsUntilInterrupted)
+        } catch {
+            throw Failure.failed(error)
+        }
+    }
+
+    /// The same with an error that tells which model is to blame.
+    static func showingSteps(
+        _ taskSet: TaskSet, fresh: Bool, force: Bool, realTime: Bool, runsUntilInterrupted: Bool,
+        spare: SparePlaces = SparePlaces(), progress: @escaping StepHandler = { _ in },
+        modelProgress: @escaping @Sendable (_ number: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws(PreparationError) -> Preparation {
         var options = Preparation.Options()
         options.fresh = fresh
         options.force = force
         options.realTime = realTime
         options.runsUntilInterrupted = runsUntilInterrupted
+        options.spare = spare
         options.progress = { step in
             Terminal.step(step)
             progress(step)
         }
         options.modelProgress = modelProgress
         defer { Terminal.endProgress() }
-        do {
-            return try prepare(taskSet, options: options)
-        } catch {
-            throw Failure.failed(error)
-        }
+        return try prepare(taskSet, options: options)
     }
 }

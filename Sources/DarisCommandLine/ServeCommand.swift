@@ -26,6 +26,8 @@ struct ServeCommand: ParsableCommand {
               daris serve examples/serve.yaml
               curl -s localhost:8000/v2/models/classify
               daris serve --models DIR         every ONNX file in a folder
+              daris serve --repository DIR     a model repository as Triton has it
+              daris serve --models DIR --poll 10s
 
             Exit codes: 0 all requests were answered; 1 something failed, or every context was lost for good; 2 the task \
             set or an option is wrong.
@@ -35,10 +37,18 @@ struct ServeCommand: ParsableCommand {
     var taskset: String?
     @Option(help: ArgumentHelp("Serve every ONNX file in a folder, each as a low-priority model.", valueName: "folder"))
     var models: String?
-    @Option(help: ArgumentHelp("With --models: the deadline of requests without one.", valueName: "1s"))
+    @Option(
+        help: ArgumentHelp("Serve a model repository in Triton's layout: NAME/VERSION/model.onnx.", valueName: "folder")
+    )
+    var repository: String?
+    @Option(help: ArgumentHelp("With folders of models: the deadline of requests without one.", valueName: "1s"))
     var deadline = "1 s"
-    @Option(help: ArgumentHelp("With --models: the limit of concurrent requests of a model.", valueName: "n"))
+    @Option(help: ArgumentHelp("With folders of models: the limit of concurrent requests of a model.", valueName: "n"))
     var instances = 4
+    @Option(help: ArgumentHelp("The interval of looks for new, changed and removed model files.", valueName: "10s"))
+    var poll: String?
+    @Option(help: ArgumentHelp("The limit of models that come while the server runs.", valueName: "n"))
+    var spare: Int?
     @Option(help: ArgumentHelp("The address for HTTP, or off.", valueName: "host:port"))
     var http: String?
     @Option(help: ArgumentHelp("The address for gRPC, or off.", valueName: "host:port"))
@@ -68,7 +78,8 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         LineWriter.unblockStandardError()
-        var taskSet = try requestedTaskSet()
+        var models = try requested()
+        let taskSet = models.taskSet
         if let record { try RecordWriter.check(record) }
         // A client that disconnects during a write must not end the server.
         signal(SIGPIPE, SIG_IGN)
@@ -103,13 +114,12 @@ struct ServeCommand: ParsableCommand {
         defer { interruption.end() }
         let prepared: Preparation
         do {
-            if models != nil {
-                taskSet = try usable(taskSet, service)
-                service.expect(taskSet.servedNames)
-            }
-            prepared = try Preparation.prepareShowingSteps(
-                taskSet, fresh: fresh, force: force, realTime: realtime, runsUntilInterrupted: true,
-                progress: { service.isLoading($0) }, modelProgress: { service.isLoading($0, of: $1) })
+            if self.models != nil || repository != nil { try models.check(service) }
+            service.expect(models.taskSet.servedNames)
+            let spare = SparePlaces(
+                tasks: taskSet.serve.repository.spare ?? models.usualSpare,
+                instancesOfEach: max(instances, taskSet.tasks.map(\.instances).max() ?? 1))
+            prepared = try models.prepare(fresh: fresh, force: force, realTime: realtime, spare: spare, service)
         } catch {
             serving.cancel()
             throw error
@@ -141,6 +151,7 @@ struct ServeCommand: ParsableCommand {
         if let recorder {
             executorOptions.observer = { recorder.observe($0, $1, $2) }
             executorOptions.traceObserver = { recorder.observe($0, $1, $2) }
+            executorOptions.taskObserver = { recorder.observe($0, $1, $2) }
         }
         executorOptions.whenLost = { reason in
             Terminal.error("ending: \(reason)")
@@ -151,9 +162,15 @@ struct ServeCommand: ParsableCommand {
         try checkRoom(5 + prepared.configuration.partition.contexts)
         executor.start()
         serving.handOver()
-        service.serve(prepared, executor: executor)
+        service.serve(prepared, executor: executor, found: models.found, unavailable: models.unavailable)
+        let repository = ModelRepository(
+            models.source, found: models.found, service: service, prepared: prepared, executor: executor
+        ) { Terminal.error($0) }
+        service.control(by: repository)
         if service.isReady { Terminal.error("ready: \(places)") }
+        let polling = taskSet.serve.repository.poll.map { interval in Task { await repository.poll(every: interval) } }
         let served = serving.wait()
+        polling?.cancel()
         executor.interrupt()
         // Now all requests are answered and only periodic jobs run, or the drain limit is reached.
         let outcome = executor.waitForEnd(drainLimit: max(server.drainTimeLeft, .milliseconds(Int64(100))))
@@ -190,64 +207,29 @@ struct ServeCommand: ParsableCommand {
         do throws(DeviceError) { try ThreadRoom.check(threads) } catch { throw Failure.failed(error) }
     }
 
-    /// A folder's task set without the models that cannot run, each of which is reported.
-    private func usable(_ taskSet: TaskSet, _ service: InferenceService) throws -> TaskSet {
-        var usable = taskSet
-        for (index, model) in taskSet.models.enumerated() {
-            service.isLoading(index + 1, of: taskSet.models.count)
-            var alone = taskSet
-            alone.models = [model]
-            alone.tasks.removeAll { $0.model != model.name }
-            do throws(PreparationError) {
-                _ = try Preparation.readModels(of: alone) { step in
-                    Terminal.step(step)
-                    service.isLoading(step)
-                }
-            } catch {
-                Terminal.endProgress()
-                Terminal.error("not served: \(error)")
-                usable.models.removeAll { $0.name == model.name }
-                usable.tasks.removeAll { $0.model == model.name }
-            }
-        }
-        Terminal.endProgress()
-        guard !usable.tasks.isEmpty else {
-            throw Failure(message: "no model in '\(taskSet.source)' can be served; see above", exitCode: 1)
-        }
-        return usable
-    }
-
     /// The task set of the file or the folder of models, with the options applied.
-    private func requestedTaskSet() throws -> TaskSet {
+    private func requested() throws -> ServedModels {
         guard options.duration == nil else {
             throw Failure.usage("--duration: a server runs until it is stopped; leave it out")
         }
         do throws(ConfigurationError) {
             var taskSet: TaskSet
-            switch (taskset, models) {
-            case (let path?, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
-            case (nil, let folder?):
-                guard (1...256).contains(instances) else {
-                    throw ConfigurationError(field: "--instances", message: "\(instances) is outside 1 to 256")
-                }
-                let deadline = try Quantity.parseDuration(
-                    deadline, field: "--deadline",
-                    in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
-                let device = options.device ?? DeviceKind.all[0].name
-                // What is no device of this machine is refused later, with better words.
-                let partition =
-                    (try? Preparation.servingPartition(of: device))
-                    ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
-                do throws(ServerError) {
-                    taskSet = try ModelFolder.taskSet(
-                        folder, deadline: deadline, instances: instances, partition: partition)
-                } catch {
-                    throw ConfigurationError(field: "--models", message: error.description)
-                }
-                taskSet.asksForExpress = false
-                taskSet = try options.applied(to: taskSet)
-            case (nil, nil): throw ConfigurationError(message: "name a task set, or a folder of models with --models")
-            case (_?, _?): throw ConfigurationError(message: "name a task set or a folder of models, not both")
+            var source: (any ModelSource)?
+            var found: [FoundModel] = []
+            switch (taskset, models, repository) {
+            case (let path?, nil, nil): taskSet = try options.applied(to: try TaskSet.read(path: path))
+            case (nil, let folder?, nil):
+                let models = ModelFolder(folder, try defaults())
+                (taskSet, found) = try self.taskSet(
+                    of: models, field: "--models", "has no file whose name ends in .onnx")
+                source = models
+            case (nil, nil, let folder?):
+                let models = TritonRepository(folder, try defaults())
+                (taskSet, found) = try self.taskSet(of: models, field: "--repository", "has no folder of a model")
+                source = models
+            case (nil, nil, nil):
+                throw ConfigurationError(message: "name a task set, or a folder of models with --models")
+            default: throw ConfigurationError(message: "name a task set or a folder of models, not both")
             }
             if let http { taskSet.serve.http = try ServeSettings.parseAddress(http, field: "--http") }
             if let grpc { taskSet.serve.grpc = try ServeSettings.parseAddress(grpc, field: "--grpc") }
@@ -256,10 +238,53 @@ struct ServeCommand: ParsableCommand {
                 taskSet.serve.drainDelay = try Quantity.parseDuration(
                     drainDelay, field: "--drain-delay", in: ServeSettings.drainDelays)
             }
-            return taskSet
+            if let poll {
+                taskSet.serve.repository.poll = try Quantity.parseDuration(
+                    poll, field: "--poll", in: ServeSettings.polls)
+            }
+            if let spare {
+                guard ServeSettings.spares.contains(spare) else {
+                    throw ConfigurationError(
+                        field: "--spare",
+                        message: "\(spare) is outside 0 to \(ServeSettings.spares.upperBound)")
+                }
+                taskSet.serve.repository.spare = spare
+            }
+            return ServedModels(taskSet, source, found)
         } catch {
             throw Failure.usage(error)
         }
+    }
+
+    /// How models are served of which nothing is declared.
+    private func defaults() throws(ConfigurationError) -> ModelDefaults {
+        guard (1...256).contains(instances) else {
+            throw ConfigurationError(field: "--instances", message: "\(instances) is outside 1 to 256")
+        }
+        let deadline = try Quantity.parseDuration(
+            deadline, field: "--deadline", in: .milliseconds(Int64(1))...Nanoseconds.seconds(Int64(3_600)))
+        return ModelDefaults(deadline: deadline, instances: instances)
+    }
+
+    /// A task set of all models that a source has.
+    private func taskSet(
+        of source: some ModelSource, field: String, _ emptiness: String
+    ) throws(ConfigurationError) -> (TaskSet, [FoundModel]) {
+        let device = options.device ?? DeviceKind.all[0].name
+        // What is no device of this machine is refused later, with better words.
+        let partition =
+            (try? Preparation.servingPartition(of: device))
+            ?? Partition(contexts: 1, streams: 1, oversubscription: 1)
+        var (taskSet, found): (TaskSet, [FoundModel])
+        do throws(ServerError) {
+            found = try source.lookAtAll()
+            guard !found.isEmpty else { throw ServerError("'\(source.path)' \(emptiness)") }
+            taskSet = try source.taskSet(partition, found)
+        } catch {
+            throw ConfigurationError(field: field, message: error.description)
+        }
+        taskSet.asksForExpress = false
+        return (try options.applied(to: taskSet), found)
     }
 }
 

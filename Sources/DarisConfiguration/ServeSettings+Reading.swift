@@ -7,7 +7,7 @@ extension ServeSettings {
         guard let field else { return }
         let section = try Section(
             field,
-            keys: ["http", "grpc", "tls", "tokens", "hosts", "origins", "metrics", "drain", "limits"],
+            keys: ["http", "grpc", "tls", "tokens", "hosts", "origins", "metrics", "repository", "drain", "limits"],
             example: "{http: 127.0.0.1:8000}")
         if let value = section["http"] { http = try Self.address(value) }
         if let value = section["grpc"] { grpc = try Self.address(value) }
@@ -32,11 +32,20 @@ extension ServeSettings {
             let drain = try Section(value, keys: ["delay"], example: "{delay: 5 s}")
             if let delay = drain["delay"] { drainDelay = try delay.duration(in: Self.drainDelays) }
         }
+        if let value = section["repository"] {
+            let section = try Section(value, keys: ["spare", "poll"], example: "{spare: 4, poll: 10 s}")
+            repository.spare = try section["spare"]?.integer(in: Self.spares)
+            repository.poll = try section["poll"]?.duration(in: Self.polls)
+        }
         if let value = section["limits"] { bounds = try Bounds(value) }
     }
 
     /// What the delay before a drain may be.
     package static let drainDelays = Nanoseconds.zero...Nanoseconds.seconds(Int64(3_600))
+    /// The numbers of places that may be kept for models.
+    package static let spares = 0...1_000
+    /// The times that may lie between two looks at files.
+    package static let polls = Nanoseconds.milliseconds(Int64(100))...Nanoseconds.seconds(Int64(86_400))
 
     /// Reads an address as it is written on a command line or in a file; `off` is none.
     ///

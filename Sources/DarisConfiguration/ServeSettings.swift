@@ -12,6 +12,7 @@ import DarisCore
 ///   origins: ["https://app.example"]
 ///   metrics: {triton: true, address: 127.0.0.1:8002}
 ///   drain: {delay: 5 s}
+///   repository: {spare: 4, poll: 10 s}
 ///   limits: {body: 64 MiB, memory: 512 MiB, connections: 1024, waiting: 256, idle: 60 s, drain: 30 s}
 /// ```
 package struct ServeSettings: Hashable, Sendable, Codable {
@@ -68,6 +69,17 @@ package struct ServeSettings: Hashable, Sendable, Codable {
         /// Where a listener answers for metrics alone; HTTP's own listener answers for them, too.
         package var address: Address?
 
+        /// No more than Daris' own, by HTTP's own listener.
+        package init() {}
+    }
+
+    /// How models come and go while the server runs.
+    package struct Repository: Hashable, Sendable, Codable {
+        /// For how many models beside those of the start there is a place; `nil` for as many as suit what is served.
+        package var spare: Int?
+        /// How often files are looked at for changes; `nil` for never.
+        package var poll: Nanoseconds?
+
         /// The defaults.
         package init() {}
     }
@@ -118,6 +130,8 @@ package struct ServeSettings: Hashable, Sendable, Codable {
     package var metrics = Metrics()
     /// How long the server goes on taking requests, though it says that it is not ready, once it is told to end.
     package var drainDelay = Nanoseconds.zero
+    /// How models come and go.
+    package var repository = Repository()
     /// What is borne of clients.
     package var bounds = Bounds()
 

@@ -218,6 +218,10 @@ extension ServeSettings {
         if drainDelay > .zero {
             entries.append(("drain", YAMLText.mapping([("delay", Quantity.format(drainDelay))])))
         }
+        var models: [(String, String)] = []
+        if let spare = repository.spare { models.append(("spare", "\(spare)")) }
+        if let poll = repository.poll { models.append(("poll", Quantity.format(poll))) }
+        if !models.isEmpty { entries.append(("repository", YAMLText.mapping(models))) }
         let limits = bounds.rendered()
         if !limits.isEmpty { entries.append(("limits", YAMLText.mapping(limits))) }
         return entries

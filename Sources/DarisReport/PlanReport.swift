@@ -54,9 +54,10 @@ package struct PlanReport: Sendable {
     }
 
     private func tasks(styling: Styling) -> [String] {
-        guard !plan.tasks.isEmpty else { return ["  none"] }
-        let isGrouped = plan.tasks.count > Self.ungroupedLimit
-        let groups = isGrouped ? TaskGroup.groups(of: plan.tasks) : plan.tasks.map { TaskGroup(tasks: [$0]) }
+        let tasks = plan.tasks.filter { !$0.isSpare }
+        guard !tasks.isEmpty else { return ["  none"] }
+        let isGrouped = tasks.count > Self.ungroupedLimit
+        let groups = isGrouped ? TaskGroup.groups(of: tasks) : tasks.map { TaskGroup(tasks: [$0]) }
         var table = TextTable(
             [
                 .text("task"), .text("model"), .text("prio"), .text("context"), .number("period"), .number("deadline"),

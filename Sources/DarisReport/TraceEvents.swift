@@ -18,7 +18,7 @@ package enum TraceEvents {
     package static func write(
         _ reader: consuming RunRecordReader, version: String, to write: @escaping ([UInt8]) throws -> Void
     ) throws -> String? {
-        var writer = TraceWriter(reader.configuration, sink: write)
+        var writer = TraceWriter(try reader.describedConfiguration(), sink: write)
         writer.start(reader.plan, version: version)
         let run = try reader.walk(&writer)
         writer.end(run)

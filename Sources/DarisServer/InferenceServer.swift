@@ -52,7 +52,7 @@ package final class InferenceServer: Sendable {
             inference: try settings.inferenceTokens.map { path throws(ServerError) in try TokenList(path: path) },
             control: try settings.controlTokens.map { path throws(ServerError) in try TokenList(path: path) })
         certificates = try settings.tls.map { tls throws(ServerError) in try Certificates(tls, logger: logger) }
-        feed = LiveFeed(service)
+        feed = LiveFeed(service, version: version)
         self.service = service
         self.settings = settings
         self.version = version

@@ -100,6 +100,7 @@ struct EveryKeyTests {
                 "origins": "origins: [\"https://[::1]:8443\", \"http://app.example\"]",
                 "metrics": "metrics: {triton: true}",
                 "drain": "drain: {delay: 5 s}", "limits": "limits: {waiting: 0}",
+                "repository": "repository: {spare: 3}",
             ], file: "{models: {net: {builtin: resnet18}}, tasks: [\(task)], serve: @}"),
         Part(
             name: "tls", least: "certificate: a, key: b",
@@ -113,6 +114,9 @@ struct EveryKeyTests {
             file: serving("metrics")),
         Part(name: "drain", least: "", keys: ["delay": "delay: 5 s"], file: serving("drain")),
         Part(
+            name: "repository", least: "", keys: ["spare": "spare: 0", "poll": "poll: 10 s"],
+            file: serving("repository")),
+        Part(
             name: "tokens", least: "", keys: ["inference": "inference: c", "control": "control: d"],
             file: serving("tokens")),
         Part(
@@ -120,6 +124,7 @@ struct EveryKeyTests {
             keys: [
                 "body": "body: 1 GiB", "answer": "answer: 1000 MB", "memory": "memory: 65 MiB, body: 1025",
                 "connections": "connections: 3", "requests": "requests: 4", "waiting": "waiting: 0",
+                "overrun": "overrun: 5",
                 "receive": "receive: 5 s", "idle": "idle: 1500 ms", "drain": "drain: 2 min",
             ], file: serving("limits")),
     ]

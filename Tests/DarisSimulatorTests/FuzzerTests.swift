@@ -28,7 +28,10 @@ struct FuzzerTests {
                 for case .dispatch(let dispatch) in commands { joined += dispatch.jobs.count - 1 }
             }
         }
-        #expect(kinds == ["slow", "failing", "lostContext", "clockStep", "burst", "cancelled", "removedTask"])
+        #expect(
+            kinds == [
+                "slow", "failing", "lostContext", "clockStep", "burst", "cancelled", "removedTask", "replacedTask",
+            ])
         #expect(reasons == Set(FateReason.allCases))
         #expect(joined > 1000)
     }

@@ -44,6 +44,9 @@ int daris_may_lock_memory(void);
 /// 256 MiB at the end of one are free. Every page that comes from the system costs a fault when it is first written.
 void daris_keep_freed_memory(void);
 
+/// Gives memory that is free back to the system.
+void daris_return_freed_memory(void);
+
 /// Waits for a semaphore until the absolute monotonic time in nanoseconds. Returns ETIMEDOUT at that time.
 int daris_semaphore_wait_until(sem_t *semaphore, int64_t nanoseconds);
 

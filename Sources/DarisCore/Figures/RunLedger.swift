@@ -51,6 +51,8 @@ package struct RunLedger: Sendable {
         case end(JobOutcome)
         /// A request for a job of a task ended, and not as its job.
         case request(RequestEnd, task: Int)
+        /// Another task has taken the place of one.
+        case replaced(task: Int, Priority, batch: Int)
         /// How long the scheduler took for an event.
         case decision(Nanoseconds)
         /// How long a lane was idle between two stages though the second was ready.
@@ -91,7 +93,7 @@ package struct RunLedger: Sendable {
     package private(set) var handovers = Distribution(resolution: Nanoseconds(1))
     /// What runs on each lane: the first job of the dispatch, the stage, and the number of jobs.
     private var running: ContiguousArray<(job: JobID, stage: Int, jobs: Int)?>
-    private let batch: [Int]
+    private var batch: [Int]
     private let partition: Partition
 
     /// Nothing counted yet.
@@ -108,6 +110,12 @@ package struct RunLedger: Sendable {
 
     /// The figures of all jobs of a priority.
     package func figures(_ priority: Priority) -> JobFigures { priorities[Int(priority.rawValue)].figures }
+
+    /// Takes in that another task has taken the place of one: what was counted of that one remains in the figures of its priority
+    /// alone.
+    package mutating func observe(_ specification: TaskSpecification, replacing task: Int) {
+        take(.replaced(task: task, specification.priority, batch: specification.batch))
+    }
 
     /// Takes in an event and the commands that it led to.
     package mutating func observe(_ event: Event, at time: Nanoseconds, _ commands: CommandBuffer) {
@@ -134,6 +142,9 @@ package struct RunLedger: Sendable {
         case .request(.refused, let task): count(task) { $0.figures.refused += 1 }
         case .request(.expired, let task): count(task) { $0.figures.expired += 1 }
         case .request(.answeredLate, let task): count(task) { $0.figures.answeredLate += 1 }
+        case .replaced(let task, let priority, let batch):
+            tasks[task] = Group(priority)
+            self.batch[task] = batch
         case .decision(let time): decisions.record(time)
         case .handover(let time): handovers.record(time)
         }

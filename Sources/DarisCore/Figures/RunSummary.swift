@@ -201,7 +201,7 @@ package struct RunSummary: Codable, Sendable, Hashable {
         decisionNs = ShortTimes(ledger.decisions)
         handoverNs = ShortTimes(ledger.handovers)
         tasks = []
-        for (index, task) in specifications.enumerated() {
+        for (index, task) in specifications.enumerated() where !task.isSpare {
             tasks.append(
                 Task(
                     name: task.name, priority: task.priority.name,

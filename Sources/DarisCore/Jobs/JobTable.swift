@@ -5,16 +5,19 @@ struct JobTable: Sendable {
     private var virtualDeadlines: ContiguousArray<Nanoseconds>
     /// By job: the place of its first stage.
     private let firstStages: ContiguousArray<Int>
-    private let stageCounts: ContiguousArray<Int>
+    private var stageCounts: ContiguousArray<Int>
 
     /// By task: its instances, and how many of them have a job in flight.
-    private let instances: ContiguousArray<Range<Int>>
+    private var instances: ContiguousArray<Range<Int>>
+    /// By task: as many instances as a task in its place may have.
+    private let rooms: ContiguousArray<Range<Int>>
     private var inFlight: ContiguousArray<Int>
 
     /// A table of jobs, none of them in flight.
     init(_ configuration: SchedulerConfiguration) {
         let tasks = configuration.tasks
         instances = ContiguousArray(configuration.instances)
+        rooms = instances
         inFlight = ContiguousArray(repeating: 0, count: tasks.count)
         jobs = ContiguousArray(
             zip(tasks.indices, instances).flatMap { task, range in range.map { _ in Job(task: task) } })
@@ -85,6 +88,15 @@ struct JobTable: Sendable {
             virtualDeadlines[first + stage] = VirtualDeadlines.deadline(
                 release: release.time, relativeDeadline: release.relativeDeadline, upTo: upTo, total: total)
         }
+    }
+
+    /// Puts another task in the place of one that has no job in flight.
+    mutating func replace(_ task: Int, with specification: TaskSpecification) {
+        for job in rooms[task] {
+            jobs[job] = Job(task: task)
+            stageCounts[job] = specification.afet.count
+        }
+        instances[task] = rooms[task].prefix(specification.instances)
     }
 
     /// Whether the jobs in flight are counted right, in words if not.

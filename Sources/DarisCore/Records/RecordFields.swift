@@ -2,6 +2,8 @@
 enum RecordKey: UInt8, CaseIterable {
     case t, e, c, task, seq, lane, stage, context, x, d, at, migrated, fate, reason, priority, release, deadline, finish
     case end, entries, n, trace, parent, microjoules, nanoseconds
+    /// A task in JSON.
+    case `as`
     /// Pairs of task and sequence number.
     case with
 
@@ -29,7 +31,7 @@ enum RecordKey: UInt8, CaseIterable {
 /// The words of a run record.
 enum RecordWord: UInt8 {
     case release, done, fail, cancel, timer, lost, restored, removed, added
-    case admit, queue, join, run, end, wake, trace
+    case admit, queue, join, run, end, wake, trace, task
     case `true`, `false`, high, low
     case rejected, skipped, completed, dropped, failed
     case onTime, late, noContextFits, previousJobInFlight, queueFull, deadlinePassed, cancelled, stageFailed,
@@ -49,6 +51,7 @@ enum RecordWord: UInt8 {
             ("release", .release), ("done", .done), ("fail", .fail), ("cancel", .cancel), ("timer", .timer),
             ("lost", .lost), ("restored", .restored), ("removed", .removed), ("added", .added), ("admit", .admit),
             ("queue", .queue), ("join", .join), ("run", .run), ("end", .end), ("wake", .wake), ("trace", .trace),
+            ("task", .task),
             ("true", .true),
             ("false", .false),
             ("HP", .high), ("LP", .low),
@@ -89,12 +92,14 @@ private struct WordTable<Value: Sendable>: Sendable {
 /// The values of one line, by key.
 struct RecordFields {
     /// One for every `RecordKey`.
-    private var values = InlineArray<26, Int64>(repeating: 0)
+    private var values = InlineArray<27, Int64>(repeating: 0)
     private var present: UInt32 = 0
     /// The upper half of `trace`, whose value is the lower.
     var traceHigh: Int64 = 0
     /// What `with` names.
     var others: [JobID] = []
+    /// What `as` describes.
+    var specification: TaskSpecification?
 
     func has(_ key: RecordKey) -> Bool { present & (1 << UInt32(key.rawValue)) != 0 }
     subscript(key: RecordKey) -> Int64 { values[Int(key.rawValue)] }

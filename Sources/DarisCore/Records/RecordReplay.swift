@@ -44,6 +44,12 @@ package struct RecordReplay: ~Copyable {
         case .command(let command):
             guard matched < commands.count, commands[matched] == command else { return mismatch(recorded: command) }
             matched += 1
+        case .task(let task, let specification):
+            if matched < commands.count || scheduler.obstacle(toReplacing: task, with: specification) != nil {
+                return mismatch(recorded: nil)
+            }
+            scheduler.replace(task, with: specification)
+            ledger.observe(specification, replacing: task)
         case .trace: break
         }
         return nil

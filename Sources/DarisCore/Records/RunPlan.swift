@@ -43,6 +43,24 @@ package struct RunPlan: Codable, Sendable, Hashable {
 
         /// The context of each instance.
         package var contexts: [Int] { instanceContexts ?? [context] }
+
+        /// A task that runs a model and whose instances start on these contexts.
+        package init(_ task: TaskSpecification, model: String, homes: [Int]) {
+            name = task.name
+            self.model = model
+            priority = task.priority.name
+            context = homes[0]
+            instances = homes.count > 1 ? homes.count : nil
+            instanceContexts = homes.count > 1 ? homes : nil
+            periodMs = task.period.inMilliseconds
+            deadlineMs = task.deadline.inMilliseconds
+            batch = task.batch
+            stageAfetMs = task.afet.map(\.inMilliseconds)
+            utilisation = Utilisation(executionTime: task.totalAFET, period: task.period).fraction
+        }
+
+        /// Whether it is a place for a task that comes later.
+        package var isSpare: Bool { name.isEmpty }
     }
 
     /// The device in words.
@@ -103,15 +121,9 @@ package struct RunPlan: Codable, Sendable, Hashable {
         durationS = duration?.inSeconds
         let instances = configuration.instances
         tasks = configuration.tasks.indices.map { index in
-            let task = configuration.tasks[index]
-            let homes = Array(configuration.homes[instances[index]])
-            return Task(
-                name: task.name, model: models[index], priority: task.priority.name,
-                context: homes[0], instances: homes.count > 1 ? homes.count : nil,
-                instanceContexts: homes.count > 1 ? homes : nil,
-                periodMs: task.period.inMilliseconds, deadlineMs: task.deadline.inMilliseconds, batch: task.batch,
-                stageAfetMs: task.afet.map(\.inMilliseconds),
-                utilisation: Utilisation(executionTime: task.totalAFET, period: task.period).fraction)
+            Task(
+                configuration.tasks[index], model: models[index],
+                homes: Array(configuration.homes[instances[index]]))
         }
         let tasks = tasks
         totalUtilisation =
@@ -120,7 +132,7 @@ package struct RunPlan: Codable, Sendable, Hashable {
             func utilisation(_ tasks: [Task]) -> Double {
                 tasks.reduce(0) { $0 + $1.utilisation * Double($1.contexts.count { $0 == index }) }
             }
-            let placed = tasks.filter { $0.contexts.contains(index) }
+            let placed = tasks.filter { $0.contexts.contains(index) && !$0.isSpare }
             let high = placed.filter { $0.priority == Priority.high.name }
             let low = placed.filter { $0.priority == Priority.low.name }
             return Context(

@@ -105,6 +105,8 @@ package struct RecordEntry: Hashable, Sendable {
         case command(Command)
         /// Whose trace the job belongs to that is released next.
         case trace(JobID, TraceContext)
+        /// A task takes the place of one that was removed.
+        indirect case task(Int, TaskSpecification)
     }
 
     /// The time with which the event was handed to the scheduler; that of a command is its event's.
@@ -124,6 +126,12 @@ package struct RecordEntry: Hashable, Sendable {
     package init(_ time: Nanoseconds, _ job: JobID, _ trace: TraceContext) {
         self.time = time
         content = .trace(job, trace)
+    }
+
+    /// What takes the place of a removed task.
+    package init(_ time: Nanoseconds, _ task: Int, _ specification: TaskSpecification) {
+        self.time = time
+        content = .task(task, specification)
     }
 
     /// A command that came out.

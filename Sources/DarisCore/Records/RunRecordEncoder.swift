@@ -20,7 +20,8 @@
 ///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
 /// `timer`, `lost`, `restored`, `removed`, `added`. Notes (`n`): `trace`, which comes before the release of its job, with the
-/// hexadecimal ids `trace` and `parent` of W3C Trace Context. Commands: `admit`, `queue`, `run` (`with`, if other jobs run
+/// hexadecimal ids `trace` and `parent` of W3C Trace Context, and `task`: from here on the place of a removed task is that of
+/// the one that `as` describes. Commands: `admit`, `queue`, `run` (`with`, if other jobs run
 /// the stage too: task and sequence number of each, in one array), `end`, `wake`. All times are integer nanoseconds.
 ///
 /// Format 1 had no `with`; each other job stood on a line of its own before the `run`, as `join`.
@@ -31,14 +32,19 @@ package struct RunRecordEncoder: Sendable {
 
     /// An encoder that has written the header.
     package init(plan: RunPlan, configuration: SchedulerConfiguration) {
+        bytes.append(
+            contentsOf: Self.json(
+                RecordHeader(darisRecord: RunRecord.version, plan: plan, configuration: configuration)))
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    private static func json(_ value: some Encodable) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        do {
-            let header = RecordHeader(darisRecord: RunRecord.version, plan: plan, configuration: configuration)
-            bytes.append(contentsOf: try encoder.encode(header))
-        } catch { preconditionFailure("a plan holds no number that JSON has no word for: \(error)") }
-        bytes.append(UInt8(ascii: "\n"))
+        do { return try encoder.encode(value) } catch {
+            preconditionFailure("a record holds no number that JSON has no word for: \(error)")
+        }
     }
 
     /// Hands over the text written so far and empties the buffer, keeping its room.
@@ -76,6 +82,10 @@ package struct RunRecordEncoder: Sendable {
             text("\",\"parent\":\"")
             bytes.append(contentsOf: trace.parentID.utf8)
             text("\"")
+        case .task(let task, let specification):
+            field(",\"n\":\"task\",\"task\":", task)
+            text(",\"as\":")
+            bytes.append(contentsOf: Self.json(specification))
         }
         text("}\n")
     }

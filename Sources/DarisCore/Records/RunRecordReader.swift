@@ -109,12 +109,35 @@ package struct RunRecordReader: Sendable {
             let entry = try self.entry(fields)
             guard joined.isEmpty else { throw error(Self.strayJoin) }
             lastTime = max(lastTime, entry.time)
-            if case .event(.jobReleased(let task, _)) = entry.content, !configuration.tasks.indices.contains(task) {
-                throw error("there is no task \(task); the header has \(configuration.tasks.count)")
+            switch entry.content {
+            case .event(.jobReleased(let task, _)), .task(let task, _):
+                guard configuration.tasks.indices.contains(task) else {
+                    throw error("there is no task \(task); the header has \(configuration.tasks.count)")
+                }
+            default: break
             }
             return entry
         }
         return nil
+    }
+
+    /// The configuration for those who describe the run: where other tasks took the places of those at the start, it has their names
+    /// and times, and as many instances and stages as the places. Reads the rest of a record with spare places once.
+    package func describedConfiguration() throws(RecordError) -> SchedulerConfiguration {
+        guard configuration.tasks.contains(where: \.isSpare) else { return configuration }
+        var (reader, described) = (self, configuration)
+        while let entry = try reader.next() {
+            guard case .task(let task, var specification) = entry.content else { continue }
+            let former = described.tasks[task].name
+            if !former.isEmpty, former != specification.name {
+                specification.name = "\(former), then \(specification.name)"
+            }
+            (specification.instances, specification.afet) = (
+                described.tasks[task].instances, described.tasks[task].afet
+            )
+            described.tasks[task] = specification
+        }
+        return described
     }
 
     /// A mismatch at the line that was read last, as an error.
@@ -219,7 +242,12 @@ package struct RunRecordReader: Sendable {
         switch (fields.has(.e), fields.has(.c), fields.has(.n)) {
         case (true, false, false): return RecordEntry(time, try event(fields))
         case (false, true, false): return RecordEntry(time, try command(fields))
-        case (false, false, true): return RecordEntry(time, try job(fields), try trace(fields))
+        case (false, false, true):
+            if RecordWord(rawValue: UInt8(fields[.n])) == .task {
+                guard let specification = fields.specification else { throw error("\"as\" is missing") }
+                return RecordEntry(time, try int(.task, fields), specification)
+            }
+            return RecordEntry(time, try job(fields), try trace(fields))
         default: throw error("a line holds one of an event \"e\", a command \"c\" and a note \"n\"")
         }
     }
@@ -244,7 +272,9 @@ package struct RunRecordReader: Sendable {
     }
 
     private func trace(_ fields: RecordFields) throws(RecordError) -> TraceContext {
-        guard RecordWord(rawValue: UInt8(fields[.n])) == .trace else { throw error("a note is trace") }
+        guard RecordWord(rawValue: UInt8(fields[.n])) == .trace else {
+            throw error("a note is trace or task")
+        }
         return TraceContext(
             high: UInt64(bitPattern: fields.traceHigh),
             low: UInt64(bitPattern: try value(.trace, fields)), parent: UInt64(bitPattern: try value(.parent, fields)))
@@ -318,6 +348,9 @@ package struct RunRecordReader: Sendable {
             if key == .with {
                 fields.others = try readJobs()
                 fields.set(key, to: 0)
+            } else if key == .as {
+                fields.specification = try readSpecification()
+                fields.set(key, to: 0)
             } else if key.hexDigits > 0 {
                 try readHex(key, into: &fields)
             } else {
@@ -365,6 +398,29 @@ package struct RunRecordReader: Sendable {
         }
         try expect("]")
         return jobs
+    }
+
+    /// Reads a task that takes the place of another: an object without others in it but the rule of overruns.
+    private mutating func readSpecification() throws(RecordError) -> TaskSpecification {
+        let first = position
+        var (depth, isQuoted, isEscaped) = (0, false, false)
+        repeat {
+            guard position < bytes.count, bytes[position] != UInt8(ascii: "\n") else { throw cutOff() }
+            switch bytes[position] {
+            case _ where isEscaped: isEscaped = false
+            case UInt8(ascii: "\\") where isQuoted: isEscaped = true
+            case UInt8(ascii: "\""): isQuoted.toggle()
+            case UInt8(ascii: "{") where !isQuoted: depth += 1
+            case UInt8(ascii: "}") where !isQuoted: depth -= 1
+            default: break
+            }
+            position += 1
+        } while depth > 0
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do { return try decoder.decode(TaskSpecification.self, from: Data(bytes[first..<position])) } catch {
+            throw self.error("\"as\" is no task: \(text(first..<position))")
+        }
     }
 
     private mutating func readHex(_ key: RecordKey, into fields: inout RecordFields) throws(RecordError) {

@@ -8,7 +8,7 @@
 package struct ExecutionTimeWindows: Sendable {
     private var samples: ContiguousArray<Nanoseconds>
     private var heads: ContiguousArray<Window>
-    private let afet: ContiguousArray<Nanoseconds>
+    private var afet: ContiguousArray<Nanoseconds>
     private let size: Int
     private let keepsAllTimeMaximum: Bool
     private let statistic: Statistic
@@ -46,6 +46,12 @@ package struct ExecutionTimeWindows: Sendable {
         self.size = size
         self.keepsAllTimeMaximum = keepsAllTimeMaximum
         self.statistic = statistic
+    }
+
+    /// Has a stage be another one, with an AFET and no samples yet.
+    mutating func reset(stage: Int, afet: Nanoseconds) {
+        self.afet[stage] = afet
+        heads[stage] = Window(value: afet)
     }
 
     /// The MRET of the stage with this index, or what else the statistic makes of its samples.

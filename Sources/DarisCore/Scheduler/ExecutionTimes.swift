@@ -6,11 +6,13 @@ struct ExecutionTimes: Sendable {
     /// Time of a lane that each stage took, with a margin: in a batch of n a job's is 1/n of it.
     private var costs: ExecutionTimeWindows
     /// By task: the stages among those of all tasks, and the sums over them.
-    private let stages: ContiguousArray<Range<Int>>
+    private var stages: ContiguousArray<Range<Int>>
+    /// By task: as many stages as a task in its place may have.
+    private let rooms: ContiguousArray<Range<Int>>
     private var totals: ContiguousArray<Nanoseconds>
     private var totalCosts: ContiguousArray<Nanoseconds>
     /// By task: the longest sample of a stage, so that the work of as many jobs as there may be can be added up.
-    private let limits: ContiguousArray<Nanoseconds>
+    private var limits: ContiguousArray<Nanoseconds>
     private let windowSize: Int
 
     init(_ configuration: SchedulerConfiguration, sharesLanes: Bool) {
@@ -31,10 +33,32 @@ struct ExecutionTimes: Sendable {
                 defer { count += task.afet.count }
                 return count..<count + task.afet.count
             })
+        rooms = stages
         totals = ContiguousArray(tasks.map(\.totalAFET))
-        limits = ContiguousArray(
-            tasks.map { Nanoseconds(SchedulerConfiguration.longestTime.rawValue / Int64(2 * $0.afet.count)) })
+        limits = ContiguousArray(tasks.map { Self.limit(stages: $0.afet.count) })
         totalCosts = totals
+    }
+
+    private static func limit(stages: Int) -> Nanoseconds {
+        Nanoseconds(SchedulerConfiguration.longestTime.rawValue / Int64(2 * stages))
+    }
+
+    /// How many stages a task has.
+    func count(_ task: Int) -> Int { stages[task].count }
+    /// The most stages that a task may have in the place of another.
+    func room(of task: Int) -> Int { rooms[task].count }
+
+    /// Puts another task in the place of one, with its AFETs and no samples yet.
+    mutating func replace(_ task: Int, with specification: TaskSpecification) {
+        let afet = specification.afet
+        stages[task] = rooms[task].prefix(afet.count)
+        for (place, time) in zip(stages[task], afet) {
+            times.reset(stage: place, afet: time)
+            if sharesLanes { costs.reset(stage: place, afet: time) }
+        }
+        totals[task] = specification.totalAFET
+        totalCosts[task] = totals[task]
+        limits[task] = Self.limit(stages: afet.count)
     }
 
     @inline(__always)

@@ -10,6 +10,27 @@ extension Scheduler {
     public func jobsInFlight(of task: Int) -> Int { jobs.inFlight(of: task) }
     /// Whether the task has been removed and not been added again.
     public func isRemoved(_ task: Int) -> Bool { !tasks[task].isEnabled }
+    /// How many jobs a task may have in flight: at most as many as there are instances in its place.
+    package func instances(of task: Int) -> Int { tasks.instances(of: task).count }
+    /// How many stages a task has.
+    package func stages(of task: Int) -> Int { times.count(task) }
+    /// Why a task cannot take the place of another now, in words; `nil` if it can.
+    package func obstacle(toReplacing task: Int, with specification: TaskSpecification) -> String? {
+        guard tasks.indices.contains(task) else { return "there is no task \(task)" }
+        if tasks[task].isEnabled { return "task \(task) has not been removed" }
+        if jobs.inFlight(of: task) > 0 { return "task \(task) still has jobs in flight" }
+        if configuration.tasks[task].batchGroup != nil || specification.batchGroup != nil {
+            return "tasks that run in batches are those of the start"
+        }
+        let (instances, stages) = (tasks.room(of: task), times.room(of: task))
+        guard specification.instances <= instances, specification.afet.count <= stages else {
+            return
+                "\(specification.instances) instances of \(specification.afet.count) stages do not fit the place of task "
+                + "\(task), which has room for \(instances) of \(stages)"
+        }
+        do { try SchedulerConfiguration.validate(specification) } catch { return error.description }
+        return nil
+    }
     /// MRETᵢ: the sum of the MRET of a task's stages.
     public func mret(of task: Int) -> Nanoseconds { times.mret(task) }
     /// MRETᵢⱼ: the maximum recent execution time of one stage.

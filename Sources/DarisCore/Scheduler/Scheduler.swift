@@ -15,8 +15,9 @@
 /// together at a dispatch. Nothing is allocated once queues have reached their greatest length.
 /// Source: Fakhim Babaei and Chantem, *DARIS*, arXiv 2504.08795, sections III and IV.
 public struct Scheduler: ~Copyable, Sendable {
-    /// What the scheduler was made from.
-    public let configuration: SchedulerConfiguration
+    /// What the scheduler was made from, with the tasks that have taken the places of others since. As many instances as a place
+    /// had at the start are kept for it, however few the task there has.
+    public private(set) var configuration: SchedulerConfiguration
     /// Fates of all jobs so far.
     public private(set) var counts = JobCounts()
     /// The time of the latest event.
@@ -395,5 +396,21 @@ public struct Scheduler: ~Copyable, Sendable {
     private mutating func remove(_ task: Int) {
         guard tasks.remove(task, &ledger) else { return }
         while let release = backlog.popFirst(of: task) { end(task, release, .dropped, .taskRemoved) }
+    }
+
+    // MARK: - Tasks in the places of others (docs/decisions/0022)
+
+    /// Puts another task in the place of a removed one that has no job in flight. It is out until `taskAdded`. Allocates, and
+    /// costs O(tasks).
+    ///
+    /// - Precondition: `obstacle(toReplacing:with:)` is `nil`.
+    package mutating func replace(_ task: Int, with specification: TaskSpecification) {
+        if let obstacle = obstacle(toReplacing: task, with: specification) { preconditionFailure(obstacle) }
+        configuration.tasks[task] = specification
+        configuration.tasks[task].instances = tasks.room(of: task)
+        tasks.replace(task, with: specification)
+        jobs.replace(task, with: specification)
+        times.replace(task, with: specification)
+        assert(invariantViolation() == nil, invariantViolation() ?? "")
     }
 }

@@ -79,7 +79,7 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         guard homes.count == instances, homes.allSatisfy({ (0..<partition.contexts).contains($0) }) else {
             throw .homes(contexts: partition.contexts)
         }
-        for task in tasks { try validate(task) }
+        for task in tasks { try Self.validate(task) }
         try validateBatching()
     }
 
@@ -125,6 +125,12 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         }
     }
 
+    /// Checks the limits of one task.
+    static func validate(_ task: TaskSpecification) throws(SchedulerError) {
+        try validateInstances(task)
+        try validateTimes(task)
+    }
+
     private static func validateInstances(_ task: TaskSpecification) throws(SchedulerError) {
         guard (1...TaskSpecification.instanceLimit).contains(task.instances) else {
             throw .task(
@@ -133,18 +139,18 @@ public struct SchedulerConfiguration: Hashable, Sendable, Codable {
         }
     }
 
-    private func validate(_ task: TaskSpecification) throws(SchedulerError) {
-        guard task.period > .zero, task.period <= Self.longestTime else {
+    private static func validateTimes(_ task: TaskSpecification) throws(SchedulerError) {
+        guard task.period > .zero, task.period <= longestTime else {
             throw .task(task.name, .period, reason: "the period must be above 0 and at most a day")
         }
-        guard task.deadline > .zero, task.deadline <= Self.longestTime else {
+        guard task.deadline > .zero, task.deadline <= longestTime else {
             throw .task(task.name, .deadline, reason: "the deadline must be above 0 and at most a day")
         }
-        guard (1...Self.stageLimit).contains(task.afet.count) else {
+        guard (1...stageLimit).contains(task.afet.count) else {
             throw .task(
-                task.name, .afet, reason: "a task has 1 to \(Self.stageLimit) stages, not \(task.afet.count)")
+                task.name, .afet, reason: "a task has 1 to \(stageLimit) stages, not \(task.afet.count)")
         }
-        guard task.afet.allSatisfy({ $0 >= .zero && $0 <= Self.longestTime }), task.totalAFET <= Self.longestTime else {
+        guard task.afet.allSatisfy({ $0 >= .zero && $0 <= longestTime }), task.totalAFET <= longestTime else {
             throw .task(task.name, .afet, reason: "an execution time, and their sum, must be from 0 to a day")
         }
         guard (1...TaskSpecification.batchLimit).contains(task.batch) else {

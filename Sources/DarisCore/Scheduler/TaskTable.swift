@@ -37,12 +37,15 @@ struct TaskTable: Sendable {
     /// By instance of all tasks.
     private var homes: ContiguousArray<Home>
     /// By task: its instances among those of all tasks.
-    private let ranges: ContiguousArray<Range<Int>>
+    private var ranges: ContiguousArray<Range<Int>>
+    /// By task: as many instances as a task in its place may have.
+    private let rooms: ContiguousArray<Range<Int>>
 
     init(_ configuration: SchedulerConfiguration) {
         tasks = ContiguousArray(configuration.tasks.map { TaskState($0) })
         homes = ContiguousArray(configuration.homes.map { Home(context: $0, original: $0) })
         ranges = ContiguousArray(configuration.instances)
+        rooms = ranges
     }
 
     var indices: Range<Int> { tasks.indices }
@@ -53,6 +56,8 @@ struct TaskTable: Sendable {
     /// The instances of a task among those of all tasks.
     @inline(__always)
     func instances(of task: Int) -> Range<Int> { ranges[task] }
+    /// The most instances that a task may have in the place of another.
+    func room(of task: Int) -> Int { rooms[task].count }
     /// Where the jobs of an instance start.
     @inline(__always)
     func home(_ instance: Int) -> Int { homes[instance].context }
@@ -118,6 +123,15 @@ struct TaskTable: Sendable {
         }
         tasks[task].isEnabled = true
         reserve(task, in: &ledger)
+    }
+
+    /// Puts another task in the place of a removed one. It is out until it is added; the numbers of jobs go on.
+    mutating func replace(_ task: Int, with specification: TaskSpecification) {
+        let released = tasks[task].released
+        tasks[task] = TaskState(specification)
+        tasks[task].isEnabled = false
+        tasks[task].released = released
+        ranges[task] = rooms[task].prefix(specification.instances)
     }
 
     /// Moves the instances of lost contexts to those that are left, by the off-line algorithm.

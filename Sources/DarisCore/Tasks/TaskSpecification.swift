@@ -92,3 +92,20 @@ extension TaskSpecification {
             batchGroup: try values.decodeIfPresent(Int.self, forKey: .batchGroup))
     }
 }
+
+/// Places that are kept for tasks that come later (docs/decisions/0022).
+extension TaskSpecification {
+    /// A place that a task may take: it has no name, and is to be removed at the start.
+    ///
+    /// - Parameters:
+    ///   - instances: the most instances of the task that takes it.
+    ///   - stages: the most stages.
+    package static func spare(instances: Int, stages: Int) -> TaskSpecification {
+        TaskSpecification(
+            name: "", period: .seconds(Int64(1)), priority: .low, instances: instances,
+            afet: Array(repeating: .zero, count: stages))
+    }
+
+    /// Whether it is a place that no task has taken.
+    package var isSpare: Bool { name.isEmpty }
+}

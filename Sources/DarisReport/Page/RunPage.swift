@@ -36,15 +36,18 @@ package struct RunPage: Sendable {
         _ reader: consuming RunRecordReader, version: String, from: Nanoseconds = .zero,
         to: Nanoseconds = .distantFuture, limit: Int = timelineLimit
     ) throws(RecordError) {
+        let configuration = try reader.describedConfiguration()
         var history = History(
-            timeline: TimelineHistory(reader.configuration, from: from, to: to, limit: limit),
-            outcomes: OutcomeGroups(reader.configuration), statistics: StageStatistics(reader.configuration))
+            timeline: TimelineHistory(configuration, from: from, to: to, limit: limit),
+            outcomes: OutcomeGroups(configuration), statistics: StageStatistics(configuration))
         let run = try reader.walk(&history)
         summary = run.summary
         wasInterrupted = run.wasInterrupted
         cutOff = run.cutOff
-        plan = reader.plan
-        configuration = reader.configuration
+        var plan = reader.plan
+        for (index, task) in configuration.tasks.enumerated() { plan.tasks[index].name = task.name }
+        self.plan = plan
+        self.configuration = configuration
         self.version = version
         timeline = history.timeline
         outcomes = history.outcomes

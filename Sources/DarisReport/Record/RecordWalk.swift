@@ -70,7 +70,8 @@ extension RunRecordReader {
             var release: JobRelease?
             if case .jobReleased(let task, let relative) = event {
                 let job = JobID(task: task, sequence: replay.scheduler.releasedJobs(of: task))
-                let span = SchedulerConfiguration.clamped(relative ?? configuration.tasks[task].deadline)
+                let span = SchedulerConfiguration.clamped(
+                    relative ?? replay.scheduler.configuration.tasks[task].deadline)
                 let home = replay.scheduler.home(of: task)
                 release = JobRelease(
                     job: job, time: entry.time, deadline: entry.time + span,

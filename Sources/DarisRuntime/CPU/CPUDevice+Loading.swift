@@ -43,9 +43,10 @@ extension CPUDevice: NamedDevice {
 
     private static func loadHere(_ request: LoadRequest) throws(PreparationError) -> LoadedDevice {
         let device = try CPUDevice(
-            tasks: request.tasks, makesWay: request.makesWay, models: request.models, partition: request.partition,
-            processors: request.processors, environment: request.environment, fifoPriority: request.fifoPriority,
-            seed: request.taskSet.run.seed, progress: request.options.progress)
+            tasks: request.tasks, makesWay: request.makesWay, spare: request.options.spare.instances,
+            models: request.models, partition: request.partition, processors: request.processors,
+            environment: request.environment, fifoPriority: request.fifoPriority, seed: request.taskSet.run.seed,
+            progress: request.options.progress, hosting: nil)
         return LoadedDevice(
             device: MachineDevice(device), name: "CPU (\(CPUFacts.name))", unitName: "cores",
             units: request.processors.count, kind: .cores, contextUnits: device.coreSets,

@@ -19,17 +19,23 @@ package final class CPUDevice: Device {
 
     /// Of each different task.
     let shapes: [DeviceTask: TensorShapes]
-    private let tasks: [TaskTensors]
+    /// What an instance of a task runs on.
+    struct Instance: Sendable {
+        let tensors: TaskTensors
+        let makesWay: Bool
+    }
+
+    /// Of all instances of all tasks, those of spare places last; `nil` where a place is empty.
+    let instances: Mutex<ContiguousArray<Instance?>>
     let lanes: [CPULane]
     /// What ends the runs of each lane.
-    private let switches: [RunSwitch]
+    let switches: [RunSwitch]
+    let environment: Environment
     private let handler = Handler()
-    private let partition: Partition
-    /// By task: whether its stages make way; empty if none does.
-    private let makesWay: [Bool]
+    let partition: Partition
     private let isMakingWay = Atomic<Bool>(true)
     /// Where the tensors are not the device's own; kept because it owns them.
-    private let hosting: Hosting?
+    let hosting: Hosting?
 
     /// Whom to tell of ends. Set while no stage runs, read by lanes that were launched afterwards.
     private final class Handler: @unchecked Sendable {
@@ -57,9 +63,12 @@ package final class CPUDevice: Device {
 
     /// The same, in a worker process if `hosting` is given: then there are no threads, and a stage runs on the thread that
     /// launches it.
+    ///
+    /// - Parameter spare: instances for which models may come later.
     init(
-        tasks: [DeviceTask], makesWay: [Bool], models: [StagedModel], partition: Partition, processors: [Int],
-        environment: Environment, fifoPriority: Int = 0, seed: UInt64, progress: StepHandler, hosting: Hosting?
+        tasks: [DeviceTask], makesWay: [Bool], spare: Int = 0, models: [StagedModel], partition: Partition,
+        processors: [Int], environment: Environment, fifoPriority: Int = 0, seed: UInt64, progress: StepHandler,
+        hosting: Hosting?
     ) throws(PreparationError) {
         let coreSets = CoreSets.sets(partition, processors: processors)
         let loader = CPUStageLoader(environment: environment, coreSets: coreSets)
@@ -76,6 +85,12 @@ package final class CPUDevice: Device {
             progress("inspecting \(models[task.model].name)")
             shapes[task] = try TensorShapes.discover(
                 models[task.model], stages: loaded[task.model].any.map { $0[0] }, batch: task.batch)
+        }
+        for task in Set(tasks) {
+            guard let tensors = shapes[task].map({ $0.inputs + $0.made.values }),
+                let problem = MachineMemory.own.problem(with: tensors)
+            else { continue }
+            throw .unsupported(name: models[task.model].name, reason: "its tensors take \(problem)")
         }
         let tensors = tasks.flatMap { task in shapes[task].map { $0.inputs + $0.made.values } ?? [] }
         if let problem = MachineMemory.own.problem(with: tensors) {
@@ -107,10 +122,13 @@ package final class CPUDevice: Device {
         }
         self.coreSets = coreSets
         self.shapes = shapes
-        let prepared = taskTensors
-        self.tasks = prepared
+        let prepared = taskTensors.indices.map {
+            Instance(tensors: taskTensors[$0], makesWay: !makesWay.isEmpty && makesWay[$0])
+        }
+        instances = Mutex(ContiguousArray(prepared + Array(repeating: nil, count: spare)))
+        self.environment = environment
         self.partition = partition
-        self.makesWay = makesWay
+        let hasLow = partition.express > 0 && (makesWay.contains(true) || spare > 0)
         laneCount = partition.laneCount
         self.hosting = hosting
         lanes = hosting == nil ? (0..<partition.laneCount).map(CPULane.init) : []
@@ -121,9 +139,10 @@ package final class CPUDevice: Device {
                     .init(
                         name: "daris-\(partition.context(of: index)).\(partition.place(of: index))",
                         processors: coreSets[partition.context(of: index)], fifoPriority: fifoPriority),
-                    hasLow: makesWay.contains(true) && !partition.isExpress(index),
+                    hasLow: hasLow && !partition.isExpress(index),
                     run: { work, lane in
-                        prepared[work.instance].run(
+                        guard let tensors = work.tensors else { return nil }
+                        return tensors.run(
                             stage: work.stage, context: partition.context(of: lane), io: work.io,
                             options: switches[lane].begin())
                     },
@@ -142,8 +161,10 @@ package final class CPUDevice: Device {
 
     /// What the bytes of each input and output of a task's model must be, in the order of its graph.
     package func tensorSizes(of task: Int) -> (inputs: [TensorSize], outputs: [TensorSize]) {
-        tasks[task].sizes
+        instance(task)?.tensors.sizes ?? ([], [])
     }
+
+    private func instance(_ index: Int) -> Instance? { instances.withLock { $0[index] } }
 
     /// Says whom to tell of the ends of stages, while none runs; takes `terminateRunningStages` back.
     package func setHandler(_ handler: @escaping @Sendable (StageEnd) -> Void) {
@@ -161,14 +182,17 @@ package final class CPUDevice: Device {
     package func hand(_ dispatch: Dispatch, tensors: [JobTensors?]) {
         let (job, instance) = (dispatch.jobs[0], dispatch.jobs.instance(at: 0))
         let (stage, lane, io) = (dispatch.stage, dispatch.lane, tensors.first ?? nil)
+        guard let own = self.instance(instance) else {
+            preconditionFailure("instance \(instance) has no model, but a job")
+        }
         guard hosting != nil else {
             return lanes[lane].hand(
                 .init(
-                    job: job, instance: instance, stage: stage, io: io,
-                    makesWay: !makesWay.isEmpty && makesWay[instance] && isMakingWay.load(ordering: .relaxed)))
+                    job: job, instance: instance, tensors: own.tensors, stage: stage, io: io,
+                    makesWay: own.makesWay && isMakingWay.load(ordering: .relaxed)))
         }
         let start = daris_monotonic_nanoseconds()
-        let error = tasks[instance].run(
+        let error = own.tensors.run(
             stage: stage, context: partition.context(of: lane), io: io, options: switches[lane].begin())
         handler.call(
             StageEnd(

@@ -14,6 +14,8 @@ final class CPULane: @unchecked Sendable {
     struct Work: Sendable {
         var job: JobID
         var instance: Int
+        /// Those of the instance, where the device has looked them up.
+        var tensors: TaskTensors?
         var stage: Int
         var io: JobTensors?
         /// Whether it makes way for HP.

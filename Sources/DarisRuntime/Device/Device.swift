@@ -68,6 +68,9 @@ package protocol Device: Sendable {
     /// What became of the device on the way, in words, where that is worth a line.
     var notes: [String] { get }
 
+    /// The device as one whose models come and go while it runs; `nil` if they do not.
+    var changing: (any ChangingDevice)? { get }
+
     /// The energy that the whole device has used so far and the power that it draws now; `nil` if it does not count them. May
     /// take a millisecond, so it is never asked for under a lock of the executor.
     func energy() -> EnergyReading?
@@ -94,6 +97,8 @@ extension Device {
 
     /// Most devices run a stage to its end.
     package func terminate(lane: Int) -> Bool { false }
+    /// Most devices have the models that they were made with.
+    package var changing: (any ChangingDevice)? { nil }
 
     /// Most devices do not count energy.
     package func energy() -> EnergyReading? { nil }

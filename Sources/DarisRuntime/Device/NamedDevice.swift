@@ -189,6 +189,9 @@ package struct MachineDevice: Device {
     /// What became of the device on the way.
     package var notes: [String] { base.notes }
 
+    /// The device as one whose models come and go, if they do.
+    package var changing: (any ChangingDevice)? { base.changing }
+
     /// The energy that the device has used so far, if it counts it.
     package func energy() -> EnergyReading? { base.energy() }
 }

@@ -115,7 +115,7 @@ extension Executor {
 
     /// Counts a failed job by task and message. Messages beyond the limit are counted together, task by task.
     private func note(_ message: String, of job: JobID, in state: inout State) {
-        let task = configuration.tasks[job.task].name
+        let task = state.scheduler.configuration.tasks[job.task].name
         func place(_ message: String) -> Int? {
             state.failures.firstIndex { $0.task == task && $0.message == message }
         }

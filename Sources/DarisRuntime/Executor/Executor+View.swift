@@ -39,7 +39,8 @@ extension Executor {
                     view.tasks[index].isRemoved = state.scheduler.isRemoved(index)
                     view.tasks[index].mret = state.scheduler.mret(of: index)
                     view.tasks[index].utilisation = state.scheduler.utilisation(of: index)
-                    let stages = view.tasks[index].stages
+                    let stages = view.tasks[index].stages.prefix(state.scheduler.stages(of: index))
+                    view.tasks[index].stages = stages
                     for stage in stages {
                         view.stageMRET[stage] = state.scheduler.mret(of: index, stage: stage - stages.lowerBound)
                     }

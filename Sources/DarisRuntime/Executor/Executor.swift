@@ -31,6 +31,8 @@ package final class Executor<D: Device>: Sendable {
         package var observer: (@Sendable (Event, Nanoseconds, CommandBuffer) -> Void)?
         /// Told before the event of a job's release whose trace it belongs to, likewise.
         package var traceObserver: (@Sendable (JobID, TraceContext, Nanoseconds) -> Void)?
+        /// Told before the event that brings it in of a task that takes the place of another, likewise.
+        package var taskObserver: (@Sendable (Int, TaskSpecification, Nanoseconds) -> Void)?
         /// Told once if the device is lost for good: no more jobs are released then, as after `interrupt()`. It must not wait.
         package var whenLost: (@Sendable (DeviceError) -> Void)?
 
@@ -118,6 +120,8 @@ package final class Executor<D: Device>: Sendable {
     let timers: [ReleaseTimer]
     /// Timers that still have releases to come.
     private let releasingTimers: Atomic<Int>
+    /// The tasks whose places others may take.
+    let freePlaces: Mutex<Set<Int>>
     /// The last look that was taken for watchers.
     let views = Mutex<SystemView?>(nil)
     private let duration: Nanoseconds
@@ -161,6 +165,7 @@ package final class Executor<D: Device>: Sendable {
         initial.notes.reserveCapacity(2 * Measurements.noteLimit)
         state = Mutex(initial)
         measurements = Mutex(Measurements(configuration))
+        freePlaces = Mutex(Set(configuration.tasks.indices.filter { configuration.tasks[$0].isSpare }))
         let isSplit = (0..<configuration.partition.contexts).contains { !device.processors(of: $0).isEmpty }
         let clock = clock
         var timers: [ReleaseTimer] = []
@@ -197,6 +202,11 @@ package final class Executor<D: Device>: Sendable {
             precondition(!state.hasStarted, "an executor makes one run; make another one for the next")
             state.hasStarted = true
             state.takesJobs = state.drainStart == nil
+        }
+        decide { state in
+            for task in configuration.tasks.indices where configuration.tasks[task].isSpare {
+                handle(.taskRemoved(task), at: clock.now, &state)
+            }
         }
         completions.start()
         if let reading = device.energy() { firstEnergy.withLock { $0 = (reading.joules, clock.now) } }

@@ -56,6 +56,11 @@ package final class RecordWriter: Sendable {
         thread.withLock { $0 = started }
     }
 
+    /// Notes that a task takes the place of another.
+    package func observe(_ task: Int, _ specification: TaskSpecification, _ time: Nanoseconds) {
+        note(RecordEntry(time, task, specification))
+    }
+
     /// Finds out early whether a record can be written to `path`; one that is there already stays as it is.
     package static func check(_ path: String) throws(Failure) {
         do { try AtomicFile.check(path) } catch { throw unwritable(path, error) }
@@ -79,12 +84,16 @@ package final class RecordWriter: Sendable {
 
     /// Puts aside whose trace the job belongs to that is released next.
     package func observe(_ job: JobID, _ trace: TraceContext, _ time: Nanoseconds) {
+        note(RecordEntry(time, job, trace))
+    }
+
+    private func note(_ entry: RecordEntry) {
         state.withLock { state in
             guard state.entries.count < Self.entryLimit, !state.isFull else {
                 state.isFull = true
                 return
             }
-            state.entries.append(RecordEntry(time, job, trace))
+            state.entries.append(entry)
         }
     }
 

@@ -29,6 +29,8 @@ package struct Preparation: Sendable {
         package var workerStart = WorkerLimits.start
         /// Whether the run lasts until it is interrupted, as a server's does, and not for the task set's duration.
         package var runsUntilInterrupted = false
+        /// What is kept for models that come while it runs, where the device can load them.
+        package var spare = SparePlaces()
         /// Told of each step.
         package var progress: StepHandler = { _ in }
         /// Told of each model whose turn it is: its number, from 1, and that of all.
@@ -56,6 +58,8 @@ package struct Preparation: Sendable {
     private let duration: Nanoseconds
     /// The SCHED_FIFO priority of the release timer, or 0.
     package let timerFIFOPriority: Int
+    /// Where models that come later are found, cut and kept.
+    let store: ModelStore
 
     /// Prepares a task set for the device it names.
     ///
@@ -107,15 +111,21 @@ package struct Preparation: Sendable {
             let firsts = taskSet.firstInstances
             let specifications = try specifications(taskSet, afets: firsts.map { afets[$0] })
                 .grouped(firsts.map { batches.groupOfTask[$0] })
+            // Places for tasks to come stand behind those of the task set, and take nothing from them.
+            let spare =
+                loaded.device.changing == nil
+                ? [] : Array(repeating: options.spare.specification, count: options.spare.tasks)
             let configuration = try configuration(
-                taskSet, specifications, batchGroups: batches.groups, runsBatches: loaded.runsBatches,
+                taskSet, specifications + spare, batchGroups: batches.groups, runsBatches: loaded.runsBatches,
                 force: options.force, notes: &notes)
             notes += taskSet.notes(on: configuration)
             if options.runsUntilInterrupted { notes += taskSet.copiedModelNotes }
-            let arrivals = taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
-                .map { times in times.map(JobArrival.clock) ?? .sporadic }
+            let arrivals =
+                taskSet.arrivalSequences(periods: specifications.map(\.period), generatingSporadic: false)
+                .map { times in times.map(JobArrival.clock) ?? .sporadic } + spare.map { _ in .sporadic }
             let plan = RunPlan(
-                configuration, models: taskSet.tasks.map(\.model), device: loaded.name, unitName: loaded.unitName,
+                configuration, models: taskSet.tasks.map(\.model) + spare.map { _ in "" }, device: loaded.name,
+                unitName: loaded.unitName,
                 units: loaded.units, kind: loaded.kind, contextUnits: loaded.contextUnits, quota: loaded.quota,
                 simulated: false, load: taskSet.load,
                 duration: options.runsUntilInterrupted ? nil : taskSet.run.duration, seed: taskSet.run.seed,
@@ -128,7 +138,7 @@ package struct Preparation: Sendable {
                     return ModelSignature(models[task.model], shapes: shapes)
                 }, arrivals: arrivals,
                 duration: options.runsUntilInterrupted ? .distantFuture : taskSet.run.duration,
-                timerFIFOPriority: fifo ? 30 : 0)
+                timerFIFOPriority: fifo ? 30 : 0, store: store)
         } catch {
             loaded.device.shutDown()
             throw error

@@ -28,6 +28,24 @@ package enum PreparationError: Error, Sendable, CustomStringConvertible {
     /// Nothing is left to run.
     case noLoad(String)
 
+    /// The model that cannot be run, where the others could be without it.
+    package var model: String? {
+        switch self {
+        case .model(let name, _), .runtime(let name, _), .unsupported(let name, _): name
+        default: nil
+        }
+    }
+
+    /// Why that model cannot be run, without its name.
+    package var reason: String {
+        switch self {
+        case .model(_, let error): "\(error)"
+        case .runtime(_, let error): "\(error)"
+        case .unsupported(_, let reason): reason
+        default: description
+        }
+    }
+
     /// What is wrong and what would help.
     package var description: String {
         switch self {

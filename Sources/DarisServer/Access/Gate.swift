@@ -80,7 +80,7 @@ struct GateMiddleware: RouterMiddleware {
             if error.refusal == .connectionsFull { response.headers[.connection] = "close" }
             return response
         }
-        return try await next(request, context)
+        return try await next(request, context.decoded)
     }
 }
 

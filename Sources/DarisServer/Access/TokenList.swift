@@ -74,5 +74,6 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
     /// The sentence.
     package let description: String
 
-    init(_ description: String) { self.description = description }
+    /// An error in a sentence.
+    package init(_ description: String) { self.description = description }
 }

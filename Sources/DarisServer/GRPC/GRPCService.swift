@@ -24,10 +24,8 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "ModelReady") { (request: Inference_ModelReadyRequest) in
             // One that there is not is not ready either: clients ask that, too.
-            let model = try? service.model(request.name, version: request.version)
-            return Inference_ModelReadyResponse.with { response in
-                response.ready = model.map { service.unavailability(of: $0) == nil } ?? false
-            }
+            let isReady = (try? service.isReady(request.name, version: request.version)) ?? false
+            return Inference_ModelReadyResponse.with { $0.ready = isReady }
         }
         unary(&router, "ModelMetadata") { (request: Inference_ModelMetadataRequest) throws(InferenceError) in
             Inference_ModelMetadataResponse(
@@ -50,12 +48,12 @@ struct GRPCService: RegistrableRPCService {
         }
         unary(&router, "RepositoryModelLoad") {
             (request: Inference_RepositoryModelLoadRequest) throws(InferenceError) in
-            try service.model(request.modelName, version: nil).isReady = true
+            try await service.load(request.modelName, try ControlParameters(fields: request.unknownFields.data))
             return Inference_RepositoryModelLoadResponse()
         }
         unary(&router, "RepositoryModelUnload") {
             (request: Inference_RepositoryModelUnloadRequest) throws(InferenceError) in
-            try service.model(request.modelName, version: nil).isReady = false
+            try await service.unload(request.modelName, try ControlParameters(fields: request.unknownFields.data))
             return Inference_RepositoryModelUnloadResponse()
         }
     }

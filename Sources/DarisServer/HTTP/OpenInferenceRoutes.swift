@@ -53,12 +53,14 @@ struct OpenInferenceRoutes: Sendable {
                 return HTTPReply.error(error)
             }
         }
-        for (action, isLoaded) in [("load", true), ("unload", false)] {
-            routes.control.post("v2/repository/models/:model/\(action)") { _, context in
-                try reply(context) { model in
-                    model.isReady = isLoaded
-                    return HTTPReply.empty
-                }
+        routes.control.post("v2/repository/models/:model/load") { request, context in
+            await control(request, context) { name, parameters throws(InferenceError) in
+                try await service.load(name, parameters)
+            }
+        }
+        routes.control.post("v2/repository/models/:model/unload") { request, context in
+            await control(request, context) { name, parameters throws(InferenceError) in
+                try await service.unload(name, parameters)
             }
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -95,4 +96,13 @@ struct ServerContext: RequestContext {
 
     /// A parameter of the path, decoded; `nil` if it is not there, or no text.
     func parameter(_ name: String) -> String? { parameters.get(name)?.removingPercentEncoding }
+    /// The same with the names in the path as they were before the client wrote them as part of an address: `my%20model` is
+    /// `my model`.
+    var decoded: ServerContext {
+        guard parameters.contains(where: { $0.value.utf8.contains(UInt8(ascii: "%")) }) else { return self }
+        var context = self
+        context.coreContext.parameters = Parameters(
+            parameters.map { ($0.key, Substring($0.value.removingPercentEncoding ?? String($0.value))) })
+        return context
+    }
 }

@@ -139,6 +139,13 @@ struct RepositoryEntry: Encodable {
     init(loading name: String, reason: String) {
         (self.name, version, state, self.reason) = (name, "1", "LOADING", reason)
     }
+
+    init(_ model: UnavailableModel) {
+        name = model.name
+        version = model.version
+        state = "UNAVAILABLE"
+        reason = model.reason
+    }
 }
 
 /// Statistics in Triton's form. Times are in nanoseconds.

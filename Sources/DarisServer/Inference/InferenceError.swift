@@ -82,6 +82,8 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
     case loading(LoadProgress)
     case ending
     case everyContextLost
+    /// As many loads and unloads wait for their turn as may.
+    case loadsWaiting(limit: Int)
     /// As many requests as may be are in flight.
     case tooManyInFlight(limit: Int)
 
@@ -111,6 +113,7 @@ enum Refusal: Hashable, Sendable, CustomStringConvertible {
         case .loading(let progress): progress.description
         case .ending: "the server is ending"
         case .everyContextLost: "every context is lost; they are being started again"
+        case .loadsWaiting(let limit): "\(limit) models wait to be loaded or unloaded already"
         case .tooManyInFlight(let limit): "\(limit) requests are in flight already"
         case .unloaded(let model): "model '\(model)' is not loaded; load it first"
         case .unavailable(let model, let left): "model '\(model)' \(RequestAccount.words(left))"

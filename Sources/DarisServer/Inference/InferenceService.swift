@@ -8,19 +8,21 @@ import Synchronization
 
 /// Runs requests on the scheduler, whatever protocol they came by.
 package final class InferenceService: Sendable {
-    /// What there is to serve.
-    private struct Catalogue {
-        /// By name.
-        var models: [String: ServedModel] = [:]
+    /// What there is to serve, and on what.
+    private struct State {
+        var models = Catalogue()
         var sink: (any JobSink)?
         var subject: LiveSubject?
         var connections: Connections?
         /// The names of the models that are being loaded, and how far that is.
         var expected: Set<String> = []
         var progress = LoadProgress()
+        var control: (any ModelControl)?
+        /// What became of requests for models that are there no more.
+        var past = Totals()
     }
 
-    private let catalogue = Mutex(Catalogue())
+    private let catalogue = Mutex(State())
     private let limit: Int
     /// Writes down what becomes of requests.
     let journal: RequestJournal
@@ -63,39 +65,109 @@ package final class InferenceService: Sendable {
     }
 
     /// Serves the sporadic tasks of a prepared task set from now on, each as a model of its name.
-    package func serve(_ prepared: Preparation, executor: Executor<MachineDevice>) {
+    ///
+    /// - Parameters:
+    ///   - found: where they come from: versions, and what is written of them.
+    ///   - unavailable: the models that there are besides, and cannot be served.
+    package func serve(
+        _ prepared: Preparation, executor: Executor<MachineDevice>, found: [FoundModel] = [],
+        unavailable: [UnavailableModel] = []
+    ) {
+        let found = Dictionary(found.compactMap { model in model.usable.map { ($0.task.name, model) } }) { a, _ in a }
+        var unavailable = unavailable
         let set = prepared.taskSet
         let sink = ExecutorSink(executor: executor)
         let tasks = set.tasks.indices.filter { prepared.arrivals[$0] == .sporadic }
         let queues = tasks.map { index in
             let task = set.tasks[index]
+            let source = found[task.name]
             return (
-                model: task.model, batch: task.batch,
+                model: task.model, batch: task.batch, source: source,
                 queue: RequestQueue(
-                    name: task.name, task: index, instances: task.instances, priority: task.priority,
+                    name: source?.name ?? task.name, task: index, instances: task.instances, priority: task.priority,
                     deadline: prepared.configuration.tasks[index].deadline,
                     executionTime: prepared.configuration.tasks[index].afet.reduce(.zero, +),
-                    limit: set.serve.bounds.waiting, sink: sink)
+                    limit: source?.usable?.config.waiting ?? set.serve.bounds.waiting, sink: sink)
             )
         }
         serve(
-            queues.map { entry in
+            queues.compactMap { entry in
                 // A request may ask for another priority than its model's, where the same network has a task of that too.
                 let other = queues.first {
                     $0.model == entry.model && $0.batch == entry.batch && $0.queue.priority != entry.queue.priority
                 }
+                let (signature, version) = (prepared.signatures[entry.queue.task], entry.source?.version)
+                if let mismatch = entry.source?.usable?.config.mismatch(with: signature) {
+                    unavailable.append(
+                        UnavailableModel(
+                            name: entry.queue.name, version: version ?? UnavailableModel.onlyVersion, reason: mismatch))
+                    return nil
+                }
                 return ServedModel(
-                    name: entry.queue.name, signature: prepared.signatures[entry.queue.task], own: entry.queue,
-                    other: other?.queue)
-            }, on: sink,
+                    name: entry.queue.name, version: version ?? UnavailableModel.onlyVersion, signature: signature,
+                    own: entry.queue, other: other?.queue)
+            }, on: sink, unavailable: unavailable,
             watching: LiveSubject(
                 plan: prepared.plan, view: { executor.view() }, energy: { executor.energy() }))
     }
 
-    func serve(_ models: [ServedModel], on sink: any JobSink, watching subject: LiveSubject? = nil) {
-        let byName = Dictionary(models.map { ($0.name, $0) }) { first, _ in first }
-        catalogue.withLock { $0 = Catalogue(models: byName, sink: sink, subject: subject, connections: $0.connections) }
+    func serve(
+        _ models: [ServedModel], on sink: any JobSink, unavailable: [UnavailableModel] = [],
+        watching subject: LiveSubject? = nil
+    ) {
+        let models = Catalogue(models, unavailable)
+        catalogue.withLock { $0 = State(models: models, sink: sink, subject: subject, connections: $0.connections) }
     }
+
+    /// Has models come and go by a repository from now on.
+    package func control(by repository: ModelRepository) { catalogue.withLock { $0.control = repository } }
+
+    /// What loads and unloads models; `nil` if nothing does.
+    var control: (any ModelControl)? { catalogue.withLock { $0.control } }
+
+    /// Has those who watch see a task that has come while the server runs.
+    func describe(_ task: LoadedTask, as index: Int, homes: [Int]) {
+        replan { plan in
+            // One series a name: that of the task that is there from now on.
+            for former in plan.tasks.indices where plan.tasks[former].name == task.specification.name {
+                plan.tasks[former].name = ""
+            }
+            plan.tasks[index] = RunPlan.Task(task.specification, model: task.model, homes: homes)
+        }
+    }
+
+    /// Has those who watch see a task no more whose model is gone.
+    func forget(task name: String) {
+        replan { plan in
+            for index in plan.tasks.indices where plan.tasks[index].name == name { plan.tasks[index].name = "" }
+        }
+    }
+
+    private func replan(_ body: (inout RunPlan) -> Void) {
+        catalogue.withLock { state in
+            guard var subject = state.subject else { return }
+            body(&subject.plan)
+            subject.revision += 1
+            state.subject = subject
+        }
+    }
+
+    /// Changes what is served, at one moment for all requests. What became of those for models that are gone then still counts.
+    func change<Value: Sendable>(_ body: (inout Catalogue) -> Value) -> Value {
+        catalogue.withLock { state in
+            let before = state.models.served.map(\.statistics)
+            defer {
+                let after = state.models.served
+                for gone in before where !after.contains(where: { $0.statistics === gone }) {
+                    state.past.add(gone.figures)
+                }
+            }
+            return body(&state.models)
+        }
+    }
+
+    /// What there is, as it is now.
+    var models: Catalogue { catalogue.withLock { $0.models } }
 
     /// The running system, for those who watch it; `nil` until there is one.
     var subject: LiveSubject? { catalogue.withLock { $0.subject } }
@@ -136,16 +208,27 @@ package final class InferenceService: Sendable {
         return blame.unavailability(of: model.name, at: now).map { "it \(RequestAccount.words($0))" }
     }
 
+    /// Whether a model takes requests; an error if there is none of that name and version.
+    func isReady(_ name: String, version: String?) throws(InferenceError) -> Bool {
+        do throws(InferenceError) { return unavailability(of: try model(name, version: version)) == nil } catch {
+            if case .refused(.modelNotReady) = error.kind { return false }
+            throw error
+        }
+    }
+
     /// All models, or those that take requests.
     func index(isReadyOnly: Bool) -> [RepositoryEntry] {
         let (loading, progress) = catalogue.withLock { ($0.sink == nil ? $0.expected.sorted() : [], $0.progress) }
         guard loading.isEmpty else {
             return isReadyOnly ? [] : loading.map { RepositoryEntry(loading: $0, reason: progress.description) }
         }
-        return all.compactMap { model in
+        let models = models
+        var entries = models.served.compactMap { model in
             let obstacle = unavailability(of: model)
             return isReadyOnly && obstacle != nil ? nil : RepositoryEntry(model, obstacle: obstacle)
         }
+        if !isReadyOnly { entries += models.unavailable.map(RepositoryEntry.init) }
+        return entries.sorted { ($0.name, Int($0.version) ?? 0) < ($1.name, Int($1.version) ?? 0) }
     }
 
     private var now: Nanoseconds { catalogue.withLock { $0.sink }?.now ?? .zero }
@@ -177,37 +260,38 @@ package final class InferenceService: Sendable {
         package var tooLate = 0
         /// Answered with outputs after their deadlines, of those.
         package var late = 0
+
+        fileprivate mutating func add(_ figures: ModelStatistics.Figures) {
+            answered += figures.success.count + figures.fail.count
+            refused += figures.refused
+            tooLate += figures.tooLate
+            late += figures.late
+        }
     }
 
     /// What has become of all requests for models.
     package var totals: Totals {
-        let models = catalogue.withLock { Array($0.models.values) }
-        return models.reduce(into: Totals()) { totals, model in
-            let figures = model.statistics.figures
-            totals.answered += figures.success.count + figures.fail.count
-            totals.refused += figures.refused
-            totals.tooLate += figures.tooLate
-            totals.late += figures.late
-        }
+        let (models, past) = catalogue.withLock { ($0.models.served, $0.past) }
+        return models.reduce(into: past) { $0.add($1.statistics.figures) }
     }
 
-    /// All models, by name.
-    var all: [ServedModel] { catalogue.withLock { $0.models.values.sorted { $0.name < $1.name } } }
+    /// All models that are served, by name and version.
+    var all: [ServedModel] { models.served }
 
-    /// The model with a name, in a version.
+    /// The model with a name, in a version; in the latest that takes requests if that is `nil` or empty.
     func model(_ name: String, version: String?) throws(InferenceError) -> ServedModel {
-        let (found, isExpected) = catalogue.withLock {
-            ($0.models[name], $0.sink == nil && ($0.expected.isEmpty || $0.expected.contains(name)))
+        let obstacle = obstacle
+        let result: Result<ServedModel, InferenceError> = catalogue.withLock { state in
+            guard state.sink != nil else {
+                let isExpected = state.expected.isEmpty || state.expected.contains(name)
+                return .failure(
+                    isExpected
+                        ? Self.notReady(obstacle ?? .ending)
+                        : InferenceError(.notFound, "there is no model '\(name)'"))
+            }
+            return Result { () throws(InferenceError) in try state.models.model(name, version: version) }
         }
-        guard let model = found else {
-            if isExpected, let obstacle { throw Self.notReady(obstacle) }
-            throw InferenceError(.notFound, "there is no model '\(name)'")
-        }
-        guard version == nil || version == "" || version == model.version else {
-            throw InferenceError(
-                .notFound, "model '\(name)' has no version '\(version ?? "")'; it has version \(model.version)")
-        }
-        return model
+        return try result.get()
     }
 
     // MARK: - Inference

@@ -12,7 +12,7 @@ protocol JobSink: Sendable {
 
     func cancel(_ job: JobID)
 
-    /// Counts a request for a job of a task that ended before it was one.
+    /// Counts a request for a job of a task that ended before it was one; of no task if that is below 0.
     func count(_ end: RequestEnd, of task: Int)
 
     /// Whether there is a context that can run jobs now.
@@ -45,7 +45,7 @@ struct ExecutorSink<D: Device>: JobSink {
 
     func cancel(_ job: JobID) { executor.cancel(job) }
 
-    func count(_ end: RequestEnd, of task: Int) { executor.count(end, of: task) }
+    func count(_ end: RequestEnd, of task: Int) { if task >= 0 { executor.count(end, of: task) } }
 
     var canRun: Bool { executor.canRun }
 

@@ -177,7 +177,7 @@ enum RefusalReason: String, CaseIterable, Sendable {
             case .loading: .loading
             case .ending: .ending
             case .everyContextLost: .contextsLost
-            case .tooManyInFlight, .tooManyWatchers: .requests
+            case .tooManyInFlight, .tooManyWatchers, .loadsWaiting: .requests
             case .unloaded, .modelNotReady: .unloaded
             case .unavailable: .unavailable
             case .queueFull: .queueFull
@@ -207,27 +207,37 @@ extension RequestEnd {
 final class ServedModel: Sendable {
     /// What a client asks for.
     let name: String
-    /// Its one version.
-    let version = "1"
+    /// Which version of it.
+    let version: String
     let signature: ModelSignature
     /// The requests for its task.
     let own: RequestQueue
-    /// Those for a task of the same network with the other priority, if there is one.
-    let other: RequestQueue?
-    let statistics = ModelStatistics()
+    private let otherPriority: Mutex<RequestQueue?>
+    let statistics: ModelStatistics
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
-    init(name: String, signature: ModelSignature, own: RequestQueue, other: RequestQueue?) {
+    init(
+        name: String, version: String = UnavailableModel.onlyVersion, signature: ModelSignature, own: RequestQueue,
+        other: RequestQueue?, statistics: ModelStatistics = ModelStatistics()
+    ) {
+        self.statistics = statistics
         self.name = name
+        self.version = version
         self.signature = signature
         self.own = own
-        self.other = other
+        otherPriority = Mutex(other)
     }
 
     var isReady: Bool {
         get { isLoaded.withLock { $0 } }
         set { isLoaded.withLock { $0 = newValue } }
+    }
+
+    /// Those for a task of the same network with the other priority, if there is one.
+    var other: RequestQueue? {
+        get { otherPriority.withLock { $0 } }
+        set { otherPriority.withLock { $0 = newValue } }
     }
 
     /// The queue for a request's priority: the one asked for if there is one, else its own.

@@ -50,16 +50,22 @@ struct LiveRoutes: Sendable {
 
 extension LiveFeed {
     /// The feed of a service.
-    convenience init(_ service: InferenceService) {
+    convenience init(_ service: InferenceService, version: String) {
         self.init {
             // A producer's first event has the stages of the last moments, each later one those since the one before.
-            var seen: Int?
+            var (seen, revision): (Int?, Int?)
             return {
-                guard let view = service.subject?.view() else { return nil }
-                defer { seen = view.stagesEnded }
-                return LiveEvents.view(
+                guard let subject = service.subject else { return nil }
+                let view = subject.view()
+                defer { (seen, revision) = (view.stagesEnded, subject.revision) }
+                let event = LiveEvents.view(
                     view, since: seen ?? view.stagesEnded - view.recent.count, isReady: service.isReady,
                     requestsInFlight: service.requestsInFlight, totals: service.totals, models: service.all)
+                guard let revision, revision != subject.revision else { return event }
+                // Models have come or gone, which the plan says.
+                var both = LiveEvents.plan(subject.plan, version: version)
+                both.writeImmutableBuffer(event)
+                return both
             }
         }
     }
@@ -68,7 +74,9 @@ extension LiveFeed {
 /// A running system as those who watch it see it.
 struct LiveSubject: Sendable {
     /// What it is made of.
-    let plan: RunPlan
+    var plan: RunPlan
+    /// How often that has changed.
+    var revision = 0
     /// What it does now; costs nothing however often it is asked for (`Executor.view`).
     let view: @Sendable () -> SystemView
     /// The energy that its device has used; `nil` where it is not counted. Asks the device, so only metrics do.

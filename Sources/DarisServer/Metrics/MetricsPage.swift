@@ -23,7 +23,7 @@ struct MetricsPage {
         if triton { TritonMetrics(models: models).add(to: &text) }
         if let subject {
             let view = subject.view()
-            let tasks = Array(zip(subject.plan.tasks, view.tasks))
+            let tasks = zip(subject.plan.tasks, view.tasks).filter { !$0.0.isSpare }
             jobs(tasks, &text)
             executionTimes(tasks, view, &text)
             contexts(view, &text)

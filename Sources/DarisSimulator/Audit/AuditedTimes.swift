@@ -12,7 +12,7 @@ struct AuditedTimes: Sendable {
     private let size: Int
     private let forgetsNothing: Bool
     private let statistic: ExecutionTimeWindows.Statistic
-    private let afet: ContiguousArray<Int64>
+    private var afet: ContiguousArray<Int64>
     private var stages: ContiguousArray<Stage>
     private var samples: ContiguousArray<Int64>
 
@@ -30,6 +30,12 @@ struct AuditedTimes: Sendable {
     }
 
     subscript(stage: Int) -> Int64 { stages[stage].mret }
+
+    /// A stage is another one from now on.
+    mutating func replace(stage: Int, afet: Int64) {
+        self.afet[stage] = afet
+        stages[stage] = Stage(mret: afet)
+    }
 
     /// Takes in a sample; returns by how much MRET changed.
     mutating func record(_ sample: Int64, stage: Int) -> Int64 {

@@ -36,7 +36,9 @@ package struct Auditor: ~Copyable, Sendable {
     var batching: AuditedBatching
     var waiting: ContiguousArray<ContiguousArray<AuditedRelease>>
     /// The tasks under `late: drop`.
-    let dropping: ContiguousArray<Int>
+    var dropping: ContiguousArray<Int>
+    /// By task: as many instances as there were at the start.
+    let rooms: ContiguousArray<Range<Int>>
     var now: Int64 = 0
     /// The wake that was asked for and has not come.
     var wake = Int64.max
@@ -99,6 +101,30 @@ package struct Auditor: ~Copyable, Sendable {
         batching = AuditedBatching(configuration)
         waiting = ContiguousArray(repeating: [], count: tasks.count)
         dropping = ContiguousArray(tasks.indices.filter { tasks[$0].dropsLateJobs })
+        rooms = ContiguousArray(tasks.map(\.jobs))
+    }
+
+    /// Takes in that another task has taken the place of a removed one.
+    ///
+    /// - Returns: the first violation of the run.
+    package mutating func replace(_ task: Int, with specification: TaskSpecification) -> Violation? {
+        if let found { return found }
+        guard tasks.indices.contains(task), !tasks[task].isEnabled, tasks[task].inFlight == 0 else {
+            found = violation(.jobFates, "task \(task) was replaced, which was not out, or had jobs in flight")
+            return found
+        }
+        var other = AuditedTask(
+            specification, jobs: rooms[task].prefix(specification.instances), firstStage: tasks[task].firstStage)
+        other.isEnabled = false
+        other.released = tasks[task].released
+        for (stage, afet) in specification.afet.enumerated() {
+            times.replace(stage: other.firstStage + stage, afet: afet.rawValue)
+            if batching.isOn { batching.costs.replace(stage: other.firstStage + stage, afet: afet.rawValue) }
+        }
+        for job in other.jobs { instances[job].sums = ContiguousArray(repeating: 0, count: other.stageCount) }
+        tasks[task] = other
+        dropping = ContiguousArray(tasks.indices.filter { tasks[$0].dropsLateJobs })
+        return nil
     }
 
     /// Takes in an event and the scheduler's answer to it.

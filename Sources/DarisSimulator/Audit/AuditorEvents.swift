@@ -202,7 +202,11 @@ extension Auditor {
         for job in tasks[index].jobs { contexts[instances[job].home].highPriority += tasks[index].utilisation }
     }
 
-    private func isEnabled(_ job: Int) -> Bool { tasks[instances[job].task].isEnabled }
+    /// Whether the task of an instance is in, and has that instance.
+    private func isEnabled(_ job: Int) -> Bool {
+        let task = tasks[instances[job].task]
+        return task.isEnabled && task.jobs.contains(job)
+    }
 
     /// Utilisation of the tasks that are enabled, by context.
     func loads() -> [Int64] {

@@ -46,6 +46,9 @@ package struct VirtualTimeDriver: Sendable {
     package var fails: (@Sendable (_ job: JobID, _ stage: Int, _ lane: Int) -> Bool)?
     /// Events from outside: contexts lost and restored, jobs cancelled, sporadic releases.
     package var otherEvents: [(time: Nanoseconds, event: Event)] = []
+    /// By task: those that take its place each time when it is added after it was removed, one after the other, if none of its jobs
+    /// is in flight then.
+    package var replacements: [Int: [TaskSpecification]] = [:]
     /// What the scheduler's clock is told differs from virtual time by `offset` from `time` on: steps of a clock, forwards or
     /// backwards. In order of time.
     package var clockSteps: [(time: Nanoseconds, offset: Nanoseconds)] = []

@@ -40,6 +40,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
     private var auditor: Auditor
     private var clockOffset = Nanoseconds.zero
     private var nextStep = 0
+    private var replacements: [Int: [TaskSpecification]]
     /// What has just ended.
     private var ended: Dispatch?
 
@@ -48,6 +49,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         self.device = device
         self.observer = observer
         arrivals = ContiguousArray(driver.arrivals)
+        replacements = driver.replacements
         scheduler = Scheduler(driver.configuration)
         ledger = RunLedger(driver.configuration)
         auditor = Auditor(driver.configuration)
@@ -104,9 +106,22 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 device.abandon(lane: lane, at: now)
                 lanes[lane] = nil
             }
+        case .taskAdded(let task): replace(task)
         default: break
         }
         handle(next.event)
+    }
+
+    /// Puts the next task in the place of one, if it can be.
+    private mutating func replace(_ task: Int) {
+        guard let next = replacements[task]?.first, scheduler.obstacle(toReplacing: task, with: next) == nil else {
+            return
+        }
+        replacements[task]?.removeFirst()
+        scheduler.replace(task, with: next)
+        ledger.observe(next, replacing: task)
+        if driver.keepsEntries { entries.append(RecordEntry(max(.zero, now + clockOffset), task, next)) }
+        if let found = auditor.replace(task, with: next) { violation = found.description }
     }
 
     private mutating func handle(_ event: Event) {
@@ -144,7 +159,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
         }
         for case .finished(let outcome) in commands where outcome.fate == .rejected {
             let task = outcome.job.task
-            auditTimes(of: task, stages: driver.configuration.tasks[task].afet.indices)
+            auditTimes(of: task, stages: scheduler.configuration.tasks[task].afet.indices)
         }
     }
 
@@ -182,7 +197,7 @@ struct VirtualTimeRun<Device: VirtualDevice>: ~Copyable {
                 at: now)
         case .finished(let outcome):
             if outcome.fate == .completed && startedInTime[outcome.job.task] {
-                inferencesStartedInTime += driver.configuration.tasks[outcome.job.task].batch
+                inferencesStartedInTime += scheduler.configuration.tasks[outcome.job.task].batch
             }
         case .wake(let time):
             // The scheduler asks by its own clock.

@@ -45,4 +45,6 @@ package enum Fault: Hashable, Sendable, Codable {
     case cancelled(task: Int, sequence: Int, at: Nanoseconds)
     /// A task is taken out, and comes back if `added` is given.
     case removedTask(Int, at: Nanoseconds, added: Nanoseconds?)
+    /// A task is taken out, and another one comes in its place if its jobs have ended by then; else it comes back itself.
+    case replacedTask(Int, at: Nanoseconds, added: Nanoseconds, TaskSpecification)
 }

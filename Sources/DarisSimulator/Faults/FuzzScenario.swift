@@ -106,6 +106,34 @@ package struct FuzzScenario: Hashable, Sendable {
             }
         }
         if groups != nil { faults += Self.cancellations(tasks, using: &drawn) }
+        if seed % 4 == 1 {
+            var apart = SplitMix64(seed: seed ^ 0x0022)
+            faults += Self.replacements(configuration.tasks, unit: unit, duration: duration, using: &apart)
+        }
+    }
+
+    /// Tasks that are removed, and others that take their places, of any priority and as many stages and instances as fit.
+    private static func replacements(
+        _ tasks: [TaskSpecification], unit: Nanoseconds, duration: Nanoseconds, using random: inout SplitMix64
+    ) -> [Fault] {
+        func time(_ range: ClosedRange<Int>) -> Nanoseconds {
+            Nanoseconds(Int64(Int.random(in: range, using: &random)) * unit.rawValue)
+        }
+        return (0..<Int.random(in: 1...6, using: &random)).compactMap { number in
+            let task = Int.random(in: tasks.indices, using: &random)
+            guard tasks[task].batchGroup == nil else { return nil }
+            let at = Nanoseconds(Int64.random(in: 0..<duration.rawValue, using: &random))
+            let specification = TaskSpecification(
+                name: "r\(number)", period: time(20...200),
+                deadline: Bool.random(using: &random) ? time(5...300) : nil,
+                priority: Bool.random(using: &random) ? .high : .low,
+                batch: Int.random(in: 1...3, using: &random),
+                instances: Int.random(in: 1...tasks[task].instances, using: &random),
+                lateness: Bool.random(using: &random) ? .drop : .run,
+                overrun: Bool.random(using: &random) ? .skip : .queue(limit: Int.random(in: 1...4, using: &random)),
+                afet: (0..<Int.random(in: 1...tasks[task].afet.count, using: &random)).map { _ in time(0...16) })
+            return .replacedTask(task, at: at, added: at + time(1...900), specification)
+        }
     }
 
     /// Some of the published implementation's rules, or all.

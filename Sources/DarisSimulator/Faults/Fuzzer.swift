@@ -81,6 +81,9 @@ extension FuzzScenario {
             case .removedTask(let task, let at, let added):
                 driver.otherEvents.append((at, .taskRemoved(task)))
                 if let added { driver.otherEvents.append((added, .taskAdded(task))) }
+            case .replacedTask(let task, let at, let added, let specification):
+                driver.otherEvents += [(at, .taskRemoved(task)), (added, .taskAdded(task))]
+                driver.replacements[task, default: []].append(specification)
             }
         }
         driver.clockSteps = steps.sorted { $0.time < $1.time }.map { step in

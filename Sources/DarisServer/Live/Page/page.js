@@ -254,7 +254,8 @@ class Page {
     this.models = new ModelTable();
     this.contexts = plan.contexts.map((_, index) => new ContextCard(plan, index, this.timeline));
     // HP first, as the scheduler has it.
-    const order = [...plan.tasks.keys()].sort((a, b) => plan.tasks[b].hp - plan.tasks[a].hp || a - b);
+    // Places without a name are kept for models that come later.
+    const order = [...plan.tasks.keys()].filter((index) => plan.tasks[index].name).sort((a, b) => plan.tasks[b].hp - plan.tasks[a].hp || a - b);
     this.rows = order.slice(0, Page.mostTasks).map((index) => new TaskRow(plan, index));
     $("tasks").tBodies[0].append(...this.rows.map((row) => row.element));
     $("more").hidden = order.length <= Page.mostTasks;
