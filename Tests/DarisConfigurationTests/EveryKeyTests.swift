@@ -120,6 +120,7 @@ struct EveryKeyTests {
             keys: [
                 "body": "body: 1 GiB", "answer": "answer: 1000 MB", "memory": "memory: 65 MiB, body: 1025",
                 "connections": "connections: 3", "requests": "requests: 4", "waiting": "waiting: 0",
+                "overrun": "overrun: 5",
                 "receive": "receive: 5 s", "idle": "idle: 1500 ms", "drain": "drain: 2 min",
             ], file: serving("limits")),
     ]
