@@ -66,7 +66,9 @@ struct RunCommand: ParsableCommand {
         }
 
         // The record is closed before printing, which may fail; its own failure is reported after.
-        let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
+        let recording = Result {
+            try recorder?.close(at: .seconds(outcome.summary.elapsedS), energy: outcome.energy)
+        }
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: outcome.wasInterrupted,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) },

@@ -161,7 +161,9 @@ struct ServeCommand: ParsableCommand {
         if outcome.summary.jobs.inFlight == 0 || prepared.device.canShutDownWhileHanging {
             prepared.device.shutDown()
         }
-        let recording = Result { try recorder?.close(at: .seconds(outcome.summary.elapsedS)) }
+        let recording = Result {
+            try recorder?.close(at: .seconds(outcome.summary.elapsedS), energy: outcome.energy)
+        }
         let report = RunReport(
             summary: outcome.summary, plan: prepared.plan, version: Daris.version, interrupted: false,
             errors: outcome.errors.map { .init(task: $0.task, message: $0.message, count: $0.count) },

@@ -50,7 +50,9 @@ struct SimulateCommand: ParsableCommand {
         let result = try simulation.runShowingProgress(total: taskSet.run.duration) { event, time, commands in
             recorder?.observe(event, time, commands)
         }
-        let recording = Result { try recorder?.close(at: result.end) }
+        let recording = Result {
+            try recorder?.close(at: result.end, energy: simulation.gpu.energy(of: result))
+        }
         let report = RunReport(summary: result.summary, plan: simulation.plan, version: Daris.version)
         if json {
             try Terminal.print(String(decoding: try report.json(), as: UTF8.self))
@@ -64,6 +66,16 @@ struct SimulateCommand: ParsableCommand {
                 exitCode: 1)
         }
         try report.summary.checkStrictness(strict)
+    }
+}
+
+extension GPUModel {
+    /// The energy of a simulated run by the model of the card's power; `nil` where nothing is known of it.
+    func energy(of result: VirtualTimeDriver.Result) -> RecordedEnergy? {
+        guard let power, result.busyTime > 0 else { return nil }
+        let seconds = result.end.inSeconds
+        return RecordedEnergy(
+            joules: power.joules(seconds: seconds, busy: result.busyTime / 1e9), seconds: seconds)
     }
 }
 

@@ -51,8 +51,8 @@ package enum StageCount: Hashable, Sendable, Codable {
     package static let automaticLimit = 32
     /// The share of the shortest period that one stage may take under `auto`, alone.
     package static let automaticShare = 0.1
-    /// The stages of `auto` on a GPU, where models are cut in proportion to the CPU's times, which say nothing of how long
-    /// a stage takes there: as many as the paper's ResNet18 has.
+    /// The stages of `auto` on a GPU, where how long a stage takes is known only once the model is cut: as many as the paper's
+    /// ResNet18 has.
     package static let automaticOnGPU = 4
 }
 

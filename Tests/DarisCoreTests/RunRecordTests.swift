@@ -136,6 +136,26 @@ struct RunRecordTests {
         #expect(summary.durationS == endS && summary.elapsedS == endS)
     }
 
+    @Test("the last line has the energy of the run where it is known")
+    func energy() throws {
+        var record = try Self.record(duration: .milliseconds(100))
+        #expect(!String(decoding: record.encoded(), as: UTF8.self).contains("joules"))
+        record.energy = RecordedEnergy(joules: 812.4375, seconds: 10)
+        let bytes = record.encoded()
+        #expect(
+            String(decoding: bytes, as: UTF8.self).hasSuffix(
+                ",\"microjoules\":812437500,\"nanoseconds\":10000000000}\n"))
+        let read = try RunRecord.read(bytes: bytes)
+        #expect(read == record)
+        let summary = RecordReplay(read.configuration).summary(of: read.plan, end: read.end, energy: read.energy)
+        #expect(summary.energy?.totalJ == 812.4375 && summary.energy?.meanW == 81.24375)
+        // No number is too absurd to be written.
+        for joules in [-1, .infinity, .nan, 1e300] {
+            record.energy = RecordedEnergy(joules: joules, seconds: joules)
+            #expect(try RunRecord.read(bytes: record.encoded()) == record)
+        }
+    }
+
     @Test("every fate and reason has a word of its own")
     func words() {
         for fate in JobFate.allCases {
@@ -286,6 +306,8 @@ struct RunRecordTests {
         #expect(
             try problem(line: "{\"end\":0,\"entries\":3}")?.contains("says it has 3 entries, but 0 are there") == true)
         #expect(try problem(line: "{\"end\":0,\"entries\":0}")?.contains("nothing may follow") == true)
+        let energy = "{\"end\":0,\"entries\":0,\"microjoules\":1"
+        #expect(try problem(line: energy + "}")?.contains("\"nanoseconds\" is missing") == true)
     }
 
     @Test("a configuration that cannot be scheduled is refused when read")

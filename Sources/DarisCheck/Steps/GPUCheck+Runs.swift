@@ -58,6 +58,8 @@ extension GPUCheck {
             var preparation = Preparation.Options()
             preparation.workerStart = CheckOptions.workerStart
             preparation.force = true
+            // As in the runs that the check compares with, and without a load of parts in its time.
+            preparation.cutsByDevice = false
             preparation.cache = options.cache
             preparation.progress = options.detail
             let prepared = try Preparation.prepare(taskSet, options: preparation)
@@ -100,7 +102,7 @@ extension GPUCheck {
             interruption.during({ executor.run() }, stop: { executor.interrupt() })
         }
         let summary = outcome.summary
-        try recorder?.close(at: .seconds(summary.elapsedS))
+        try recorder?.close(at: .seconds(summary.elapsedS), energy: outcome.energy)
         guard !outcome.wasInterrupted else { return (nil, summary.jobs.inFlight) }
         let row = CheckRow(
             taskSet: run.set.name, configuration: run.configuration, demand: run.demand, baseline: run.baseline,

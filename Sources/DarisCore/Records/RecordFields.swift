@@ -1,7 +1,7 @@
 /// The keys of a line of a run record.
 enum RecordKey: UInt8, CaseIterable {
     case t, e, c, task, seq, lane, stage, context, x, d, at, migrated, fate, reason, priority, release, deadline, finish
-    case end, entries, n, trace, parent
+    case end, entries, n, trace, parent, microjoules, nanoseconds
     /// Pairs of task and sequence number.
     case with
 
@@ -89,7 +89,7 @@ private struct WordTable<Value: Sendable>: Sendable {
 /// The values of one line, by key.
 struct RecordFields {
     /// One for every `RecordKey`.
-    private var values = InlineArray<24, Int64>(repeating: 0)
+    private var values = InlineArray<26, Int64>(repeating: 0)
     private var present: UInt32 = 0
     /// The upper half of `trace`, whose value is the lower.
     var traceHigh: Int64 = 0

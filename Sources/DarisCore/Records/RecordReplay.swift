@@ -56,12 +56,15 @@ package struct RecordReplay: ~Copyable {
     ///
     /// - Parameter end: when it ended. A real run that ended before its time was interrupted then; one without a duration, a
     ///   server's, lasted until then.
-    package func summary(of plan: RunPlan, end: Nanoseconds) -> RunSummary {
+    /// - Parameter energy: as the record has it.
+    package func summary(of plan: RunPlan, end: Nanoseconds, energy: RecordedEnergy? = nil) -> RunSummary {
         let duration = plan.durationS.map { seconds in
             Nanoseconds.seconds(min(max(seconds, 0), RunRecord.latestTime.inSeconds))
         }
         let released = duration.map { plan.simulated ? $0 : min($0, end) } ?? end
-        return RunSummary(ledger, scheduler: scheduler, duration: released, elapsed: end)
+        return RunSummary(
+            ledger, scheduler: scheduler, duration: released, elapsed: end,
+            energy: energy.map { ($0.joules, $0.time.inSeconds) })
     }
 
     private func mismatch(recorded: Command?) -> RecordMismatch {

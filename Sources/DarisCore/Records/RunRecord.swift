@@ -23,6 +23,8 @@ package struct RunRecord: Sendable, Hashable {
     package var entries: ContiguousArray<RecordEntry>
     /// When the run ended.
     package var end: Nanoseconds
+    /// The energy of the run; `nil` where it is not known.
+    package var energy: RecordedEnergy?
 
     /// The version of the format that is written; version 1 is read too.
     package static let version = 2
@@ -31,12 +33,14 @@ package struct RunRecord: Sendable, Hashable {
 
     /// A record of a run.
     package init(
-        plan: RunPlan, configuration: SchedulerConfiguration, entries: ContiguousArray<RecordEntry>, end: Nanoseconds
+        plan: RunPlan, configuration: SchedulerConfiguration, entries: ContiguousArray<RecordEntry>, end: Nanoseconds,
+        energy: RecordedEnergy? = nil
     ) {
         self.plan = plan
         self.configuration = configuration
         self.entries = entries
         self.end = end
+        self.energy = energy
     }
 
     /// Reads a record file.
@@ -57,9 +61,32 @@ package struct RunRecord: Sendable, Hashable {
     package func encoded() -> [UInt8] {
         var encoder = RunRecordEncoder(plan: plan, configuration: configuration)
         for entry in entries { encoder.append(entry) }
-        encoder.finish(at: end)
+        encoder.finish(at: end, energy: energy)
         return encoder.bytes
     }
+}
+
+/// The energy of a run, of the whole device: counted by it, or of a simulated run the prediction of the device's model.
+package struct RecordedEnergy: Sendable, Hashable {
+    /// In millionths of a joule.
+    package var microjoules: Int64
+    /// The time in which it was used.
+    package var time: Nanoseconds
+
+    /// An energy in J, used in a time in s.
+    package init(joules: Double, seconds: Double) {
+        func limited(_ value: Double, to limit: Double) -> Double { value.isNaN ? 0 : min(max(value, 0), limit) }
+        microjoules = Int64((limited(joules, to: 1e12) * 1e6).rounded())
+        time = Nanoseconds.seconds(limited(seconds, to: RunRecord.latestTime.inSeconds))
+    }
+
+    init(microjoules: Int64, time: Nanoseconds) {
+        self.microjoules = microjoules
+        self.time = time
+    }
+
+    /// In J.
+    package var joules: Double { Double(microjoules) / 1e6 }
 }
 
 /// The first line of a record.

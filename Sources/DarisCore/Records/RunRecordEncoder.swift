@@ -16,6 +16,8 @@
 /// {"end":10000000000,"entries":51234}
 /// ```
 ///
+/// The last line has `microjoules` and `nanoseconds` too where the energy of the run is known, and in what time it was used.
+///
 /// Events: `release` (with `d` if the job has a deadline of its own), `done` (`x`: execution time), `fail`, `cancel`,
 /// `timer`, `lost`, `restored`, `removed`, `added`. Notes (`n`): `trace`, which comes before the release of its job, with the
 /// hexadecimal ids `trace` and `parent` of W3C Trace Context. Commands: `admit`, `queue`, `run` (`with`, if other jobs run
@@ -46,10 +48,15 @@ package struct RunRecordEncoder: Sendable {
     }
 
     /// Writes the last line.
-    package mutating func finish(at end: Nanoseconds) {
+    package mutating func finish(at end: Nanoseconds, energy: RecordedEnergy? = nil) {
         text("{\"end\":")
         number(end.rawValue)
         field(",\"entries\":", entries)
+        if let energy {
+            text(",\"microjoules\":")
+            number(energy.microjoules)
+            time(",\"nanoseconds\":", energy.time)
+        }
         text("}\n")
     }
 

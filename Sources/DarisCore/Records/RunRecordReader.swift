@@ -20,6 +20,8 @@ package struct RunRecordReader: Sendable {
     package let configuration: SchedulerConfiguration
     /// When the run ended; `nil` until `next()` has returned `nil`. Of a record that is cut off, the time of its last entry.
     package private(set) var end: Nanoseconds?
+    /// The energy of the run, once `next()` has returned `nil`; `nil` where the record has none.
+    package private(set) var energy: RecordedEnergy?
     /// Whether `next()` has found that the record stops before its last line, as one does whose writer was killed.
     package private(set) var isCutOff = false
     /// The line that was read last, from 1.
@@ -93,6 +95,7 @@ package struct RunRecordReader: Sendable {
             let fields = try readLine()
             if fields.has(.end) {
                 guard joined.isEmpty else { throw error(Self.strayJoin) }
+                energy = try energy(fields)
                 try checkEnd(fields)
                 end = Nanoseconds(fields[.end])
                 break
@@ -127,7 +130,7 @@ package struct RunRecordReader: Sendable {
     mutating func readAll() throws(RecordError) -> RunRecord {
         var entries = ContiguousArray<RecordEntry>()
         while let entry = try next() { entries.append(entry) }
-        return RunRecord(plan: plan, configuration: configuration, entries: entries, end: end ?? .zero)
+        return RunRecord(plan: plan, configuration: configuration, entries: entries, end: end ?? .zero, energy: energy)
     }
 
     /// Makes sure that the next line is there as a whole.
@@ -189,6 +192,15 @@ package struct RunRecordReader: Sendable {
             throw error("the record says it has \(fields.text(.entries)) entries, but \(entries) are there")
         }
         guard position == bytes.count, rest.isEmpty else { throw error("nothing may follow the line with \"end\"") }
+    }
+
+    private func energy(_ fields: RecordFields) throws(RecordError) -> RecordedEnergy? {
+        guard fields.has(.microjoules) || fields.has(.nanoseconds) else { return nil }
+        let (microjoules, time) = (try value(.microjoules, fields), try value(.nanoseconds, fields))
+        guard microjoules >= 0, time >= 0, time <= RunRecord.latestTime.rawValue else {
+            throw error("an energy and its time are not negative")
+        }
+        return RecordedEnergy(microjoules: microjoules, time: Nanoseconds(time))
     }
 
     private static let strayJoin = "jobs have joined a batch, and here no \"run\" follows"

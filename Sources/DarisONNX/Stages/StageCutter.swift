@@ -69,4 +69,19 @@ package struct StageCutter: Sendable {
         }
         return stages
     }
+
+    /// The stages with the shortest longest one and, among these, the fewest bytes across cuts, that consecutive parts of a model
+    /// can be joined to.
+    ///
+    /// - Parameters:
+    ///   - stages: The number of stages, from 1 to the number of parts.
+    ///   - times: What each part takes in nanoseconds, not negative.
+    ///   - bytesAfter: The bytes that cross a cut after each part.
+    ///   - tolerance: The share by which the longest stage may be longer than necessary, if fewer bytes cross.
+    /// - Returns: The index of the first part of each stage but the first.
+    package static func join(stages: Int, times: [Int64], bytesAfter: [Int], tolerance: Double = 0) -> [Int] {
+        precondition(times.count == bytesAfter.count, "one time and one number of bytes a part")
+        let partition = StagePartition(costs: times, liveBytes: [0] + bytesAfter) { _ in true }
+        return partition.cuts(stages: stages, tolerance: max(0, tolerance))
+    }
 }

@@ -47,7 +47,29 @@ extension RunPage {
                     "\(priority.name) response time, mean", Figure.milliseconds(group.responseMs.mean), "ms",
                     "p99 \(Figure.milliseconds(group.responseMs.p99)) ms"))
         }
+        if let energy = summary.energy {
+            let words = "\(watts(energy)) on average, \(plan.simulated ? "predicted" : "measured")"
+            tiles.append(
+                energy.inferenceJ.map {
+                    tile("Energy", Figure.significant($0), "J/inference", "\(joules(energy)), \(words)")
+                } ?? tile("Energy", Figure.fixed(energy.totalJ, decimals: 1), "J", words))
+        }
         return tiles.joined(separator: "\n")
+    }
+
+    private func joules(_ energy: RunSummary.Energy) -> String { "\(Figure.fixed(energy.totalJ, decimals: 1)) J" }
+    private func watts(_ energy: RunSummary.Energy) -> String { "\(Figure.fixed(energy.meanW, decimals: 1)) W" }
+
+    /// The energy and where its figure comes from.
+    private var energy: [(String, String)] {
+        guard let energy = summary.energy else { return [] }
+        let each = energy.inferenceJ.map { ["\(Figure.significant($0)) J an inference"] } ?? []
+        let source =
+            plan.simulated
+            ? "a prediction by the power model of the device, not a measurement"
+            : "of the whole device, whoever used it, measured by its own counter (NVML)"
+        let figures = [joules(energy)] + each + ["\(watts(energy)) on average"]
+        return [("Energy", figures.joined(separator: ", ") + ": " + source)]
     }
 
     private func tile(_ name: String, _ value: String, _ unit: String, _ detail: String, isBad: Bool = false) -> String
@@ -59,22 +81,23 @@ extension RunPage {
     private var facts: String {
         let load = plan.load.map { ", rates scaled to a load of \(Figure.percent($0)) %" } ?? ""
         let simulated = plan.simulated ? " (a model of it, in virtual time)" : ""
-        let rows = [
-            ("Device", plan.deviceWords + simulated), ("Partition", plan.partitionWords),
-            ("Scheduler", plan.schedulerWords),
-            (
-                "Releases",
-                "for \(Figure.seconds(summary.durationS)), last job ended at \(Figure.seconds(summary.elapsedS)), "
-                    + "seed \(plan.seed)\(load)"
-            ),
-            (
-                "Jobs",
-                "\(summary.jobs.released) released = \(summary.jobs.completed) completed + \(summary.jobs.rejected) "
-                    + "rejected + \(summary.jobs.skipped) skipped + \(summary.jobs.dropped) dropped + "
-                    + "\(summary.jobs.failed) failed + \(summary.jobs.inFlight) in flight"
-            ),
-            ("Stages", "\(summary.stages) ended\(batching); \(Figure.counted(summary.migrations, "job")) migrated"),
-        ]
+        let rows: [(String, String)] =
+            [
+                ("Device", plan.deviceWords + simulated), ("Partition", plan.partitionWords),
+                ("Scheduler", plan.schedulerWords),
+                (
+                    "Releases",
+                    "for \(Figure.seconds(summary.durationS)), last job ended at \(Figure.seconds(summary.elapsedS)), "
+                        + "seed \(plan.seed)\(load)"
+                ),
+                (
+                    "Jobs",
+                    "\(summary.jobs.released) released = \(summary.jobs.completed) completed + \(summary.jobs.rejected) "
+                        + "rejected + \(summary.jobs.skipped) skipped + \(summary.jobs.dropped) dropped + "
+                        + "\(summary.jobs.failed) failed + \(summary.jobs.inFlight) in flight"
+                ),
+                ("Stages", "\(summary.stages) ended\(batching); \(Figure.counted(summary.migrations, "job")) migrated"),
+            ] + energy
         return rows.map { "<div><dt>\($0.0)</dt><dd>\(Self.escaped($0.1))</dd></div>" }.joined(separator: "\n")
     }
 

@@ -98,7 +98,7 @@ extension RunRecordReader {
         }
         follower.finish(at: end, running: unfinished, replay.scheduler)
         return WalkedRun(
-            summary: replay.summary(of: plan, end: end), end: end,
+            summary: replay.summary(of: plan, end: end, energy: reader.energy), end: end,
             wasInterrupted: !plan.simulated && plan.durationS.map { end.inSeconds < $0 } ?? false,
             cutOff: reader.isCutOff
                 ? "the record is cut off after \(Figure.seconds(end.inSeconds)), as when its writer is killed; this covers "

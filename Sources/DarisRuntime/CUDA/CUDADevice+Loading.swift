@@ -6,8 +6,17 @@ import ONNXRuntime
 extension CUDADevice: NamedDevice {
     static let kind = DeviceKind.cuda
 
-    /// Models are cut by the CPU's times, which say nothing of how long a stage takes on a GPU.
+    /// The periods of tasks say nothing of it, since how long a stage takes is known only once models are cut.
     static let automaticStages: Int? = StageCount.automaticOnGPU
+
+    /// In this process alone, and not of TensorRT: neither is a worker started to cut models, nor every part compiled for minutes.
+    static func cuttingFingerprint(_ taskSet: TaskSet) -> String? {
+        guard taskSet.isolation == .none, partitionKind(taskSet) != .mps, taskSet.gpu.engine != .tensorrt,
+            let library = try? GPUSetup.openDriver(nil, lanes: taskSet.partition.laneCount),
+            let facts = try? library.facts(ofDevice: index(of: taskSet))
+        else { return nil }
+        return "\(facts.name) \(library.version) \(taskSet.gpu)"
+    }
 
     /// In this process alone.
     static func runsBatches(_ taskSet: TaskSet) -> Bool {
@@ -73,7 +82,9 @@ extension CUDADevice: NamedDevice {
         let setup = GPUSetup(
             index: index(of: taskSet), name: taskSet.device, partition: taskSet.partition, kind: kind,
             options: taskSet.gpu, cachePath: request.cache.path, priorities: taskSet.instancePriorities,
-            largestBatch: taskSet.scheduler.largestBatch, seed: taskSet.run.seed, fifoPriority: request.fifoPriority)
+            largestBatch: taskSet.scheduler.largestBatch,
+            batchesStayTogether: taskSet.scheduler.follows(.cohesion), seed: taskSet.run.seed,
+            fifoPriority: request.fifoPriority)
         let shapes = try GPUSetup.shapes(
             of: request.tasks, models: request.models, environment: environment, progress: progress)
         var notes: [String] = []

@@ -1,6 +1,7 @@
 import CUDADriver
 import DarisCore
 import ONNXRuntime
+import Synchronization
 
 /// An NVIDIA GPU as a device: contexts are streams or green contexts of one process; under MPS each is a worker with a
 /// device of this kind.
@@ -9,7 +10,7 @@ import ONNXRuntime
 /// lane's fixed tensors (`TensorLayout`). One thread polls for ends, and each lane has one for what takes the host long, such
 /// as copying large inputs and outputs. A stage's execution time is what the device says between two events. A job may run
 /// any of its stages on any lane of its context, and jobs of its task on any context, since every lane has every stage
-/// loaded: migration moves nothing. An express lane is a stream of the highest priority in the same context, with the models of
+/// loaded: migration moves nothing. Jobs that go on where they are do not copy what they find there (`LaneContents`). An express lane is a stream of the highest priority in the same context, with the models of
 /// HP tasks alone.
 package final class CUDADevice: Device {
     /// How many lanes there are, context by context.
@@ -37,6 +38,9 @@ package final class CUDADevice: Device {
     private let lanes: [CUDALane]
     /// By lane, then by model and batch size, then by stage.
     private let programs: [[[LaneProgram]]]
+    /// Uncontended while a scheduler launches, which does so under a lock of its own.
+    private let contents: Mutex<LaneContents>
+    private let batchesStayTogether: Bool
     private let poller: CUDAPoller
     private let handler: Handler
     private let meter: EnergyMeter?
@@ -57,6 +61,8 @@ package final class CUDADevice: Device {
         /// What the user should know: stages that could not be captured, quotas that were rounded.
         var notes: [String]
         var fifoPriority: Int
+        /// Whether batches are expected to go on together from stage to stage.
+        var batchesStayTogether = false
     }
 
     /// Starts the poller and the lanes' threads.
@@ -70,6 +76,9 @@ package final class CUDADevice: Device {
         units = parts.units
         laneCount = parts.lanes.count
         partition = parts.partition
+        batchesStayTogether = parts.batchesStayTogether
+        contents = Mutex(
+            LaneContents(lanes: parts.lanes, memories: parts.tasks.map(\.memory), programs: parts.programs))
         let handler = Handler()
         self.handler = handler
         poller = CUDAPoller(parts.lanes) { handler.call($0) }
@@ -107,6 +116,8 @@ package final class CUDADevice: Device {
         guard
             let program = jobs.count == 1 ? task.program : task.batches.first(where: { $0.jobs == jobs.count })?.program
         else { preconditionFailure("\(jobs.count) jobs are not a size of batch of task \(jobs[0].task)") }
+        let leaves = batchesStayTogether && jobs.count > 1 && !partition.isExpress(dispatch.lane)
+        let start = contents.withLock { $0.begin(dispatch, program: program, leavingResults: leaves) }
         poller.watch()
         lanes[dispatch.lane].launch(
             .init(
@@ -114,7 +125,21 @@ package final class CUDADevice: Device {
                 program: programs[dispatch.lane][program][dispatch.stage], memory: task.memory,
                 others: jobs.indices.dropFirst().map { place in
                     .init(io: tensors.isEmpty ? nil : tensors[place], memory: tasks[jobs.instance(at: place)].memory)
-                }, followsAtOnce: poller.isTelling(ofLane: dispatch.lane)))
+                }, followsAtOnce: poller.isTelling(ofLane: dispatch.lane), heldSince: start.heldSince,
+                leavesResults: leaves, obstacle: start.obstacle))
+    }
+
+    /// The copies of tensors between stages so far.
+    var copies: LaneContents.Copies { contents.withLock { $0.copies } }
+
+    /// How many copies were left out, if any were.
+    package var notes: [String] {
+        let copies = copies
+        guard copies.leftOut > 0 else { return [] }
+        return [
+            "\(copies.leftOut) of \(copies.leftOut + copies.made) copies of tensors between stages were left out, since "
+                + "their jobs went on where they were"
+        ]
     }
 
     /// Work on a GPU's stream runs to its end; nothing can be done.

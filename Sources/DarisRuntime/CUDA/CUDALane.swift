@@ -25,6 +25,12 @@ final class CUDALane: @unchecked Sendable {
         var others: [Member] = []
         /// Whether it was launched from the end of the lane's stage before.
         var followsAtOnce: Bool
+        /// The stage since which its jobs have been alone on the lane, whose tensors still lie there; `max` if others were.
+        var heldSince = Int.max
+        /// Whether what it makes for later stages stays in the lane until `save`.
+        var leavesResults = false
+        /// Why it cannot start, if it cannot.
+        var obstacle: DeviceError?
 
         /// How many bytes of inputs come with the jobs.
         var bytesToTake: Int {
@@ -79,6 +85,8 @@ final class CUDALane: @unchecked Sendable {
     let stream: CUDAStream
     let scratch: DeviceMemory
     let state = Atomic(State.idle)
+    /// Whether the lane's last stage failed.
+    let hasFailed = Atomic(false)
     let context: CUDAContext
     private let start: CUDAEvent
     /// Taken in turn, so that the end of the stage before is still there when this one starts.
@@ -93,6 +101,9 @@ final class CUDALane: @unchecked Sendable {
     private let copier: CopyKernel
     /// What is copied into the lane before a stage, then what is copied out of it afterwards, job by job.
     private let table: CopyTable
+    /// What `save` copies, and its end.
+    private let savedTable: CopyTable
+    private let savedEnd: CUDAEvent
     /// Set at each end, if the driver can.
     private let signal: CUDASignal?
     /// What it is set to by the stage that is on the stream.
@@ -103,15 +114,20 @@ final class CUDALane: @unchecked Sendable {
     /// Whether the poller has other lanes to see to.
     private var hasNeighbours = false
 
-    /// - Parameter copies: the most that a stage of the lane needs, before and after it together.
+    /// - Parameters:
+    ///   - copies: the most that a stage of the lane needs, before and after it together.
+    ///   - saves: the most that `save` is asked for.
     init(
-        index: Int, stream: CUDAStream, context: CUDAContext, scratchBytes: Int, copying kernel: CopyKernel, copies: Int
+        index: Int, stream: CUDAStream, context: CUDAContext, scratchBytes: Int, copying kernel: CopyKernel,
+        copies: Int, saves: Int
     ) throws(CUDAError) {
         self.index = index
         self.stream = stream
         self.context = context
         copier = kernel
         table = try CopyTable(context: context, capacity: max(1, copies))
+        savedTable = try CopyTable(context: context, capacity: max(1, saves))
+        savedEnd = try CUDAEvent(context: context, timing: false)
         signal = try CUDASignal(context: context)
         scratch = try DeviceMemory(context: context, byteCount: max(TensorLayout.alignment, scratchBytes))
         start = try CUDAEvent(context: context, timing: true)
@@ -142,7 +158,8 @@ final class CUDALane: @unchecked Sendable {
     /// Starts a stage on the idle lane.
     func launch(_ work: Work) {
         self.work = work
-        var takesLong = work.bytesToTake > Self.bytesAtOnce
+        hasFailed.store(false, ordering: .relaxed)
+        var takesLong = work.obstacle == nil && work.bytesToTake > Self.bytesAtOnce
         if case .eager = work.program.launch { takesLong = true }
         if takesLong {
             state.store(.starting, ordering: .releasing)
@@ -165,11 +182,13 @@ final class CUDALane: @unchecked Sendable {
     }
 
     private func put(_ work: Work) throws(DeviceError) {
+        if let obstacle = work.obstacle { throw obstacle }
         work.take()
         let jobs = work.others.count + 1
-        write(work.program.layout, of: work.memory, place: 0, jobs: jobs)
+        let (layout, since, leaves) = (work.program.layout, work.heldSince, work.leavesResults)
+        write(layout, of: work.memory, place: 0, jobs: jobs, heldSince: since, leavingResults: leaves)
         for (index, member) in work.others.enumerated() {
-            write(work.program.layout, of: member.memory, place: index + 1, jobs: jobs)
+            write(layout, of: member.memory, place: index + 1, jobs: jobs, heldSince: since, leavingResults: leaves)
         }
         try cuda { () throws(CUDAError) in
             try context.makeCurrent()
@@ -190,21 +209,66 @@ final class CUDALane: @unchecked Sendable {
         isEndRecorded = true
     }
 
-    /// Writes down what to copy into the lane before a stage and out of it afterwards, for the job at a place of a batch.
-    func write(_ layout: TensorLayout.Stage, of memory: TaskMemory, place: Int, jobs: Int) {
+    /// Writes down what to copy into the lane before a stage and out of it afterwards, for the job at a place of a batch. What
+    /// need not be copied has no bytes, since a graph has the same copies at every launch.
+    ///
+    /// - Parameters:
+    ///   - since: the stage since which the jobs have been alone on the lane.
+    ///   - leaves: whether what later stages read is left in the lane.
+    func write(
+        _ layout: TensorLayout.Stage, of memory: TaskMemory, place: Int, jobs: Int, heldSince since: Int = .max,
+        leavingResults leaves: Bool = false
+    ) {
         for (index, copy) in layout.copiesIn.enumerated() {
             table.set(
                 place * layout.copiesIn.count + index,
                 to: .init(
                     source: memory.address(of: copy), target: scratch.address + copy.laneOffset + place * copy.bytes,
-                    byteCount: copy.bytes))
+                    byteCount: copy.stage >= since ? 0 : copy.bytes))
         }
         for (index, copy) in layout.copiesOut.enumerated() {
             table.set(
                 jobs * layout.copiesIn.count + place * layout.copiesOut.count + index,
                 to: .init(
                     source: scratch.address + copy.laneOffset + place * copy.bytes, target: memory.address(of: copy),
-                    byteCount: copy.bytes))
+                    byteCount: leaves && copy.memory == .device ? 0 : copy.bytes))
+        }
+    }
+
+    /// Copies tensors that stages have left in the lane to the memory of their jobs, behind what is on the stream.
+    ///
+    /// - Parameters:
+    ///   - copies: out of the lane, at least one.
+    ///   - members: jobs and their places in the batch, at least one.
+    func save(
+        _ copies: [TensorLayout.Copy], of members: [(place: Int, memory: TaskMemory)]
+    ) throws(DeviceError) {
+        try cuda { () throws(CUDAError) in
+            try context.makeCurrent()
+            // The table of the save before has been read, unless tasks that are measured use each other's lanes.
+            if try !savedEnd.isDone { try savedEnd.synchronize() }
+            var (row, largest) = (0, 0)
+            for member in members {
+                for copy in copies {
+                    savedTable.set(
+                        row,
+                        to: .init(
+                            source: scratch.address + copy.laneOffset + member.place * copy.bytes,
+                            target: member.memory.address(of: copy), byteCount: copy.bytes))
+                    (row, largest) = (row + 1, max(largest, copy.bytes))
+                }
+            }
+            try savedTable.upload(row, on: stream)
+            try copier.launch(savedTable, 0..<row, largest: largest, on: stream)
+            try savedEnd.record(on: stream)
+        }
+    }
+
+    /// Makes what is put on the stream later wait for the last save of another lane.
+    func wait(forSavesOf other: CUDALane) throws(DeviceError) {
+        try cuda { () throws(CUDAError) in
+            try context.makeCurrent()
+            try stream.wait(for: other.savedEnd)
         }
     }
 
@@ -233,6 +297,7 @@ final class CUDALane: @unchecked Sendable {
             guard hasEnded(), let work else { return nil }
             let end = end(of: work)
             self.end = end
+            hasFailed.store(end.error != nil, ordering: .relaxed)
             let bytes = end.error == nil ? work.bytesToGive : 0
             if hasNeighbours && bytes > Self.bytesAtOnce {
                 state.store(.giving, ordering: .releasing)

@@ -11,6 +11,8 @@ struct CUDALoader {
     /// What the device is called in messages.
     let name: String
     var fifoPriority = 0
+    /// Whether batches are expected to go on together from stage to stage.
+    var batchesStayTogether = false
     var progress: StepHandler = { _ in }
     /// Runs of a stage before it is captured: the first makes ONNX Runtime choose algorithms and take memory.
     static let warmUps = 2
@@ -45,6 +47,7 @@ struct CUDALoader {
         let laneCount = contexts.streams.joined().count
         let scratchBytes = programs.map(\.layout.laneBytes).max() ?? 0
         let copies = programs.map { $0.layout.copies * $0.jobs }.max() ?? 0
+        let saves = programs.map { $0.jobs > 1 ? $0.layout.saves * $0.jobs : 0 }.max() ?? 0
         let onExpress = Set(tasks.indices.filter { priorities[$0] == .high }.map { tasks[$0].model })
         let copier = try onDevice { () throws(CUDAError) in try CopyKernel(context: context) }
         func weight(_ model: Int) -> Int {
@@ -76,7 +79,7 @@ struct CUDALoader {
             let lane = try onDevice { () throws(CUDAError) in
                 try CUDALane(
                     index: index, stream: stream, context: context, scratchBytes: scratchBytes, copying: copier,
-                    copies: copies)
+                    copies: copies, saves: saves)
             }
             var row = [[LaneProgram]](repeating: [], count: programs.count)
             for (number, model) in models.enumerated() where !partition.isExpress(index) || onExpress.contains(number) {
@@ -111,7 +114,7 @@ struct CUDALoader {
                     batches: programs.indices.filter { programs[$0].task == tasks[index] && programs[$0].jobs > 1 }
                         .map { .init(jobs: programs[$0].jobs, program: $0) })
             }, lanes: lanes, programs: loaded, units: contexts.units, partition: partition, notes: notes,
-            fifoPriority: fifoPriority)
+            fifoPriority: fifoPriority, batchesStayTogether: batchesStayTogether)
     }
 
     /// What a lane must be able to run: each different task alone, and in batches of as many as there are.

@@ -19,6 +19,8 @@ struct GPUSetup: Codable, Sendable, Hashable {
     var priorities: [Priority]
     /// The most jobs that may run a stage together; 1 for none.
     var largestBatch = 1
+    /// Whether batches are expected to go on together from stage to stage.
+    var batchesStayTogether = false
     /// Of the tensors that periodic jobs run on.
     var seed: UInt64
     /// A SCHED_FIFO priority for the threads, or 0.
@@ -111,7 +113,7 @@ struct GPUSetup: Codable, Sendable, Hashable {
         }
         let loader = CUDALoader(
             context: context, engine: engine, options: options, name: name, fifoPriority: fifoPriority,
-            progress: progress)
+            batchesStayTogether: batchesStayTogether, progress: progress)
         let parts = try loader.load(
             tasks, priorities: priorities, partition: partition, models: models, shapes: shapes, batches: batches,
             contexts: contexts, places: places,

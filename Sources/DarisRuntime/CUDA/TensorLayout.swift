@@ -8,6 +8,9 @@ import ONNXRuntime
 /// the speed of its memory. Inputs and outputs of the model lie in pinned host memory of the task and go straight to and
 /// from the lane.
 ///
+/// A tensor has the same place in the lane for every stage that makes or reads it, and no other tensor lies there in between.
+/// So jobs whose next stage follows on the same lane find there what their stages made (`LaneContents`).
+///
 /// Every place is a multiple of `alignment`. Several jobs of the same model and batch size can share a launch: the lane's
 /// tensors then hold theirs one behind the other.
 struct TensorLayout: Sendable {
@@ -42,6 +45,9 @@ struct TensorLayout: Sendable {
         /// Place of the first job's in the lane's scratch memory; the next job's follow at multiples of `bytes`.
         var laneOffset: Int
         var bytes: Int
+        /// Of a copy into the lane: the last stage before that has the tensor in the lane, as it makes or reads it; -1 if none does.
+        /// Of a copy out of it: the stage that makes the tensor.
+        var stage = -1
     }
 
     /// What a stage reads and writes.
@@ -52,8 +58,8 @@ struct TensorLayout: Sendable {
         var copiesIn: [Copy] = []
         /// Out of the lane, after the stage.
         var copiesOut: [Copy] = []
-        /// Bytes of scratch memory that it needs.
-        var laneBytes = 0
+        /// Out of the lane, all that this stage and those before it make and later ones read.
+        var carried: [Copy] = []
     }
 
     /// A tensor of the model in pinned memory.
@@ -62,7 +68,7 @@ struct TensorLayout: Sendable {
         var bytes: Int
     }
 
-    /// A tensor that a stage makes for a later one.
+    /// A tensor that is kept from the stage that makes it to the last that reads it.
     private struct Kept {
         var made: Int
         var lastRead: Int
@@ -85,11 +91,14 @@ struct TensorLayout: Sendable {
     /// Pinned memory of a job's outputs.
     private(set) var hostOutputBytes = 0
 
-    /// The most scratch memory that a stage needs.
-    var laneBytes: Int { stages.map(\.laneBytes).max() ?? 0 }
+    /// Scratch memory of a lane, for all jobs of a launch together.
+    private(set) var laneBytes = 0
 
     /// The most copies of a stage for one job, before and after it together.
     var copies: Int { stages.map { $0.copiesIn.count + $0.copiesOut.count }.max() ?? 0 }
+
+    /// The most copies that save what a job's stages have left in the lane.
+    var saves: Int { stages.map(\.carried.count).max() ?? 0 }
 
     /// Lays a model out.
     ///
@@ -138,45 +147,80 @@ struct TensorLayout: Sendable {
         }
         deviceBytes = Self.place(&kept)
 
-        for tensors in names {
+        // A model's input that is its output too lies in two places.
+        func inLane(_ name: String, isRead: Bool) -> String { (isRead && inputPorts[name] != nil ? "<" : ">") + name }
+        func shape(_ name: String) -> InputShapes.Input? {
+            shapes.made[name] ?? shapes.inputs.first { $0.name == name }
+        }
+        var held: [String: Kept] = [:]
+        for (stage, tensors) in names.enumerated() {
+            let all = tensors.inputs.map { ($0, true) } + tensors.outputs.map { ($0, false) }
+            for (name, isRead) in all {
+                guard let shape = shape(name) else { continue }
+                let new = Kept(made: stage, lastRead: stage, bytes: shape.byteCount * jobs)
+                held[inLane(name, isRead: isRead), default: new].lastRead = stage
+            }
+        }
+        laneBytes = Self.place(&held)
+
+        var before: [String: Int] = [:]
+        for (number, tensors) in names.enumerated() {
             var stage = Stage()
             for name in tensors.inputs {
-                guard let shape = shapes.made[name] ?? shapes.inputs.first(where: { $0.name == name }) else { continue }
-                let slot = Self.slot(shape, jobs: jobs, at: &stage.laneBytes)
-                stage.inputs.append(slot)
+                let key = inLane(name, isRead: true)
+                guard let shape = shape(name), let place = held[key] else { continue }
+                stage.inputs.append(Self.slot(shape, jobs: jobs, at: place.offset))
+                let last = before[key] ?? -1
                 if let port = inputPorts[name] {
                     stage.copiesIn.append(
-                        Copy(memory: .hostInput, offset: port.offset, laneOffset: slot.offset, bytes: port.bytes))
+                        Copy(
+                            memory: .hostInput, offset: port.offset, laneOffset: place.offset, bytes: port.bytes,
+                            stage: last))
                 } else if let entry = kept[name] {
                     stage.copiesIn.append(
-                        Copy(memory: .device, offset: entry.offset, laneOffset: slot.offset, bytes: entry.bytes))
+                        Copy(
+                            memory: .device, offset: entry.offset, laneOffset: place.offset, bytes: entry.bytes,
+                            stage: last))
                 }
             }
             for name in tensors.outputs {
-                guard let shape = shapes.made[name] else { continue }
-                let slot = Self.slot(shape, jobs: jobs, at: &stage.laneBytes)
-                stage.outputs.append(slot)
+                let key = inLane(name, isRead: false)
+                guard let shape = shapes.made[name], let place = held[key] else { continue }
+                stage.outputs.append(Self.slot(shape, jobs: jobs, at: place.offset))
                 if let entry = kept[name] {
                     stage.copiesOut.append(
-                        Copy(memory: .device, offset: entry.offset, laneOffset: slot.offset, bytes: entry.bytes))
+                        Copy(
+                            memory: .device, offset: entry.offset, laneOffset: place.offset, bytes: entry.bytes,
+                            stage: number))
                 }
                 if let port = outputPorts[name] {
                     stage.copiesOut.append(
-                        Copy(memory: .hostOutput, offset: port.offset, laneOffset: slot.offset, bytes: port.bytes))
+                        Copy(
+                            memory: .hostOutput, offset: port.offset, laneOffset: place.offset, bytes: port.bytes,
+                            stage: number))
                 }
             }
-            self.stages.append(stage)
+            for name in tensors.inputs { before[inLane(name, isRead: true)] = number }
+            for name in tensors.outputs { before[inLane(name, isRead: false)] = number }
+            stage.carried = kept.compactMap { name, entry in
+                guard entry.made <= number, number < entry.lastRead, let place = held[inLane(name, isRead: false)]
+                else {
+                    return nil
+                }
+                return Copy(
+                    memory: .device, offset: entry.offset, laneOffset: place.offset, bytes: entry.bytes,
+                    stage: entry.made)
+            }.sorted { ($0.stage, $0.offset) < ($1.stage, $1.offset) }
+            stages.append(stage)
         }
     }
 
-    private static func slot(_ tensor: InputShapes.Input, jobs: Int, at offset: inout Int) -> Slot {
+    private static func slot(_ tensor: InputShapes.Input, jobs: Int, at offset: Int) -> Slot {
         var shape = tensor.shape
         if jobs > 1, !shape.isEmpty { shape[0] *= jobs }
-        let slot = Slot(
+        return Slot(
             name: tensor.name, elementType: tensor.elementType, shape: shape, offset: offset,
             bytesPerJob: tensor.byteCount)
-        offset += aligned(tensor.byteCount * jobs)
-        return slot
     }
 
     /// Gives each tensor the lowest place that no other tensor alive at the same time has, the largest first, and returns

@@ -15,6 +15,10 @@ protocol NamedDevice: Device {
     /// Into how many stages a model is cut under `stages: auto`; `nil` for as many as its tasks' periods ask for.
     static var automaticStages: Int? { get }
 
+    /// What the times of stages depend on besides the models, where models are cut by times that are measured on it; `nil` where
+    /// they are cut by a CPU's.
+    static func cuttingFingerprint(_ taskSet: TaskSet) -> String?
+
     /// Whether jobs of a task set can run a stage together on it.
     static func runsBatches(_ taskSet: TaskSet) -> Bool
 
@@ -42,6 +46,8 @@ protocol NamedDevice: Device {
 /// What suits a device that the CPU's cores say nothing of.
 extension NamedDevice {
     static var automaticStages: Int? { nil }
+
+    static func cuttingFingerprint(_ taskSet: TaskSet) -> String? { nil }
 
     static func runsBatches(_ taskSet: TaskSet) -> Bool { false }
 

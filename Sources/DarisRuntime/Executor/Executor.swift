@@ -48,6 +48,8 @@ package final class Executor<D: Device>: Sendable {
         package var errors: [FailureCount]
         /// Why the device runs nothing any more, if it was lost for good.
         package var loss: DeviceError?
+        /// The energy of the run for its record; `nil` where the device does not count it.
+        package var energy: RecordedEnergy?
     }
 
     /// A message of the device and how often it came.
@@ -255,7 +257,8 @@ package final class Executor<D: Device>: Sendable {
                 summary: RunSummary(
                     ledger, scheduler: state.scheduler, duration: released, elapsed: max(released, state.lastEnd),
                     energy: energy.map { ($0.joules, $0.seconds) }),
-                wasInterrupted: state.wasInterrupted, errors: state.failures, loss: state.loss)
+                wasInterrupted: state.wasInterrupted, errors: state.failures, loss: state.loss,
+                energy: energy.map { RecordedEnergy(joules: $0.joules, seconds: $0.seconds) })
         }
         // A device that hangs in a stage keeps the executor, for that stage's end.
         if outcome.summary.jobs.inFlight == 0 {

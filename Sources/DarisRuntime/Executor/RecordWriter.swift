@@ -90,13 +90,15 @@ package final class RecordWriter: Sendable {
 
     /// Writes what is left and closes the file.
     ///
-    /// - Parameter end: when the run ended.
+    /// - Parameters:
+    ///   - end: when the run ended.
+    ///   - energy: of the run, where it is known.
     /// - Throws: if the disk was full, failed, or was too slow for the run.
-    package func close(at end: Nanoseconds) throws(Failure) {
+    package func close(at end: Nanoseconds, energy: RecordedEnergy? = nil) throws(Failure) {
         state.withLock { $0.isClosing = true }
         wake.post()
         thread.withLock { $0 }?.join()
-        encoder.withLock { $0.finish(at: end) }
+        encoder.withLock { $0.finish(at: end, energy: energy) }
         write()
         if problem.withLock({ $0 == nil }) {
             do { try file.commit() } catch { fail(error.description) }

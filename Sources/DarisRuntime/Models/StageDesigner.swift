@@ -16,6 +16,11 @@ package struct StageDesigner: Sendable {
         case count(Int)
         /// As few stages as keep each within this time.
         case longestStage(Nanoseconds)
+        /// At most this many parts of about as many nodes each, which are not timed: what stages are joined from by the times of
+        /// another device.
+        case parts(Int)
+        /// Stages that start with the nodes at these positions, which are not timed.
+        case positions([Int])
     }
 
     let environment: Environment
@@ -24,7 +29,7 @@ package struct StageDesigner: Sendable {
     private static let rounds = 3
     /// How much longer the longest stage may be than it must be, if fewer bytes cross the cuts then. Times are not known
     /// much better than that, and every tensor that crosses is laid out anew on both sides.
-    private static let tolerance = 0.1
+    static let tolerance = 0.1
     private static let repeats = 5
 
     /// A designer that measures with `threads` threads a stage.
@@ -37,6 +42,7 @@ package struct StageDesigner: Sendable {
     struct Design {
         var positions: [Int]
         var stages: [Stage]
+        /// Of each stage; empty if they were not timed.
         var times: [Nanoseconds]
         var liveBytes: [Int]
 
@@ -48,7 +54,8 @@ package struct StageDesigner: Sendable {
                 stages: stages.indices.map { index in
                     StageManifest.Entry(
                         file: "stage-\(index).onnx", interface: stages[index].interface,
-                        measuredMilliseconds: (times[index].inMilliseconds * 1e4).rounded() / 1e4,
+                        measuredMilliseconds: times.isEmpty
+                            ? nil : (times[index].inMilliseconds * 1e4).rounded() / 1e4,
                         bytesCarried: index < positions.count ? liveBytes[positions[index]] : 0)
                 })
         }
@@ -72,15 +79,25 @@ package struct StageDesigner: Sendable {
         }
         let types = try tensorTypes(graph, name: name)
         let bytes = sizes(types, dimensions: dimensions)
-        progress("timing the nodes of \(name)")
-        var costs = try nodeCosts(graph, name: name, dimensions: dimensions)
-
         switch goal {
+        case .parts(let most):
+            // A GPU's time follows the number of kernels more than what nodes take a CPU.
+            let fused = graph.fusedPositions
+            let costs = graph.nodes.indices.map { fused.contains($0) ? Int64(0) : 1 }
+            let count = min(most, max(1, costs.reduce(0) { $0 + Int($1) }))
+            let positions = try onnx(name) { () throws(ONNXError) in
+                try cutter.cutPositions(stages: count, costs: costs, bytes: bytes)
+            }
+            return try build(cutter, at: positions, types: types, bytes: bytes, name: name)
+        case .positions(let positions):
+            return try build(cutter, at: positions, types: types, bytes: bytes, name: name)
         case .count(let count):
+            var costs = try timedNodes(graph, name: name, dimensions: dimensions, progress: progress)
             return try refine(
                 cutter, count: count, costs: &costs, types: types, bytes: bytes, name: name, dimensions: dimensions,
                 progress: progress)
         case .longestStage(let limit):
+            var costs = try timedNodes(graph, name: name, dimensions: dimensions, progress: progress)
             let total = costs.reduce(0, +)
             let most = min(StageCount.automaticLimit, graph.nodes.count)
             var count = min(most, max(1, Int((Double(total) / Double(max(1, limit.rawValue))).rounded(.up))))
@@ -142,6 +159,13 @@ package struct StageDesigner: Sendable {
         return options
     }
 
+    private func timedNodes(
+        _ graph: ModelGraph, name: String, dimensions: [String: Int], progress: StepHandler
+    ) throws(PreparationError) -> [Int64] {
+        progress("timing the nodes of \(name)")
+        return try nodeCosts(graph, name: name, dimensions: dimensions)
+    }
+
     /// The time of each scheduled node, unfused; 0 for those that will be fused into the node before.
     private func nodeCosts(
         _ graph: ModelGraph, name: String, dimensions: [String: Int]
@@ -169,13 +193,24 @@ package struct StageDesigner: Sendable {
         }
     }
 
+    /// Builds the stages.
+    private func build(
+        _ cutter: StageCutter, at positions: [Int], types: [String: TensorDescription], bytes: [String: Int],
+        name: String
+    ) throws(PreparationError) -> Design {
+        let stages = try onnx(name) { () throws(ONNXError) in try cutter.cut(at: positions, boundaryTypes: types) }
+        return Design(
+            positions: positions, stages: stages, times: [], liveBytes: cutter.graph.liveBytes(bytes: bytes))
+    }
+
     /// Builds the stages and times each as it will run.
     private func measure(
         _ cutter: StageCutter, at positions: [Int], types: [String: TensorDescription], bytes: [String: Int],
         name: String,
         dimensions: [String: Int]
     ) throws(PreparationError) -> Design {
-        let stages = try onnx(name) { () throws(ONNXError) in try cutter.cut(at: positions, boundaryTypes: types) }
+        var design = try build(cutter, at: positions, types: types, bytes: bytes, name: name)
+        let stages = design.stages
         var tensors: [String: Tensor] = [:]
         var times: [Nanoseconds] = []
         for (index, stage) in stages.enumerated() {
@@ -206,8 +241,8 @@ package struct StageDesigner: Sendable {
             for (name, tensor) in zip(names, outcome.outputs) { tensors[name] = tensor }
             times.append(outcome.times.sorted()[Self.repeats / 2])
         }
-        return Design(
-            positions: positions, stages: stages, times: times, liveBytes: cutter.graph.liveBytes(bytes: bytes))
+        design.times = times
+        return design
     }
 
     /// The types of all computed tensors, as ONNX Runtime infers them.

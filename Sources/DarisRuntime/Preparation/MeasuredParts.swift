@@ -33,13 +33,17 @@ struct Parts {
     func measured() throws(PreparationError) -> Measured {
         let open = Set(used.filter { $0.stages == .auto && taskSet.staging }.map(\.name))
         guard type.runsBatches(taskSet), taskSet.scheduler.follows(.wholeNetworks), !open.isEmpty else {
-            return try measured(whole: [])
+            return try measured(whole: [], cuts: cuts(of: used))
         }
-        let first = try measured(whole: open)
-        let long = open.filter { !mayStayWhole($0, first) }
-        guard !long.isEmpty else { return first }
-        first.loaded.device.shutDown()
-        var second = try measured(whole: open.subtracting(long))
+        let others = cuts(of: used.filter { !open.contains($0.name) })
+        var first: Measured? = try measured(whole: open, cuts: others)
+        let long = open.filter { model in first.map { !mayStayWhole(model, $0) } ?? true }
+        if long.isEmpty, let first { return first }
+        first?.loaded.device.shutDown()
+        // What it holds of the device's memory is free before more is loaded.
+        first = nil
+        let cuts = others.merging(cuts(of: used.filter { long.contains($0.name) })) { old, _ in old }
+        var second = try measured(whole: open.subtracting(long), cuts: cuts)
         second.notes.append(
             "\(long.sorted().joined(separator: ", ")): cut into stages, since batches of "
                 + "\(min(BatchingRule.leastWholeBatch, taskSet.scheduler.largestBatch)) of the whole network take too long for "
@@ -47,17 +51,23 @@ struct Parts {
         return second
     }
 
-    private func measured(whole: Set<String>) throws(PreparationError) -> Measured {
+    /// - Parameters:
+    ///   - whole: the models that are not cut.
+    ///   - cuts: where others are cut; those without are cut by the CPU's times.
+    private func measured(whole: Set<String>, cuts: [String: MeasuredCut]) throws(PreparationError) -> Measured {
         var models: [StagedModel] = []
+        var notes: [String] = []
         for (index, model) in used.enumerated() {
             options.modelProgress(index + 1, used.count)
             let batches = taskSet.tasks.filter { $0.model == model.name }.map(\.batch)
-            models.append(
-                try store.staged(
-                    model,
-                    goal: whole.contains(model.name) ? .count(1) : Preparation.goal(model, in: taskSet, on: type),
-                    batches: batches,
-                    progress: options.progress))
+            let cut = whole.contains(model.name) ? nil : cuts[model.name]
+            let goal =
+                whole.contains(model.name)
+                ? .count(1) : cut.flatMap(\.goal) ?? Preparation.goal(model, in: taskSet, on: type)
+            var staged = try store.staged(model, goal: goal, batches: batches, progress: options.progress)
+            cut?.note(in: &staged)
+            models.append(staged)
+            notes += [cut?.problem].compactMap(\.self)
         }
         let loaded = try type.load(
             LoadRequest(
@@ -69,7 +79,7 @@ struct Parts {
                 tasks, models: models, besideEquals: taskSet.scheduler.follows(.equalNeighbours), on: loaded,
                 store: store,
                 progress: options.progress)
-            return Measured(models: models, loaded: loaded, afets: afets, batches: batches)
+            return Measured(models: models, loaded: loaded, afets: afets, batches: batches, notes: notes)
         } catch {
             loaded.device.shutDown()
             throw error

@@ -16,6 +16,8 @@ package struct Preparation: Sendable {
         package var fresh = false
         /// Run even if the HP tasks alone do not fit.
         package var force = false
+        /// Cut models by times that are measured on the device, where it is one that is measured for that.
+        package var cutsByDevice = true
         /// Ask for SCHED_FIFO and locked memory.
         package var realTime = false
         /// Where to keep what was built and measured.

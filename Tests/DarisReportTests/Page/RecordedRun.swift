@@ -14,6 +14,8 @@ struct RecordedRun {
     var fails: (JobID, Int) -> Bool = { _, _ in false }
     /// Whose traces jobs belong to.
     var traces: [JobID: TraceContext] = [:]
+    var isSimulated = true
+    var energy: RecordedEnergy?
     /// When the run stops, whatever is in flight.
     var stopMs = Double.infinity
 
@@ -64,9 +66,9 @@ struct RecordedRun {
         }
         let plan = RunPlan(
             configuration, models: tasks.map { _ in "net" }, device: "Test device", unitName: "cores", units: 2,
-            kind: .cores, contextUnits: (0..<partition.contexts).map { [$0] }, simulated: true, load: nil,
+            kind: .cores, contextUnits: (0..<partition.contexts).map { [$0] }, simulated: isSimulated, load: nil,
             duration: .milliseconds(200), seed: 7, notes: ["a <note>"])
-        return RunRecord(plan: plan, configuration: configuration, entries: entries, end: end)
+        return RunRecord(plan: plan, configuration: configuration, entries: entries, end: end, energy: energy)
     }
 
     func reader() throws -> RunRecordReader {

@@ -53,6 +53,35 @@ struct RunPageTests {
         #expect((figures["hp"] as? [String: Any])?["missed"] as? Int == page.summary.hp.missed)
     }
 
+    @Test("energy is shown where a record has it, and where the figure comes from")
+    func energy() throws {
+        var run = RecordedRun.eventful
+        #expect(!(try page(run).html.contains("Energy")))
+        run.energy = RecordedEnergy(joules: 812.44, seconds: 10)
+        let simulated = try page(run)
+        #expect(simulated.summary.energy?.totalJ == 812.44 && simulated.summary.energy?.meanW == 81.244)
+        let inferences = simulated.summary.jobs.completed
+        let each = Figure.significant(812.44 / Double(inferences))
+        #expect(
+            simulated.html.contains(
+                "<dt>Energy</dt><dd><b>\(each)</b> J/inference<span>812.4 J, 81.2 W on average, predicted</span></dd>"))
+        #expect(
+            simulated.html.contains(
+                "<dt>Energy</dt><dd>812.4 J, \(each) J an inference, 81.2 W on average: a prediction by the power model of the "
+                    + "device, not a measurement</dd>"))
+        run.isSimulated = false
+        let measured = try page(run).html
+        #expect(measured.contains("812.4 J, 81.2 W on average, measured</span>"))
+        #expect(
+            measured.contains(
+                "81.2 W on average: of the whole device, whoever used it, measured by its own counter (NVML)</dd>"))
+        // Nothing completed: no energy for each.
+        run.events = []
+        #expect(
+            try page(run).html.contains(
+                "<dt>Energy</dt><dd><b>812.4</b> J<span>81.2 W on average, measured</span></dd>"))
+    }
+
     @Test("a miss, and a rejected job, name the trace that their clients follow")
     func clients() throws {
         var run = RecordedRun.eventful

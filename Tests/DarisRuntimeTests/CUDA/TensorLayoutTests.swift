@@ -21,18 +21,30 @@ struct TensorLayoutTests {
         #expect(layout.hostInputBytes == 512 && layout.hostOutputBytes == 256)
         // a and b are alive together when stage 2 reads both.
         #expect(layout.deviceBytes == 512)
-        #expect(layout.stages[0].copiesIn == [.init(memory: .hostInput, offset: 0, laneOffset: 0, bytes: 400)])
-        #expect(layout.stages[0].copiesOut == [.init(memory: .device, offset: 0, laneOffset: 512, bytes: 256)])
-        #expect(layout.stages[1].copiesIn == [.init(memory: .device, offset: 0, laneOffset: 0, bytes: 256)])
-        #expect(layout.stages[1].copiesOut == [.init(memory: .device, offset: 256, laneOffset: 256, bytes: 40)])
+        // Each has one place in the lane, from the stage that makes or first reads it to the last that reads it: the image of 400
+        // bytes in front, then a, then b and y.
+        #expect(
+            layout.stages[0].copiesIn == [.init(memory: .hostInput, offset: 0, laneOffset: 0, bytes: 400, stage: -1)])
+        #expect(
+            layout.stages[0].copiesOut == [.init(memory: .device, offset: 0, laneOffset: 512, bytes: 256, stage: 0)])
+        #expect(layout.stages[1].copiesIn == [.init(memory: .device, offset: 0, laneOffset: 512, bytes: 256, stage: 0)])
+        #expect(
+            layout.stages[1].copiesOut == [.init(memory: .device, offset: 256, laneOffset: 768, bytes: 40, stage: 1)])
         #expect(
             layout.stages[2].copiesIn == [
-                .init(memory: .device, offset: 256, laneOffset: 0, bytes: 40),
-                .init(memory: .device, offset: 0, laneOffset: 256, bytes: 256),
-                .init(memory: .hostInput, offset: 0, laneOffset: 512, bytes: 400),
+                .init(memory: .device, offset: 256, laneOffset: 768, bytes: 40, stage: 1),
+                .init(memory: .device, offset: 0, laneOffset: 512, bytes: 256, stage: 1),
+                .init(memory: .hostInput, offset: 0, laneOffset: 0, bytes: 400, stage: 0),
             ])
-        #expect(layout.stages[2].copiesOut == [.init(memory: .hostOutput, offset: 0, laneOffset: 1024, bytes: 12)])
+        #expect(
+            layout.stages[2].copiesOut == [
+                .init(memory: .hostOutput, offset: 0, laneOffset: 1024, bytes: 12, stage: 2)
+            ])
         #expect(layout.laneBytes == 1024 + 256)
+        // What jobs take along when they leave the lane.
+        #expect(layout.stages[0].carried == layout.stages[0].copiesOut)
+        #expect(layout.stages[1].carried == layout.stages[0].copiesOut + layout.stages[1].copiesOut)
+        #expect(layout.stages[2].carried == [])
     }
 
     @Test("an output that a later stage reads goes both ways")
@@ -53,7 +65,7 @@ struct TensorLayoutTests {
         let stage = layout.stages[0]
         #expect(stage.inputs[0].shape == [4, 100] && stage.inputs[0].bytesPerJob == 400)
         #expect(stage.outputs[0].shape == [4, 3] && stage.outputs[0].offset == 1792)
-        #expect(stage.laneBytes == 1792 + 256)
+        #expect(layout.laneBytes == 1792 + 256)
         // Each job's own memory is as large as ever.
         #expect(layout.hostInputBytes == 512 && layout.hostOutputBytes == 256)
     }
@@ -80,21 +92,40 @@ struct TensorLayoutTests {
 
         // Play the stages: what a stage reads must be what was written, whatever was written since.
         var memory = [String?](repeating: nil, count: layout.deviceBytes)
+        var lane = [String?](repeating: nil, count: layout.laneBytes)
         var everything = 0
-        for (stage, tensors) in layout.stages.enumerated() {
-            for copy in tensors.copiesIn where copy.memory == .device {
-                let slot = tensors.inputs.first { $0.offset == copy.laneOffset }!
-                #expect(memory[copy.offset..<copy.offset + copy.bytes].allSatisfy { $0 == slot.name })
+        for (number, stage) in layout.stages.enumerated() {
+            for copy in stage.copiesIn {
+                let slot = stage.inputs.first { $0.offset == copy.laneOffset }!
+                if copy.memory == .device {
+                    #expect(memory[copy.offset..<copy.offset + copy.bytes].allSatisfy { $0 == slot.name })
+                }
+                // Where jobs stay on the lane, it is there since the stage that the copy names.
+                let isHeld = lane[slot.offset..<slot.offset + copy.bytes].allSatisfy { $0 == slot.name }
+                #expect(isHeld == (copy.stage >= 0), "stage \(number)")
+                for byte in slot.offset..<slot.offset + copy.bytes { lane[byte] = slot.name }
             }
-            for copy in tensors.copiesOut where copy.memory == .device {
-                let slot = tensors.outputs.first { $0.offset == copy.laneOffset }!
-                #expect(copy.offset % TensorLayout.alignment == 0)
+            for slot in stage.outputs {
+                for byte in slot.offset..<slot.offset + slot.bytesPerJob { lane[byte] = slot.name }
+            }
+            for copy in stage.copiesOut where copy.memory == .device {
+                let slot = stage.outputs.first { $0.offset == copy.laneOffset }!
+                #expect(copy.offset % TensorLayout.alignment == 0 && copy.stage == number)
                 for byte in copy.offset..<copy.offset + copy.bytes { memory[byte] = slot.name }
                 everything += TensorLayout.aligned(copy.bytes)
             }
-            let slots = (tensors.inputs + tensors.outputs).sorted { $0.offset < $1.offset }
+            let later = Set(stages[(number + 1)...].flatMap(\.inputs))
+            let made = Set(stages[...number].flatMap(\.outputs))
+            #expect(stage.carried.count == made.intersection(later).count)
+            for copy in stage.carried {
+                let name = lane[copy.laneOffset]
+                #expect(lane[copy.laneOffset..<copy.laneOffset + copy.bytes].allSatisfy { $0 == name })
+                #expect(memory[copy.offset..<copy.offset + copy.bytes].allSatisfy { $0 == name })
+                #expect(stages[copy.stage].outputs.contains(name ?? ""))
+            }
+            let slots = (stage.inputs + stage.outputs).sorted { $0.offset < $1.offset }
             for (slot, next) in zip(slots, slots.dropFirst()) {
-                #expect(slot.offset + slot.bytesPerJob <= next.offset, "stage \(stage)")
+                #expect(slot.offset + slot.bytesPerJob <= next.offset, "stage \(number)")
             }
         }
         #expect(layout.deviceBytes <= everything)

@@ -140,13 +140,15 @@ struct GPUBench {
         priorities: [Priority]? = nil,
         partition: Partition = Partition(contexts: 1, streams: 2, oversubscription: 1), kind: PartitionKind? = nil,
         options: GPUOptions = GPUOptions(), engine: HostEngine? = nil,
-        meter: EnergyMeter? = nil, batching: Int? = nil, arrivals: [Executor<CUDADevice>.Arrival]? = nil,
+        meter: EnergyMeter? = nil, batching: Int? = nil, rules: Set<BatchingRule> = Set(BatchingRule.allCases),
+        arrivals: [Executor<CUDADevice>.Arrival]? = nil,
         duration: Nanoseconds = Bench.endless
     ) throws {
         let tasks = tasks ?? models.indices.map { DeviceTask(model: $0, batch: 1) }
         let priorities = priorities ?? tasks.map { _ in .high }
         var scheduler = SchedulerOptions()
         scheduler.batching = batching
+        scheduler.batchingRules = rules
         let set = TaskSet(
             source: "test", device: "cuda", partition: partition, partitionKind: kind, gpu: options,
             models: models.map { ModelDeclaration(name: $0.name, source: .file("")) },

@@ -80,6 +80,21 @@ enum SmallModels {
         outputs: [float("y", [.symbolic("batch"), .symbolic("length")])], weights: [weight("one", [1])],
         [node("Relu", ["x"], ["r"]), node("Add", ["r", "one"], ["y"])])
 
+    /// `y = ((relu(x) + 1) · 2 + relu(x)) − x` and `b = relu(x) + 1`: five nodes in a row, of which the last but one also reads what the
+    /// first makes, and the last what the first reads.
+    static let skips = model(
+        inputs: [float("x", row)], outputs: [float("y", row), float("b", row)],
+        weights: [weight("one", [1]), weight("two", [2])],
+        [
+            node("Relu", ["x"], ["a"]), node("Add", ["a", "one"], ["b"]), node("Mul", ["b", "two"], ["c"]),
+            node("Add", ["c", "a"], ["d"]), node("Sub", ["d", "x"], ["y"]),
+        ])
+
+    /// What `skips` makes of `x`.
+    static func skipped(_ x: [Float]) -> [[Float]] {
+        [x.map { (max(0, $0) + 1) * 2 + max(0, $0) - $0 }, x.map { max(0, $0) + 1 }]
+    }
+
     /// An input whose second dimension has neither a length nor a name.
     static let unknownLength = model(
         inputs: [float("x", [.symbolic("batch"), .unknown])], outputs: [float("y", [.symbolic("batch"), .unknown])],

@@ -1,5 +1,7 @@
 // Kernels: those of the tests are known by their names.
 
+#include "FakeCUDA.h"
+
 #include "Fake.h"
 
 #include <stdio.h>
@@ -144,6 +146,9 @@ int cuLaunchKernel(
     return end(result);
 }
 
+// The copies of at least a byte that kernels have made.
+static long copied_pieces;
+
 // The kernel that copies what a table says: source, target and size, 32 bytes a row.
 static void run_copies(const Work *work) {
     const unsigned char *table = (const unsigned char *)(uintptr_t)work->arguments[0];
@@ -155,6 +160,7 @@ static void run_copies(const Work *work) {
         memcpy(entry, table + 32 * row, sizeof entry);
         const void *source = (const void *)(uintptr_t)entry[0];
         void *target = (void *)(uintptr_t)entry[1];
+        copied_pieces += entry[2] > 0;
         if (check_range(source, entry[2], ANY_MEMORY, "a kernel") == DARIS_CUDA_SUCCESS &&
             check_range(target, entry[2], ANY_MEMORY, "a kernel") == DARIS_CUDA_SUCCESS) {
             memmove(target, source, entry[2]);
@@ -187,4 +193,11 @@ void run_kernel(Stream *stream, const Work *work) {
             }
         }
     }
+}
+
+long fake_cuda_kernel_copies(void) {
+    pthread_mutex_lock(&lock);
+    long pieces = copied_pieces;
+    pthread_mutex_unlock(&lock);
+    return pieces;
 }

@@ -120,6 +120,9 @@ package final class FakeDriver: Sendable {
         Int(function("fake_cuda_kernel_priority", as: (@convention(c) () -> Int32).self)())
     }
 
+    /// The copies of at least a byte that kernels have made.
+    package var kernelCopies: Int { count("fake_cuda_kernel_copies") }
+
     /// The names of all calls so far.
     package var calls: [String] { (0..<count("fake_cuda_calls")).compactMap { text("fake_cuda_call", $0) } }
     /// The rules of CUDA that were broken.

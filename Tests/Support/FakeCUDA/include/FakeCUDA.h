@@ -62,6 +62,8 @@ const char *fake_cuda_violation(long index);
 void fake_cuda_forgive(void);
 /// The priority that the last kernel ran at.
 int fake_cuda_kernel_priority(void);
+/// The copies of at least a byte that kernels have made, since the library was loaded.
+long fake_cuda_kernel_copies(void);
 /// The objects alive: "context" (retains), "green context", "stream", "event", "graph", "executable graph", "module",
 /// "device memory", "host memory", "nvml" (starts).
 long fake_cuda_live(const char *kind);
