@@ -17,6 +17,7 @@ class Chart {
     const legend = make("p", { class: "legend" }, ...this.lines.map((line) =>
       make("span", {}, make("i", { class: "stroke " + line.kind, "aria-hidden": "true" }), line.name)));
     place.append(make("article", { class: "chart" }, make("h3", { text: title }), legend, this.image));
+    this.draw(0);
   }
 
   shape(name, attributes, text) {
