@@ -283,8 +283,12 @@ def loads(daris, checks):
         after = resident(server.process.pid)
         checks.that(loaded > before + 30, f"a model of 36 MB takes them: {before:.0f} MB, then {loaded:.0f}")
         checks.that(after < loaded - 30, f"unloaded, it gives them back: {loaded:.0f} MB, then {after:.0f}")
-        policies = {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{server.process.pid}/task")}
-        checks.that(policies == {os.SCHED_OTHER}, f"no thread that makes way is left behind: {policies}")
+        tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+        below = {(thread / "comm").read_text().strip() for thread in tasks.iterdir()
+                 if os.sched_getscheduler(int(thread.name)) != os.SCHED_OTHER}
+        # Those that read low-priority requests stay.
+        below = {name for name in below if not name.startswith("daris-code.l")}
+        checks.that(not below, f"no thread that makes way is left behind: {below}")
         metrics = fetch(server.http, "/metrics")[1]
         lines = [line.rpartition(" ")[0] for line in metrics.splitlines() if line and not line.startswith("#")]
         checks.that(len(lines) == len(set(lines)), "each series of the metrics is there once")
