@@ -208,12 +208,10 @@ final class GRPCInference: ChannelInboundHandler {
                     guard response.outputs.reduce(0, { $0 + $1.bytes.count }) <= limit else {
                         throw ResponseEncoding.tooLarge(limit: limit)
                     }
-                    return try InferAnswer(
-                        message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes)
-                    ).framed(inStream: isStream)
+                    return try InferAnswer(response, inStream: isStream).framed(inStream: isStream)
                 }
             ) { () throws(InferenceError) in
-                var request = try InferenceRequest(try message.call())
+                var request = try InferenceRequest(try message.call(), isInStream: isStream)
                 // The call's own deadline is the request's, unless that says another.
                 request.timeout = request.timeout ?? timeout
                 return request

@@ -101,6 +101,7 @@ enum RequestDecoding {
                 .invalid, "the request was sent to model '\(model)', but its 'model_name' is '\(name)'")
         }
         var request = InferenceRequest(model: model, version: version, id: fields.id)
+        try checkEnd(fields.parameters)
         request.wantsBinary = fields.parameters.binaryOutput ?? false
         request.priority = header.priority
         request.timeout = try header.timeout()
@@ -132,6 +133,16 @@ enum RequestDecoding {
                 .invalid, "\(body.count - start) bytes behind the JSON belong to no input; say 'binary_data_size'")
         }
         return request
+    }
+
+    /// Refuses the wish to have the end of the answers marked, where there is one answer.
+    static func checkEnd(_ parameters: RequestParameters) throws(InferenceError) {
+        guard !parameters.marksEnd else {
+            throw InferenceError(
+                .unsupported,
+                "parameter 'triton_enable_empty_final_response' of the request is for the streams of gRPC "
+                    + "(ModelStreamInfer)")
+        }
     }
 
     /// Makes an inference request of a body that is the elements of the only input, without JSON: Triton's raw binary
@@ -230,10 +241,6 @@ extension RequestDecoding {
             }
             guard let name else { throw JSONReader.unfit("\(place): 'name' is missing") }
             (self.name, self.parameters) = (name, parameters)
-            guard parameters.classes == nil || parameters.sharedMemory == nil else {
-                throw InferenceError(
-                    .invalid, "output '\(name)' is wanted as classes, which are not written to shared memory")
-            }
         }
     }
 
