@@ -112,13 +112,14 @@ package final class InferenceServer: Sendable {
     ) async throws -> Int {
         let readiness = Readiness(settings, onReady)
         let pool = CodingPool()
+        let callGate = settings.grpc.map { gate.forListener($0, hosts: settings.hosts) } ?? gate
         let connections = try Connections(
-            settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
+            settings, .init(service: service, gate: callGate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
         if let reloader { services.append(reloader) }
         if let address = settings.http { services.append(try http(address, readiness, connections, pool)) }
-        if let address = settings.grpc { services.append(try grpc(address, readiness, connections)) }
+        if let address = settings.grpc { services.append(try grpc(address, callGate, readiness, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
         // A last resort: the connections are closed by then.
@@ -177,10 +178,10 @@ package final class InferenceServer: Sendable {
         router.add(middleware: RequestTagging(journal: service.journal, usesTokens: gate.inference != nil))
         let table = connections.http
         let bounds = settings.bounds
-        var gate = gate
-        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts)
+        let gate = gate.forListener(address, hosts: settings.hosts)
         let routes = RouteGroups(router, gate: gate, connections: table)
         OpenInferenceRoutes(service: service, version: version).add(to: routes)
+        SharedMemoryRoutes(regions: service.sharedMemory, refusal: gate.sharedMemoryRefusal).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
         let inferences = HTTPInference.Place(
             service: service, gate: gate, bounds: bounds, table: table, budget: connections.budget, pool: pool)
@@ -206,7 +207,7 @@ package final class InferenceServer: Sendable {
     // MARK: - gRPC
 
     private func grpc(
-        _ address: ServeSettings.Address, _ readiness: Readiness, _ connections: Connections
+        _ address: ServeSettings.Address, _ gate: Gate, _ readiness: Readiness, _ connections: Connections
     ) throws -> any Service {
         let bounds = settings.bounds
         let security: HTTP2ServerTransport.Posix.TransportSecurity =
@@ -230,7 +231,9 @@ package final class InferenceServer: Sendable {
         return GRPCListener(
             server: GRPCServer(
                 transport: transport,
-                services: [GRPCService(service: service, version: version)],
+                services: [
+                    GRPCService(service: service, version: version, sharedMemoryRefusal: gate.sharedMemoryRefusal)
+                ],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),
                     GateInterceptor(gate: gate),

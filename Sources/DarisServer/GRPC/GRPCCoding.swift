@@ -161,7 +161,27 @@ extension Inference_ModelInferResponse {
                     $0.name = output.tensor.name
                     $0.datatype = output.tensor.elementType.protocolName
                     $0.shape = output.tensor.shape.map(Int64.init)
+                    guard let place = output.place else { return }
+                    $0.parameters = [
+                        "shared_memory_region": .with { $0.stringParam = place.region.name },
+                        "shared_memory_offset": .with { $0.int64Param = Int64(place.offset) },
+                        "shared_memory_byte_size": .with { $0.int64Param = Int64(output.bytes.count) },
+                    ]
                 })
+        }
+    }
+}
+
+extension Inference_SystemSharedMemoryStatusResponse {
+    init(_ regions: [SharedMemoryRegions.Region]) {
+        self.init()
+        for region in regions {
+            self.regions[region.name] = .with {
+                $0.name = region.name
+                $0.key = region.key
+                $0.offset = UInt64(region.offset)
+                $0.byteSize = UInt64(region.byteCount)
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ final class GRPCInference: ChannelInboundHandler {
     private let share: ByteBudget.Share
     /// Whether the call is one for the framework; `nil` until its headers have come.
     private var isPassing: Bool?
+    private var method = ""
     private var isStream = false
     private var tag: RequestTag?
     private var begun = NIODeadline.now()
@@ -101,12 +102,14 @@ final class GRPCInference: ChannelInboundHandler {
         let isCall =
             headers.first(name: ":method") == "POST"
             && headers.first(name: "content-type")?.hasPrefix("application/grpc") == true
-        guard isCall, method == "ModelInfer" || method == "ModelStreamInfer" else {
+        let isUnknown = !method.isEmpty && !GRPCService.methods.contains(String(method))
+        guard isCall, method == "ModelInfer" || method == "ModelStreamInfer" || isUnknown else {
             isPassing = true
             return context.fireChannelRead(data)
         }
         isPassing = false
         isStream = method == "ModelStreamInfer"
+        self.method = String(method)
         begun = .now()
         timeout = headers.first(name: "grpc-timeout").flatMap(HeaderGuard.timeout).map { Nanoseconds($0) }
         let authorization = headers.first(name: "authorization")
@@ -118,6 +121,12 @@ final class GRPCInference: ChannelInboundHandler {
         if payload.endStream { hasArrived = true }
         do throws(InferenceError) {
             try place.gate.check(authorization, for: .inference)
+            if isUnknown {
+                throw InferenceError(
+                    .unsupported,
+                    "\(method) is nothing that is served here; served are \(GRPCService.methods.joined(separator: ", "))"
+                )
+            }
             if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {
                 throw InferenceError(.unsupported, "grpc-encoding '\(encoding)' is not known; use gzip or deflate")
             }
@@ -193,7 +202,8 @@ final class GRPCInference: ChannelInboundHandler {
             (slot.id, slot.model) = (message.id, model.name)
             // A call's first byte is that of its headers.
             let call = try InferenceCall(
-                place.service, model: model.name, version: model.version, arrival: isStream ? arrival : begun, tag: tag)
+                place.service, model: model.name, version: model.version, arrival: isStream ? arrival : begun, tag: tag,
+                sharedMemoryRefusal: place.gate.sharedMemoryRefusal)
             slot.call = call
             let exchange = InferenceExchange<ByteBuffer>(call, pool: place.pool, eventLoop: context.eventLoop) {
                 [self] result in
@@ -205,7 +215,7 @@ final class GRPCInference: ChannelInboundHandler {
             exchange.start(
                 isLong: message.isLong,
                 writing: .init(isLong: { _ in false }) { response throws(InferenceError) in
-                    guard response.outputs.reduce(0, { $0 + $1.bytes.count }) <= limit else {
+                    guard response.outputs.reduce(0, { $0 + $1.answered.count }) <= limit else {
                         throw ResponseEncoding.tooLarge(limit: limit)
                     }
                     return try InferAnswer(response, inStream: isStream).framed(inStream: isStream)
@@ -300,7 +310,7 @@ final class GRPCInference: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: nil)
         RequestTag.$current.withValue(tag) {
             place.service.journal.call(
-                "gRPC", isStream ? "ModelStreamInfer" : "ModelInfer", status.map { "\($0.code)" } ?? "OK",
+                "gRPC", method, status.map { "\($0.code)" } ?? "OK",
                 after: .nanoseconds((NIODeadline.now() - begun).nanoseconds))
         }
         abandon()

@@ -76,7 +76,7 @@ extension InferAnswer {
     init(_ response: InferenceResponse, inStream isInStream: Bool = false) {
         message = Inference_ModelInferResponse(response)
         if isInStream { message.parameters["triton_final_response"] = .with { $0.boolParam = true } }
-        rawContents = response.outputs.map(\.bytes)
+        rawContents = response.outputs.map(\.answered)
     }
 
     /// The message, with room for what comes before it on the wire.

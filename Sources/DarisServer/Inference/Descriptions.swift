@@ -6,7 +6,8 @@ struct ServerMetadata: Encodable {
     var name = "daris"
     var version: String
     var extensions = [
-        "binary_tensor_data", "model_configuration", "model_repository", "schedule_policy", "statistics",
+        "binary_tensor_data", "classification", "model_configuration", "model_repository", "schedule_policy",
+        "statistics", "system_shared_memory",
     ]
 }
 

@@ -152,6 +152,8 @@ final class ServedModel: Sendable {
     /// Its one version.
     let version = "1"
     let signature: ModelSignature
+    /// The items that it takes at a time, which are the first extent of its tensors if there are several.
+    let batch: Int
     /// The requests for its task.
     let own: RequestQueue
     /// Those for a task of the same network with the other priority, if there is one.
@@ -160,9 +162,10 @@ final class ServedModel: Sendable {
     /// Whether it takes requests.
     private let isLoaded = Mutex(true)
 
-    init(name: String, signature: ModelSignature, own: RequestQueue, other: RequestQueue?) {
+    init(name: String, signature: ModelSignature, batch: Int = 1, own: RequestQueue, other: RequestQueue?) {
         self.name = name
         self.signature = signature
+        self.batch = batch
         self.own = own
         self.other = other
     }

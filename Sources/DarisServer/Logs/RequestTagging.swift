@@ -30,7 +30,8 @@ struct RequestTagging: RouterMiddleware {
                 let call = "\(request.method.rawValue) \(request.uri.path)"
                 response = HTTPReply.error(
                     error.status == .notFound
-                        ? "\(call) is nothing that is served here" : "\(call): \(error.status.reasonPhrase)",
+                        ? "\(call) is nothing that is served here; served are \(OpenInferenceRoutes.served)"
+                        : "\(call): \(error.status.reasonPhrase)",
                     error.status)
             }
             response.headers[Self.requestID] = tag.id
