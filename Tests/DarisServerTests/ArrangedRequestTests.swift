@@ -123,7 +123,7 @@ struct ArrangedRequestTests {
         #expect(
             body.contains(
                 #"{"name":"t","datatype":"BYTES","shape":[1],"parameters":{"shared_memory_region":"r","#
-                    + #""shared_memory_offset":60,"shared_memory_byte_size":4}}"#))
+                    + #""shared_memory_offset":60,"shared_memory_byte_size":4,"binary_data_size":0}}"#))
         #expect(body.contains(#"{"name":"y","datatype":"BYTES","shape":[2,1],"data":["9:1","8:0"]}"#))
         let message = InferAnswer(response).message
         #expect(message.outputs[0].parameters["shared_memory_byte_size"]?.int64Param == 4)

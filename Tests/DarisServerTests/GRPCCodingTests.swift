@@ -111,8 +111,8 @@ struct GRPCCodingTests {
             ({ $0.parameters["sequence_start"] = bool(true) }, .unsupported, "parameter 'sequence_start'"),
             ({ $0.parameters["sequence_other"] = bool(false) }, .unsupported, "parameter 'sequence_other'"),
             (
-                { $0.parameters["triton_enable_empty_final_response"] = bool(true) }, .unsupported,
-                "is for the streams of gRPC"
+                { $0.parameters["triton_enable_empty_final_response"] = int(1) }, .invalid,
+                "'triton_enable_empty_final_response' of the request must be true or false"
             ),
             ({ $0.parameters["binary_data_output"] = bool(false) }, .unsupported, "raw_output_contents always"),
             ({ $0.outputs[0].parameters["binary_data"] = bool(false) }, .unsupported, "raw_output_contents always"),
@@ -129,12 +129,10 @@ struct GRPCCodingTests {
         var request = request("INT8") { $0.intContents = [1, 2] }
         request.parameters = [
             "sequence_id": int(0), "sequence_start": bool(false), "sequence_end": bool(false), "timeout": .init(),
-            "binary_data_output": bool(true), "triton_enable_empty_final_response": bool(false),
+            "binary_data_output": bool(true), "triton_enable_empty_final_response": bool(true),
         ]
         request.inputs[0].parameters["binary_data_size"] = int(2)
         #expect(try InferenceRequest(InferCall(message: request)).inputs[0].bytes == [1, 2])
-        request.parameters["triton_enable_empty_final_response"] = bool(true)
-        #expect(throws: Never.self) { try InferenceRequest(InferCall(message: request), isInStream: true) }
     }
 
     @Test("inputs and outputs in shared memory have no contents; the raw ones are those of the others")

@@ -4,15 +4,12 @@ import ONNXRuntime
 
 extension InferenceRequest {
     /// A request as gRPC brings it.
-    ///
-    /// - Parameter isInStream: whether it is one of several of a call.
-    init(_ call: InferCall, isInStream: Bool = false) throws(InferenceError) {
+    init(_ call: InferCall) throws(InferenceError) {
         let message = call.message
         self.init(
             model: message.modelName, version: message.modelVersion.isEmpty ? nil : message.modelVersion,
             id: message.id.isEmpty ? nil : message.id)
         let parameters = try RequestParameters(message.parameters, of: .request, "the request")
-        if !isInStream { try RequestDecoding.checkEnd(parameters) }
         try Self.checkRaw(parameters.binaryOutput, "binary_data_output", "the request")
         (priority, timeout, wantsBinary) = (parameters.priority, parameters.timeout, true)
         try readInputs(call)
@@ -283,6 +280,8 @@ extension Inference_ModelStatistics {
         inferenceStats.computeInput = duration(report.inferenceStats.computeInput)
         inferenceStats.computeInfer = duration(report.inferenceStats.computeInfer)
         inferenceStats.computeOutput = duration(report.inferenceStats.computeOutput)
+        inferenceStats.cacheHit = duration(report.inferenceStats.cacheHit)
+        inferenceStats.cacheMiss = duration(report.inferenceStats.cacheMiss)
     }
 }
 

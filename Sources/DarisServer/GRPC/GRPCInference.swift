@@ -221,7 +221,7 @@ final class GRPCInference: ChannelInboundHandler {
                     return try InferAnswer(response, inStream: isStream).framed(inStream: isStream)
                 }
             ) { () throws(InferenceError) in
-                var request = try InferenceRequest(try message.call(), isInStream: isStream)
+                var request = try InferenceRequest(try message.call())
                 // The call's own deadline is the request's, unless that says another.
                 request.timeout = request.timeout ?? timeout
                 return request

@@ -101,7 +101,6 @@ enum RequestDecoding {
                 .invalid, "the request was sent to model '\(model)', but its 'model_name' is '\(name)'")
         }
         var request = InferenceRequest(model: model, version: version, id: fields.id)
-        try checkEnd(fields.parameters)
         request.wantsBinary = fields.parameters.binaryOutput ?? false
         request.priority = header.priority
         request.timeout = try header.timeout()
@@ -133,16 +132,6 @@ enum RequestDecoding {
                 .invalid, "\(body.count - start) bytes behind the JSON belong to no input; say 'binary_data_size'")
         }
         return request
-    }
-
-    /// Refuses the wish to have the end of the answers marked, where there is one answer.
-    static func checkEnd(_ parameters: RequestParameters) throws(InferenceError) {
-        guard !parameters.marksEnd else {
-            throw InferenceError(
-                .unsupported,
-                "parameter 'triton_enable_empty_final_response' of the request is for the streams of gRPC "
-                    + "(ModelStreamInfer)")
-        }
     }
 
     /// Makes an inference request of a body that is the elements of the only input, without JSON: Triton's raw binary

@@ -43,7 +43,7 @@ enum ResponseEncoding {
                 json.raw(",\"parameters\":{\"shared_memory_region\":")
                 json.string(place.region.name)
                 json.raw(",\"shared_memory_offset\":\(place.offset)")
-                json.raw(",\"shared_memory_byte_size\":\(output.bytes.count)}}")
+                json.raw(",\"shared_memory_byte_size\":\(output.bytes.count),\"binary_data_size\":0}}")
             } else if output.isBinary {
                 json.raw(",\"parameters\":{\"binary_data_size\":\(output.bytes.count)}}")
             } else {

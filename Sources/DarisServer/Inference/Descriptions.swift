@@ -132,16 +132,19 @@ struct StatisticsReport: Encodable {
             ns = part.time.rawValue
         }
 
-        init() { (count, ns) = (0, 0) }
+        /// - Parameter count: of requests that took no time for it.
+        init(count: Int = 0) { (self.count, ns) = (count, 0) }
     }
 
     struct Inference: Encodable {
         var success: Duration
         var fail: Duration
         var queue: Duration
-        var computeInput = Duration()
+        /// Inputs are taken as they are: what that takes is part of `computeInfer`. The count is that of the other parts,
+        /// without which clients that measure do not believe them.
+        var computeInput: Duration
         var computeInfer: Duration
-        var computeOutput = Duration()
+        var computeOutput: Duration
         var cacheHit = Duration()
         var cacheMiss = Duration()
 
@@ -173,7 +176,8 @@ struct StatisticsReport: Encodable {
             executionCount = figures.success.count
             inferenceStats = Inference(
                 success: Duration(figures.success), fail: Duration(figures.fail), queue: Duration(figures.queue),
-                computeInfer: Duration(figures.compute))
+                computeInput: Duration(count: figures.success.count), computeInfer: Duration(figures.compute),
+                computeOutput: Duration(figures.answer))
         }
 
         enum CodingKeys: String, CodingKey {

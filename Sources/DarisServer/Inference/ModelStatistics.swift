@@ -32,6 +32,8 @@ final class ModelStatistics: Sendable {
         var queue = Part()
         /// From then to the job's end.
         var compute = Part()
+        /// From then to the answer.
+        var answer = Part()
         /// When the last one came, in milliseconds since 1970.
         var last: Int64 = 0
     }
@@ -44,6 +46,9 @@ final class ModelStatistics: Sendable {
         var queue: Nanoseconds
         /// From then to the job's end.
         var compute: Nanoseconds
+
+        /// From then to the answer.
+        var answer: Nanoseconds { max(.zero, total - queue - compute) }
     }
 
     /// What monitoring asks for besides.
@@ -81,6 +86,7 @@ final class ModelStatistics: Sendable {
             $0.figures.success.add(times.total)
             $0.figures.queue.add(times.queue)
             $0.figures.compute.add(times.compute)
+            $0.figures.answer.add(times.answer)
             if isLate { $0.figures.late += 1 }
             $0.figures.last = time
             $0.monitoring.count(priority, isLate ? .late : .answered)

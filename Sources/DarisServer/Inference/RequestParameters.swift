@@ -43,8 +43,6 @@ struct RequestParameters: Sendable {
     var binaryOutput: Bool?
     var priority: Int?
     var timeout: Nanoseconds?
-    /// Whether the end of the answers is to be marked, of which only streams know.
-    var marksEnd = false
     // Of an input.
     var binarySize: Int?
     // Of an output.
@@ -93,7 +91,8 @@ extension RequestParameters {
             case "timeout":
                 let number = try integer(parameter, value, takesText: true)
                 parameters.timeout = try RequestDecoding.deadline(microseconds: Int64(number))
-            case "triton_enable_empty_final_response": parameters.marksEnd = try bool(parameter, value)
+            // Every message has one answer, which is the last: there is no empty one to send or leave out.
+            case "triton_enable_empty_final_response": _ = try bool(parameter, value)
             case "binary_data_size": parameters.binarySize = try count(parameter, value)
             case "binary_data": parameters.isBinary = try bool(parameter, value)
             case "classification":
