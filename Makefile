@@ -33,6 +33,7 @@ test: runtime
 		{ grep -a ' recorded an issue \|^↳\|✘' .build/test.log | tail -n 40; exit 1; }
 	$(PYTHON) Tests/PyTorch/staged-exports.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/triton-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/conformance.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/perf-analyzer.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris

@@ -17,9 +17,10 @@ struct OpenInferenceRoutes: Sendable {
 
     func add(to routes: RouteGroups) {
         let health = routes.health.group("v2/health")
-        health.get("live") { _, _ in HTTPReply.empty }
+        // Triton's clients look at the status, KServe's at the body.
+        health.get("live") { _, _ in HTTPReply.json(["live": true]) }
         health.get("ready") { _, _ in
-            service.obstacle.map { HTTPReply.error(InferenceService.notReady($0)) } ?? HTTPReply.empty
+            service.obstacle.map { HTTPReply.error(InferenceService.notReady($0)) } ?? HTTPReply.json(["ready": true])
         }
         let v2 = routes.inference.group("v2")
         v2.get("") { _, _ in HTTPReply.json(ServerMetadata(version: version)) }

@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import NIOCore
 
@@ -30,11 +31,11 @@ struct SharedMemoryRoutes: Sendable {
         for path in ["", "region/:region/"] {
             system.get(RouterPath(path + "status")) { _, context in
                 reply { () throws(InferenceError) in
-                    HTTPReply.json(try regions.status(context.parameters.get("region")).map(Status.init))
+                    HTTPReply.json(try regions.status(context.region).map(Status.init))
                 }
             }
             system.post(RouterPath(path + "unregister")) { _, context in
-                reply { regions.unregister(context.parameters.get("region")) }
+                reply { regions.unregister(context.region) }
             }
         }
         system.post("region/:region/register") { request, context in
@@ -45,7 +46,7 @@ struct SharedMemoryRoutes: Sendable {
             return reply { () throws(InferenceError) in
                 let asked = try Self.registration(Array(body.readableBytesView))
                 try regions.register(
-                    name: context.parameters.get("region") ?? "", key: asked.key, offset: asked.offset,
+                    name: context.region ?? "", key: asked.key, offset: asked.offset,
                     byteCount: asked.byteCount)
                 return HTTPReply.empty
             }
@@ -57,7 +58,7 @@ struct SharedMemoryRoutes: Sendable {
         for path in ["", "region/:region/"] {
             cuda.get(RouterPath(path + "status")) { _, context in
                 reply { () throws(InferenceError) in
-                    if let region = context.parameters.get("region") { throw SharedMemoryRegions.unknownCUDA(region) }
+                    if let region = context.region { throw SharedMemoryRegions.unknownCUDA(region) }
                     return HTTPReply.json([String]())
                 }
             }
@@ -108,4 +109,9 @@ struct SharedMemoryRoutes: Sendable {
             return (key, offset, size)
         }
     }
+}
+
+extension ServerContext {
+    /// The region that the path names.
+    fileprivate var region: String? { parameters.get("region").map { $0.removingPercentEncoding ?? $0 } }
 }
