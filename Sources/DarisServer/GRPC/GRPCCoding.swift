@@ -119,11 +119,11 @@ extension RequestParameters {
     ///
     /// - Parameter name: of what they belong to.
     fileprivate init(
-        _ parameters: [String: Inference_InferParameter], of owner: Owner, _ name: String
+        _ parameters: [String: Inference_InferParameter], of owner: Owner, _ name: @autoclosure () -> String
     ) throws(InferenceError) {
         self.init()
         guard !parameters.isEmpty else { return }
-        var found = Collection(of: owner, name)
+        var found = Collection(of: owner, name())
         for (parameter, value) in parameters.sorted(by: { $0.key < $1.key }) {
             try found.take(parameter, Value(value.parameterChoice))
         }

@@ -223,6 +223,6 @@ package final class InferenceService: Sendable {
 
     /// A request's tensors, checked against its model.
     func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> ArrangedRequest {
-        try ArrangedRequest(request, model, sharedMemory, connections?.budget)
+        try ArrangedRequest(request, model, sharedMemory, request.usesSharedMemory ? connections?.budget : nil)
     }
 }
