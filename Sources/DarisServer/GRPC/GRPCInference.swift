@@ -109,7 +109,7 @@ final class GRPCInference: ChannelInboundHandler {
         }
         isPassing = false
         isStream = method == "ModelStreamInfer"
-        self.method = String(method)
+        self.method = String(method.prefix(100))
         begun = .now()
         timeout = headers.first(name: "grpc-timeout").flatMap(HeaderGuard.timeout).map { Nanoseconds($0) }
         let authorization = headers.first(name: "authorization")
@@ -124,7 +124,7 @@ final class GRPCInference: ChannelInboundHandler {
             if isUnknown {
                 throw InferenceError(
                     .unsupported,
-                    "\(method) is nothing that is served here; served are \(GRPCService.methods.joined(separator: ", "))"
+                    "\(method.prefix(100)) is nothing that is served here; served are \(GRPCService.methods.joined(separator: ", "))"
                 )
             }
             if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {

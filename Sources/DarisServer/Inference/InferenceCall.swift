@@ -152,9 +152,10 @@ final class InferenceCall: Sendable {
             return completion(.failure(error))
         }
         let entry = state.withLock { state -> RequestQueue.Entry? in
+            // Given up while it was being read: it may have been answered, and counted, by now.
+            guard !state.isCancelled else { return nil }
             state.isInFlight = true
             state.share = arranged.share
-            guard !state.isCancelled else { return nil }
             let entry = RequestQueue.Entry(
                 inputs: arranged.inputs, arrival: arrival, deadline: state.deadline, trace: tag.trace,
                 account: service.account(model, tag)
@@ -165,7 +166,10 @@ final class InferenceCall: Sendable {
             state.entry = entry
             return entry
         }
-        guard let entry else { return completion(.failure(RequestQueue.cancelled)) }
+        guard let entry else {
+            service.end()
+            return completion(.failure(RequestQueue.cancelled))
+        }
         RequestTag.$current.withValue(tag) { queue.enter(entry) }
     }
 
