@@ -36,6 +36,8 @@ test: runtime
 	$(PYTHON) Tests/Clients/http-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/grpc-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/metrics-clients.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/conformance.py --daris .build/debug/daris
+	$(PYTHON) Tests/Clients/perf-analyzer.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/hard-clients.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/odd-models.py --daris .build/debug/daris
 	$(PYTHON) Tests/Clients/secure-clients.py --daris .build/debug/daris

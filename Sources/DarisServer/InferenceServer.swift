@@ -114,13 +114,14 @@ package final class InferenceServer: Sendable {
     ) async throws -> Int {
         let listening = Listening(settings, onListening)
         let pool = CodingPool()
+        let callGate = settings.grpc.map { gate.forListener($0, hosts: settings.hosts) } ?? gate
         let connections = try Connections(
-            settings, .init(service: service, gate: gate, bounds: settings.bounds, pool: pool), logger: logger)
+            settings, .init(service: service, gate: callGate, bounds: settings.bounds, pool: pool), logger: logger)
         service.watch(connections)
         var services: [any Service] = []
         if let certificates { services.append(certificates.reloader) }
         if let address = settings.http { services.append(try http(address, listening, connections, pool)) }
-        if let address = settings.grpc { services.append(try grpc(address, listening, connections)) }
+        if let address = settings.grpc { services.append(try grpc(address, callGate, listening, connections)) }
         if let address = settings.metrics.address { services.append(try metrics(address, listening, connections)) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, failureTerminationBehavior: .cancelGroup) }, logger: logger)
@@ -182,10 +183,10 @@ package final class InferenceServer: Sendable {
         let bounds = settings.bounds
         let origins = Set(settings.origins ?? [])
         if !origins.isEmpty { router.add(middleware: Preflight(origins: origins)) }
-        var gate = gate
-        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: settings.hosts, origins: origins)
+        let gate = gate.forListener(address, hosts: settings.hosts, origins: origins)
         let routes = RouteGroups(router, gate: gate, connections: table)
         OpenInferenceRoutes(service: service, version: version).add(to: routes)
+        SharedMemoryRoutes(regions: service.sharedMemory, refusal: gate.sharedMemoryRefusal).add(to: routes)
         LiveRoutes(service: service, feed: feed, version: version, connections: table).add(to: routes)
         metricsRoute.add(to: routes)
         routes.refuseOtherMethods()
@@ -243,7 +244,7 @@ package final class InferenceServer: Sendable {
     // MARK: - gRPC
 
     private func grpc(
-        _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
+        _ address: ServeSettings.Address, _ gate: Gate, _ listening: Listening, _ connections: Connections
     ) throws -> any Service {
         let bounds = settings.bounds
         let security = try certificates?.security() ?? .plaintext
@@ -267,8 +268,8 @@ package final class InferenceServer: Sendable {
             server: GRPCServer(
                 transport: transport,
                 services: [
-                    GRPCService(service: service, version: version), HealthService(service: service),
-                    try ReflectionService(),
+                    GRPCService(service: service, version: version, sharedMemoryRefusal: gate.sharedMemoryRefusal),
+                    HealthService(service: service), try ReflectionService(),
                 ],
                 interceptors: [
                     RequestTaggingInterceptor(journal: service.journal, usesTokens: gate.inference != nil),

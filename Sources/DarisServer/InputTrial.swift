@@ -25,6 +25,7 @@ package enum InputTrial {
     ///   - headers: by names in lower case.
     ///   - limit: of the body, in bytes.
     package static func http(_ headers: [String: String], body: [UInt8], limit: Int) -> Outcome {
+        _ = try? SharedMemoryRoutes.registration(body)
         _ = RequestTag(id: headers["x-request-id"], traceParent: headers["traceparent"])
         do throws(InferenceError) {
             let length = headers["inference-header-content-length"].flatMap { Int($0) }
@@ -164,6 +165,9 @@ package enum InputTrial {
         _ = try? Inference_RepositoryIndexRequest(serializedBytes: bytes)
         _ = try? Inference_RepositoryModelLoadRequest(serializedBytes: bytes)
         _ = try? Inference_RepositoryModelUnloadRequest(serializedBytes: bytes)
+        _ = try? Inference_SystemSharedMemoryStatusRequest(serializedBytes: bytes)
+        _ = try? Inference_SystemSharedMemoryRegisterRequest(serializedBytes: bytes)
+        _ = try? Inference_SystemSharedMemoryUnregisterRequest(serializedBytes: bytes)
 
         let call = bytes.withUnsafeBytes { try? InferCall(serialized: $0) }
         let message = try? Inference_ModelInferRequest(serializedBytes: bytes)

@@ -12,6 +12,7 @@ It needs the packages onnx and h2, and a built daris with its ONNX Runtime. What
 """
 
 import argparse
+import collections
 import gzip
 import http.client
 import json
@@ -400,7 +401,10 @@ def little_in_much_out(checks, attacked):
         body = BODY[:-1] + b',"outputs":[' + text.encode() + b"]}"
         status, answer = infer(attacked.http, gzip.compress(body, 6), headers={"Content-Encoding": "gzip"}, timeout=120)
         checks.that(
-            status == 400 and (b"output 'sum' is asked for twice" in answer or b"more than 16384" in answer),
+            status == 400 and any(
+                words in answer
+                for words in (b"output 'sum' is asked for twice", b"more than 16384", b"inputs and outputs, the limit here",
+                              b"more memory")),
             f"an output {name}: {status} {answer[:120]!r}")
     status, answer = infer(attacked.http, json.dumps({"inputs": REQUEST["inputs"] * 2}).encode())
     checks.that(status == 400 and b"given twice" in answer, f"an input twice: {status} {answer[:120]!r}")
@@ -412,6 +416,67 @@ def little_in_much_out(checks, attacked):
     checks.that(status == 400 and b"larger than" in answer, f"100 MB in {len(bomb)} bytes: {status} {answer[:120]!r}")
     grown = (attacked.figure("VmHWM") - before) / 1024
     checks.that(grown < 500, f"memory grew by {grown:.0f} MiB at most")
+
+
+def shared_memory(checks, attacked):
+    """Keys that lead elsewhere, too many regions, and an object that shrinks and grows while it is read and written."""
+    memory = pathlib.Path("/dev/shm")
+    if not memory.is_dir():
+        return
+    name = f"daris-attack-{os.getpid()}"
+    object_, link, pipe, secret = (memory / (name + end) for end in ("", "-link", "-pipe", "-folder"))
+
+    def register(region, key, size=1, offset=0):
+        status, _, answer = call(
+            attacked.http, "POST", f"/v2/systemsharedmemory/region/{region}/register",
+            json.dumps({"key": key, "offset": offset, "byte_size": size}))
+        return status, answer
+
+    def unregister():
+        return call(attacked.http, "POST", "/v2/systemsharedmemory/unregister")[0]
+
+    try:
+        object_.write_bytes(b"\0" * 1024)
+        link.symlink_to("/etc/passwd")
+        os.mkfifo(pipe)
+        secret.mkdir()
+        for key in ("/../../etc/passwd", "/" + str(link.name), "/" + str(pipe.name), "/" + str(secret.name), "", "/", "/.",
+                    f"/{name}/", "/\0", "/" + "x" * 100_000, f"//{name}", "/dev/shm/" + name):
+            status, answer = register("r", key)
+            checks.that(status == 400 and b"error" in answer, f"the key {key[:40]!r}: {status} {answer[:100]!r}")
+        for size, offset in ((1 << 62, 1 << 62), (1025, 0), (1, 1024), (0, 0), (-1, 0), (1, -1), (10**30, 0)):
+            status, answer = register("r", f"/{name}", size, offset)
+            checks.that(status == 400, f"{size} bytes from {offset} on: {status} {answer[:100]!r}")
+        statuses = [register(f"r{number}", f"/{name}", 256)[0] for number in range(200)]
+        checks.that(statuses == [200] * 64 + [400] * 136, f"200 regions: {collections.Counter(statuses)}")
+        checks.that(unregister() == 200 and register("r", f"/{name}", 1024)[0] == 200, "all are unregistered")
+        # The object shrinks and grows all the time; a mapping would end the server.
+        stop = threading.Event()
+
+        def resize():
+            while not stop.is_set():
+                os.truncate(object_, 100)
+                os.truncate(object_, 1024)
+
+        part = {"shared_memory_region": "r", "shared_memory_byte_size": 256}
+        body = json.dumps({
+            "inputs": [{"name": "a", "datatype": "FP32", "shape": [4, 16], "parameters": part}, REQUEST["inputs"][1]],
+            "outputs": [{"name": "sum", "parameters": {**part, "shared_memory_offset": 512}}]}).encode()
+        resizer = threading.Thread(target=resize)
+        resizer.start()
+        statuses = collections.Counter(infer(attacked.http, body)[0] for _ in range(300))
+        stop.set()
+        resizer.join()
+        checks.that(attacked.is_alive and set(statuses) <= {200, 400}, f"an object that shrinks: {dict(statuses)}")
+        os.truncate(object_, 1024)
+        checks.that(infer(attacked.http, body)[0] == 200, "when it has its size again it is used again")
+    finally:
+        unregister()
+        for path in (object_, link, pipe):
+            path.unlink(missing_ok=True)
+        if secret.exists():
+            secret.rmdir()
+    checks.that(infer(attacked.http)[0] == 200, "the server goes on")
 
 
 def unfinished_bodies(checks, attacked):
@@ -671,6 +736,7 @@ def main():
             small_things(checks, attacked)
             other_origins(checks, attacked)
             little_in_much_out(checks, attacked)
+            shared_memory(checks, attacked)
             unfinished_bodies(checks, attacked)
             silent_connections(checks, attacked)
             code, elapsed, rest = attacked.server.end()

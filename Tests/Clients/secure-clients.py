@@ -6,7 +6,7 @@
 Checked are Triton's clients over https and grpcs against a certificate made for this; which versions of TLS are spoken; that the
 server takes a new certificate without a restart, and keeps the one from before where the new one is of no use; that clients
 must show a certificate where that is asked for; that requests without a token, or with a wrong one, are refused, and that control has a token of its
-own; that nobody but this machine is listened to without tokens; and that a gRPC call which its client gives up frees its job.
+own; that nobody but this machine is listened to without tokens, and has no shared memory then; and that a gRPC call which its client gives up frees its job.
 
 It needs the packages of Tests/Clients/requirements.txt, openssl, and a built daris with its ONNX Runtime. What is not there it
 names, and succeeds.
@@ -38,6 +38,7 @@ if not shutil.which("openssl"):
 import numpy
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
+import tritonclient.utils.shared_memory as shared_memory
 from common import Checks, Server, save_sums
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -220,6 +221,18 @@ def secure(checks, server, folder):
         client.unload_model("sums", headers=bearer("operator"))
         client.load_model("sums", headers=bearer("operator"))
         checks.that(client.is_model_ready("sums", headers=bearer("right")), f"{name}: an operator may load")
+        for what in ("system", "cuda"):
+            status = getattr(client, f"get_{what}_shared_memory_status")
+            checks.that(
+                fails(lambda: status(headers=bearer("right")), *unknown), f"{name}: so does {what} shared memory")
+            status(headers=bearer("operator"))
+        checks.that(
+            fails(lambda: client.register_system_shared_memory("r", "/nothing", 1, headers=bearer("right")), *unknown)
+            and fails(lambda: client.unregister_system_shared_memory(headers=bearer("right")), *unknown),
+            f"{name}: to register and unregister it also")
+        checks.that(
+            fails(lambda: client.register_system_shared_memory("r", "/nothing", 1, headers=bearer("operator")), "opened"),
+            f"{name}: an operator may register it")
     checks.that(
         fails(lambda: urllib.request.urlopen(f"http://{server.http}/v2/health/live", timeout=10), ""),
         "nothing is answered without TLS")
@@ -242,6 +255,36 @@ def secure(checks, server, folder):
     again.close()
     grpc.close()
     http.close()
+
+
+def reachable(checks, server):
+    """A listener that other machines reach has no shared memory without control tokens, also for a region of the other."""
+    local = over_http.InferenceServerClient(server.http)
+    remote = over_grpc.InferenceServerClient(server.grpc.replace("0.0.0.0", "127.0.0.1"))
+    key = f"/daris-secure-{os.getpid()}"
+    region = shared_memory.create_shared_memory_region("r", key, 256)
+    try:
+        local.register_system_shared_memory("r", key, 256)
+        words = ("PERMISSION_DENIED",)
+        for what, call in [
+            ("status", remote.get_system_shared_memory_status), ("unregister", remote.unregister_system_shared_memory),
+            ("register", lambda: remote.register_system_shared_memory("s", key, 256)),
+        ]:
+            checks.that(fails(call, *words), f"{what} is refused where other machines ask")
+        tensors = sums(over_grpc)
+        tensors[0].set_shared_memory("r", 256)
+        checks.that(fails(lambda: remote.infer("sums", tensors), *words), "so is an input from there")
+        output = over_grpc.InferRequestedOutput("sum")
+        output.set_shared_memory("r", 256)
+        checks.that(
+            fails(lambda: remote.infer("sums", sums(over_grpc), outputs=[output]), *words), "so is an output to there")
+        checks.that((remote.infer("sums", sums(over_grpc)).as_numpy("sum") == 2).all(), "others are answered")
+        checks.that(len(local.get_system_shared_memory_status()) == 1, "clients of this machine have it")
+    finally:
+        local.unregister_system_shared_memory()
+        shared_memory.destroy_shared_memory_region(region)
+        local.close()
+        remote.close()
 
 
 def metric(address, line):
@@ -325,6 +368,13 @@ def main():
             (folder / "authority.pem").unlink() if text is None else (folder / "authority.pem").write_text(text)
             done = subprocess.run([daris, "serve", folder / "mutual.yaml"], capture_output=True, text=True, timeout=60)
             checks.that(done.returncode == 2 and words in done.stderr, f"no authority: {done.returncode} {done.stderr}")
+        server = Server(
+            [daris, "serve", "--models", folder, "--http", "127.0.0.1:0", "--grpc", "0.0.0.0:0", "--insecure",
+             "--deadline", "20s"])
+        try:
+            reachable(checks, server)
+        finally:
+            server.end()
 
         (folder / "slow.yaml").write_text(SLOW.format())
         server = Server([daris, "serve", folder / "slow.yaml"])

@@ -216,10 +216,12 @@ def several(checks, module, client, generator):
         client.async_stream_infer("nothing", inputs, request_id="wrong")
         got = [answers.get(timeout=30) for _ in range(21)]
         client.stop_stream()
-        ids = sorted(int(result.get_response().id) for result, error in got if error is None)
-        checks.that(ids == list(range(20)), f"{where}: streamed")
-        errors = [error for result, error in got if error is not None]
-        checks.that(len(errors) == 1 and "there is no model 'nothing'" in str(errors[0]), f"{where}: a stream's error")
+        ids = [int(result.get_response().id) for result, error in got if error is None]
+        checks.that(ids == list(range(20)), f"{where}: streamed, in order")
+        checks.that(got[20][1] is not None and "there is no model 'nothing'" in str(got[20][1]),
+                    f"{where}: a stream's error, in order")
+        finals = [result.get_response().parameters["triton_final_response"].bool_param for result, _ in got[:20]]
+        checks.that(all(finals), f"{where}: every answer in a stream is the last one to its message")
 
 
 def wrong(checks, module, client):
@@ -285,8 +287,9 @@ def raw_http(checks, address):
     good = {"inputs": [{"name": name, "datatype": "FP32", "shape": [4, 16], "data": zeros} for name in "ab"]}
     status, body, _ = post(infer, json.dumps(good).encode())
     checks.that(status == 200 and json.loads(body)["outputs"][0]["data"] == [0.0] * 64, "nested data")
-    status, body, _ = post("/v2/systemsharedmemory/status", b"")
-    checks.that(status == 404 and "is nothing that is served here" in json.loads(body)["error"], f"unknown: {body!r}")
+    status, body, _ = post("/v2/nothing", b"")
+    checks.that(status == 404 and "is nothing that is served here; served are v2" in json.loads(body)["error"],
+                f"unknown: {body!r}")
     for what, body, headers, words in [
         ("no body", b"", {}, "no body"),
         ("no JSON", b"hello", {}, "is no JSON"),

@@ -68,6 +68,136 @@ struct GRPCCodingTests {
         #expect(read.priority == 1 && read.timeout == .microseconds(2_500) && read.wantsBinary)
     }
 
+    private func int(_ number: Int64) -> Inference_InferParameter { .with { $0.int64Param = number } }
+
+    private func text(_ text: String) -> Inference_InferParameter { .with { $0.stringParam = text } }
+
+    private func bool(_ bool: Bool) -> Inference_InferParameter { .with { $0.boolParam = bool } }
+
+    private func error(
+        _ change: (inout Inference_ModelInferRequest) -> Void, _ rawContents: [[UInt8]] = []
+    ) throws -> InferenceError {
+        var request = request("INT8") { $0.intContents = [1] }
+        request.outputs = [.with { $0.name = "y" }]
+        change(&request)
+        return try #require(throws: InferenceError.self) {
+            try InferenceRequest(InferCall(message: request, rawContents: rawContents))
+        }
+    }
+
+    @Test("a parameter that is not known, or of another kind, is refused by name, whatever it belongs to")
+    func unknownParameters() throws {
+        let cases: [((inout Inference_ModelInferRequest) -> Void, InferenceError.Kind, String)] = [
+            ({ $0.parameters["timeout_ms"] = int(5) }, .invalid, "parameter 'timeout_ms' of the request is not known"),
+            (
+                { $0.inputs[0].parameters["content_type"] = text("np") }, .invalid,
+                "parameter 'content_type' of input 'x' is not known; those known there are 'binary_data_size'"
+            ),
+            (
+                { $0.outputs[0].parameters["top_k"] = int(1) }, .invalid,
+                "parameter 'top_k' of output 'y' is not known; those known there are 'binary_data', 'classification'"
+            ),
+            ({ $0.parameters["priority"] = bool(true) }, .invalid, "'priority' of the request must be a whole number"),
+            (
+                { $0.parameters["priority"] = .with { $0.doubleParam = 1 } }, .invalid,
+                "'priority' of the request must be a whole number"
+            ),
+            (
+                { $0.outputs[0].parameters["classification"] = text("3") }, .invalid,
+                "'classification' of output 'y' must be a whole number"
+            ),
+            ({ $0.outputs[0].parameters["classification"] = int(-1) }, .invalid, "is -1, not from 0 up"),
+            ({ $0.parameters["sequence_id"] = int(7) }, .unsupported, "stateful sequences are not supported"),
+            ({ $0.parameters["sequence_start"] = bool(true) }, .unsupported, "parameter 'sequence_start'"),
+            ({ $0.parameters["sequence_other"] = bool(false) }, .unsupported, "parameter 'sequence_other'"),
+            (
+                { $0.parameters["triton_enable_empty_final_response"] = int(1) }, .invalid,
+                "'triton_enable_empty_final_response' of the request must be true or false"
+            ),
+            ({ $0.parameters["binary_data_output"] = bool(false) }, .unsupported, "raw_output_contents always"),
+            ({ $0.outputs[0].parameters["binary_data"] = bool(false) }, .unsupported, "raw_output_contents always"),
+            ({ $0.inputs[0].parameters["binary_data_size"] = int(9) }, .invalid, "is 9, but it has 1 bytes"),
+        ]
+        for (change, kind, words) in cases {
+            let error = try error(change)
+            #expect(error.kind == kind && error.message.contains(words), "\(error.message)")
+        }
+    }
+
+    @Test("what says that there is nothing special is taken")
+    func plainParameters() throws {
+        var request = request("INT8") { $0.intContents = [1, 2] }
+        request.parameters = [
+            "sequence_id": int(0), "sequence_start": bool(false), "sequence_end": bool(false), "timeout": .init(),
+            "binary_data_output": bool(true), "triton_enable_empty_final_response": bool(true),
+        ]
+        request.inputs[0].parameters["binary_data_size"] = int(2)
+        #expect(try InferenceRequest(InferCall(message: request)).inputs[0].bytes == [1, 2])
+    }
+
+    @Test("inputs and outputs in shared memory have no contents; the raw ones are those of the others")
+    func sharedMemory() throws {
+        var request = request("INT8") { _ in }
+        request.inputs[0].clearContents()
+        request.inputs[0].parameters = [
+            "shared_memory_region": text("r"), "shared_memory_byte_size": int(2), "shared_memory_offset": int(64),
+        ]
+        request.inputs.append(
+            .with {
+                $0.name = "z"
+                $0.datatype = "INT8"
+                $0.shape = [1]
+            })
+        request.outputs = [
+            .with {
+                $0.name = "y"
+                $0.parameters = ["shared_memory_region": text("s"), "shared_memory_byte_size": int(8)]
+            },
+            .with {
+                $0.name = "w"
+                $0.parameters = ["classification": int(3)]
+            },
+        ]
+        let read = try InferenceRequest(InferCall(message: request, rawContents: [[7]]))
+        #expect(
+            read.inputs == [
+                .init(
+                    name: "x", type: .int8, shape: [2], bytes: [],
+                    sharedMemory: .init(region: "r", offset: 64, byteCount: 2)),
+                .init(name: "z", type: .int8, shape: [1], bytes: [7]),
+            ])
+        #expect(
+            read.outputs == [
+                .init(name: "y", isBinary: true, sharedMemory: .init(region: "s", offset: 0, byteCount: 8)),
+                .init(name: "w", isBinary: true, classes: 3),
+            ])
+        let region: (inout Inference_ModelInferRequest) -> Void = { [self] in
+            $0.inputs[0].parameters = ["shared_memory_region": text("r"), "shared_memory_byte_size": int(2)]
+        }
+        #expect(try error(region).message.contains("both contents and parameter 'shared_memory_region'"))
+        let raw = try error(
+            {
+                region(&$0)
+                $0.inputs[0].clearContents()
+            }, [[1]])
+        #expect(raw.message.contains("0 inputs besides those in shared memory and 1 raw_input_contents"))
+        let sizeless = try error { $0.outputs[0].parameters["shared_memory_region"] = text("r") }
+        #expect(sizeless.message.contains("output 'y' has 'shared_memory_region', but no 'shared_memory_byte_size'"))
+        let both = try error {
+            $0.outputs[0].parameters = [
+                "shared_memory_region": text("r"), "shared_memory_byte_size": int(1), "classification": int(1),
+            ]
+        }
+        #expect(both.message.contains("as classes, which are not written to shared memory"))
+    }
+
+    @Test("an answer in a stream says that it is the last one to its message")
+    func finalResponse() {
+        let response = InferenceResponse(model: "m", version: "1", id: "7", outputs: [])
+        #expect(InferAnswer(response).message.parameters.isEmpty)
+        #expect(InferAnswer(response, inStream: true).message.parameters["triton_final_response"]?.boolParam == true)
+    }
+
     @Test("a message cut off or changed anywhere is answered, never a crash", arguments: 0..<40 as Range<UInt64>)
     func mangled(seed: UInt64) throws {
         var generator = SplitMix64(seed: seed)

@@ -131,6 +131,17 @@ struct InferenceCallTests {
         #expect(last == nil)
     }
 
+    @Test("one that is read to its end after its client has gone is not in flight")
+    func readTooLate() throws {
+        let call = try call()
+        call.cancel()
+        call.answered(RequestQueue.cancelled)
+        let answer = Mutex<Result<InferenceResponse, InferenceError>?>(nil)
+        call.run(InferenceRequest(model: "net")) { result in answer.withLock { $0 = result } }
+        #expect(answer.withLock { $0?.failure } == RequestQueue.cancelled)
+        #expect(service.requestsInFlight == 0 && sink.running == 0)
+    }
+
     @Test("requests that are being read have their places in the queue until they enter it or end")
     func places() throws {
         let queue = RequestQueue(

@@ -177,6 +177,24 @@ struct MetricsTests {
         #expect(text.value("daris_decision_seconds_bucket", ["le": "1e-06"]) == 1)
     }
 
+    @Test("the parts of the statistics have equal counts, and their times add up to the whole")
+    func parts() throws {
+        let model = try WatchedSystem().model("net")
+        let times = ModelStatistics.Times(
+            total: .milliseconds(5), queue: .milliseconds(1), compute: .milliseconds(3))
+        for _ in 0..<3 { model.statistics.succeeded(.high, times, isLate: false, at: 0) }
+        model.statistics.failed(.high, InferenceError(.notFound, "no such output 'x'"), after: .zero, at: 0)
+        let report = StatisticsReport.Model(model)
+        let parts = [
+            report.inferenceStats.queue, report.inferenceStats.computeInput, report.inferenceStats.computeInfer,
+            report.inferenceStats.computeOutput,
+        ]
+        #expect(parts.map(\.count) == [3, 3, 3, 3] && report.inferenceStats.success.count == 3)
+        #expect(report.inferenceCount == 3 && report.executionCount == 3 && report.inferenceStats.fail.count == 1)
+        #expect(parts.reduce(0) { $0 + $1.ns } == report.inferenceStats.success.ns)
+        #expect(Inference_ModelStatistics(model).inferenceStats.computeOutput.ns == 3_000_000)
+    }
+
     @Test("requests are counted by model, priority and fate, and nothing that a client sends makes a series")
     func requests() throws {
         let system = try WatchedSystem()

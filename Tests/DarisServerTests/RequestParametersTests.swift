@@ -35,7 +35,10 @@ struct RequestParametersTests {
         "a parameter that is not known is refused by name",
         arguments: [
             (#"{"inputs":[],"parameters":{"timeout_ms":5}}"#, "parameter 'timeout_ms' of the request is not known"),
-            (#"{"inputs":[],"parameters":{"headers":{}}}"#, "'binary_data_output', 'priority', 'timeout'"),
+            (
+                #"{"inputs":[],"parameters":{"headers":{}}}"#,
+                "'binary_data_output', 'priority', 'timeout', 'triton_enable"
+            ),
             (#"{"inputs":[],"parameters":{"binary_data":true}}"#, "parameter 'binary_data' of the request"),
             (
                 #"{"inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1],"parameters":{"content_type":"np"}}]}"#,
@@ -98,7 +101,15 @@ struct RequestParametersTests {
             return
         }
         let error = try #require(throws: InferenceError.self) { try decode(request(parameters)) }
-        #expect(error.message.contains("stateful sequences are not supported"), "\(error.message)")
+        #expect(error.kind == .unsupported && error.message.contains("stateful sequences are not supported"))
+    }
+
+    @Test("whether an empty last answer is wanted changes nothing: there is one answer, and it is the last")
+    func end() throws {
+        for value in ["true", "false", "null"] {
+            #expect(throws: Never.self) { try decode(request(#""triton_enable_empty_final_response":\#(value)"#)) }
+        }
+        #expect(throws: InferenceError.self) { try decode(request(#""triton_enable_empty_final_response":1"#)) }
     }
 
     @Test("urgency is read from numbers and from strings of digits")

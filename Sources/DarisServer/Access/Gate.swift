@@ -17,6 +17,8 @@ struct Gate: Sendable {
     var inference: TokenList?
     var control: TokenList?
     var origins = OriginRule(isLoopback: false, hosts: nil)
+    /// Why shared memory is not for the clients of this listener; `nil` if it is.
+    var sharedMemoryRefusal: InferenceError?
 
     /// - Parameter authorization: the header of that name.
     func check(_ authorization: String?, for purpose: Purpose) throws(InferenceError) {
@@ -34,6 +36,20 @@ struct Gate: Sendable {
         guard list.contains(String(token)) else {
             throw InferenceError(.unauthorised, "the token is not one that may do this")
         }
+    }
+
+    /// The gate of one listener. Whoever may register shared memory has the server read and write what this machine's
+    /// processes share: that is for them, or for those whom a token of its own has been given.
+    func forListener(_ address: ServeSettings.Address, hosts: [String]?, origins: Set<String> = []) -> Gate {
+        var gate = self
+        gate.origins = OriginRule(isLoopback: address.isLoopback, hosts: hosts, origins: origins)
+        if !address.isLoopback, control == nil {
+            gate.sharedMemoryRefusal = InferenceError(
+                .forbidden,
+                "shared memory is for clients on this machine, and other machines reach this server; it needs a file of "
+                    + "control tokens ('serve: {tokens: {control: FILE}}')")
+        }
+        return gate
     }
 
     /// Whether an HTTP request may be made, by whoever answers it.
@@ -57,6 +73,7 @@ extension Gate.Purpose {
         case (GRPCService.name, "ServerLive"), (GRPCService.name, "ServerReady"), (HealthService.name, _):
             self = .health
         case (_, "RepositoryModelLoad"), (_, "RepositoryModelUnload"): self = .control
+        case _ where method.hasPrefix("SystemSharedMemory") || method.hasPrefix("CudaSharedMemory"): self = .control
         default: self = .inference
         }
     }

@@ -105,8 +105,8 @@ package enum FileLimit {
         setrlimit(resource, &limit)
     }
 
-    /// Files that are kept free for models, records, certificates and workers.
-    static let reserve = 64
+    /// Files that are kept free for models, records, certificates and workers, and for regions of shared memory.
+    static let reserve = 64 + SharedMemoryRegions.limit
     /// A server with fewer connections is of no use.
     static let leastConnections = 8
 

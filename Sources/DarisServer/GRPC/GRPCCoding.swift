@@ -9,48 +9,69 @@ extension InferenceRequest {
         self.init(
             model: message.modelName, version: message.modelVersion.isEmpty ? nil : message.modelVersion,
             id: message.id.isEmpty ? nil : message.id)
-        let raw = call.rawContents
-        guard raw.isEmpty || raw.count == message.inputs.count else {
-            throw InferenceError(
-                .invalid, "the request has \(message.inputs.count) inputs and \(raw.count) raw_input_contents")
+        let parameters = try RequestParameters(message.parameters, of: .request, "the request")
+        try Self.checkRaw(parameters.binaryOutput, "binary_data_output", "the request")
+        (priority, timeout, wantsBinary) = (parameters.priority, parameters.timeout, true)
+        try readInputs(call)
+        outputs = try message.outputs.map { output throws(InferenceError) in
+            let name = "output '\(output.name)'"
+            let parameters = try RequestParameters(output.parameters, of: .output, name)
+            try Self.checkRaw(parameters.isBinary, "binary_data", name)
+            return Output(
+                name: output.name, isBinary: true, classes: parameters.classes, sharedMemory: parameters.sharedMemory)
         }
-        for (index, input) in message.inputs.enumerated() {
+    }
+
+    /// Makes sure that outputs are not wanted in another form than gRPC has.
+    private static func checkRaw(_ isRaw: Bool?, _ parameter: String, _ owner: String) throws(InferenceError) {
+        guard isRaw != false else {
+            throw InferenceError(
+                .unsupported,
+                "parameter '\(parameter)' of \(owner) is false, but outputs over gRPC are raw_output_contents always")
+        }
+    }
+
+    /// Reads the inputs. Raw contents are those of the inputs that are not in shared memory, in their order.
+    private mutating func readInputs(_ call: InferCall) throws(InferenceError) {
+        let parameters = try call.message.inputs.map { input throws(InferenceError) in
+            try RequestParameters(input.parameters, of: .input, "input '\(input.name)'")
+        }
+        let raw = call.rawContents
+        let sent = parameters.count { $0.sharedMemory == nil }
+        guard raw.isEmpty || raw.count == sent else {
+            let besides = sent == parameters.count ? "" : " besides those in shared memory"
+            throw InferenceError(
+                .invalid, "the request has \(sent) inputs\(besides) and \(raw.count) raw_input_contents")
+        }
+        var rest = raw.makeIterator()
+        for (input, parameters) in zip(call.message.inputs, parameters) {
             guard let type = ElementType(protocolName: input.datatype) else {
                 let names = ElementType.allCases.map(\.protocolName).joined(separator: ", ")
                 throw InferenceError(
                     .invalid, "input '\(input.name)': '\(input.datatype)' is no datatype; those are \(names)")
             }
+            let isShared = parameters.sharedMemory != nil
+            guard !isShared || !input.hasContents else {
+                throw InferenceError(
+                    .invalid,
+                    "input '\(input.name)' has both contents and parameter 'shared_memory_region'; keep one")
+            }
             guard raw.isEmpty || !input.hasContents else {
                 throw InferenceError(.invalid, "input '\(input.name)' has both contents and raw contents; keep one")
             }
+            var bytes: [UInt8] = []
+            if !isShared { bytes = if let next = rest.next() { next } else { try Self.bytes(of: input, type) } }
+            guard parameters.binarySize == nil || parameters.binarySize == bytes.count && !isShared else {
+                throw InferenceError(
+                    .invalid,
+                    "parameter 'binary_data_size' of input '\(input.name)' is \(parameters.binarySize ?? 0), but it has "
+                        + "\(bytes.count) bytes")
+            }
             inputs.append(
                 Input(
-                    name: input.name, type: type, shape: input.shape.map { Int(clamping: $0) },
-                    bytes: raw.isEmpty ? try Self.bytes(of: input, type) : raw[index]))
+                    name: input.name, type: type, shape: input.shape.map { Int(clamping: $0) }, bytes: bytes,
+                    sharedMemory: parameters.sharedMemory))
         }
-        outputs = message.outputs.map { Output(name: $0.name, isBinary: true) }
-        wantsBinary = true
-        priority = try message.parameters["priority"].flatMap { value throws(InferenceError) in
-            try Self.integer(value, "priority").map { Int(clamping: $0) }
-        }
-        timeout = try message.parameters["timeout"].flatMap { value throws(InferenceError) in
-            try Self.integer(value, "timeout").flatMap { number throws(InferenceError) in
-                try RequestDecoding.deadline(microseconds: number)
-            }
-        }
-    }
-
-    private static func integer(_ value: Inference_InferParameter, _ name: String) throws(InferenceError) -> Int64? {
-        switch value.parameterChoice {
-        case .int64Param(let number): return number
-        case .uint64Param(let number): return Int64(clamping: number)
-        case .stringParam(let text):
-            guard let number = Int64(text) else { break }
-            return number
-        case nil: return nil
-        default: break
-        }
-        throw InferenceError(.invalid, "parameter '\(name)' must be a whole number")
     }
 
     /// The elements of an input that has them one by one, as bytes.
@@ -93,6 +114,37 @@ extension InferenceRequest {
     }
 }
 
+extension RequestParameters {
+    /// Parameters as gRPC brings them, in the order of their names.
+    ///
+    /// - Parameter name: of what they belong to.
+    fileprivate init(
+        _ parameters: [String: Inference_InferParameter], of owner: Owner, _ name: @autoclosure () -> String
+    ) throws(InferenceError) {
+        self.init()
+        guard !parameters.isEmpty else { return }
+        var found = Collection(of: owner, name())
+        for (parameter, value) in parameters.sorted(by: { $0.key < $1.key }) {
+            try found.take(parameter, Value(value.parameterChoice))
+        }
+        self = try found.end()
+    }
+}
+
+extension RequestParameters.Value {
+    fileprivate init(_ value: Inference_InferParameter.OneOf_ParameterChoice?) {
+        self =
+            switch value {
+            case nil: .null
+            case .boolParam(let bool): .bool(bool)
+            case .int64Param(let number): .integer(Int(number))
+            case .uint64Param(let number): .integer(Int(clamping: number))
+            case .stringParam(let text): .text(text)
+            case .doubleParam: .other
+            }
+    }
+}
+
 extension Inference_ModelInferResponse {
     /// An answer without the elements of its outputs.
     init(_ response: InferenceResponse) {
@@ -106,7 +158,27 @@ extension Inference_ModelInferResponse {
                     $0.name = output.tensor.name
                     $0.datatype = output.tensor.elementType.protocolName
                     $0.shape = output.tensor.shape.map(Int64.init)
+                    guard let place = output.place else { return }
+                    $0.parameters = [
+                        "shared_memory_region": .with { $0.stringParam = place.region.name },
+                        "shared_memory_offset": .with { $0.int64Param = Int64(place.offset) },
+                        "shared_memory_byte_size": .with { $0.int64Param = Int64(output.bytes.count) },
+                    ]
                 })
+        }
+    }
+}
+
+extension Inference_SystemSharedMemoryStatusResponse {
+    init(_ regions: [SharedMemoryRegions.Region]) {
+        self.init()
+        for region in regions {
+            self.regions[region.name] = .with {
+                $0.name = region.name
+                $0.key = region.key
+                $0.offset = UInt64(region.offset)
+                $0.byteSize = UInt64(region.byteCount)
+            }
         }
     }
 }
@@ -208,6 +280,8 @@ extension Inference_ModelStatistics {
         inferenceStats.computeInput = duration(report.inferenceStats.computeInput)
         inferenceStats.computeInfer = duration(report.inferenceStats.computeInfer)
         inferenceStats.computeOutput = duration(report.inferenceStats.computeOutput)
+        inferenceStats.cacheHit = duration(report.inferenceStats.cacheHit)
+        inferenceStats.cacheMiss = duration(report.inferenceStats.cacheMiss)
     }
 }
 

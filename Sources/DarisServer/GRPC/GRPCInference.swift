@@ -43,6 +43,7 @@ final class GRPCInference: ChannelInboundHandler {
     private let share: ByteBudget.Share
     /// Whether the call is one for the framework; `nil` until its headers have come.
     private var isPassing: Bool?
+    private var method = ""
     private var isStream = false
     private var tag: RequestTag?
     private var begun = NIODeadline.now()
@@ -104,12 +105,14 @@ final class GRPCInference: ChannelInboundHandler {
         let isCall =
             headers.first(name: ":method") == "POST"
             && headers.first(name: "content-type")?.hasPrefix("application/grpc") == true
-        guard isCall, method == "ModelInfer" || method == "ModelStreamInfer" else {
+        let isUnknown = !method.isEmpty && !GRPCService.methods.contains(String(method))
+        guard isCall, method == "ModelInfer" || method == "ModelStreamInfer" || isUnknown else {
             isPassing = true
             return context.fireChannelRead(data)
         }
         isPassing = false
         isStream = method == "ModelStreamInfer"
+        self.method = String(method.prefix(100))
         begun = .now()
         timeout = headers.first(name: "grpc-timeout").flatMap(HeaderGuard.timeout).map { Nanoseconds($0) }
         let authorization = headers.first(name: "authorization")
@@ -121,6 +124,12 @@ final class GRPCInference: ChannelInboundHandler {
         if payload.endStream { hasArrived = true }
         do throws(InferenceError) {
             try place.gate.check(authorization, for: .inference)
+            if isUnknown {
+                throw InferenceError(
+                    .unsupported,
+                    "\(method.prefix(100)) is nothing that is served here; served are \(GRPCService.methods.joined(separator: ", "))"
+                )
+            }
             if let encoding = headers.first(name: "grpc-encoding"), encoding != "identity" {
                 throw InferenceError(.unsupported, "grpc-encoding '\(encoding)' is not known; use gzip or deflate")
             }
@@ -156,7 +165,8 @@ final class GRPCInference: ChannelInboundHandler {
                 let request = try? InferenceRequest(InferCall(message: message))
             else { return }
             let call = try InferenceCall(
-                place.service, model: request.model, version: request.version, arrival: begun, tag: tag)
+                place.service, model: request.model, version: request.version, arrival: begun, tag: tag,
+                sharedMemoryRefusal: place.gate.sharedMemoryRefusal)
             early = call
             try call.admit(priority: request.priority, timeout: request.timeout ?? timeout)
             share.isLowPriority = call.priority == .low
@@ -224,12 +234,10 @@ final class GRPCInference: ChannelInboundHandler {
             exchange.start(
                 isLong: message.isLong,
                 writing: .init(isLong: { _ in false }) { response throws(InferenceError) in
-                    guard response.outputs.reduce(0, { $0 + $1.bytes.count }) <= limit else {
+                    guard response.outputs.reduce(0, { $0 + $1.answered.count }) <= limit else {
                         throw ResponseEncoding.tooLarge(limit: limit)
                     }
-                    return try InferAnswer(
-                        message: Inference_ModelInferResponse(response), rawContents: response.outputs.map(\.bytes)
-                    ).framed(inStream: isStream)
+                    return try InferAnswer(response, inStream: isStream).framed(inStream: isStream)
                 }
             ) { () throws(InferenceError) in
                 var request = try InferenceRequest(try message.call())
@@ -248,7 +256,8 @@ final class GRPCInference: ChannelInboundHandler {
     ) throws(InferenceError) -> InferenceCall {
         guard let early else {
             return try InferenceCall(
-                place.service, model: model.name, version: model.version, arrival: arrival, tag: tag)
+                place.service, model: model.name, version: model.version, arrival: arrival, tag: tag,
+                sharedMemoryRefusal: place.gate.sharedMemoryRefusal)
         }
         guard early.model.name == model.name else { throw InferenceError(.invalid, "'model_name' is given twice") }
         self.early = nil
@@ -334,7 +343,7 @@ final class GRPCInference: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.headers(.init(headers: headers, endStream: true))), promise: nil)
         RequestTag.$current.withValue(tag) {
             place.service.journal.call(
-                "gRPC", isStream ? "ModelStreamInfer" : "ModelInfer", status.map { "\($0.code)" } ?? "OK",
+                "gRPC", method, status.map { "\($0.code)" } ?? "OK",
                 after: .nanoseconds((NIODeadline.now() - begun).nanoseconds))
         }
         abandon(error ?? RequestQueue.cancelled)

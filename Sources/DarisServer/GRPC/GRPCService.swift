@@ -10,6 +10,8 @@ struct GRPCService: RegistrableRPCService {
 
     let service: InferenceService
     let version: String
+    /// Why shared memory is not for the clients of this listener; `nil` if it is.
+    let sharedMemoryRefusal: InferenceError?
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         let (service, version) = (service, version)
@@ -56,10 +58,70 @@ struct GRPCService: RegistrableRPCService {
             try await service.unload(request.modelName, try ControlParameters(fields: request.unknownFields.data))
             return Inference_RepositoryModelUnloadResponse()
         }
+        registerSharedMemory(with: &router)
+        for (name, what) in Self.refused {
+            unary(&router, name) { (_: Inference_UnreadRequest) throws(InferenceError) -> Inference_EmptyResponse in
+                throw what
+            }
+        }
     }
 
+    /// What Triton has and this server has not, by method.
+    private static var refused: [(String, InferenceError)] {
+        [
+            ("CudaSharedMemoryRegister", SharedMemoryRegions.noCUDA),
+            ("TraceSetting", OpenInferenceRoutes.noTraceSettings),
+            ("LogSettings", OpenInferenceRoutes.noLogSettings),
+        ]
+    }
+
+    private func registerSharedMemory<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        let (regions, refusal) = (service.sharedMemory, sharedMemoryRefusal)
+        @Sendable func name(_ name: String) -> String? { name.isEmpty ? nil : name }
+        unary(&router, "SystemSharedMemoryStatus") {
+            (request: Inference_SystemSharedMemoryStatusRequest) throws(InferenceError) in
+            if let refusal { throw refusal }
+            return Inference_SystemSharedMemoryStatusResponse(try regions.status(name(request.name)))
+        }
+        unary(&router, "SystemSharedMemoryRegister") {
+            (request: Inference_SystemSharedMemoryRegisterRequest) throws(InferenceError) in
+            if let refusal { throw refusal }
+            try regions.register(
+                name: request.name, key: request.key, offset: Int(clamping: request.offset),
+                byteCount: Int(clamping: request.byteSize))
+            return Inference_SystemSharedMemoryRegisterResponse()
+        }
+        unary(&router, "SystemSharedMemoryUnregister") {
+            (request: Inference_SystemSharedMemoryUnregisterRequest) throws(InferenceError) in
+            if let refusal { throw refusal }
+            regions.unregister(name(request.name))
+            return Inference_SystemSharedMemoryUnregisterResponse()
+        }
+        // There are none, and there will be none.
+        unary(&router, "CudaSharedMemoryStatus") {
+            (request: Inference_SystemSharedMemoryStatusRequest) throws(InferenceError) in
+            if let refusal { throw refusal }
+            guard request.name.isEmpty else { throw SharedMemoryRegions.unknownCUDA(request.name) }
+            return Inference_EmptyResponse()
+        }
+        unary(&router, "CudaSharedMemoryUnregister") { (_: Inference_UnreadRequest) throws(InferenceError) in
+            if let refusal { throw refusal }
+            return Inference_EmptyResponse()
+        }
+    }
+
+    /// What is served under the service's name, the inferences included.
+    static let methods = [
+        "CudaSharedMemoryRegister", "CudaSharedMemoryStatus", "CudaSharedMemoryUnregister", "LogSettings",
+        "ModelConfig",
+        "ModelInfer", "ModelMetadata", "ModelReady", "ModelStatistics", "ModelStreamInfer", "RepositoryIndex",
+        "RepositoryModelLoad", "RepositoryModelUnload", "ServerLive", "ServerMetadata", "ServerReady",
+        "SystemSharedMemoryRegister", "SystemSharedMemoryStatus", "SystemSharedMemoryUnregister", "TraceSetting",
+    ]
+
     private static func method(_ name: String) -> MethodDescriptor {
-        MethodDescriptor(fullyQualifiedService: Self.name, method: name)
+        precondition(methods.contains(name), "every method is one of those that clients are told of: \(name)")
+        return MethodDescriptor(fullyQualifiedService: Self.name, method: name)
     }
 
     private func unary<Transport: ServerTransport, Input: Message, Output: Message>(

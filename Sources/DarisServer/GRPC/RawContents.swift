@@ -71,6 +71,14 @@ struct InferMessage: Sendable {
 }
 
 extension InferAnswer {
+    /// - Parameter isInStream: whether it is one of several of a call; Triton marks the last answer to a message there, and
+    ///   here there is one.
+    init(_ response: InferenceResponse, inStream isInStream: Bool = false) {
+        message = Inference_ModelInferResponse(response)
+        if isInStream { message.parameters["triton_final_response"] = .with { $0.boolParam = true } }
+        rawContents = response.outputs.map(\.answered)
+    }
+
     /// The message, with room for what comes before it on the wire.
     ///
     /// - Parameter isInStream: whether it is to be the `infer_response` of an answer in a stream.

@@ -82,7 +82,8 @@ final class HTTPReception {
     /// Takes in the head.
     func begin(_ route: InferenceRoute, _ arrival: NIODeadline) throws(InferenceError) {
         let call = try InferenceCall(
-            place.service, model: route.model, version: route.version, arrival: arrival, tag: tag)
+            place.service, model: route.model, version: route.version, arrival: arrival, tag: tag,
+            sharedMemoryRefusal: place.gate.sharedMemoryRefusal)
         self.call = call
         reading.call = call
         (reading.model, reading.version) = (route.model, route.version)
@@ -169,8 +170,8 @@ final class HTTPReception {
         let (limit, share, refusal) = (place.bounds.answer, share, place.budget.refusal)
         return .init(
             isLong: { response in
-                let bytes = response.outputs.reduce(0) { $0 + $1.bytes.count }
-                let elements = response.outputs.reduce(0) { $0 + ($1.isBinary ? 0 : $1.bytes.count) }
+                let bytes = response.outputs.reduce(0) { $0 + $1.answered.count }
+                let elements = response.outputs.reduce(0) { $0 + ($1.isBinary ? 0 : $1.answered.count) }
                 return elements > Self.manyElements || encodings != nil && bytes >= Self.compressible
             },
             write: { response throws(InferenceError) in

@@ -9,6 +9,12 @@ struct OpenInferenceRoutes: Sendable {
     let service: InferenceService
     let version: String
 
+    /// What a client is told that asks for something else.
+    static let served =
+        "v2, v2/health/{live,ready}, v2/models/NAME[/versions/N][/{ready,config,stats,infer}], v2/models/stats, "
+        + "v2/repository/index, v2/repository/models/NAME/{load,unload}, "
+        + "v2/systemsharedmemory[/region/NAME]/{status,register,unregister}, metrics and the page at /"
+
     func add(to routes: RouteGroups) {
         let health = routes.health.group("v2/health")
         health.get("live") { _, _ in HTTPReply.json(Liveness()) }
@@ -53,6 +59,7 @@ struct OpenInferenceRoutes: Sendable {
                 return HTTPReply.error(error)
             }
         }
+        addRefusals(to: v2)
         routes.control.post("v2/repository/models/:model/load") { request, context in
             await control(request, context) { name, parameters throws(InferenceError) in
                 try await service.load(name, parameters)
@@ -62,6 +69,29 @@ struct OpenInferenceRoutes: Sendable {
             await control(request, context) { name, parameters throws(InferenceError) in
                 try await service.unload(name, parameters)
             }
+        }
+    }
+
+    // MARK: - What Triton has and this server has not
+
+    static let noTraceSettings = InferenceError(
+        .unsupported, "trace settings are not supported here; 'daris serve --record' and traceparent are")
+    static let noLogSettings = InferenceError(
+        .unsupported, "log settings are not supported here; they are options of 'daris serve'")
+    private static let noGeneration = InferenceError(
+        .unsupported, "generate is not supported here; use infer, which takes and answers tensors")
+
+    private func addRefusals(to v2: RouterGroup<ServerContext>) {
+        func refuse(_ path: String, _ error: InferenceError, gets: Bool = true) {
+            if gets { v2.get(RouterPath(path)) { _, _ in HTTPReply.error(error) } }
+            v2.post(RouterPath(path)) { _, _ in HTTPReply.error(error) }
+        }
+        refuse("trace/setting", Self.noTraceSettings)
+        refuse("models/:model/trace/setting", Self.noTraceSettings)
+        refuse("logging", Self.noLogSettings)
+        for path in ["models/:model/", "models/:model/versions/:version/"] {
+            refuse(path + "generate", Self.noGeneration, gets: false)
+            refuse(path + "generate_stream", Self.noGeneration, gets: false)
         }
     }
 

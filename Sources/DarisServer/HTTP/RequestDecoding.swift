@@ -230,10 +230,6 @@ extension RequestDecoding {
             }
             guard let name else { throw JSONReader.unfit("\(place): 'name' is missing") }
             (self.name, self.parameters) = (name, parameters)
-            guard parameters.classes == nil || parameters.sharedMemory == nil else {
-                throw InferenceError(
-                    .invalid, "output '\(name)' is wanted as classes, which are not written to shared memory")
-            }
         }
     }
 

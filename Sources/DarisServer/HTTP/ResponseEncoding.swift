@@ -18,7 +18,7 @@ enum ResponseEncoding {
     /// - Throws: `InferenceError.failed` if it has more, or strings that are not UTF-8.
     static func body(_ response: InferenceResponse, limit: Int = .max) throws(InferenceError) -> Body {
         let tooLarge = tooLarge(limit: limit)
-        let behind = response.outputs.reduce(0) { $0 + ($1.isBinary ? $1.bytes.count : 0) }
+        let behind = response.outputs.reduce(0) { $0 + ($1.isBehind ? $1.bytes.count : 0) }
         guard behind <= limit else { throw tooLarge }
         var json = JSONWriter()
         json.reserve(min(limit, expectedBytes(response)))
@@ -39,7 +39,12 @@ enum ResponseEncoding {
             json.string(output.tensor.elementType.protocolName)
             json.raw(",\"shape\":")
             json.shape(output.tensor.shape)
-            if output.isBinary {
+            if let place = output.place {
+                json.raw(",\"parameters\":{\"shared_memory_region\":")
+                json.string(place.region.name)
+                json.raw(",\"shared_memory_offset\":\(place.offset)")
+                json.raw(",\"shared_memory_byte_size\":\(output.bytes.count),\"binary_data_size\":0}}")
+            } else if output.isBinary {
                 json.raw(",\"parameters\":{\"binary_data_size\":\(output.bytes.count)}}")
             } else {
                 json.raw(",\"data\":")
@@ -52,8 +57,8 @@ enum ResponseEncoding {
         }
         json.raw("]}")
         let length = json.bytes.count
-        guard response.outputs.contains(where: \.isBinary) else { return Body(bytes: json.bytes, headerLength: nil) }
-        for output in response.outputs where output.isBinary { json.raw(output.bytes) }
+        guard response.outputs.contains(where: \.isBehind) else { return Body(bytes: json.bytes, headerLength: nil) }
+        for output in response.outputs where output.isBehind { json.raw(output.bytes) }
         return Body(bytes: json.bytes, headerLength: length)
     }
 
@@ -61,8 +66,13 @@ enum ResponseEncoding {
     private static func expectedBytes(_ response: InferenceResponse) -> Int {
         response.outputs.reduce(256) { sum, output in
             sum + 128
-                + (output.isBinary
-                    ? output.bytes.count : JSONWriter.expectedBytes(output.bytes, output.tensor.elementType))
+                + (output.isBehind || output.place != nil
+                    ? output.answered.count : JSONWriter.expectedBytes(output.bytes, output.tensor.elementType))
         }
     }
+}
+
+extension InferenceResponse.Output {
+    /// Whether its elements are bytes behind the JSON.
+    fileprivate var isBehind: Bool { isBinary && place == nil }
 }

@@ -6,7 +6,8 @@ struct ServerMetadata: Encodable {
     var name = "daris"
     var version: String
     var extensions = [
-        "binary_tensor_data", "model_configuration", "model_repository", "schedule_policy", "statistics",
+        "binary_tensor_data", "classification", "model_configuration", "model_repository", "schedule_policy",
+        "statistics", "system_shared_memory",
     ]
 }
 
@@ -159,16 +160,19 @@ struct StatisticsReport: Encodable {
             ns = part.time.rawValue
         }
 
-        init() { (count, ns) = (0, 0) }
+        /// - Parameter count: of requests that took no time for it.
+        init(count: Int = 0) { (self.count, ns) = (count, 0) }
     }
 
     struct Inference: Encodable {
         var success: Duration
         var fail: Duration
         var queue: Duration
-        var computeInput = Duration()
+        /// Inputs are taken as they are: what that takes is part of `computeInfer`. The count is that of the other parts,
+        /// without which clients that measure do not believe them.
+        var computeInput: Duration
         var computeInfer: Duration
-        var computeOutput = Duration()
+        var computeOutput: Duration
         var cacheHit = Duration()
         var cacheMiss = Duration()
 
@@ -200,7 +204,8 @@ struct StatisticsReport: Encodable {
             executionCount = figures.success.count
             inferenceStats = Inference(
                 success: Duration(figures.success), fail: Duration(figures.fail), queue: Duration(figures.queue),
-                computeInfer: Duration(figures.compute))
+                computeInput: Duration(count: figures.success.count), computeInfer: Duration(figures.compute),
+                computeOutput: Duration(figures.answer))
         }
 
         enum CodingKeys: String, CodingKey {

@@ -31,6 +31,8 @@ final class InferenceCall: Sendable {
         /// Where the request has a place while it is being read.
         var reserved: RequestQueue?
         var isInFlight = false
+        /// What its inputs from shared memory hold, until it has been answered.
+        var share: ByteBudget.Share?
         /// When the scheduler was given the job.
         var started: Nanoseconds?
         /// What the job came to, and when; `nil` until it is known.
@@ -58,18 +60,24 @@ final class InferenceCall: Sendable {
     let tag: RequestTag
     private let service: InferenceService
     private let sink: any JobSink
+    /// Why its tensors may not be in shared memory; `nil` if they may.
+    private let sharedMemoryRefusal: InferenceError?
     private let state: Mutex<State>
 
     /// A request whose head has come.
     ///
-    /// - Parameter arrival: when its first byte came.
+    /// - Parameters:
+    ///   - arrival: when its first byte came.
+    ///   - sharedMemoryRefusal: why its tensors may not be in shared memory; `nil` if they may.
     /// - Throws: `InferenceError` if there is no such model, or nothing is served yet; that is counted nowhere.
     init(
-        _ service: InferenceService, model name: String, version: String?, arrival: NIODeadline, tag: RequestTag
+        _ service: InferenceService, model name: String, version: String?, arrival: NIODeadline, tag: RequestTag,
+        sharedMemoryRefusal: InferenceError? = nil
     ) throws(InferenceError) {
         (model, sink) = try service.lookUp(name, version: version)
         self.service = service
         self.tag = tag
+        self.sharedMemoryRefusal = sharedMemoryRefusal
         self.arrival = sink.now - max(.zero, Nanoseconds((NIODeadline.now() - arrival).nanoseconds))
         state = Mutex(State(queue: model.own, deadline: self.arrival + model.own.deadline))
     }
@@ -133,28 +141,35 @@ final class InferenceCall: Sendable {
     ) {
         let queue = settle(priority: request.priority, timeout: request.timeout)
         giveBack()
-        let inputs: [[UInt8]]
+        let arranged: ArrangedRequest
         do throws(InferenceError) {
             try service.check(self)
-            inputs = try service.arranged(request, model)
+            if let sharedMemoryRefusal, request.usesSharedMemory { throw sharedMemoryRefusal }
+            arranged = try service.arranged(request, model)
+            arranged.share?.isLowPriority = queue.priority == .low
             try service.begin()
         } catch {
             return completion(.failure(error))
         }
         let entry = state.withLock { state -> RequestQueue.Entry? in
-            state.isInFlight = true
+            // Given up while it was being read: it may have been answered, and counted, by now.
             guard !state.isCancelled else { return nil }
+            state.isInFlight = true
+            state.share = arranged.share
             let entry = RequestQueue.Entry(
-                inputs: inputs, arrival: arrival, deadline: state.deadline, trace: tag.trace,
+                inputs: arranged.inputs, arrival: arrival, deadline: state.deadline, trace: tag.trace,
                 account: service.account(model, tag)
             ) { [self] result, started in
                 ended(result, started: started)
-                completion(result.map { service.response(request, model, $0) })
+                completion(result.map { arranged.response($0) })
             }
             state.entry = entry
             return entry
         }
-        guard let entry else { return completion(.failure(RequestQueue.cancelled)) }
+        guard let entry else {
+            service.end()
+            return completion(.failure(RequestQueue.cancelled))
+        }
         RequestTag.$current.withValue(tag) { queue.enter(entry) }
     }
 
@@ -200,6 +215,7 @@ final class InferenceCall: Sendable {
         let (end, isInFlight, queue, isLate, started, ended) = state.withLock { state in
             precondition(state.answer == nil, "a request is answered once")
             state.answer = (error, now)
+            state.share?.release()
             return (
                 state.difference, state.isInFlight, state.queue, now > state.deadline, state.started, state.job?.time
             )

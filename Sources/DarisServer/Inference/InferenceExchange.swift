@@ -70,15 +70,17 @@ final class InferenceExchange<Answer: Sendable>: @unchecked Sendable {
         case .failure(let error): finish(.failure(error))
         case .success(let response):
             let write = { @Sendable [self] in
-                finish(Result { () throws(InferenceError) in try writing.write(response) })
+                finish(
+                    Result { () throws(InferenceError) in try writing.write(response) },
+                    delivering: response.usesSharedMemory ? response : nil)
             }
             if writing.isLong(response) { pool.run(call.priority, write) } else { write() }
         }
     }
 
-    private func finish(_ result: Result<Answer, InferenceError>) {
-        if eventLoop.inEventLoop { return answer(result) }
-        eventLoop.execute { [self] in answer(result) }
+    private func finish(_ result: Result<Answer, InferenceError>, delivering response: InferenceResponse? = nil) {
+        if eventLoop.inEventLoop { return answer(result, delivering: response) }
+        eventLoop.execute { [self] in answer(result, delivering: response) }
     }
 
     /// Nothing is answered any more.
@@ -88,13 +90,15 @@ final class InferenceExchange<Answer: Sendable>: @unchecked Sendable {
         call.cancel()
     }
 
-    private func answer(_ result: Result<Answer, InferenceError>) {
+    /// - Parameter response: what has outputs for shared memory, which are written only if it is the answer.
+    private func answer(_ result: Result<Answer, InferenceError>, delivering response: InferenceResponse? = nil) {
         guard !isAnswered else { return }
         isAnswered = true
         timer?.cancel()
         // It may have passed just before the timer.
-        if case .success = result, let deadline = call.ownDeadline, deadline < .now() {
-            return give(.failure(call.tooLate))
+        if case .success = result {
+            if let deadline = call.ownDeadline, deadline < .now() { return give(.failure(call.tooLate)) }
+            do throws(InferenceError) { try response?.deliver() } catch { return give(.failure(error)) }
         }
         give(result)
     }

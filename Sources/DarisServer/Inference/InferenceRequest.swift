@@ -47,6 +47,11 @@ struct InferenceRequest: Sendable {
     var priority: Int?
     /// From the request's arrival to its deadline; `nil` leaves it to the model.
     var timeout: Nanoseconds?
+
+    /// Whether an input or an output is in shared memory.
+    var usesSharedMemory: Bool {
+        inputs.contains { $0.sharedMemory != nil } || outputs.contains { $0.sharedMemory != nil }
+    }
 }
 
 /// What a request is answered with.
@@ -57,12 +62,27 @@ struct InferenceResponse: Sendable {
         var bytes: [UInt8]
         /// Whether it was asked for as bytes behind the JSON.
         var isBinary: Bool
+        /// Where the client wants it, if that is not the answer.
+        var place: SharedMemoryRegions.Place?
+
+        /// The bytes that the answer has of it.
+        var answered: [UInt8] { place == nil ? bytes : [] }
     }
 
     var model: String
     var version: String
     var id: String?
     var outputs: [Output]
+
+    /// Whether any output goes to shared memory.
+    var usesSharedMemory: Bool { outputs.contains { $0.place != nil } }
+
+    /// Writes the outputs that go to shared memory: just before the answer is given, and never without one.
+    ///
+    /// - Throws: `InferenceError` if one does not fit, or a region is no longer there.
+    func deliver() throws(InferenceError) {
+        for output in outputs { try output.place?.write(output.bytes, output: output.tensor.name) }
+    }
 }
 
 /// The names that the Open Inference Protocol gives to element types.

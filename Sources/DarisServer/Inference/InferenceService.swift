@@ -32,6 +32,8 @@ package final class InferenceService: Sendable {
     private let isDraining = Atomic(false)
     private let isEnding = Atomic(false)
     private let blame = CrashBlame()
+    /// What clients on this machine have registered.
+    let sharedMemory = SharedMemoryRegions()
 
     /// A service that is not ready: it has nothing to serve yet.
     ///
@@ -105,7 +107,7 @@ package final class InferenceService: Sendable {
                 }
                 return ServedModel(
                     name: entry.queue.name, version: version ?? UnavailableModel.onlyVersion, signature: signature,
-                    own: entry.queue, other: other?.queue)
+                    batch: entry.batch, own: entry.queue, other: other?.queue)
             }, on: sink, unavailable: unavailable,
             watching: LiveSubject(
                 plan: prepared.plan, view: { executor.view() }, energy: { executor.energy() }))
@@ -346,84 +348,8 @@ package final class InferenceService: Sendable {
 
     private static var wallClock: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
-    /// A request's inputs in the order of the model, checked against it.
-    func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> [[UInt8]] {
-        if request.inputs.contains(where: { $0.sharedMemory != nil })
-            || request.outputs.contains(where: { $0.sharedMemory != nil })
-        {
-            throw InferenceError(
-                .unsupported, "shared memory is not supported here; send and ask for elements as bytes")
-        }
-        if request.outputs.contains(where: { $0.classes != nil }) {
-            throw InferenceError(.unsupported, "parameter 'classification' is not supported here")
-        }
-        var given: [String: InferenceRequest.Input] = [:]
-        for input in request.inputs where given.updateValue(input, forKey: input.name) != nil {
-            throw InferenceError(.invalid, "input '\(input.name)' is given twice")
-        }
-        var arranged: [[UInt8]] = []
-        for tensor in model.signature.inputs {
-            guard let input = given.removeValue(forKey: tensor.name) else {
-                throw InferenceError(
-                    .invalid,
-                    "input '\(tensor.name)' of model '\(model.name)' is missing: \(Self.describe(tensor))")
-            }
-            guard input.type == tensor.elementType else {
-                throw InferenceError(
-                    .invalid,
-                    "input '\(tensor.name)' of model '\(model.name)' is \(tensor.elementType.protocolName), not "
-                        + input.type.protocolName)
-            }
-            guard input.shape == tensor.shape else {
-                throw InferenceError(
-                    .invalid,
-                    "input '\(tensor.name)' of model '\(model.name)' has shape \(tensor.shape), not \(input.shape)")
-            }
-            guard tensor.byteCount == nil || input.bytes.count == tensor.byteCount else {
-                throw InferenceError(
-                    .invalid,
-                    "input '\(tensor.name)' of model '\(model.name)' has \(tensor.byteCount ?? 0) bytes, not "
-                        + "\(input.bytes.count)")
-            }
-            arranged.append(input.bytes)
-        }
-        if let name = given.keys.sorted().first {
-            let names = model.signature.inputs.map(\.name).joined(separator: ", ")
-            throw InferenceError(.invalid, "model '\(model.name)' has no input '\(name)'; its inputs are \(names)")
-        }
-        var wanted: Set<String> = []
-        for output in request.outputs {
-            guard model.signature.outputs.contains(where: { $0.name == output.name }) else {
-                let names = model.signature.outputs.map(\.name).joined(separator: ", ")
-                throw InferenceError(
-                    .invalid, "model '\(model.name)' has no output '\(output.name)'; its outputs are \(names)")
-            }
-            guard wanted.insert(output.name).inserted else {
-                throw InferenceError(.invalid, "output '\(output.name)' is asked for twice")
-            }
-        }
-        return arranged
-    }
-
-    private static func describe(_ tensor: ModelSignature.Tensor) -> String {
-        "\(tensor.elementType.protocolName) \(tensor.shape)"
-    }
-
-    /// The answer to a request, with the outputs that it asks for.
-    func response(
-        _ request: InferenceRequest, _ model: ServedModel, _ outputs: [[UInt8]]
-    ) -> InferenceResponse {
-        let all = zip(model.signature.outputs, outputs)
-        let chosen: [InferenceResponse.Output] =
-            if request.outputs.isEmpty {
-                all.map { InferenceResponse.Output(tensor: $0, bytes: $1, isBinary: request.wantsBinary) }
-            } else {
-                request.outputs.compactMap { wanted in
-                    all.first { $0.0.name == wanted.name }.map {
-                        InferenceResponse.Output(tensor: $0, bytes: $1, isBinary: wanted.isBinary)
-                    }
-                }
-            }
-        return InferenceResponse(model: model.name, version: model.version, id: request.id, outputs: chosen)
+    /// A request's tensors, checked against its model.
+    func arranged(_ request: InferenceRequest, _ model: ServedModel) throws(InferenceError) -> ArrangedRequest {
+        try ArrangedRequest(request, model, sharedMemory, request.usesSharedMemory ? connections?.budget : nil)
     }
 }

@@ -32,6 +32,8 @@ final class ModelStatistics: Sendable {
         var queue = Part()
         /// From then to the job's end.
         var compute = Part()
+        /// From then to the answer.
+        var answer = Part()
         /// When the last one came, in milliseconds since 1970.
         var last: Int64 = 0
     }
@@ -44,6 +46,9 @@ final class ModelStatistics: Sendable {
         var queue: Nanoseconds
         /// From then to the job's end.
         var compute: Nanoseconds
+
+        /// From then to the answer.
+        var answer: Nanoseconds { max(.zero, total - queue - compute) }
     }
 
     /// What monitoring asks for besides.
@@ -95,6 +100,7 @@ final class ModelStatistics: Sendable {
             $0.figures.success.add(times.total)
             $0.figures.queue.add(times.queue)
             $0.figures.compute.add(times.compute)
+            $0.figures.answer.add(times.answer)
             if isLate { $0.figures.late += 1 }
             $0.figures.last = time
             $0.monitoring.count(priority, isLate ? .late : .answered)
@@ -210,6 +216,8 @@ final class ServedModel: Sendable {
     /// Which version of it.
     let version: String
     let signature: ModelSignature
+    /// The items that it takes at a time, which are the first extent of its tensors if there are several.
+    let batch: Int
     /// The requests for its task.
     let own: RequestQueue
     private let otherPriority: Mutex<RequestQueue?>
@@ -218,13 +226,14 @@ final class ServedModel: Sendable {
     private let isLoaded = Mutex(true)
 
     init(
-        name: String, version: String = UnavailableModel.onlyVersion, signature: ModelSignature, own: RequestQueue,
-        other: RequestQueue?, statistics: ModelStatistics = ModelStatistics()
+        name: String, version: String = UnavailableModel.onlyVersion, signature: ModelSignature, batch: Int = 1,
+        own: RequestQueue, other: RequestQueue?, statistics: ModelStatistics = ModelStatistics()
     ) {
         self.statistics = statistics
         self.name = name
         self.version = version
         self.signature = signature
+        self.batch = batch
         self.own = own
         otherPriority = Mutex(other)
     }

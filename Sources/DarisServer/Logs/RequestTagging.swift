@@ -33,7 +33,8 @@ struct RequestTagging: RouterMiddleware {
                 let call = "\(request.method.rawValue) \(request.uri.path)"
                 response = HTTPReply.error(
                     status == .notFound
-                        ? "\(call) is nothing that is served here" : "\(call): \(status.reasonPhrase)",
+                        ? "\(call) is nothing that is served here; served are \(OpenInferenceRoutes.served)"
+                        : "\(call): \(status.reasonPhrase)",
                     status)
             }
             response.headers[Self.requestID] = tag.id
