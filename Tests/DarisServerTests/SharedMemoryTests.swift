@@ -170,7 +170,7 @@ struct SharedMemoryTests {
         #expect(gate.forListener(.init(host: "127.0.0.1", port: 1), hosts: nil).sharedMemoryRefusal == nil)
         let open = gate.forListener(.init(host: "0.0.0.0", port: 1), hosts: nil)
         #expect(open.sharedMemoryRefusal?.kind == .forbidden)
-        #expect(Gate.Purpose(method: "SystemSharedMemoryRegister") == .control)
-        #expect(Gate.Purpose(method: "CudaSharedMemoryStatus") == .control)
+        #expect(Gate.Purpose(service: GRPCService.name, method: "SystemSharedMemoryRegister") == .control)
+        #expect(Gate.Purpose(service: GRPCService.name, method: "CudaSharedMemoryStatus") == .control)
     }
 }

@@ -81,10 +81,10 @@ struct OpenInferenceRoutes: Sendable {
     private static let noGeneration = InferenceError(
         .unsupported, "generate is not supported here; use infer, which takes and answers tensors")
 
-    private func addRefusals(to v2: RouterGroup<ServerContext>) {
+    private func addRefusals(to v2: RouteGroup) {
         func refuse(_ path: String, _ error: InferenceError, gets: Bool = true) {
-            if gets { v2.get(RouterPath(path)) { _, _ in HTTPReply.error(error) } }
-            v2.post(RouterPath(path)) { _, _ in HTTPReply.error(error) }
+            if gets { v2.get(path) { _, _ in HTTPReply.error(error) } }
+            v2.post(path) { _, _ in HTTPReply.error(error) }
         }
         refuse("trace/setting", Self.noTraceSettings)
         refuse("models/:model/trace/setting", Self.noTraceSettings)

@@ -29,12 +29,12 @@ struct SharedMemoryRoutes: Sendable {
     func add(to routes: RouteGroups) {
         let system = routes.control.group("v2/systemsharedmemory")
         for path in ["", "region/:region/"] {
-            system.get(RouterPath(path + "status")) { _, context in
+            system.get(path + "status") { _, context in
                 reply { () throws(InferenceError) in
                     HTTPReply.json(try regions.status(context.region).map(Status.init))
                 }
             }
-            system.post(RouterPath(path + "unregister")) { _, context in
+            system.post(path + "unregister") { _, context in
                 reply { regions.unregister(context.region) }
             }
         }
@@ -54,15 +54,15 @@ struct SharedMemoryRoutes: Sendable {
         addCUDA(to: routes.control.group("v2/cudasharedmemory"))
     }
 
-    private func addCUDA(to cuda: RouterGroup<ServerContext>) {
+    private func addCUDA(to cuda: RouteGroup) {
         for path in ["", "region/:region/"] {
-            cuda.get(RouterPath(path + "status")) { _, context in
+            cuda.get(path + "status") { _, context in
                 reply { () throws(InferenceError) in
                     if let region = context.region { throw SharedMemoryRegions.unknownCUDA(region) }
                     return HTTPReply.json([String]())
                 }
             }
-            cuda.post(RouterPath(path + "unregister")) { _, _ in reply {} }
+            cuda.post(path + "unregister") { _, _ in reply {} }
         }
         cuda.post("region/:region/register") { _, _ in HTTPReply.error(SharedMemoryRegions.noCUDA) }
     }

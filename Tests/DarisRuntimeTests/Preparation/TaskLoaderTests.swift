@@ -12,7 +12,7 @@ struct TaskLoaderTests {
 
     init() throws { workshop = try Workshop() }
 
-    private func task(_ name: String, _ priority: Priority = .low, period: Int64 = 1_000, instances: Int = 1)
+    private func task(_ name: String, _ priority: Priority = .low, period: Int64 = 100_000, instances: Int = 1)
         -> TaskDeclaration
     {
         TaskDeclaration(
