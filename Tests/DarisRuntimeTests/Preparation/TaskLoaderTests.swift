@@ -12,7 +12,7 @@ struct TaskLoaderTests {
 
     init() throws { workshop = try Workshop() }
 
-    private func task(_ name: String, _ priority: Priority = .low, period: Int64 = 100_000, instances: Int = 1)
+    private func task(_ name: String, _ priority: Priority = .low, period: Int64 = 1_000, instances: Int = 1)
         -> TaskDeclaration
     {
         TaskDeclaration(
@@ -65,7 +65,7 @@ struct TaskLoaderTests {
         let (prepared, executor) = try await system(spare: SparePlaces(tasks: 1, instancesOfEach: 2), express: express)
         #expect(prepared.plan.tasks.map(\.name) == ["first", ""] && prepared.plan.tasks[1].isSpare)
         let chain = try workshop.declare(SmallModels.chain, name: "chain", stages: .fixed(3))
-        let loaded = try await load(prepared, chain, task("chain", instances: 2))
+        let loaded = try await load(prepared, chain, task("chain", period: 100_000, instances: 2))
         #expect(loaded.specification.afet.count == 3 && loaded.specification.afet.allSatisfy { $0 > .zero })
         #expect(loaded.signature.inputs.map(\.shape) == [[1, 3]])
         let index = try executor.add(loaded)
@@ -76,7 +76,7 @@ struct TaskLoaderTests {
         }
         // There is no other place until this one is free.
         let gather = try workshop.declare(SmallModels.twoOutputs, name: "two")
-        let other = try await load(prepared, gather, task("two"))
+        let other = try await load(prepared, gather, task("two", period: 100_000))
         #expect(throws: TaskAdditionError.noPlace(instances: 1, stages: 1)) { try executor.add(other) }
         executor.remove(1)
         await #expect(throws: SubmissionError.self) { try await executor.submit(task: 1, inputs: [bytes([1, 1, 1])]) }
