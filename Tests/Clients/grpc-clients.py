@@ -96,7 +96,7 @@ def reflection(checks, server):
     checks.that(list(database.get_services()) == names, f"the services: {list(database.get_services())}")
     pool = descriptor_pool.DescriptorPool(database)
     service = pool.FindServiceByName(SERVICE)
-    checks.that(len(service.methods) == 12 and service.FindMethodByName("ModelStreamInfer").server_streaming,
+    checks.that(len(service.methods) == 20 and service.FindMethodByName("ModelStreamInfer").server_streaming,
                 f"methods: {[method.name for method in service.methods]}")
     for name in names:
         for method in pool.FindServiceByName(name).methods:

@@ -98,7 +98,8 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
             isSent.futureResult.assumeIsolated().whenComplete { [self, closesAfterAnswer] _ in
                 unsent.removeFirst()?.cancel()
                 table.finish(context.channel)
-                if closesAfterAnswer, context.channel.isActive { linger(context) }
+                // It may have been told to close since.
+                if closesAfterAnswer || isDone, context.channel.isActive { linger(context) }
             }
             context.write(data, promise: isSent)
         }
@@ -111,7 +112,9 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
             context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
         case .proceed: break
         case .finish(let error) where receiving != nil: refuse(error, context)
-        case .finish: closesAfterAnswer = true
+        case .finish:
+            closesAfterAnswer = true
+            if isDone, unsent.isEmpty { linger(context) }
         case .refuse(let error): refuse(error, context)
         case nil: context.triggerUserOutboundEvent(event, promise: promise)
         }
@@ -131,6 +134,9 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         end(context)
         context.fireChannelInactive()
     }
+
+    /// Whether the connection is to close, and every request is answered.
+    private var isDone: Bool { closesAfterAnswer && requests == 0 }
 
     /// Answers the request that is unanswered, unless its answer has begun, and closes the connection.
     private func refuse(_ error: InferenceError, _ context: ChannelHandlerContext) {

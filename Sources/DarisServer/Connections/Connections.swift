@@ -77,7 +77,10 @@ final class Connections: Sendable {
     /// Takes in a call, which makes its connection busy until it ends.
     func accept(call: any Channel) -> EventLoopFuture<Void> {
         // A call that has hardly begun cannot be closed yet: it is told when its headers have come.
-        let isRefused = !calls.opened(call) || call.parent.map { grpc.standing($0) == .healthOnly } ?? false
+        let isEnding = !calls.opened(call)
+        let isRefused = isEnding || call.parent.map { grpc.standing($0) == .healthOnly } ?? false
+        // One that comes at the end is not told of it, so it is not waited for.
+        let limits = isEnding ? limits.hurried : limits
         calls.begin(call)
         if let connection = call.parent { grpc.begin(connection) }
         call.closeFuture.whenComplete { [calls, grpc] _ in
@@ -87,7 +90,7 @@ final class Connections: Sendable {
                 connection.eventLoop.scheduleTask(in: .milliseconds(100)) { connection.close(promise: nil) }
             }
         }
-        return call.eventLoop.makeCompletedFuture { [limits, place] in
+        return call.eventLoop.makeCompletedFuture { [place] in
             let watch = CallGuard(limits, channel: call, isHealthOnly: isRefused)
             try call.pipeline.syncOperations.addHandlers(
                 [watch, GRPCInference(place, share: watch.share)], position: .first)

@@ -24,6 +24,11 @@ final class CallGuard: ChannelDuplexHandler {
         let receive: TimeAmount
         /// How long a stream may have no message.
         let idle: TimeAmount
+
+        /// The same for calls that nothing waits for any more.
+        var hurried: Limits {
+            Limits(budget: budget, body: body, receive: min(receive, .seconds(1)), idle: min(idle, .seconds(1)))
+        }
     }
 
     /// Bytes of a call that may be on their way.
