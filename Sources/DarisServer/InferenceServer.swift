@@ -195,7 +195,8 @@ package final class InferenceServer: Sendable {
         return try application(
             router, on: address,
             [
-                ConnectionWatch(table: table, receive: bounds.receive, origins: origins), HTTPInference(inferences),
+                ConnectionWatch(table: table, receive: bounds.receive, idle: bounds.idle, origins: origins),
+                HTTPInference(inferences),
             ]
         ) { listening.http($0) }
     }
@@ -216,8 +217,8 @@ package final class InferenceServer: Sendable {
         let routes = RouteGroups(router, gate: gate, connections: table)
         metricsRoute.add(to: routes)
         routes.refuseOtherMethods()
-        let receive = settings.bounds.receive
-        return try application(router, on: address, [ConnectionWatch(table: table, receive: receive)]) {
+        let (receive, idle) = (settings.bounds.receive, settings.bounds.idle)
+        return try application(router, on: address, [ConnectionWatch(table: table, receive: receive, idle: idle)]) {
             listening.metrics($0)
         }
     }
@@ -230,7 +231,7 @@ package final class InferenceServer: Sendable {
     ) throws -> any Service {
         let base = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: handlers(), idleTimeout: .nanoseconds(settings.bounds.idle.rawValue)))
+                additionalChannelHandlers: handlers()))
         let builder =
             if let certificates {
                 try HTTPServerBuilder.tls(base, tlsConfiguration: try certificates.configuration())

@@ -158,7 +158,7 @@ class Load:
                 end = time.monotonic()
                 results.append((fate, end - due, end - sent))
 
-        if model == "later":
+        if model == "later" and protocol == "HTTP":
             # The load must not take the processors of the clients that are measured.
             os.nice(5)
         request = (http_request if protocol == "HTTP" else grpc_request)(model, form)

@@ -14,6 +14,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let table: ConnectionTable
     private let limit: TimeAmount
+    private let idle: TimeAmount
     private let headers: ExchangeHeaders
     private var receiving: Scheduled<Void>?
     private var sending: Scheduled<Void>?
@@ -31,11 +32,15 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Parameters:
     ///   - receive: how long a request may take from its first byte known to its last, and an answer likewise.
+    ///   - idle: how long a connection may have no request. The framework above does not see those for inferences.
     ///   - origins: whose pages may read answers.
-    init(table: ConnectionTable, receive: Nanoseconds, origins: Set<String> = []) {
+    init(
+        table: ConnectionTable, receive: Nanoseconds, idle: Nanoseconds = .seconds(Int64(60)), origins: Set<String> = []
+    ) {
         self.table = table
         headers = ExchangeHeaders(origins: origins)
         limit = .nanoseconds(receive.rawValue)
+        self.idle = .nanoseconds(idle.rawValue)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -46,6 +51,16 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         guard table.opened(context.channel) else { return context.channel.close(promise: nil) }
         // From the start of the connection for the first request.
         receiving = close(context, in: limit)
+        context.eventLoop.scheduleTask(in: idle) { [channel = context.channel, table, idle] in
+            Self.closeIfIdle(channel, table, idle)
+        }
+    }
+
+    /// Closes a connection that has been idle for so long; else looks again when it may have been.
+    private static func closeIfIdle(_ channel: any Channel, _ table: ConnectionTable, _ limit: TimeAmount) {
+        guard let time = table.idleTime(channel) else { return }
+        if time >= limit { return channel.close(promise: nil) }
+        channel.eventLoop.scheduleTask(in: limit - time) { closeIfIdle(channel, table, limit) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { end(context) }

@@ -139,7 +139,12 @@ final class HTTPReception {
     /// Refuses a request that has arrived, that takes long to read, and that would be refused. JSON that says neither how
     /// urgent the request is nor when it must be answered need not be read for that.
     func admit() throws(InferenceError) {
-        guard isLong, reading.encoding == nil, let call else { return }
+        guard isLong, let call else { return }
+        // What a compressed one says is not known before it takes its time; its model's deadline is.
+        if reading.encoding != nil {
+            if call.priority == .low, call.model.other == nil { try call.admit(priority: nil, timeout: nil) }
+            return
+        }
         let says = reading.body.withUnsafeReadableBytes { Self.mentions(["\"priority\"", "\"timeout\""], $0) }
         if !says { try call.admit(priority: nil, timeout: nil) }
     }
