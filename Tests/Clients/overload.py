@@ -112,17 +112,18 @@ class HTTPConnection:
 
 
 class GRPCConnection:
-    def __init__(self, address, request):
+    def __init__(self, address, request, deadline):
         options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
         self.channel = grpc.insecure_channel(address, options=options)
         self.call = self.channel.unary_unary(
             "/inference.GRPCInferenceService/ModelInfer", request_serializer=lambda request: request,
             response_deserializer=lambda response: response)
-        self.request = request
+        self.request, self.deadline = request, deadline
 
     def __call__(self):
         try:
-            self.call(self.request, timeout=10)
+            # The call's own deadline, which the server takes for the request's.
+            self.call(self.request, timeout=self.deadline)
             return "answered"
         except grpc.RpcError as error:
             code = error.code()
@@ -162,8 +163,12 @@ class Load:
             # The load must not take the processors of the clients that are measured.
             os.nice(5)
         request = (http_request if protocol == "HTTP" else grpc_request)(model, form)
-        connect = HTTPConnection if protocol == "HTTP" else GRPCConnection
-        threads = [threading.Thread(target=work, args=(connect(address, request),)) for _ in range(connections)]
+        def connect():
+            if protocol == "HTTP":
+                return HTTPConnection(address, request)
+            return GRPCConnection(address, request, self.deadline)
+
+        threads = [threading.Thread(target=work, args=(connect(),)) for _ in range(connections)]
         for thread in threads:
             thread.start()
         source = random.Random(f"{model} {protocol}")
