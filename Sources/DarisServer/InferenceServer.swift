@@ -80,7 +80,7 @@ package final class InferenceServer: Sendable {
     }
 
     /// Has `run` end as an operator wants it: the server says that it is not ready, goes on for the drain's delay, so that
-    /// whoever sends it requests learns of that, and then takes no more. While it is loading it ends at once.
+    /// a load balancer learns of that, and then takes no more. While it is loading it ends at once.
     package func endAfterDelay() {
         service.announceEnd()
         let delay = settings.drainDelay
@@ -205,7 +205,7 @@ package final class InferenceServer: Sendable {
         MetricsRoute(service: service, feed: feed, version: version, triton: settings.metrics.triton)
     }
 
-    /// A listener for metrics alone, for whoever can reach it and has a token, where they are needed.
+    /// A listener for metrics alone, for clients that can reach it and have a token, where tokens are needed.
     private func metrics(
         _ address: ServeSettings.Address, _ listening: Listening, _ connections: Connections
     ) throws -> any Service {

@@ -350,6 +350,21 @@ def silent_connections(checks, attacked):
             except ConnectionError:
                 isClosed = True
         checks.that(isClosed, f"a silent connection to {port} is closed")
+    # One that is used is not, though its requests never reach the framework: the limit is 4 s.
+    client = http.client.HTTPConnection(attacked.http, timeout=20)
+    statuses = []
+    try:
+        for _ in range(7):
+            client.request("POST", "/v2/models/sums/infer", BODY)
+            answer = client.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+            client.auto_open = 0
+            time.sleep(1)
+    except (OSError, http.client.HTTPException) as error:
+        statuses.append(repr(error))
+    checks.that(statuses == [200] * 7, f"a connection with a request a second lives longer than idle ones: {statuses}")
+    client.close()
     checks.that(attacked.is_alive, "the server lives")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

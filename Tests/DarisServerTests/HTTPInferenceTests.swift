@@ -144,20 +144,6 @@ struct HTTPInferenceTests {
         #expect(try answer(channel) == nil && service.requestsInFlight == 0 && budget.held == 0)
     }
 
-    @Test("a connection is idle only without requests, whoever answers them")
-    func idle() throws {
-        let channel = try connection()
-        let loop = channel.embeddedEventLoop
-        try ask(channel)
-        loop.advanceTime(to: .now() + .seconds(600))
-        #expect(channel.isActive, "its request runs")
-        sink.finishFirst(.success([]))
-        #expect(try answer(channel)?.status == 200)
-        loop.advanceTime(by: .seconds(1))
-        #expect(channel.isActive, "it has been idle for no time yet")
-        #expect(loop.now < .distantFuture)
-    }
-
     @Test("a request's own deadline is kept while its job runs")
     func deadline() throws {
         let channel = try connection()

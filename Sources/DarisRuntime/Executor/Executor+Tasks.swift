@@ -9,7 +9,7 @@ extension Executor {
     package func add(_ task: LoadedTask, insteadOf former: Int? = nil) throws(TaskAdditionError) -> Int {
         guard let device = device.changing else { throw .noDevice }
         let specification = task.specification
-        // Whoever takes a place has it alone.
+        // A place is taken by one task alone.
         let place: Int? = freePlaces.withLock { free in
             let place = free.sorted().first { place in
                 let room = configuration.tasks[place]

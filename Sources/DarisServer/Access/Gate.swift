@@ -38,7 +38,7 @@ struct Gate: Sendable {
         }
     }
 
-    /// The gate of one listener. Whoever may register shared memory has the server read and write what this machine's
+    /// The gate of one listener. A client that may register shared memory has the server read and write what this machine's
     /// processes share: that is for them, or for those whom a token of its own has been given.
     func forListener(_ address: ServeSettings.Address, hosts: [String]?, origins: Set<String> = []) -> Gate {
         var gate = self
@@ -52,7 +52,7 @@ struct Gate: Sendable {
         return gate
     }
 
-    /// Whether an HTTP request may be made, by whoever answers it.
+    /// Whether an HTTP request may be made, whether the framework or `HTTPInference` answers it.
     ///
     /// - Parameter standing: of its connection.
     func check(

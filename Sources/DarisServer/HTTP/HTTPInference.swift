@@ -9,7 +9,7 @@ import NIOHTTPTypes
 /// Answers the requests for inferences of one HTTP connection, below the framework that answers all others: from the socket
 /// to the scheduler and back there is no other thread than the connection's, but where reading or writing takes long.
 ///
-/// Requests of a connection are answered in their order, whoever answers them.
+/// Requests of a connection are answered in their order, the framework's among them.
 final class HTTPInference: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

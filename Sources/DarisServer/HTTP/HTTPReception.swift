@@ -57,7 +57,6 @@ final class HTTPReception {
     private(set) var reading: Reading
     private let place: HTTPInference.Place
     private var announced: Int?
-    private var tensorBytes = 0
 
     init(_ place: HTTPInference.Place, _ head: HTTPRequest, _ share: ByteBudget.Share, _ tag: RequestTag) {
         self.place = place
@@ -131,8 +130,8 @@ final class HTTPReception {
 
     /// JSON of more bytes is read by the coding pool.
     fileprivate static let longJSON = 4_096
-    /// JSON of more elements is written there.
-    private static let manyElements = 512
+    /// Tensors of more bytes are written there as JSON.
+    private static let longTensors = 512
     /// Smaller answers are not compressed: they would not become smaller.
     private static let compressible = 1_024
 
@@ -176,8 +175,8 @@ final class HTTPReception {
         return .init(
             isLong: { response in
                 let bytes = response.outputs.reduce(0) { $0 + $1.answered.count }
-                let elements = response.outputs.reduce(0) { $0 + ($1.isBinary ? 0 : $1.answered.count) }
-                return elements > Self.manyElements || encodings != nil && bytes >= Self.compressible
+                let asJSON = response.outputs.reduce(0) { $0 + ($1.isBinary ? 0 : $1.answered.count) }
+                return asJSON > Self.longTensors || encodings != nil && bytes >= Self.compressible
             },
             write: { response throws(InferenceError) in
                 let body = try ResponseEncoding.body(response, limit: limit)

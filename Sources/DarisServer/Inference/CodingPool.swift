@@ -8,7 +8,7 @@ import Synchronization
 /// move bytes nor those that run stages, and requests of high priority have their own.
 ///
 /// A thread for low priority makes way for every thread of usual priority (SCHED_IDLE), so it takes no processor from a lane
-/// that runs high priority. One for high priority shares a processor with such a lane by the kernel's slices (about 3 ms).
+/// that runs high priority. One for high priority shares a processor with such a lane by the kernel's time slices.
 /// A request waits here twice at most, to be read and to be answered, so as many wait as there may be requests at a time, and
 /// what they hold is counted in the server's bytes.
 final class CodingPool: Sendable {

@@ -170,7 +170,7 @@ package final class ModelRepository: ModelControl {
             throw ModelProblem(error, of: usable.model)
         }
         if let mismatch = usable.config.mismatch(with: task.signature) { throw ModelProblem(reason: mismatch) }
-        // A file that has changed meanwhile is loaded again by whoever finds that out.
+        // A file that has changed meanwhile is loaded again at the next look.
         let key = Key(name: model.name, version: model.version)
         do throws(TaskAdditionError) {
             let former = service.models.served(model.name, model.version)
